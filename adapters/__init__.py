@@ -1,0 +1,1 @@
+"""How does it touch the world? Runs inside an agency: the only place where plaintext exists."""

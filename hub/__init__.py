@@ -1,0 +1,1 @@
+"""What happened? Runs at the hub; sees ciphertext and metadata, never content."""
