@@ -1,0 +1,538 @@
+"""The values a sharing decision is made of, and how they are read from the signed statements.
+
+Everything here is pure: payloads in, frozen values or ``Malformed`` out. The hub and every adapter build ``Facts``
+with the same function, so that both ask the same question and can compare it word by word.
+Wire forms: docs/protocol.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, NewType, TypeVar
+
+from policies.vocabulary import (
+    AgencyKind,
+    AgePath,
+    Article6,
+    Category,
+    Condition,
+    ConsentReason,
+    ConsentState,
+    Effect,
+    Gateway,
+    HandlingCode,
+    HandlingInstruction,
+    MembershipState,
+    Purpose,
+    Role,
+    Stage,
+    WishesState,
+)
+
+AgencyId = NewType("AgencyId", str)
+CaseId = NewType("CaseId", str)
+FragmentId = NewType("FragmentId", str)
+MemberId = NewType("MemberId", str)
+
+SCHEMA_VERSION = 1
+MAX_MEMBERS = 200
+MAX_AGENCIES = 50
+_HEX_ID = re.compile(r"[0-9a-f]{32}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_AGENCY = re.compile(r"[a-z][a-z0-9-]{1,39}")
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+E = TypeVar("E", bound=StrEnum)
+
+
+class Malformed(ValueError):
+    """A statement, header or bundle is not of the agreed form. The text says what, expected and got; never content."""
+
+
+def parse_time(text: object) -> datetime:
+    """Read a time as every statement writes it: ``2026-01-31T12:00:00Z``. Raises ``Malformed``."""
+    if not isinstance(text, str) or len(text) != 20:
+        raise Malformed("time: expected the form 2026-01-31T12:00:00Z")
+    try:
+        return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise Malformed("time: expected the form 2026-01-31T12:00:00Z") from error
+
+
+def render_time(moment: datetime) -> str:
+    """Write a time in UTC, whole seconds."""
+    return moment.astimezone(UTC).strftime(_TIME)
+
+
+def require_id(text: object, name: str) -> str:
+    """Return a 128-bit id (32 lower-case hex characters) or raise ``Malformed``."""
+    if not isinstance(text, str) or not _HEX_ID.fullmatch(text):
+        raise Malformed(f"{name}: expected 32 lower-case hexadecimal characters")
+    return text
+
+
+def require_digest(text: object, name: str) -> str:
+    """Return a SHA-256 digest (64 lower-case hex characters) or raise ``Malformed``."""
+    if not isinstance(text, str) or not _DIGEST.fullmatch(text):
+        raise Malformed(f"{name}: expected 64 lower-case hexadecimal characters")
+    return text
+
+
+def require_agency(text: object, name: str = "agency") -> AgencyId:
+    """Return an agency id (2 to 40 of a-z, 0-9, hyphen, starting with a letter) or raise ``Malformed``."""
+    if not isinstance(text, str) or not _AGENCY.fullmatch(text):
+        raise Malformed(f"{name}: expected 2 to 40 lower-case letters, digits or hyphens")
+    return AgencyId(text)
+
+
+def require_term(kind: type[E], text: object, name: str) -> E:
+    """Return the term of a closed list or raise ``Malformed``."""
+    try:
+        if not isinstance(text, str):
+            raise ValueError
+        return kind(text)
+    except ValueError as error:
+        raise Malformed(f"{name}: {str(text)[:40]!r} is not a term of {kind.__name__}") from error
+
+
+def require_members(payload: object, names: Sequence[str], what: str) -> Mapping[str, Any]:
+    """Return the object if it has exactly these members, else raise ``Malformed``: unknown members are refused."""
+    if not isinstance(payload, Mapping):
+        raise Malformed(f"{what}: expected an object")
+    unknown, missing = sorted(set(payload) - set(names)), sorted(set(names) - set(payload))
+    if unknown or missing:
+        raise Malformed(f"{what}: unknown members {unknown[:5]}, missing members {missing[:5]}")
+    return payload
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """A fragment's marking: the 3x5x2 code and the instructions, sorted."""
+
+    code: HandlingCode = HandlingCode.P
+    instructions: tuple[HandlingInstruction, ...] = ()
+
+    @classmethod
+    def from_json(cls, payload: object) -> Handling:
+        """Read ``{"code", "instructions"}``. Raises ``Malformed``; unsorted or repeated instructions are refused."""
+        members = require_members(payload, ("code", "instructions"), "handling")
+        if not isinstance(members["instructions"], list):
+            raise Malformed("handling instructions: expected a list")
+        listed = tuple(require_term(HandlingInstruction, item, "handling") for item in members["instructions"])
+        if list(listed) != sorted(set(listed)):
+            raise Malformed("handling instructions: expected each once, sorted")
+        return cls(require_term(HandlingCode, members["code"], "handling code"), listed)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the wire form."""
+        return {"code": self.code.value, "instructions": [item.value for item in self.instructions]}
+
+    def strictest(self, other: Handling) -> Handling:
+        """Return the stricter of two: what quotes a fragment inherits the strictest handling."""
+        code = HandlingCode.C if HandlingCode.C in (self.code, other.code) else HandlingCode.P
+        return Handling(code, tuple(sorted(set(self.instructions) | set(other.instructions))))
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The immutable facts of a fragment that stand in the clear and are the AAD of its encryption."""
+
+    fragment: FragmentId
+    case: CaseId
+    agency: AgencyId
+    category: Category
+    handling: Handling
+    version: int
+    supersedes: FragmentId | None
+    sealed_at: datetime
+    commitment: str
+
+    @classmethod
+    def from_json(cls, payload: object) -> Header:
+        """Read a decoded JWE protected header. Raises ``Malformed``."""
+        names = [
+            "typ",
+            "enc",
+            "schema",
+            "fragment",
+            "case",
+            "agency",
+            "category",
+            "handling",
+            "version",
+            "supersedes",
+            "sealed_at",
+            "commitment",
+        ]
+        got = require_members(payload, names, "fragment header")
+        if got["typ"] != "nrmhub-fragment+jwe" or got["enc"] != "A256GCM" or got["schema"] != SCHEMA_VERSION:
+            raise Malformed("fragment header: typ, enc or schema is not the one of this protocol")
+        version, supersedes = got["version"], got["supersedes"]
+        if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= 9999:
+            raise Malformed("fragment header version: expected a whole number from 1 to 9999")
+        if (version == 1) != (supersedes is None):
+            raise Malformed("fragment header: a first version supersedes nothing, a later one names what it supersedes")
+        return cls(
+            fragment=FragmentId(require_id(got["fragment"], "fragment")),
+            case=CaseId(require_id(got["case"], "case")),
+            agency=require_agency(got["agency"]),
+            category=require_term(Category, got["category"], "category"),
+            handling=Handling.from_json(got["handling"]),
+            version=version,
+            supersedes=None if supersedes is None else FragmentId(require_id(supersedes, "supersedes")),
+            sealed_at=parse_time(got["sealed_at"]),
+            commitment=require_digest(got["commitment"], "commitment"),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JWE protected header."""
+        return {
+            "typ": "nrmhub-fragment+jwe",
+            "enc": "A256GCM",
+            "schema": SCHEMA_VERSION,
+            "fragment": self.fragment,
+            "case": self.case,
+            "agency": self.agency,
+            "category": self.category.value,
+            "handling": self.handling.to_json(),
+            "version": self.version,
+            "supersedes": self.supersedes,
+            "sealed_at": render_time(self.sealed_at),
+            "commitment": self.commitment,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """On what authority a fragment is shared with a recipient: gateway and data protection basis are two records."""
+
+    purpose: Purpose
+    gateway: Gateway
+    article6: Article6
+    condition: Condition
+    consent: str | None
+    """Digest of the consent statement it rests on; needed where the gateway is consent."""
+    originator_release: bool
+    """The originator's own explicit release to this recipient for this purpose: what handling ``C`` needs."""
+    expires_at: datetime | None
+
+    @classmethod
+    def from_json(cls, payload: object) -> Basis:
+        """Read one entry of a disclosure's ``bases``. Raises ``Malformed``."""
+        names = ["purpose", "gateway", "article6", "condition", "consent", "originator_release", "expires_at"]
+        got = require_members(payload, names, "basis")
+        if not isinstance(got["originator_release"], bool):
+            raise Malformed("basis originator_release: expected true or false")
+        return cls(
+            purpose=require_term(Purpose, got["purpose"], "purpose"),
+            gateway=require_term(Gateway, got["gateway"], "gateway"),
+            article6=require_term(Article6, got["article6"], "article6"),
+            condition=require_term(Condition, got["condition"], "condition"),
+            consent=None if got["consent"] is None else require_digest(got["consent"], "consent"),
+            originator_release=got["originator_release"],
+            expires_at=None if got["expires_at"] is None else parse_time(got["expires_at"]),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the wire form."""
+        return {
+            "purpose": self.purpose.value,
+            "gateway": self.gateway.value,
+            "article6": self.article6.value,
+            "condition": self.condition.value,
+            "consent": self.consent,
+            "originator_release": self.originator_release,
+            "expires_at": None if self.expires_at is None else render_time(self.expires_at),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One person in a case, known by an opaque id; the name stays inside their agency."""
+
+    agency: AgencyId
+    member: MemberId
+    roles: tuple[Role, ...]
+    until: datetime
+
+    @classmethod
+    def from_json(cls, payload: object) -> Member:
+        """Read one entry of a membership's ``members``. Raises ``Malformed``."""
+        got = require_members(payload, ("agency", "member", "roles", "until"), "member")
+        if not isinstance(got["roles"], list) or not got["roles"]:
+            raise Malformed("member roles: expected a list with at least one role")
+        roles = tuple(require_term(Role, item, "role") for item in got["roles"])
+        if list(roles) != sorted(set(roles)) or Role.INTAKE in roles:
+            raise Malformed("member roles: expected each once, sorted, and not intake")
+        return cls(
+            agency=require_agency(got["agency"]),
+            member=MemberId(require_id(got["member"], "member")),
+            roles=roles,
+            until=parse_time(got["until"]),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the wire form."""
+        return {
+            "agency": self.agency,
+            "member": self.member,
+            "roles": [role.value for role in self.roles],
+            "until": render_time(self.until),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The signed list of a case: who leads, which agencies and people take part, which path the age takes."""
+
+    case: CaseId
+    sequence: int
+    previous: str | None
+    lead: AgencyId
+    age_path: AgePath
+    agencies: tuple[tuple[AgencyId, AgencyKind], ...]
+    members: tuple[Member, ...]
+
+    @classmethod
+    def from_json(cls, payload: Mapping[str, Any]) -> Membership:
+        """Read the case part of a membership statement's payload. Raises ``Malformed``."""
+        agencies, members, sequence = payload.get("agencies"), payload.get("members"), payload.get("sequence")
+        if not isinstance(agencies, list) or not 1 <= len(agencies) <= MAX_AGENCIES:
+            raise Malformed(f"agencies: expected 1 to {MAX_AGENCIES}")
+        if not isinstance(members, list) or len(members) > MAX_MEMBERS:
+            raise Malformed(f"members: expected at most {MAX_MEMBERS}")
+        if not isinstance(sequence, int) or isinstance(sequence, bool) or sequence < 0:
+            raise Malformed("sequence: expected a whole number from 0")
+        listed = []
+        for item in agencies:
+            got = require_members(item, ("agency", "kind"), "agency of a case")
+            listed.append((require_agency(got["agency"]), require_term(AgencyKind, got["kind"], "kind")))
+        previous = payload.get("previous")
+        membership = cls(
+            case=CaseId(require_id(payload.get("case"), "case")),
+            sequence=sequence,
+            previous=None if previous is None else require_digest(previous, "previous"),
+            lead=require_agency(payload.get("lead"), "lead"),
+            age_path=require_term(AgePath, payload.get("age_path"), "age_path"),
+            agencies=tuple(listed),
+            members=tuple(Member.from_json(item) for item in members),
+        )
+        membership._require_whole()
+        return membership
+
+    def _require_whole(self) -> None:
+        names = [agency for agency, _ in self.agencies]
+        people = [(member.agency, member.member) for member in self.members]
+        if len(set(names)) != len(names) or len(set(people)) != len(people):
+            raise Malformed("membership: an agency or a member is listed twice")
+        if self.lead not in names or any(agency not in names for agency, _ in people):
+            raise Malformed("membership: the lead and every member's agency must be listed")
+        if (self.sequence == 0) != (self.previous is None):
+            raise Malformed("membership: the first statement has no previous one, each later one names it")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the case part of the payload."""
+        return {
+            "case": self.case,
+            "sequence": self.sequence,
+            "previous": self.previous,
+            "lead": self.lead,
+            "age_path": self.age_path.value,
+            "agencies": [{"agency": agency, "kind": kind.value} for agency, kind in self.agencies],
+            "members": [member.to_json() for member in self.members],
+        }
+
+    def kind_of(self, agency: str) -> AgencyKind | None:
+        """Return the kind under which an agency takes part, or None."""
+        return next((kind for name, kind in self.agencies if name == agency), None)
+
+    def find_member(self, agency: str, member: str) -> Member | None:
+        """Return the listed member, accepted by their agency or not, or None."""
+        return next((item for item in self.members if item.agency == agency and item.member == member), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentScope:
+    """What a consent covers. An empty list covers nothing."""
+
+    categories: frozenset[Category]
+    recipients: frozenset[AgencyKind]
+    purposes: frozenset[Purpose]
+
+    @classmethod
+    def from_json(cls, payload: object) -> ConsentScope:
+        """Read ``{"categories", "recipients", "purposes"}``. Raises ``Malformed``."""
+        got = require_members(payload, ("categories", "recipients", "purposes"), "consent scope")
+        if not all(isinstance(got[name], list) for name in got):
+            raise Malformed("consent scope: expected lists")
+        return cls(
+            categories=frozenset(require_term(Category, item, "category") for item in got["categories"]),
+            recipients=frozenset(require_term(AgencyKind, item, "recipient") for item in got["recipients"]),
+            purposes=frozenset(require_term(Purpose, item, "purpose") for item in got["purposes"]),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the wire form, each list sorted."""
+        return {
+            "categories": sorted(item.value for item in self.categories),
+            "recipients": sorted(item.value for item in self.recipients),
+            "purposes": sorted(item.value for item in self.purposes),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """The newest consent statement of a case, without its words (those are a sealed ``statement_detail``)."""
+
+    digest: str | None
+    state: ConsentState
+    reason: ConsentReason
+    scope: ConsentScope
+    wishes: WishesState
+    expires_at: datetime | None
+
+    def covers(self, category: Category, recipient: AgencyKind, purpose: Purpose, at: datetime) -> bool:
+        """Whether this consent, given and unexpired at the time, covers such a sharing."""
+        return (
+            self.state is ConsentState.GIVEN
+            and (self.expires_at is None or at < self.expires_at)
+            and category in self.scope.categories
+            and recipient in self.scope.recipients
+            and purpose in self.scope.purposes
+        )
+
+
+NO_SCOPE = ConsentScope(frozenset(), frozenset(), frozenset())
+NO_CONSENT = Consent(
+    None, ConsentState.NONE_RECORDED, ConsentReason.NONE, NO_SCOPE, WishesState.NOT_ASKED_YET, expires_at=None
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseState:
+    """A case as its accepted statements make it at one moment.
+
+    ``accepted`` holds (agency, member) pairs that the member's own agency has accepted; only those count.
+    """
+
+    membership: Membership
+    membership_digest: str
+    accepted: frozenset[tuple[str, str]]
+    consent: Consent = NO_CONSENT
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Whose key a channel leads to. ``member`` is None for an agency's intake key."""
+
+    agency: AgencyId
+    member: MemberId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything a decision may depend on: closed terms and booleans, times already compared. Hashable, so memoised."""
+
+    stage: Stage
+    originator_kind: AgencyKind
+    recipient_kind: AgencyKind
+    recipient_roles: tuple[Role, ...]
+    same_agency: bool
+    membership: MembershipState
+    age_path: AgePath
+    category: Category
+    handling_code: HandlingCode
+    handling_instructions: tuple[HandlingInstruction, ...]
+    originator_release: bool
+    purpose: Purpose
+    gateway: Gateway
+    article6: Article6
+    condition: Condition
+    consent_state: ConsentState
+    consent_covers: bool
+    gateway_enabled: bool
+    basis_expired: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the facts as JSON-ready terms and booleans."""
+        result: dict[str, Any] = {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            result[item.name] = [term.value for term in value] if isinstance(value, tuple) else value
+        return {name: value.value if isinstance(value, StrEnum) else value for name, value in result.items()}
+
+    def differences(self, other: Mapping[str, Any]) -> list[str]:
+        """Return the names of the facts in which another party's JSON differs, the stage left aside."""
+        ours = self.to_json()
+        names = sorted(set(ours) | set(other))
+        return [name for name in names if name != "stage" and ours.get(name) != other.get(name)]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer, with the policies that determined it. ``missing`` says what would have to be true, for a person."""
+
+    effect: Effect
+    rules: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def is_permit(self) -> bool:
+        """Whether the answer is permit."""
+        return self.effect is Effect.PERMIT
+
+
+def facts_for(
+    header: Header,
+    recipient: Recipient,
+    basis: Basis,
+    case: CaseState,
+    *,
+    stage: Stage,
+    at: datetime,
+    enabled_gateways: frozenset[Gateway],
+) -> Facts:
+    """Build the question for one fragment, one recipient and one basis.
+
+    Raises ``Malformed`` where an agency is not in the case: it has no kind there, so there is no question to ask.
+    """
+    originator_kind = case.membership.kind_of(header.agency)
+    recipient_kind = case.membership.kind_of(recipient.agency)
+    if originator_kind is None or recipient_kind is None:
+        raise Malformed("the originator and the recipient must both be agencies of the case")
+    roles, membership = _standing(recipient, case, at)
+    return Facts(
+        stage=stage,
+        originator_kind=originator_kind,
+        recipient_kind=recipient_kind,
+        recipient_roles=roles,
+        same_agency=header.agency == recipient.agency,
+        membership=membership,
+        age_path=case.membership.age_path,
+        category=header.category,
+        handling_code=header.handling.code,
+        handling_instructions=header.handling.instructions,
+        originator_release=basis.originator_release,
+        purpose=basis.purpose,
+        gateway=basis.gateway,
+        article6=basis.article6,
+        condition=basis.condition,
+        consent_state=case.consent.state,
+        consent_covers=case.consent.covers(header.category, recipient_kind, basis.purpose, at),
+        gateway_enabled=basis.gateway in enabled_gateways,
+        basis_expired=basis.expires_at is not None and at >= basis.expires_at,
+    )
+
+
+def _standing(recipient: Recipient, case: CaseState, at: datetime) -> tuple[tuple[Role, ...], MembershipState]:
+    if recipient.member is None:
+        # An invited agency's intake key stands in the case as long as the agency is listed.
+        return (Role.INTAKE,), MembershipState.ACTIVE
+    member = case.membership.find_member(recipient.agency, recipient.member)
+    if member is None or (recipient.agency, recipient.member) not in case.accepted:
+        return (), MembershipState.NOT_A_MEMBER
+    return member.roles, MembershipState.ACTIVE if at < member.until else MembershipState.ENDED
