@@ -74,6 +74,7 @@ class Source:
     extracted_at: str | None = None
     effective_from: str | None = None
     effective_to: str | None = None
+    case_reference: str | None = None
 
     def to_json(self) -> dict[str, str]:
         """Return the block without absent members."""

@@ -71,6 +71,7 @@ class FindingCode(StrEnum):
     THIRD_PARTY = "third_party"
     LABELS_DISAGREE = "labels_disagree"
     NOT_MAPPED = "not_mapped"
+    POSSIBLE_INDICATOR = "possible_indicator"
 
 
 @dataclass(frozen=True, slots=True)
