@@ -1,1 +1,1 @@
-"""Who said so, and can we prove it? Keys, signatures, certificates, sealing and proofs; the code only, never key material."""
+"""Who said so, and can we prove it? Keys, signatures, certificates, sealing, proofs. Code only, never key material."""

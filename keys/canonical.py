@@ -1,0 +1,71 @@
+"""Canonical JSON (RFC 8785) without floats: the one encoding of everything signed, hashed or sealed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+import rfc8785
+
+MAX_DEPTH = 32
+MAX_SAFE_INTEGER = 2**53 - 1
+
+
+class NotCanonical(ValueError):
+    """Bytes or a value that canonical JSON without floats cannot hold."""
+
+
+def canonical_bytes(value: Any) -> bytes:
+    """Return the one byte string that stands for a JSON value. Raises ``NotCanonical``."""
+    _require_plain(value, 0)
+    try:
+        return rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+        raise NotCanonical("value has no canonical form") from error
+
+
+def parse_canonical(data: bytes) -> Any:
+    """Parse bytes and refuse them unless they are the canonical form of what they say. Raises ``NotCanonical``."""
+    try:
+        value = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=unique_members,
+            parse_constant=_no_constant,
+            parse_float=_no_constant,
+        )
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise NotCanonical("not JSON in UTF-8") from error
+    if canonical_bytes(value) != data:
+        raise NotCanonical("JSON is not in canonical form (RFC 8785)")
+    return value
+
+
+def _require_plain(value: Any, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise NotCanonical(f"nested more than {MAX_DEPTH} deep")
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if not isinstance(name, str):
+                raise NotCanonical("member names must be text")
+            _require_plain(item, depth + 1)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _require_plain(item, depth + 1)
+    elif isinstance(value, float):
+        raise NotCanonical("floats are not allowed")
+    elif isinstance(value, int) and not isinstance(value, bool) and abs(value) > MAX_SAFE_INTEGER:
+        raise NotCanonical("whole numbers must be within 2^53 - 1")
+    elif not (value is None or isinstance(value, str | int)):
+        raise NotCanonical("not a JSON value")
+
+
+def unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Build an object for ``json.loads``; a repeated member is ``NotCanonical``."""
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise NotCanonical("a member stands twice in one object")
+    return result
+
+
+def _no_constant(_text: str) -> NoReturn:
+    raise NotCanonical("floats, NaN and Infinity are not allowed")

@@ -1,0 +1,159 @@
+"""The parts of sealed fragments and channels that can be checked without opening them. The hub uses this module.
+
+Form, limits, header, digest, signature: docs/protocol.md sections 4 to 6.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from keys.canonical import NotCanonical, canonical_bytes, parse_canonical
+from keys.jose import PublicKey, SignatureRefused, UnverifiedJws, b64u_decode
+from policies.model import Header, Malformed, require_members
+
+MAX_CONTENT_BYTES = 1024 * 1024
+BUCKET_BYTES = tuple(1024 * 2**power for power in range(11))
+MAX_HEADER_BYTES = 2048
+MAX_CHANNEL_HEADER_BYTES = 4096
+IV_BYTES = 12
+TAG_BYTES = 16
+WRAPPED_KEY_BYTES = 40
+FRAGMENT_TYP = "nrmhub-fragment+jws"
+
+
+class EnvelopeRefused(ValueError):
+    """A sealed fragment, channel or grant is not of the agreed form, or its signature does not fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFragment:
+    """A fragment as it travels: four JWE parts (b64u text) and the originator's compact JWS. Header parsed, not trusted
+    until ``verify_fragment``."""
+
+    protected: str
+    iv: str
+    ciphertext: str
+    tag: str
+    jws: str
+    header: Header
+
+    @classmethod
+    def parse(cls, jwe: object, jws: object) -> SealedFragment:
+        """Check form and limits of a fragment as received. Raises ``EnvelopeRefused``."""
+        try:
+            got = require_members(jwe, ("protected", "iv", "ciphertext", "tag"), "sealed fragment")
+            header = parse_canonical(b64u_decode(got["protected"], max_bytes=MAX_HEADER_BYTES))
+            sizes = (
+                len(b64u_decode(got["iv"], max_bytes=IV_BYTES)),
+                len(b64u_decode(got["tag"], max_bytes=TAG_BYTES)),
+                len(b64u_decode(got["ciphertext"], max_bytes=MAX_CONTENT_BYTES)),
+            )
+            parsed = Header.from_json(header)
+        except Malformed as error:
+            raise EnvelopeRefused(str(error)) from error
+        except (NotCanonical, ValueError, TypeError) as error:
+            raise EnvelopeRefused("sealed fragment: a part is not canonical or over its limit") from error
+        if sizes[:2] != (IV_BYTES, TAG_BYTES) or sizes[2] not in BUCKET_BYTES:
+            raise EnvelopeRefused("sealed fragment: iv, tag or size bucket is not the one of this protocol")
+        if not isinstance(jws, str):
+            raise EnvelopeRefused("sealed fragment: the signature is missing")
+        return cls(got["protected"], got["iv"], got["ciphertext"], got["tag"], jws, parsed)
+
+    @property
+    def digest(self) -> str:
+        """Fragment digest, hex: SHA-256 of ``protected.iv.ciphertext.tag``."""
+        text = f"{self.protected}.{self.iv}.{self.ciphertext}.{self.tag}"
+        return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+    def to_jwe(self) -> dict[str, str]:
+        """Return the four parts."""
+        return {"protected": self.protected, "iv": self.iv, "ciphertext": self.ciphertext, "tag": self.tag}
+
+
+def verify_fragment(fragment: SealedFragment, key: PublicKey) -> str:
+    """Verify the originator's signature over the fragment digest; return the digest. Raises ``EnvelopeRefused``."""
+    digest = fragment.digest
+    try:
+        payload = UnverifiedJws.parse(fragment.jws).verify(key, FRAGMENT_TYP)
+    except SignatureRefused as error:
+        raise EnvelopeRefused(f"sealed fragment: {error}") from error
+    if payload != canonical_bytes({"sha256": digest}):
+        raise EnvelopeRefused("sealed fragment: the signature is over other bytes")
+    return digest
+
+
+@dataclass(frozen=True, slots=True)
+class SealedChannel:
+    """A channel's encrypted JWK as it travels (docs/protocol.md section 5): five b64u parts."""
+
+    protected: str
+    encrypted_key: str
+    iv: str
+    ciphertext: str
+    tag: str
+    recipient: str
+
+    @classmethod
+    def parse(cls, jwe: object) -> SealedChannel:
+        """Check form and limits. Raises ``EnvelopeRefused``."""
+        names = ("protected", "encrypted_key", "iv", "ciphertext", "tag")
+        try:
+            got = require_members(jwe, names, "channel")
+            header = parse_canonical(b64u_decode(got["protected"], max_bytes=MAX_CHANNEL_HEADER_BYTES))
+            require_members(header, ("alg", "cty", "ek", "enc", "kid", "typ"), "channel header")
+            for name in names[1:]:
+                b64u_decode(got[name], max_bytes=512)
+        except Malformed as error:
+            raise EnvelopeRefused(str(error)) from error
+        except (NotCanonical, ValueError, TypeError) as error:
+            raise EnvelopeRefused("channel: a part is not canonical or over its limit") from error
+        fixed = {"alg": "HPKE-9-KE", "cty": "jwk+json", "enc": "A256GCM", "typ": "nrmhub-channel+jwe"}
+        if any(header[name] != value for name, value in fixed.items()) or not isinstance(header["kid"], str):
+            raise EnvelopeRefused("channel header: alg, cty, enc or typ is not the one of this protocol")
+        return cls(
+            protected=got["protected"],
+            encrypted_key=got["encrypted_key"],
+            iv=got["iv"],
+            ciphertext=got["ciphertext"],
+            tag=got["tag"],
+            recipient=header["kid"],
+        )
+
+    @property
+    def digest(self) -> str:
+        """Channel digest, hex: SHA-256 of the five parts joined by full stops."""
+        text = ".".join((self.protected, self.encrypted_key, self.iv, self.ciphertext, self.tag))
+        return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+    def to_jwe(self) -> dict[str, str]:
+        """Return the five parts."""
+        return {
+            "protected": self.protected,
+            "encrypted_key": self.encrypted_key,
+            "iv": self.iv,
+            "ciphertext": self.ciphertext,
+            "tag": self.tag,
+        }
+
+
+def require_wrapped_key(text: object) -> str:
+    """Return a grant's ``encrypted_key`` if it has the form of a wrapped content key. Raises ``EnvelopeRefused``."""
+    try:
+        if isinstance(text, str) and len(b64u_decode(text, max_bytes=WRAPPED_KEY_BYTES)) == WRAPPED_KEY_BYTES:
+            return text
+    except ValueError:
+        pass
+    raise EnvelopeRefused(f"grant: a wrapped key has {WRAPPED_KEY_BYTES} bytes in base64url")
+
+
+def wrapped_key_digest(encrypted_key: str) -> str:
+    """Return SHA-256 hex of the wrapped key's bytes, as a disclosure lists it."""
+    return hashlib.sha256(b64u_decode(encrypted_key, max_bytes=WRAPPED_KEY_BYTES)).hexdigest()
+
+
+def as_general_jwe(fragment: SealedFragment, encrypted_key: str, channel: str) -> Mapping[str, object]:
+    """Return an RFC 7516 JSON serialization with one ``A256KW`` recipient, for any stock JOSE library."""
+    recipient = {"header": {"alg": "A256KW", "kid": channel}, "encrypted_key": encrypted_key}
+    return {**fragment.to_jwe(), "recipients": [recipient]}

@@ -1,0 +1,255 @@
+"""Public keys as JWK, key ids, and compact JWS, in the narrow profile of docs/protocol.md sections 1 to 3.
+
+The algorithm is fixed by the key, never taken from a signature's header. Nothing here opens a sealed fragment.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, mlkem, x25519
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
+
+from keys.canonical import NotCanonical, canonical_bytes, parse_canonical
+
+MAX_STATEMENT_BYTES = 256 * 1024
+MAX_JWS_HEADER_BYTES = 512
+_B64U = re.compile(rb"[A-Za-z0-9_-]*")
+_EC_SIZES = {"P-256": 32, "P-384": 48}
+_EC_ALGORITHMS = {"P-256": "ES256", "P-384": "ES384"}
+_SIGNING = frozenset({"Ed25519", "ES256", "ES384"})
+HPKE_PUBLIC_BYTES = 1184 + 32
+MLKEM768_PUBLIC_BYTES = 1184
+MLDSA44_PUBLIC_BYTES = 1312
+
+
+class KeyRefused(ValueError):
+    """A JWK that is not one of the agreed forms."""
+
+
+class SignatureRefused(ValueError):
+    """A compact JWS that does not verify, or is not of the agreed form. The text never says more than which."""
+
+
+def b64u(data: bytes) -> str:
+    """Encode base64url without padding (RFC 4648 section 5)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def b64u_decode(text: str, *, max_bytes: int = MAX_STATEMENT_BYTES) -> bytes:
+    """Decode base64url without padding; refuse any other spelling of the same bytes. Raises ``ValueError``."""
+    if not isinstance(text, str) or len(text) > max_bytes * 4 // 3 + 4:
+        raise ValueError("base64url text is too long")
+    try:
+        raw = text.encode("ascii")
+        if not _B64U.fullmatch(raw) or len(raw) % 4 == 1:
+            raise ValueError("not base64url")
+        data = base64.urlsafe_b64decode(raw + b"=" * (-len(raw) % 4))
+    except (UnicodeEncodeError, binascii.Error) as error:
+        raise ValueError("not base64url") from error
+    if b64u(data) != text:
+        raise ValueError("not the canonical base64url form")
+    return data
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A verified-form public JWK. ``alg`` is what the key is for; ``kid`` its RFC 7638 thumbprint."""
+
+    alg: str
+    kid: str
+    jwk: Mapping[str, str]
+
+    @property
+    def is_signing(self) -> bool:
+        """Whether the key verifies JWS statements."""
+        return self.alg in _SIGNING
+
+    def verify(self, signature: bytes, data: bytes) -> None:
+        """Verify a raw signature (JOSE form for ECDSA). Raises ``SignatureRefused``."""
+        try:
+            if self.alg == "Ed25519":
+                ed25519.Ed25519PublicKey.from_public_bytes(b64u_decode(self.jwk["x"])).verify(signature, data)
+            elif self.alg in ("ES256", "ES384"):
+                _verify_ecdsa(self.jwk, signature, data)
+            elif self.alg == "ML-DSA-44":
+                self.mldsa44().verify(signature, data)
+            else:
+                raise SignatureRefused(f"key of algorithm {self.alg} does not verify signatures")
+        except InvalidSignature as error:
+            raise SignatureRefused("signature does not verify") from error
+
+    def ed25519(self) -> ed25519.Ed25519PublicKey:
+        """Return the library's key. Raises ``KeyRefused`` for another algorithm."""
+        if self.alg != "Ed25519":
+            raise KeyRefused(f"expected an Ed25519 key, got {self.alg}")
+        return ed25519.Ed25519PublicKey.from_public_bytes(b64u_decode(self.jwk["x"]))
+
+    def mldsa44(self) -> mldsa.MLDSA44PublicKey:
+        """Return the library's key. Raises ``KeyRefused`` for another algorithm."""
+        if self.alg != "ML-DSA-44":
+            raise KeyRefused(f"expected an ML-DSA-44 key, got {self.alg}")
+        return mldsa.MLDSA44PublicKey.from_public_bytes(b64u_decode(self.jwk["pub"]))
+
+    def hpke(self) -> MLKEM768X25519PublicKey:
+        """Return the library's HPKE recipient key. Raises ``KeyRefused`` for another algorithm."""
+        if self.alg != "HPKE-9-KE":
+            raise KeyRefused(f"expected an HPKE-9-KE key, got {self.alg}")
+        raw = b64u_decode(self.jwk["pub"])
+        return MLKEM768X25519PublicKey(
+            mlkem.MLKEM768PublicKey.from_public_bytes(raw[:MLKEM768_PUBLIC_BYTES]),
+            x25519.X25519PublicKey.from_public_bytes(raw[MLKEM768_PUBLIC_BYTES:]),
+        )
+
+
+def _verify_ecdsa(jwk: Mapping[str, str], signature: bytes, data: bytes) -> None:
+    size = _EC_SIZES[jwk["crv"]]
+    if len(signature) != 2 * size:
+        raise SignatureRefused("signature does not verify")
+    r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
+    algorithm = hashes.SHA256() if size == 32 else hashes.SHA384()
+    _ec_public(jwk).verify(encode_dss_signature(r, s), data, ec.ECDSA(algorithm))
+
+
+def _ec_public(jwk: Mapping[str, str]) -> ec.EllipticCurvePublicKey:
+    curve = ec.SECP256R1() if jwk["crv"] == "P-256" else ec.SECP384R1()
+    point = b"\x04" + b64u_decode(jwk["x"]) + b64u_decode(jwk["y"])
+    return ec.EllipticCurvePublicKey.from_encoded_point(curve, point)
+
+
+def thumbprint(jwk: Mapping[str, str]) -> str:
+    """Return the RFC 7638 SHA-256 thumbprint, b64u (43 characters). Raises ``KeyRefused`` for an unknown ``kty``."""
+    required = {"OKP": ("crv", "kty", "x"), "EC": ("crv", "kty", "x", "y"), "AKP": ("alg", "kty", "pub")}
+    names = required.get(jwk.get("kty", ""))
+    if names is None or any(name not in jwk for name in names):
+        raise KeyRefused("unknown kind of key: expected kty OKP, EC or AKP with its members")
+    return b64u(hashlib.sha256(canonical_bytes({name: jwk[name] for name in names})).digest())
+
+
+def parse_public_jwk(jwk: object) -> PublicKey:
+    """Read a public JWK of one of the forms of docs/protocol.md section 2, with exactly its members.
+
+    Raises ``KeyRefused``: unknown or private members, unknown algorithm, wrong size, a point that is not on its curve.
+    """
+    if not isinstance(jwk, Mapping) or not all(isinstance(item, str) for item in jwk.values()):
+        raise KeyRefused("a key is an object of text members")
+    shape = (jwk.get("kty"), jwk.get("crv"), jwk.get("alg"))
+    try:
+        if shape == ("OKP", "Ed25519", "Ed25519"):
+            _require_exactly(jwk, {"kty", "crv", "alg", "x"})
+            _require_size(jwk["x"], 32)
+        elif jwk.get("kty") == "EC" and _EC_ALGORITHMS.get(str(jwk.get("crv"))) == jwk.get("alg"):
+            _require_exactly(jwk, {"kty", "crv", "alg", "x", "y"})
+            _require_size(jwk["x"], _EC_SIZES[jwk["crv"]])
+            _require_size(jwk["y"], _EC_SIZES[jwk["crv"]])
+            _ec_public(jwk)
+        elif jwk.get("kty") == "AKP" and jwk.get("alg") in ("HPKE-9-KE", "ML-DSA-44"):
+            _require_exactly(jwk, {"kty", "alg", "pub"})
+            _require_size(jwk["pub"], HPKE_PUBLIC_BYTES if jwk["alg"] == "HPKE-9-KE" else MLDSA44_PUBLIC_BYTES)
+        else:
+            raise KeyRefused("key algorithm is not one of Ed25519, ES256, ES384, HPKE-9-KE, ML-DSA-44")
+        key = PublicKey(jwk["alg"], thumbprint(jwk), dict(jwk))
+        if key.alg == "HPKE-9-KE":
+            key.hpke()
+        return key
+    except KeyRefused:
+        raise
+    except ValueError as error:
+        raise KeyRefused("key material is not of its algorithm's form") from error
+
+
+def _require_exactly(jwk: Mapping[str, str], names: set[str]) -> None:
+    if set(jwk) != names:
+        raise KeyRefused(f"a public key of this kind has exactly the members {sorted(names)}")
+
+
+def _require_size(text: str, size_bytes: int) -> None:
+    if len(b64u_decode(text)) != size_bytes:
+        raise KeyRefused(f"key material has the wrong size, expected {size_bytes} bytes")
+
+
+class Signer(Protocol):
+    """Whatever can sign for a key: a key in memory here, a token elsewhere."""
+
+    @property
+    def public(self) -> PublicKey:
+        """The public half."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the raw signature (JOSE form for ECDSA)."""
+        ...
+
+
+def sign_compact(payload: bytes, typ: str, signer: Signer) -> str:
+    """Return a compact JWS (RFC 7515) with the header ``{"alg","kid","typ"}``; ``payload`` is signed as given."""
+    header = canonical_bytes({"alg": signer.public.alg, "kid": signer.public.kid, "typ": typ})
+    signing_input = f"{b64u(header)}.{b64u(payload)}"
+    return f"{signing_input}.{b64u(signer.sign(signing_input.encode('ascii')))}"
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedJws:
+    """A compact JWS taken apart, nothing verified yet: good for finding the key, for nothing else."""
+
+    kid: str
+    typ: str
+    alg: str
+    signing_input: bytes
+    payload: bytes
+    signature: bytes
+
+    @classmethod
+    def parse(cls, token: object, *, max_bytes: int = MAX_STATEMENT_BYTES) -> UnverifiedJws:
+        """Take a compact JWS apart. Raises ``SignatureRefused`` on size, form, or any header member but the three."""
+        if not isinstance(token, str) or len(token) > max_bytes:
+            raise SignatureRefused(f"a signed statement is text of at most {max_bytes} bytes")
+        parts = token.split(".")
+        if len(parts) != 3:
+            raise SignatureRefused("a compact JWS has three parts")
+        try:
+            header = parse_canonical(b64u_decode(parts[0], max_bytes=MAX_JWS_HEADER_BYTES))
+            payload, signature = b64u_decode(parts[1], max_bytes=max_bytes), b64u_decode(parts[2])
+        except (ValueError, NotCanonical) as error:
+            raise SignatureRefused("a part of the JWS is not in its canonical form") from error
+        if not isinstance(header, dict) or set(header) != {"alg", "kid", "typ"}:
+            raise SignatureRefused("the JWS header must have exactly alg, kid and typ")
+        if not all(isinstance(item, str) for item in header.values()):
+            raise SignatureRefused("the JWS header's members must be text")
+        signing_input = f"{parts[0]}.{parts[1]}".encode("ascii")
+        return cls(header["kid"], header["typ"], header["alg"], signing_input, payload, signature)
+
+    def verify(self, key: PublicKey, typ: str) -> bytes:
+        """Return the payload if typ, key id, algorithm and signature are right. Raises ``SignatureRefused``."""
+        if not key.is_signing:
+            raise SignatureRefused(f"key of algorithm {key.alg} does not sign statements")
+        if self.typ != typ:
+            raise SignatureRefused(f"statement is not of the expected type: expected {typ}")
+        if self.kid != key.kid or self.alg != key.alg:
+            raise SignatureRefused("statement is not signed by the expected key")
+        key.verify(self.signature, self.signing_input)
+        return self.payload
+
+
+def verify_compact(token: object, typ: str, key: PublicKey) -> bytes:
+    """Return the payload bytes of a compact JWS signed by exactly this key. Raises ``SignatureRefused``."""
+    return UnverifiedJws.parse(token).verify(key, typ)
+
+
+def statement_digest(token: str) -> str:
+    """Return the SHA-256 hex digest of a compact JWS as received."""
+    return hashlib.sha256(token.encode("ascii")).hexdigest()
+
+
+def encode_json(value: Any) -> str:
+    """Return b64u of the canonical JSON of a value."""
+    return b64u(canonical_bytes(value))

@@ -1,0 +1,187 @@
+"""Signed statements: what agencies and members say that the hub may read (docs/protocol.md section 3).
+
+A statement is a compact JWS with a registered ``typ`` and exactly the members of its type. Only ``verify_statement``
+makes a ``Statement``; what a statement *means* for a case is decided in ``policies`` and by its caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from keys.canonical import NotCanonical, canonical_bytes, parse_canonical
+from keys.jose import PublicKey, SignatureRefused, Signer, UnverifiedJws, sign_compact, statement_digest
+from policies.model import AgencyId, Malformed, parse_time, render_time, require_agency, require_digest, require_id
+
+COMMON_MEMBERS = frozenset({"id", "issuer", "issued_at", "checkpoint"})
+
+
+class StatementType(StrEnum):
+    """The registered types; the value is the JWS ``typ``."""
+
+    AGENCY = "nrmhub-agency+jws"
+    CERTIFICATE = "nrmhub-certificate+jws"
+    MEMBERSHIP = "nrmhub-membership+jws"
+    ACCEPTANCE = "nrmhub-acceptance+jws"
+    CONSENT = "nrmhub-consent+jws"
+    CHANNEL = "nrmhub-channel+jws"
+    DISCLOSURE = "nrmhub-disclosure+jws"
+    VOID = "nrmhub-void+jws"
+    REFUSAL = "nrmhub-refusal+jws"
+    PULL = "nrmhub-pull+jws"
+    VOTE = "nrmhub-vote+jws"
+
+
+MEMBERS: Mapping[StatementType, frozenset[str]] = {
+    StatementType.AGENCY: frozenset({"agency", "kind", "name", "root"}),
+    StatementType.CERTIFICATE: frozenset({"agency", "use", "key", "member", "roles", "not_before", "not_after"}),
+    StatementType.MEMBERSHIP: frozenset({"case", "sequence", "previous", "lead", "age_path", "agencies", "members"}),
+    StatementType.ACCEPTANCE: frozenset({"case", "membership", "members"}),
+    StatementType.CONSENT: frozenset(
+        {"case", "sequence", "previous", "state", "reason", "given_by", "scope", "wishes", "expires_at", "detail"}
+    ),
+    StatementType.CHANNEL: frozenset(
+        {"case", "channel", "recipient", "recipient_agency", "recipient_member", "use", "sha256"}
+    ),
+    StatementType.DISCLOSURE: frozenset(
+        {
+            "case",
+            "channel",
+            "recipient",
+            "recipient_agency",
+            "recipient_member",
+            "sequence",
+            "previous",
+            "membership",
+            "bundle",
+            "bases",
+            "decisions",
+            "items",
+            "not_given",
+        }
+    ),
+    StatementType.VOID: frozenset({"case", "channel", "sequence", "previous", "refused", "code"}),
+    StatementType.REFUSAL: frozenset({"case", "recipient_agency", "category", "request", "code", "reviewer", "detail"}),
+    StatementType.PULL: frozenset({"case", "member", "purpose"}),
+    StatementType.VOTE: frozenset({"case", "member", "manifest", "question", "outcome", "role"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointRef:
+    """The newest checkpoint a signer had verified: tree size and root hash (hex)."""
+
+    size: int
+    root: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the wire form."""
+        return {"size": self.size, "root": self.root}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A verified statement. ``members`` are those of its type; ``digest`` names it everywhere."""
+
+    type: StatementType
+    token: str
+    digest: str
+    kid: str
+    id: str
+    issuer: AgencyId
+    issued_at: datetime
+    checkpoint: CheckpointRef | None
+    members: Mapping[str, Any]
+
+
+def make_statement(
+    kind: StatementType,
+    members: Mapping[str, Any],
+    *,
+    issuer: str,
+    signer: Signer,
+    issued_at: datetime,
+    statement_id: str,
+    checkpoint: CheckpointRef | None,
+) -> str:
+    """Sign a statement and return the compact JWS. Raises ``Malformed`` where the members are not those of the type."""
+    if frozenset(members) != MEMBERS[kind]:
+        raise Malformed(f"{kind.value}: expected exactly the members {sorted(MEMBERS[kind])}")
+    payload = {
+        **members,
+        "id": require_id(statement_id, "id"),
+        "issuer": issuer,
+        "issued_at": render_time(issued_at),
+        "checkpoint": None if checkpoint is None else checkpoint.to_json(),
+    }
+    return sign_compact(canonical_bytes(payload), kind.value, signer)
+
+
+def verify_statement(token: object, kind: StatementType, key: PublicKey) -> Statement:
+    """Verify signature, type and form of a statement as received.
+
+    Raises ``SignatureRefused`` (signature, key, type) or ``Malformed`` (payload). Whether the key may speak for the
+    issuer is not checked here but in ``keys.directory``.
+    """
+    payload_bytes = UnverifiedJws.parse(token).verify(key, kind.value)
+    payload = _parse_payload(payload_bytes, kind)
+    text = str(token)
+    return Statement(
+        type=kind,
+        token=text,
+        digest=statement_digest(text),
+        kid=key.kid,
+        id=require_id(payload["id"], "id"),
+        issuer=require_agency(payload["issuer"], "issuer"),
+        issued_at=parse_time(payload["issued_at"]),
+        checkpoint=_parse_checkpoint(payload["checkpoint"]),
+        members={name: payload[name] for name in MEMBERS[kind]},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedStatement:
+    """What a statement claims before its signature is checked: enough to find the key, for nothing else."""
+
+    type: StatementType
+    kid: str
+    issuer: AgencyId
+    members: Mapping[str, Any]
+
+
+def peek(token: object) -> UnverifiedStatement:
+    """Read issuer, key id and claims of a statement without verifying. Raises ``SignatureRefused`` or ``Malformed``."""
+    jws = UnverifiedJws.parse(token)
+    try:
+        kind = StatementType(jws.typ)
+    except ValueError as error:
+        raise SignatureRefused("statement type is not one of this protocol") from error
+    payload = _parse_payload(jws.payload, kind)
+    return UnverifiedStatement(
+        kind, jws.kid, require_agency(payload["issuer"], "issuer"), {name: payload[name] for name in MEMBERS[kind]}
+    )
+
+
+def _parse_payload(payload_bytes: bytes, kind: StatementType) -> dict[str, Any]:
+    try:
+        payload = parse_canonical(payload_bytes)
+    except NotCanonical as error:
+        raise Malformed(f"{kind.value}: payload is not canonical JSON") from error
+    expected = COMMON_MEMBERS | MEMBERS[kind]
+    if not isinstance(payload, dict) or frozenset(payload) != expected:
+        raise Malformed(f"{kind.value}: expected exactly the members {sorted(expected)}")
+    return payload
+
+
+def _parse_checkpoint(value: object) -> CheckpointRef | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or set(value) != {"size", "root"}:
+        raise Malformed("checkpoint: expected size and root")
+    size = value["size"]
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        raise Malformed("checkpoint size: expected a whole number from 0")
+    return CheckpointRef(size, require_digest(value["root"], "checkpoint root"))

@@ -1,0 +1,40 @@
+"""Seal an adapter's own files and rows (drafts, inbox, channel keys) under its storage secret: AES-256-GCM.
+
+``name`` says which row or file the bytes belong to and is authenticated, so that sealed rows cannot be exchanged.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_IV_BYTES = 12
+
+
+class StorageRefused(ValueError):
+    """Sealed bytes that do not open: another key, another name, or damaged."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Vault:
+    """Seals and opens with one secret. ``repr`` shows nothing."""
+
+    secret: bytes
+
+    def __repr__(self) -> str:
+        return "<Vault (secret not shown)>"
+
+    def seal(self, name: str, data: bytes) -> bytes:
+        """Return IV and ciphertext, bound to the name."""
+        iv = os.urandom(_IV_BYTES)
+        return iv + AESGCM(self.secret).encrypt(iv, data, name.encode("utf-8"))
+
+    def open(self, name: str, sealed: bytes) -> bytes:
+        """Return the bytes sealed under this name. Raises ``StorageRefused``."""
+        try:
+            return AESGCM(self.secret).decrypt(sealed[:_IV_BYTES], sealed[_IV_BYTES:], name.encode("utf-8"))
+        except (InvalidTag, ValueError) as error:
+            raise StorageRefused("a sealed row does not open with this agency's key") from error
