@@ -7,6 +7,7 @@ docs/sources.md. Field names are those of HTCDS 2.0 where it has the notion, els
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -83,6 +84,8 @@ class Source:
 
 
 READER_VERSION = "1"
+MAX_FINDINGS_PER_CODE = 50
+"""So many findings of one code and severity are written out in a report; the others are counted in one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +196,11 @@ class ReadReport:
             )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report of ``nrm-adapter read FILE --report json``: counts and findings, no content."""
+        """Return the report of ``nrm-adapter read FILE --report json``: counts and findings, no content.
+
+        Of one code and severity at most ``MAX_FINDINGS_PER_CODE`` findings are written out; one more line then says
+        how many there are in all. ``self.findings`` keeps every one.
+        """
         return {
             "format": self.format,
             "version": self.version,
@@ -202,5 +209,21 @@ class ReadReport:
             "fragments": self.fragments,
             "refused": self.refused,
             "not_about": self.not_about,
-            "findings": [finding.to_json() for finding in self.findings],
+            "findings": [finding.to_json() for finding in _capped(self.findings)],
         }
+
+
+def _capped(findings: Sequence[Finding]) -> list[Finding]:
+    # By severity as well: a warning repeated a thousand times must not hide a record refused under the same code.
+    seen: Counter[tuple[FindingCode, Severity]] = Counter()
+    shown: list[Finding] = []
+    for finding in findings:
+        kind = (finding.code, finding.severity)
+        seen[kind] += 1
+        if seen[kind] <= MAX_FINDINGS_PER_CODE:
+            shown.append(finding)
+    for (code, severity), count in seen.items():
+        if count > MAX_FINDINGS_PER_CODE:
+            message = f"and {count - MAX_FINDINGS_PER_CODE:,} more of this kind, {count:,} in all"
+            shown.append(Finding(code, severity, message, "file"))
+    return shown

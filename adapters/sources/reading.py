@@ -81,15 +81,17 @@ def read_file(
         chosen_year=chosen_year,
         is_test_hub=is_test_hub,
     )
-    return read_source(source, subject)
+    return read_source(source, subject, limit_bytes=limit_bytes)
 
 
-def read_source(source: SourceFile, subject: Subject | None = None) -> ReadReport:
-    """Read bytes already in memory; otherwise as ``read_file``."""
+def read_source(source: SourceFile, subject: Subject | None = None, *, limit_bytes: int = MAX_FILE_BYTES) -> ReadReport:
+    """Read bytes already in memory (an upload); otherwise as ``read_file``, with the same limit on size."""
     from adapters.sources.formats import identify  # the list of formats imports every reader
 
     format_id = "unknown"
     try:
+        for data in (source.data, *source.siblings.values()):
+            require_size(len(data), limit_bytes)
         if not source.data.strip():
             raise refuse_file(FindingCode.NOT_THIS_FORMAT, "the file is empty")
         chosen = identify(source)
