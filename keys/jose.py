@@ -19,24 +19,37 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, mlkem,
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
 
-from keys.canonical import NotCanonical, canonical_bytes, parse_canonical
+from keys.canonical import canonical_bytes, parse_canonical
+from keys.refusal import KeysRefusal
 
 MAX_STATEMENT_BYTES = 256 * 1024
 MAX_JWS_HEADER_BYTES = 512
+MAX_SIGNATURE_BYTES = 96
 _B64U = re.compile(rb"[A-Za-z0-9_-]*")
+_KID = re.compile(r"[A-Za-z0-9_-]{43}")
 _EC_SIZES = {"P-256": 32, "P-384": 48}
-_EC_ALGORITHMS = {"P-256": "ES256", "P-384": "ES384"}
 _SIGNING = frozenset({"Ed25519", "ES256", "ES384"})
 HPKE_PUBLIC_BYTES = 1184 + 32
 MLKEM768_PUBLIC_BYTES = 1184
 MLDSA44_PUBLIC_BYTES = 1312
+_ED25519_P = 2**255 - 19
+# The y coordinates of the points of order 1, 2, 4 and 8 (either sign of x).
+_ED25519_SMALL_ORDER_Y = frozenset(
+    {
+        0,
+        1,
+        _ED25519_P - 1,
+        0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
+        0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D6A7017C7,
+    }
+)
 
 
-class KeyRefused(ValueError):
+class KeyRefused(KeysRefusal):
     """A JWK that is not one of the agreed forms."""
 
 
-class SignatureRefused(ValueError):
+class SignatureRefused(KeysRefusal):
     """A compact JWS that does not verify, or is not of the agreed form. The text never says more than which."""
 
 
@@ -56,9 +69,16 @@ def b64u_decode(text: str, *, max_bytes: int = MAX_STATEMENT_BYTES) -> bytes:
         data = base64.urlsafe_b64decode(raw + b"=" * (-len(raw) % 4))
     except (UnicodeEncodeError, binascii.Error) as error:
         raise ValueError("not base64url") from error
+    if len(data) > max_bytes:
+        raise ValueError("base64url text is too long")
     if b64u(data) != text:
         raise ValueError("not the canonical base64url form")
     return data
+
+
+def is_kid(text: object) -> bool:
+    """Whether a value has the form of a key id: a SHA-256 thumbprint, 43 characters base64url."""
+    return isinstance(text, str) and _KID.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +158,8 @@ def thumbprint(jwk: Mapping[str, str]) -> str:
 def parse_public_jwk(jwk: object) -> PublicKey:
     """Read a public JWK of one of the forms of docs/protocol.md section 2, with exactly its members.
 
-    Raises ``KeyRefused``: unknown or private members, unknown algorithm, wrong size, a point that is not on its curve.
+    Raises ``KeyRefused``: unknown or private members, unknown algorithm, wrong size, an EC point that is not on its
+    curve, an Ed25519 or X25519 point of small order.
     """
     if not isinstance(jwk, Mapping) or not all(isinstance(item, str) for item in jwk.values()):
         raise KeyRefused("a key is an object of text members")
@@ -147,7 +168,8 @@ def parse_public_jwk(jwk: object) -> PublicKey:
         if shape == ("OKP", "Ed25519", "Ed25519"):
             _require_exactly(jwk, {"kty", "crv", "alg", "x"})
             _require_size(jwk["x"], 32)
-        elif jwk.get("kty") == "EC" and _EC_ALGORITHMS.get(str(jwk.get("crv"))) == jwk.get("alg"):
+            _require_ed25519_order(b64u_decode(jwk["x"]))
+        elif shape in (("EC", "P-256", "ES256"), ("EC", "P-384", "ES384")):
             _require_exactly(jwk, {"kty", "crv", "alg", "x", "y"})
             _require_size(jwk["x"], _EC_SIZES[jwk["crv"]])
             _require_size(jwk["y"], _EC_SIZES[jwk["crv"]])
@@ -159,7 +181,7 @@ def parse_public_jwk(jwk: object) -> PublicKey:
             raise KeyRefused("key algorithm is not one of Ed25519, ES256, ES384, HPKE-9-KE, ML-DSA-44")
         key = PublicKey(jwk["alg"], thumbprint(jwk), dict(jwk))
         if key.alg == "HPKE-9-KE":
-            key.hpke()
+            _require_hpke_material(key)
         return key
     except KeyRefused:
         raise
@@ -177,6 +199,22 @@ def _require_size(text: str, size_bytes: int) -> None:
         raise KeyRefused(f"key material has the wrong size, expected {size_bytes} bytes")
 
 
+def _require_ed25519_order(public: bytes) -> None:
+    # Under a key of small order one signature fits many statements, so its holder could disown any of them; a y beyond
+    # the field would be a second name for the same key. The library checks neither (RFC 8032 section 5.1.7 need not).
+    y = int.from_bytes(public, "little") & (2**255 - 1)
+    if y >= _ED25519_P or y in _ED25519_SMALL_ORDER_Y:
+        raise KeyRefused("key material is a point of small order or not in its canonical form")
+
+
+def _require_hpke_material(key: PublicKey) -> None:
+    # The library checks the ML-KEM half on building the key (FIPS 203 section 7.2). A small-order X25519 half gives an
+    # all-zero shared secret with every private key, which the exchange refuses (RFC 7748 section 6.1); so any will do.
+    key.hpke()
+    dh = x25519.X25519PublicKey.from_public_bytes(b64u_decode(key.jwk["pub"])[MLKEM768_PUBLIC_BYTES:])
+    x25519.X25519PrivateKey.from_private_bytes(bytes(32)).exchange(dh)
+
+
 class Signer(Protocol):
     """Whatever can sign for a key: a key in memory here, a token elsewhere."""
 
@@ -191,7 +229,12 @@ class Signer(Protocol):
 
 
 def sign_compact(payload: bytes, typ: str, signer: Signer) -> str:
-    """Return a compact JWS (RFC 7515) with the header ``{"alg","kid","typ"}``; ``payload`` is signed as given."""
+    """Return a compact JWS (RFC 7515) with the header ``{"alg","kid","typ"}``; ``payload`` is signed as given.
+
+    Raises ``KeyRefused`` for a key that no statement may be signed with (docs/protocol.md section 2).
+    """
+    if not signer.public.is_signing:
+        raise KeyRefused(f"key of algorithm {signer.public.alg} does not sign statements")
     header = canonical_bytes({"alg": signer.public.alg, "kid": signer.public.kid, "typ": typ})
     signing_input = f"{b64u(header)}.{b64u(payload)}"
     return f"{signing_input}.{b64u(signer.sign(signing_input.encode('ascii')))}"
@@ -218,13 +261,16 @@ class UnverifiedJws:
             raise SignatureRefused("a compact JWS has three parts")
         try:
             header = parse_canonical(b64u_decode(parts[0], max_bytes=MAX_JWS_HEADER_BYTES))
-            payload, signature = b64u_decode(parts[1], max_bytes=max_bytes), b64u_decode(parts[2])
-        except (ValueError, NotCanonical) as error:
+            payload = b64u_decode(parts[1], max_bytes=max_bytes)
+            signature = b64u_decode(parts[2], max_bytes=MAX_SIGNATURE_BYTES)
+        except ValueError as error:
             raise SignatureRefused("a part of the JWS is not in its canonical form") from error
         if not isinstance(header, dict) or set(header) != {"alg", "kid", "typ"}:
             raise SignatureRefused("the JWS header must have exactly alg, kid and typ")
         if not all(isinstance(item, str) for item in header.values()):
             raise SignatureRefused("the JWS header's members must be text")
+        if not is_kid(header["kid"]):
+            raise SignatureRefused("the JWS header's kid is not a SHA-256 thumbprint")
         signing_input = f"{parts[0]}.{parts[1]}".encode("ascii")
         return cls(header["kid"], header["typ"], header["alg"], signing_input, payload, signature)
 
@@ -246,7 +292,9 @@ def verify_compact(token: object, typ: str, key: PublicKey) -> bytes:
 
 
 def statement_digest(token: str) -> str:
-    """Return the SHA-256 hex digest of a compact JWS as received."""
+    """Return the SHA-256 hex digest of a compact JWS as received. Raises ``SignatureRefused`` unless it is ASCII."""
+    if not token.isascii():
+        raise SignatureRefused("a compact JWS is ASCII text")
     return hashlib.sha256(token.encode("ascii")).hexdigest()
 
 

@@ -33,6 +33,8 @@ class PrivateKey:
         self._secret = secret
         try:
             self._private, jwk = _build(alg, secret)
+        except KeyRefused:
+            raise
         except ValueError as error:
             raise KeyRefused("private key material is not of its algorithm's form") from error
         self.public: PublicKey = parse_public_jwk(jwk)
@@ -48,7 +50,9 @@ class PrivateKey:
 
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, str]) -> PrivateKey:
-        """Read a private JWK; the public half must agree. Raises ``KeyRefused``."""
+        """Read a private JWK; the public half, and ``kid`` if it is there, must agree. Raises ``KeyRefused``."""
+        if not isinstance(jwk, Mapping):
+            raise KeyRefused("a private key is an object of text members")
         member = "priv" if jwk.get("kty") == "AKP" else "d"
         if not isinstance(jwk.get(member), str):
             raise KeyRefused("private key has no secret member")
@@ -59,7 +63,7 @@ class PrivateKey:
             raise
         except ValueError as error:
             raise KeyRefused("private key material is not base64url") from error
-        if dict(key.public.jwk) != public:
+        if dict(key.public.jwk) != public or jwk.get("kid", key.public.kid) != key.public.kid:
             raise KeyRefused("the public and private halves of the key disagree")
         return key
 
