@@ -1,7 +1,8 @@
 """Seal and open: content keys, channels, grants. Runs in adapters only; ``import-linter`` keeps the hub out.
 
 docs/protocol.md sections 4 to 6. Every failure of opening is the same ``OpenRefused`` with the same words, so that
-nothing can be learned from how it failed. Randomness comes from the operating system and is an argument for vectors.
+nothing can be learned from how it failed; its cause is cut off (``from None``), as that may hold plaintext. Randomness
+comes from the operating system and is an argument for vectors.
 """
 
 from __future__ import annotations
@@ -20,29 +21,38 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
 from keys.canonical import NotCanonical, canonical_bytes, parse_canonical, unique_members
-from keys.envelopes import BUCKET_BYTES, FRAGMENT_TYP, SealedChannel, SealedFragment
+from keys.envelopes import (
+    BUCKET_BYTES,
+    ENCAPSULATED_BYTES,
+    FRAGMENT_TYP,
+    IV_BYTES,
+    MAX_CHANNEL_HEADER_BYTES,
+    TAG_BYTES,
+    WRAPPED_KEY_BYTES,
+    SealedChannel,
+    SealedFragment,
+)
 from keys.jose import PublicKey, Signer, b64u, b64u_decode, encode_json, sign_compact
 from keys.private import PrivateKey
+from keys.refusal import KeysRefusal
 from policies.model import Header
 
 KEY_BYTES = 32
-IV_BYTES = 12
-TAG_BYTES = 16
-ENCAPSULATED_BYTES = 1120
+REFUSED_HEADER_MEMBERS = frozenset({"crit", "b64", "jku", "jwk", "x5u", "zip"})
 COMMITMENT_LABEL = b"nrmhub-commitment-v1\x00"
 _SUITE = Suite(KEM.MLKEM768_X25519, KDF.SHAKE256, AEAD.AES_256_GCM)
 
 Randomness = Callable[[int], bytes]
 
 
-class OpenRefused(ValueError):
+class OpenRefused(KeysRefusal):
     """A fragment or channel does not open. Always the same words."""
 
     def __init__(self) -> None:
         super().__init__("this fragment or channel does not open with the key that is here")
 
 
-class ContentRefused(ValueError):
+class ContentRefused(KeysRefusal):
     """Content that cannot be sealed: too large, or not canonical JSON without floats."""
 
 
@@ -114,8 +124,8 @@ def open_fragment(fragment: SealedFragment, key: ContentKey) -> dict[str, Any]:
         plaintext = AESGCM(key.secret).decrypt(b64u_decode(fragment.iv), sealed, fragment.protected.encode("ascii"))
         # 3. What remains without padding is canonical.
         content = parse_canonical(plaintext.rstrip(b" "))
-    except (InvalidTag, ValueError) as error:
-        raise OpenRefused from error
+    except (InvalidTag, ValueError):
+        raise OpenRefused from None
     if not isinstance(content, dict):
         raise OpenRefused
     return content
@@ -155,13 +165,15 @@ def make_channel(
 
 def open_channel(sealed: SealedChannel, case: str, originator: str, channel: str, key: PrivateKey) -> ChannelKey:
     """Return the channel key that a sealed channel holds for our key. Raises ``OpenRefused``."""
+    if sealed.recipient != key.public.kid:
+        raise OpenRefused
     try:
         info = _recipient_info(case, originator, key.public.kid, channel)
         jwk = parse_canonical(decrypt_hpke9(sealed.to_jwe(), key, info))
         secret = b64u_decode(jwk["k"])
         expected = {"alg": "A256KW", "k": b64u(secret), "kid": channel, "kty": "oct"}
-    except (ValueError, KeyError, TypeError) as error:
-        raise OpenRefused from error
+    except (ValueError, KeyError, TypeError):
+        raise OpenRefused from None
     if jwk != expected or len(secret) != KEY_BYTES:
         raise OpenRefused
     return ChannelKey(channel, secret)
@@ -179,17 +191,24 @@ def decrypt_hpke9(jwe: Mapping[str, str], key: PrivateKey, info: bytes) -> bytes
             raise OpenRefused
         content_key = _SUITE.decrypt(ek + wrapped, key.hpke(), info)
         aad = jwe["protected"] + (f".{jwe['aad']}" if "aad" in jwe else "")
-        sealed = b64u_decode(jwe["ciphertext"]) + b64u_decode(jwe["tag"])
-        return AESGCM(content_key).decrypt(b64u_decode(jwe["iv"]), sealed, aad.encode("ascii"))
-    except (InvalidTag, ValueError, KeyError, TypeError) as error:
-        raise OpenRefused from error
+        iv, tag = b64u_decode(jwe["iv"]), b64u_decode(jwe["tag"])
+        if len(iv) != IV_BYTES or len(tag) != TAG_BYTES:
+            raise OpenRefused
+        return AESGCM(content_key).decrypt(iv, b64u_decode(jwe["ciphertext"]) + tag, aad.encode("ascii"))
+    except (InvalidTag, ValueError, KeyError, TypeError):
+        raise OpenRefused from None
 
 
 def parse_header(protected: str) -> dict[str, Any]:
     """Decode a protected header that need not be canonical (another library's). Raises ``ValueError``."""
-    header = json.loads(b64u_decode(protected), object_pairs_hook=unique_members)
-    if not isinstance(header, dict) or {"crit", "zip"} & set(header):
-        raise ValueError("header is not an object, or asks for crit or zip")
+    try:
+        header = json.loads(
+            b64u_decode(protected, max_bytes=MAX_CHANNEL_HEADER_BYTES), object_pairs_hook=unique_members
+        )
+    except RecursionError as error:
+        raise ValueError("header is nested too deep") from error
+    if not isinstance(header, dict) or REFUSED_HEADER_MEMBERS & set(header):
+        raise ValueError("header is not an object, or has a member that is refused everywhere")
     return header
 
 
@@ -201,6 +220,9 @@ def wrap(key: ContentKey, channel: ChannelKey) -> str:
 def unwrap(encrypted_key: str, channel: ChannelKey) -> ContentKey:
     """Return the content key of a grant. Raises ``OpenRefused``."""
     try:
-        return ContentKey(aes_key_unwrap(channel.secret, b64u_decode(encrypted_key)))
-    except (InvalidUnwrap, ValueError) as error:
-        raise OpenRefused from error
+        wrapped = b64u_decode(encrypted_key, max_bytes=WRAPPED_KEY_BYTES)
+        if len(wrapped) != WRAPPED_KEY_BYTES:
+            raise OpenRefused
+        return ContentKey(aes_key_unwrap(channel.secret, wrapped))
+    except (InvalidUnwrap, ValueError):
+        raise OpenRefused from None
