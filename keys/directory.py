@@ -15,8 +15,9 @@ from typing import Any
 
 from keys.canonical import canonical_bytes
 from keys.jose import KeyRefused, PublicKey, SignatureRefused, parse_public_jwk
-from keys.statements import Statement, StatementType, peek, verify_statement
-from policies.model import AgencyId, Malformed, MemberId, parse_time, require_agency, require_id, require_term
+from keys.refusal import KeysRefusal
+from keys.statements import Statement, StatementType, parse_statement_time, peek, verify_statement
+from policies.model import AgencyId, Malformed, MemberId, require_agency, require_id, require_term
 from policies.vocabulary import AgencyKind, Role
 
 MAX_NAME_CHARS = 120
@@ -40,14 +41,14 @@ ALGORITHMS: Mapping[KeyUse, frozenset[str]] = {
     KeyUse.ARCHIVE: frozenset({"HPKE-9-KE"}),
     KeyUse.WITNESS: frozenset({"Ed25519"}),
     KeyUse.WITNESS_PQ: frozenset({"ML-DSA-44"}),
-    KeyUse.MEMBER_SIGNING: frozenset({"Ed25519", "ES256", "ES384"}),
+    KeyUse.MEMBER_SIGNING: frozenset({"Ed25519"}),
     KeyUse.MEMBER_HPKE: frozenset({"HPKE-9-KE"}),
 }
 MEMBER_USES = frozenset({KeyUse.MEMBER_SIGNING, KeyUse.MEMBER_HPKE})
 AGENCY_USES = frozenset(KeyUse) - MEMBER_USES
 
 
-class NotCertified(ValueError):
+class NotCertified(KeysRefusal):
     """No valid certificate says what would be needed. The text names agency, use and key id, no more."""
 
 
@@ -92,8 +93,9 @@ def normalise_fingerprint(text: str) -> str:
 
 
 def verify_agency(token: object) -> AgencyRecord:
-    """Verify an agency statement: signed by the root it names. Raises ``SignatureRefused``, ``Malformed``, ``KeyRefused``.
+    """Verify an agency statement: signed by the root it names.
 
+    Raises ``SignatureRefused``, ``Malformed`` or ``KeyRefused``.
     Whether that root really is the agency's is for people to say: compare ``fingerprint`` on a second channel.
     """
     claimed = peek(token)
@@ -128,8 +130,8 @@ def verify_certificate(token: object, agency: AgencyRecord) -> Certificate:
         key=key,
         member=None if got["member"] is None else MemberId(require_id(got["member"], "member")),
         roles=_parse_roles(got["roles"]),
-        not_before=parse_time(got["not_before"]),
-        not_after=parse_time(got["not_after"]),
+        not_before=parse_statement_time(got["not_before"], "not_before"),
+        not_after=parse_statement_time(got["not_after"], "not_after"),
         statement=statement,
     )
     if (use in MEMBER_USES) != (certificate.member is not None) or bool(certificate.roles) != (use in MEMBER_USES):
@@ -152,9 +154,15 @@ class Directory:
     """Verified agencies and certificates. Looking up never falls back: no certificate, no answer."""
 
     def __init__(self, agencies: Iterable[AgencyRecord], certificates: Iterable[Certificate]) -> None:
-        self._agencies = {record.agency: record for record in agencies}
+        """Raises ``NotCertified``: an agency with two roots, or a certificate not signed by its agency's root here."""
+        self._agencies: dict[AgencyId, AgencyRecord] = {}
+        for record in agencies:
+            if self._agencies.setdefault(record.agency, record).root.kid != record.root.kid:
+                raise NotCertified(f"agency {record.agency} is listed with two root keys")
         self._by_kid: dict[str, list[Certificate]] = {}
         for certificate in certificates:
+            if certificate.statement.kid != self.get_agency(certificate.agency).root.kid:
+                raise NotCertified(f"a certificate of {certificate.agency} is not signed by the root key listed here")
             self._by_kid.setdefault(certificate.key.kid, []).append(certificate)
 
     @property
@@ -177,7 +185,7 @@ class Directory:
     def require_key(
         self, kid: str, use: KeyUse, agency: str, at: datetime, *, member: str | None = None
     ) -> Certificate:
-        """Return the certificate that lets this key act for this agency and use at that time. Raises ``NotCertified``."""
+        """Return the certificate that lets this key act for this agency and use then. Raises ``NotCertified``."""
         for certificate in self._by_kid.get(kid, ()):
             if (
                 certificate.use is use

@@ -13,7 +13,15 @@ from enum import StrEnum
 from typing import Any
 
 from keys.canonical import NotCanonical, canonical_bytes, parse_canonical
-from keys.jose import PublicKey, SignatureRefused, Signer, UnverifiedJws, sign_compact, statement_digest
+from keys.jose import (
+    MAX_STATEMENT_BYTES,
+    PublicKey,
+    SignatureRefused,
+    Signer,
+    UnverifiedJws,
+    sign_compact,
+    statement_digest,
+)
 from policies.model import AgencyId, Malformed, parse_time, render_time, require_agency, require_digest, require_id
 
 COMMON_MEMBERS = frozenset({"id", "issuer", "issued_at", "checkpoint"})
@@ -107,17 +115,23 @@ def make_statement(
     statement_id: str,
     checkpoint: CheckpointRef | None,
 ) -> str:
-    """Sign a statement and return the compact JWS. Raises ``Malformed`` where the members are not those of the type."""
+    """Sign a statement and return the compact JWS.
+
+    Raises ``Malformed`` where the members are not those of the type, or the statement is larger than a receiver takes.
+    """
     if frozenset(members) != MEMBERS[kind]:
         raise Malformed(f"{kind.value}: expected exactly the members {sorted(MEMBERS[kind])}")
     payload = {
         **members,
         "id": require_id(statement_id, "id"),
-        "issuer": issuer,
+        "issuer": require_agency(issuer, "issuer"),
         "issued_at": render_time(issued_at),
         "checkpoint": None if checkpoint is None else checkpoint.to_json(),
     }
-    return sign_compact(canonical_bytes(payload), kind.value, signer)
+    token = sign_compact(canonical_bytes(payload), kind.value, signer)
+    if len(token) > MAX_STATEMENT_BYTES:
+        raise Malformed(f"{kind.value}: statement has {len(token)} bytes, the limit is {MAX_STATEMENT_BYTES}; split it")
+    return token
 
 
 def verify_statement(token: object, kind: StatementType, key: PublicKey) -> Statement:
@@ -136,10 +150,19 @@ def verify_statement(token: object, kind: StatementType, key: PublicKey) -> Stat
         kid=key.kid,
         id=require_id(payload["id"], "id"),
         issuer=require_agency(payload["issuer"], "issuer"),
-        issued_at=parse_time(payload["issued_at"]),
+        issued_at=parse_statement_time(payload["issued_at"], "issued_at"),
         checkpoint=_parse_checkpoint(payload["checkpoint"]),
         members={name: payload[name] for name in MEMBERS[kind]},
     )
+
+
+def parse_statement_time(text: object, name: str) -> datetime:
+    """Read a time of a statement, in its one spelling. Raises ``Malformed``."""
+    moment = parse_time(text)
+    # The library's parser also takes a blank for a leading zero, and the digits of every script.
+    if render_time(moment) != text:
+        raise Malformed(f"{name}: expected the form 2026-01-31T12:00:00Z")
+    return moment
 
 
 @dataclass(frozen=True, slots=True)
