@@ -11,18 +11,25 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from keys.refusal import KeysRefusal
+
+SECRET_BYTES = 32
 _IV_BYTES = 12
 
 
-class StorageRefused(ValueError):
-    """Sealed bytes that do not open: another key, another name, or damaged."""
+class StorageRefused(KeysRefusal):
+    """Sealed bytes that do not open (another key, another name, or damaged), or a secret that cannot be one."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Vault:
-    """Seals and opens with one secret. ``repr`` shows nothing."""
+    """Seals and opens with one 32-byte secret. ``repr`` shows nothing. Raises ``StorageRefused`` for another size."""
 
     secret: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.secret) != SECRET_BYTES:
+            raise StorageRefused(f"the storage secret has {len(self.secret)} bytes, expected {SECRET_BYTES}")
 
     def __repr__(self) -> str:
         return "<Vault (secret not shown)>"
@@ -37,4 +44,4 @@ class Vault:
         try:
             return AESGCM(self.secret).decrypt(sealed[:_IV_BYTES], sealed[_IV_BYTES:], name.encode("utf-8"))
         except (InvalidTag, ValueError) as error:
-            raise StorageRefused("a sealed row does not open with this agency's key") from error
+            raise StorageRefused("sealed bytes do not open with this agency's storage secret") from error
