@@ -76,7 +76,7 @@ class FindingCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing a reader noticed. ``message`` says what was found, what was expected and what to do, in plain English."""
+    """One thing a reader noticed: what was found, what was expected and what to do, in plain English."""
 
     code: FindingCode
     severity: Severity
