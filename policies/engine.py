@@ -1,0 +1,186 @@
+"""May it? One function, ``decide``, over Cedar: default deny, forbid wins. The only module that imports cedarpy.
+
+Cedar skips a policy whose evaluation fails; a skipped forbid would let something through, so here the answer is then
+refuse.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+import cedarpy
+
+from policies.language import Policy, check_text
+from policies.model import Decision, Facts
+from policies.rules import BundleRefused, GatewayEntry, Rule, TableRow
+from policies.schema import CONTEXT_FACTS, DERIVED_FACTS, PRINCIPAL_FACTS, RESOURCE_FACTS, WITHIN_STAGES
+from policies.vocabulary import Effect, Gateway, Purpose, Role
+
+MEMO_DECISIONS = 16_384
+"""How many answers are kept, over all bundles of the process."""
+NO_RULE = "No rule of the agreement permits this. One that would for another purpose or role: "
+NO_RULE_AT_ALL = "No rule of the agreement permits this for any purpose or role."
+NOT_EVALUATED = "The agreement could not be evaluated for this question; nothing is shared until it can be."
+
+_PRINCIPAL = {"type": "Recipient", "id": "recipient"}
+_RESOURCE = {"type": "Fragment", "id": "fragment"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bundle:
+    """A loaded agreement. Equal to another exactly if their digests are: the digest covers every byte that was read."""
+
+    digest: str
+    version: int
+    agreement: str
+    rules: Mapping[str, Rule]
+    gateways: Mapping[Gateway, GatewayEntry]
+    rows: tuple[TableRow, ...]
+    schema: cedarpy.Schema
+    policies: cedarpy.PolicySet
+    permits: cedarpy.PolicySet
+    """The permits alone: what a refusal that no rule determined is explained from."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Bundle) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def enabled_gateways(self, at: date) -> frozenset[Gateway]:
+        """Return the gateways the agreement relies on at a date (a day in UTC; of a ``datetime`` its day counts)."""
+        day = date(at.year, at.month, at.day)
+        entries = self.gateways.items()
+        return frozenset(
+            name for name, entry in entries if entry.enabled_from is not None and entry.enabled_from <= day
+        )
+
+
+def parse_schema(text: str) -> cedarpy.Schema:
+    """Parse a Cedar schema. Raises ``BundleRefused``."""
+    try:
+        return cedarpy.Schema.from_str(text)
+    except ValueError as error:
+        raise BundleRefused("schema.cedarschema: not a Cedar schema") from error
+
+
+def parse_policies(file: str, text: str) -> list[Policy]:
+    """Read the policies of one file. Raises ``BundleRefused`` for anything that is not a list of plain policies."""
+    check_text(file, text)
+    try:
+        parsed = json.loads(cedarpy.policies_to_json_str(text))
+    except (ValueError, RecursionError) as error:
+        raise BundleRefused(f"{file}: not a list of Cedar policies (or an annotation stands twice)") from error
+    if parsed.get("templates") or parsed.get("templateLinks"):
+        raise BundleRefused(f"{file}: expected plain policies, found a template")
+    return [Policy(file, body.pop("annotations", {}), body) for body in parsed["staticPolicies"].values()]
+
+
+def compile_policies(policies: Mapping[str, Policy], schema: cedarpy.Schema) -> cedarpy.PolicySet:
+    """Return the evaluable set, each policy under its own id. Raises ``BundleRefused`` where one fails the schema."""
+    bodies = {name: {**policy.body, "annotations": {"id": name}} for name, policy in policies.items()}
+    document = json.dumps({"templates": {}, "staticPolicies": bodies, "templateLinks": []})
+    try:
+        compiled = cedarpy.PolicySet.from_json_str(document)
+        text = cedarpy.policies_from_json_str(document)
+        result = cedarpy.validate_policies(text, schema)
+    except ValueError as error:
+        raise BundleRefused("policies: cannot be put together as one set") from error
+    if not result.validation_passed:
+        by_position = result.id_annotations_by_policy_id
+        names = sorted({by_position.get(found.policy_id, "?") for found in result.errors})
+        raise BundleRefused(f"policies {names[:5]}: do not fit the schema (an attribute, a term or a type)")
+    return compiled
+
+
+def decide(bundle: Bundle, facts: Facts) -> Decision:
+    """Answer one question under one agreement. Pure, and memoised per bundle digest and facts.
+
+    Permit only if at least one permit applies and no forbid does. ``rules`` are the ids that determined the answer,
+    sorted; none where nothing permits. ``missing`` says, for a refusal, what would have to be true.
+    """
+    return _decide(bundle, facts)
+
+
+@lru_cache(maxsize=MEMO_DECISIONS)
+def _decide(bundle: Bundle, facts: Facts) -> Decision:
+    answer = _ask(bundle.policies, bundle, facts)
+    if answer is None:
+        return Decision(Effect.REFUSE, (), (NOT_EVALUATED,))
+    is_allowed, rules = answer
+    if is_allowed and rules:
+        return Decision(Effect.PERMIT, rules)
+    missing = tuple(bundle.rules[name].sentence for name in rules) if rules else _nearest(bundle, facts)
+    return Decision(Effect.REFUSE, rules, missing)
+
+
+def _nearest(bundle: Bundle, facts: Facts) -> tuple[str, ...]:
+    """Say which permits would apply if only the purpose, or only the roles, were others."""
+    others = [replace(facts, purpose=purpose) for purpose in Purpose if purpose is not facts.purpose]
+    others += [replace(facts, recipient_roles=(role,)) for role in Role if (role,) != facts.recipient_roles]
+    answers = [_ask(bundle.permits, bundle, other) for other in others]
+    names = sorted({name for answer in answers if answer is not None for name in answer[1]})
+    return tuple(NO_RULE + bundle.rules[name].sentence for name in names) or (NO_RULE_AT_ALL,)
+
+
+def _ask(policies: cedarpy.PolicySet, bundle: Bundle, facts: Facts) -> tuple[bool, tuple[str, ...]] | None:
+    """Ask Cedar: whether it allows, and the sorted ids that determined it. None if a policy could not be evaluated."""
+    request, entities = _request(bundle, facts)
+    result = cedarpy.is_authorized(request, policies, entities)
+    is_answer = result.decision in (cedarpy.Decision.Allow, cedarpy.Decision.Deny)
+    if result.diagnostics.errors or not is_answer:
+        return None
+    return result.decision is cedarpy.Decision.Allow, tuple(sorted(result.diagnostics.reasons))
+
+
+def _request(bundle: Bundle, facts: Facts) -> tuple[dict[str, Any], str]:
+    derived = derive(bundle.gateways, facts)
+    context = {**_attributes(facts, CONTEXT_FACTS), **derived}
+    group = "within" if facts.stage in WITHIN_STAGES else "beyond"
+    request = {
+        "principal": _PRINCIPAL,
+        "action": {"type": "Action", "id": facts.stage.value},
+        "resource": _RESOURCE,
+        "context": context,
+    }
+    entities = [
+        {"uid": _PRINCIPAL, "attrs": _attributes(facts, PRINCIPAL_FACTS), "parents": []},
+        {"uid": _RESOURCE, "attrs": _attributes(facts, RESOURCE_FACTS), "parents": []},
+        {"uid": request["action"], "attrs": {}, "parents": [{"type": "Action", "id": group}]},
+    ]
+    return request, json.dumps(entities)
+
+
+def derive(gateways: Mapping[Gateway, GatewayEntry], facts: Facts) -> dict[str, bool]:
+    """Work out the facts that depend on the bundle's table of gateways. A gateway it lacks fits nothing.
+
+    ``gateway_in_use`` is the bundle's own word on a gateway that is switched off, whatever day the asker compared.
+    """
+    entry = gateways.get(facts.gateway)
+    checks: dict[str, Callable[[GatewayEntry], bool]] = {
+        "gateway_in_use": lambda it: it.enabled_from is not None,
+        "gateway_open_to_originator": lambda it: facts.originator_kind in it.originators,
+        "gateway_reaches_recipient": lambda it: it.reaches(facts.originator_kind, facts.recipient_kind),
+        "gateway_serves_purpose": lambda it: facts.purpose in it.purposes,
+        "article6_fits_gateway": lambda it: facts.article6 in it.article6,
+        "condition_fits_gateway": lambda it: facts.condition in it.conditions,
+    }
+    return {name: entry is not None and checks[name](entry) for name in DERIVED_FACTS}
+
+
+def _attributes(facts: Facts, names: Iterable[str]) -> dict[str, Any]:
+    return {name: _value(getattr(facts, name)) for name in names}
+
+
+def _value(value: object) -> Any:
+    if isinstance(value, tuple):
+        return [_value(item) for item in value]
+    if isinstance(value, StrEnum):
+        return {"__entity": {"type": type(value).__name__, "id": value.value}}
+    return value
