@@ -1,0 +1,340 @@
+"""Follow the log: verify heads, proofs and certificates before anything the hub says is believed. Act as a witness.
+
+The hub is hostile here until proven otherwise (attacks group A). What is kept: the highest head ever seen, the newest
+head that a quorum has cosigned, every public entry whose inclusion was proven, the statements of our cases.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from adapters.home import Home, HubPin
+from adapters.hub_client import HubClient, HubRefused
+from adapters.store import CaseRow, PublicEntryRow, Store, raise_alarm, read_setting, write_setting
+from keys.canonical import NotCanonical, parse_canonical
+from keys.cosigning import cosign
+from keys.directory import (
+    AgencyRecord,
+    Certificate,
+    Directory,
+    KeyUse,
+    fingerprint,
+    normalise_fingerprint,
+    verify_agency,
+    verify_certificate,
+)
+from keys.jose import KeyRefused, SignatureRefused
+from keys.private import PrivateKey
+from keys.statements import CheckpointRef
+from keys.transparency import (
+    Checkpoint,
+    NoteInvalid,
+    ProofInvalid,
+    QuorumCheckpoint,
+    VerifierKey,
+    WitnessSet,
+    entry_bytes,
+    leaf_hash,
+    parse_proof,
+    require_quorum,
+    verify_checkpoint,
+    verify_consistency,
+    verify_inclusion,
+)
+from policies.model import Malformed, render_time
+
+MAX_QUORUM_AGE = timedelta(minutes=10)
+PAGE = 1000
+
+
+class LogRefused(Exception):
+    """The log, or what the hub says of it, does not hold. Nothing that rests on it is done; an alarm is kept."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """Follows one hub's log for one adapter."""
+
+    home: Home
+    store: Store
+    client: HubClient
+    pin: HubPin
+    clock: Callable[[], datetime]
+
+    @property
+    def log_key(self) -> VerifierKey:
+        """The log's pinned verifier key."""
+        return VerifierKey.parse(self.pin.log_vkey)
+
+    @property
+    def witnesses(self) -> WitnessSet:
+        """The pinned witness set."""
+        return WitnessSet.from_json(self.pin.witnesses)
+
+    # --- heads ---
+
+    def accept_head(self, note: str) -> Checkpoint:
+        """Verify a head and that it continues the highest one seen; keep the higher. Raises ``LogRefused``.
+
+        A rollback, a fork or a rewritten past ends here: consistency is proven against our own memory.
+        """
+        try:
+            checkpoint = verify_checkpoint(note, self.log_key)
+        except (NoteInvalid, ProofInvalid) as error:
+            raise self._alarm("head_invalid", f"the hub shows a head that does not verify: {error}") from error
+        if checkpoint.origin != self.pin.origin:
+            raise self._alarm("head_invalid", "the hub shows the head of another log")
+        with self.store.write() as session:
+            seen = read_setting(session, "highest_head")
+        if seen is not None:
+            self._require_consistent(seen, checkpoint)
+        if seen is None or checkpoint.size > seen["size"]:
+            with self.store.write() as session:
+                write_setting(
+                    session, "highest_head", {"size": checkpoint.size, "root": checkpoint.root.hex(), "note": note}
+                )
+        return checkpoint
+
+    def _require_consistent(self, seen: Mapping[str, Any], checkpoint: Checkpoint) -> None:
+        small, large = sorted(
+            [(seen["size"], bytes.fromhex(seen["root"])), (checkpoint.size, checkpoint.root)], key=lambda item: item[0]
+        )
+        if small[0] == 0:
+            return
+        try:
+            proof: tuple[bytes, ...] = ()
+            if small[0] != large[0]:
+                answer = self.client.get("/log/consistency", **{"from": small[0], "to": large[0]})
+                proof = parse_proof(answer.get("proof") if isinstance(answer, dict) else None)
+            verify_consistency(small[0], large[0], small[1], large[1], proof)
+        except (ProofInvalid, HubRefused) as error:
+            raise self._alarm(
+                "fork",
+                f"the hub's log at {checkpoint.size} entries does not continue the one seen at {seen['size']}: "
+                "its past was changed, cut off, or is shown differently to others",
+            ) from error
+
+    def _alarm(self, code: str, message: str) -> LogRefused:
+        with self.store.write() as session:
+            raise_alarm(session, code, message, render_time(self.clock()))
+        return LogRefused(code, message)
+
+    # --- the public entries, proven in a quorum checkpoint ---
+
+    def sync(self) -> QuorumCheckpoint:
+        """Fetch the newest witnessed head and every public entry up to it, each proven. Raises ``LogRefused``."""
+        note = self.client.get_bytes("/log/checkpoint/witnessed").decode("utf-8", "replace")
+        quorum = self._require_quorum(note)
+        self.accept_head(note)
+        with self.store.write() as session:
+            after = session.scalar(select(func.max(PublicEntryRow.log_index)))
+            held = read_setting(session, "witnessed")
+        if held is not None and held["size"] > quorum.checkpoint.size:
+            raise self._alarm(
+                "rollback", f"the witnessed head went back from {held['size']} to {quorum.checkpoint.size}"
+            )
+        cursor = -1 if after is None else after
+        while True:
+            page = self.client.get("/v1/directory", after=cursor, limit=PAGE)
+            entries = self._verify_page(page, quorum.checkpoint, cursor)
+            with self.store.write() as session:
+                session.add_all(PublicEntryRow(log_index=index, body=body) for index, body in entries)
+            if len(entries) < PAGE:
+                break
+            cursor = entries[-1][0]
+        with self.store.write() as session:
+            write_setting(
+                session,
+                "witnessed",
+                {
+                    "size": quorum.checkpoint.size,
+                    "root": quorum.checkpoint.root.hex(),
+                    "at": render_time(quorum.witnessed_at),
+                    "note": note,
+                },
+            )
+        self._check_directory()
+        return quorum
+
+    def _require_quorum(self, note: str) -> QuorumCheckpoint:
+        try:
+            return require_quorum(note, self.log_key, self.witnesses)
+        except (NoteInvalid, ProofInvalid) as error:
+            raise self._alarm(
+                "quorum", f"the hub shows no head that a quorum has seen: {error}"
+            ) from error
+
+    def _verify_page(self, page: Any, checkpoint: Checkpoint, cursor: int) -> list[tuple[int, str]]:
+        entries: list[tuple[int, str]] = []
+        try:
+            if page["size"] != checkpoint.size:
+                raise ProofInvalid("the directory is proven in another head")
+            for item in page["entries"]:
+                index, body = int(item["index"]), str(item["body"])
+                if index <= cursor:
+                    raise ProofInvalid("the directory repeats an entry")
+                leaf = leaf_hash(entry_bytes(body.encode("utf-8"), None))
+                proof = parse_proof(item["inclusion"])
+                verify_inclusion(leaf, index, checkpoint.size, proof, checkpoint.root)
+                entries.append((index, body))
+                cursor = index
+        except (ProofInvalid, KeyError, TypeError, ValueError) as error:
+            raise self._alarm(
+                "directory", "the hub offers a directory entry that is not in the witnessed log; it was not believed"
+            ) from error
+        return entries
+
+    # --- the directory ---
+
+    def directory(self) -> Directory:
+        """Return the certified keys of every agency whose pinned root vouches for them. Nothing else is believed."""
+        agencies, certificates, _ = self._read_directory()
+        return Directory(agencies.values(), certificates)
+
+    def _read_directory(self) -> tuple[dict[str, AgencyRecord], list[Certificate], list[str]]:
+        with self.store.write() as session:
+            rows = session.scalars(select(PublicEntryRow).order_by(PublicEntryRow.log_index)).all()
+            bodies = [row.body for row in rows]
+        agencies: dict[str, AgencyRecord] = {}
+        certificates: list[Certificate] = []
+        faults: list[str] = []
+        for body in bodies:
+            try:
+                entry = parse_canonical(body.encode("utf-8"))
+                if entry["type"] == "agency":
+                    record = verify_agency(entry["statement"])
+                    pinned = self.pin.roots.get(record.agency)
+                    if pinned is None or pinned != normalise_fingerprint(fingerprint(record.root)):
+                        faults.append(
+                            f"agency {record.agency} stands in the log with another root than the pinned one"
+                        )
+                        continue
+                    agencies[record.agency] = record
+                elif entry["type"] == "certificate":
+                    certificates.append(self._verify_listed(entry["statement"], agencies))
+            except (NotCanonical, Malformed, SignatureRefused, KeyRefused, KeyError) as error:
+                faults.append(f"a directory entry was not believed: {error}")
+        return agencies, certificates, faults
+
+    @staticmethod
+    def _verify_listed(token: object, agencies: Mapping[str, AgencyRecord]) -> Certificate:
+        from keys.statements import peek
+
+        record = agencies.get(peek(token).issuer)
+        if record is None:
+            raise SignatureRefused("a certificate of an agency whose root is not pinned")
+        return verify_certificate(token, record)
+
+    def _check_directory(self) -> None:
+        agencies, certificates, faults = self._read_directory()
+        certified = {(item.agency, item.use, item.key.kid): item for item in certificates}
+        with self.store.write() as session:
+            for fault in faults:
+                raise_alarm(session, "directory", fault, render_time(self.clock()))
+            for witness in self.witnesses.witnesses:
+                wanted = {witness.ed25519.public, witness.mldsa44.public}
+                found = {
+                    bytes_of(item) for item in certified.values() if item.agency == witness.agency and _is_witness(item)
+                }
+                if witness.agency in agencies and not wanted <= found:
+                    raise_alarm(
+                        session,
+                        "witness",
+                        f"the pinned witness keys of {witness.agency} are not certified by its root",
+                        render_time(self.clock()),
+                    )
+
+    # --- what we may rest on ---
+
+    def newest_reference(self) -> CheckpointRef | None:
+        """Return the newest witnessed head we verified, as statements name it."""
+        with self.store.write() as session:
+            held = read_setting(session, "witnessed")
+        return None if held is None else CheckpointRef(held["size"], held["root"])
+
+    def require_fresh_quorum(self, session: Session) -> None:
+        """Raise ``LogRefused`` unless a quorum saw our head within ten minutes: widening acts need it."""
+        held = read_setting(session, "witnessed")
+        if held is None:
+            raise LogRefused("quorum", "no witnessed head is here yet; run: nrm-adapter sync")
+        seen = datetime.strptime(held["at"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=self.clock().tzinfo)
+        if self.clock() - seen > MAX_QUORUM_AGE:
+            raise LogRefused(
+                "freeze",
+                f"the newest head a quorum has seen is from {held['at']}, older than ten minutes; nothing new is "
+                "shared until the witnesses have seen a newer one",
+            )
+
+    # --- our cases ---
+
+    def sync_cases(self) -> list[str]:
+        """Fetch the statements of our cases. They are verified where they are used. Return the case ids."""
+        listed = self.client.get("/v1/cases")["cases"]
+        for item in listed:
+            statements = self.client.get(f"/v1/cases/{item['case']}")
+            with self.store.write() as session:
+                row = session.get(CaseRow, item["case"])
+                if row is None:
+                    row = CaseRow(case=item["case"], opened_at=item["opened_at"], statements="{}", sealed_label=None)
+                    session.add(row)
+                row.statements = json.dumps(statements, sort_keys=True)
+        return [item["case"] for item in listed]
+
+    # --- witness ---
+
+    def witness_once(self, keys: Mapping[str, PrivateKey]) -> int | None:
+        """Cosign the newest published head if it continues the last one we cosigned; return its size, None if known.
+
+        The cosigned head is remembered before the signature leaves, so that a crash can never make us sign a fork.
+        Raises ``LogRefused``.
+        """
+        note = self.client.get_bytes("/log/checkpoint").decode("utf-8", "replace")
+        checkpoint = self.accept_head(note)
+        with self.store.write() as session:
+            cosigned = read_setting(session, "cosigned")
+            seen = read_setting(session, "highest_head")
+            age = None if cosigned is None else self.clock().timestamp() - cosigned["at"]
+            same = cosigned is not None and cosigned["size"] == checkpoint.size
+            if checkpoint.size < max(seen["size"] if seen else 0, cosigned["size"] if cosigned else 0):
+                return None
+            if same and age is not None and age < RECOSIGN_SECONDS:
+                return None
+            write_setting(
+                session,
+                "cosigned",
+                {"size": checkpoint.size, "root": checkpoint.root.hex(), "at": int(self.clock().timestamp())},
+            )
+        name = f"{self.pin.origin}/witness/{self.home.agency}"
+        at = self.clock()
+        lines = [
+            cosign(checkpoint, name, keys[KeyUse.WITNESS.value].ed25519(), at=at),
+            cosign(checkpoint, name, keys[KeyUse.WITNESS_PQ.value].mldsa44(), at=at),
+        ]
+        self.client.post("/log/cosignatures", {"size": checkpoint.size, "lines": lines})
+        return checkpoint.size
+
+
+RECOSIGN_SECONDS = 60
+"""A quiet log's head is cosigned again after this long, so that "seen within ten minutes" stays true."""
+
+
+def _is_witness(certificate: Certificate) -> bool:
+    return certificate.use in (KeyUse.WITNESS, KeyUse.WITNESS_PQ)
+
+
+def bytes_of(certificate: Certificate) -> bytes:
+    """Return the raw public key of a witness certificate."""
+    key = certificate.key
+    raw = key.ed25519().public_bytes_raw() if certificate.use is KeyUse.WITNESS else key.mldsa44().public_bytes_raw()
+    return bytes(raw)

@@ -1,0 +1,236 @@
+"""The adapter's own database (SQLite): drafts, outbox, inbox, what it has verified of the log.
+
+Whatever holds content or keys is sealed to the agency's own storage key before it is written; names of columns say
+which (``sealed_…``). Statements and codes are as public as they are at the hub.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import BigInteger, Engine, Integer, LargeBinary, String, Text, UniqueConstraint, create_engine, event
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from keys.storage import Vault
+
+STORE_VERSION = 1
+
+
+class Base(DeclarativeBase):
+    """The adapter's tables."""
+
+
+class SettingRow(Base):
+    """Small facts: the highest head seen, the newest witnessed checkpoint, the store's version."""
+
+    __tablename__ = "setting"
+
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+
+
+class PublicEntryRow(Base):
+    """A public log entry whose inclusion in a witnessed checkpoint was verified."""
+
+    __tablename__ = "public_entry"
+
+    log_index: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    body: Mapped[str] = mapped_column(Text)
+
+
+class CaseRow(Base):
+    """A case this agency takes part in. ``sealed_label`` is the agency's own name for it."""
+
+    __tablename__ = "case"
+
+    case: Mapped[str] = mapped_column(String(32), primary_key=True)
+    opened_at: Mapped[str] = mapped_column(String(20))
+    statements: Mapped[str] = mapped_column(Text)
+    sealed_label: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class DraftRow(Base):
+    """A draft fragment: read or written here, not yet released. States: draft, held, released, refused."""
+
+    __tablename__ = "draft"
+
+    draft: Mapped[str] = mapped_column(String(32), primary_key=True)
+    case: Mapped[str | None] = mapped_column(String(32), index=True)
+    category: Mapped[str] = mapped_column(String(40))
+    state: Mapped[str] = mapped_column(String(12))
+    restricted: Mapped[bool]
+    created_at: Mapped[str] = mapped_column(String(20))
+    sealed_content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class OwnFragmentRow(Base):
+    """A fragment this agency sealed, with its content key sealed to the agency: what re-granting needs."""
+
+    __tablename__ = "own_fragment"
+
+    fragment: Mapped[str] = mapped_column(String(32), primary_key=True)
+    case: Mapped[str] = mapped_column(String(32), index=True)
+    draft: Mapped[str] = mapped_column(String(32))
+    digest: Mapped[str] = mapped_column(String(64))
+    header: Mapped[str] = mapped_column(Text)
+    is_accepted: Mapped[bool]
+    sealed_key: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class OwnChannelRow(Base):
+    """A channel this agency made, with its key sealed to the agency, and where its chain of numbers stands."""
+
+    __tablename__ = "own_channel"
+    __table_args__ = (UniqueConstraint("case", "recipient"),)
+
+    channel: Mapped[str] = mapped_column(String(32), primary_key=True)
+    case: Mapped[str] = mapped_column(String(32), index=True)
+    recipient: Mapped[str] = mapped_column(String(43))
+    recipient_agency: Mapped[str] = mapped_column(String(40))
+    recipient_member: Mapped[str | None] = mapped_column(String(32))
+    use: Mapped[str] = mapped_column(String(20))
+    last_sequence: Mapped[int] = mapped_column(Integer)
+    last_digest: Mapped[str | None] = mapped_column(String(64))
+    sealed_key: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class GrantedRow(Base):
+    """Which of this agency's fragments a channel's recipient has been granted, for which purpose."""
+
+    __tablename__ = "granted"
+
+    channel: Mapped[str] = mapped_column(String(32), primary_key=True)
+    fragment: Mapped[str] = mapped_column(String(32), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(40), primary_key=True)
+    disclosure: Mapped[str] = mapped_column(String(64))
+
+
+class NotGivenRow(Base):
+    """Why a fragment of this agency is not given to a channel's recipient: what a disclosure's ``not_given`` says."""
+
+    __tablename__ = "not_given"
+
+    channel: Mapped[str] = mapped_column(String(32), primary_key=True)
+    fragment: Mapped[str] = mapped_column(String(32), primary_key=True)
+    code: Mapped[str] = mapped_column(String(12))
+    rules: Mapped[str] = mapped_column(Text)
+
+
+class OutboxRow(Base):
+    """One line to push, kept until the hub has answered it. States: pending, accepted, refused, dropped."""
+
+    __tablename__ = "outbox"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    case: Mapped[str] = mapped_column(String(32), index=True)
+    kind: Mapped[str] = mapped_column(String(12))
+    subject: Mapped[str] = mapped_column(String(64))
+    """Fragment or channel id; for disclosures and voids the statement's digest."""
+    channel: Mapped[str | None] = mapped_column(String(32))
+    line: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(12), index=True)
+    problem: Mapped[str | None] = mapped_column(Text)
+    receipt: Mapped[str | None] = mapped_column(Text)
+
+
+class InboxRow(Base):
+    """The newest pull of one person in one case for one purpose, sealed to the agency as it came."""
+
+    __tablename__ = "inbox"
+
+    case: Mapped[str] = mapped_column(String(32), primary_key=True)
+    member: Mapped[str] = mapped_column(String(32), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(40), primary_key=True)
+    pulled_at: Mapped[str] = mapped_column(String(20))
+    sealed_answer: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class PeerChannelRow(Base):
+    """How far each peer's channel to us had come when last seen: a shorter chain is a rollback."""
+
+    __tablename__ = "peer_channel"
+
+    channel: Mapped[str] = mapped_column(String(32), primary_key=True)
+    sequence: Mapped[int] = mapped_column(Integer)
+    digest: Mapped[str] = mapped_column(String(64))
+
+
+class AlarmRow(Base):
+    """Something a person must see. Holds ids and codes, never content."""
+
+    __tablename__ = "alarm"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    raised_at: Mapped[str] = mapped_column(String(20))
+    code: Mapped[str] = mapped_column(String(40))
+    text: Mapped[str] = mapped_column(Text)
+
+
+class Store:
+    """Sessions on the adapter's database, and the vault that seals its rows."""
+
+    def __init__(self, path: Path, vault: Vault) -> None:
+        self.vault = vault
+        self.engine: Engine = create_engine(f"sqlite:///{path}")
+        event.listen(self.engine, "connect", _prepare)
+        event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        Base.metadata.create_all(self.engine)
+        path.chmod(0o600)
+        with self.write() as session:
+            held = read_setting(session, "store_version")
+            if held is None:
+                write_setting(session, "store_version", STORE_VERSION)
+            elif held != STORE_VERSION:
+                raise RuntimeError(f"this store has version {held}, expected {STORE_VERSION}")
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction: all of it, or nothing. Reads use it too: an adapter has few users."""
+        with Session(self.engine) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    def seal_json(self, name: str, value: Any) -> bytes:
+        """Seal a JSON value under a row's name."""
+        return self.vault.seal(name, json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())
+
+    def open_json(self, name: str, sealed: bytes) -> Any:
+        """Open a sealed JSON value. Raises ``StorageRefused``."""
+        return json.loads(self.vault.open(name, sealed))
+
+
+def read_setting(session: Session, name: str) -> Any:
+    """Return a setting's JSON value, or None."""
+    row = session.get(SettingRow, name)
+    return None if row is None else json.loads(row.value)
+
+
+def write_setting(session: Session, name: str, value: Any) -> None:
+    """Keep a setting."""
+    session.merge(SettingRow(name=name, value=json.dumps(value, sort_keys=True)))
+    session.flush()
+
+
+def raise_alarm(session: Session, code: str, text: str, at: str) -> None:
+    """Keep an alarm once: the same code and text is not repeated."""
+    held = session.query(AlarmRow).filter(AlarmRow.code == code, AlarmRow.text == text).first()
+    if held is None:
+        session.add(AlarmRow(raised_at=at, code=code, text=text))
+        session.flush()
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA secure_delete=ON")
+    cursor.execute("PRAGMA busy_timeout=10000")
+    cursor.close()

@@ -1,0 +1,91 @@
+"""One rule for every route: a token and its proof, or nothing. The open routes are named here and nowhere else."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, g, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from hub.auth.dpop import ProofRefused
+from hub.config import MAX_REQUEST_BYTES
+from hub.refusal import Refused
+from hub.services import Services
+
+OPEN_ENDPOINTS = frozenset({"health.health", "oauth_token", "oauth_metadata", "api-docs.openapi_json"})
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+
+
+def install(app: Flask, services: Services) -> None:
+    """Check every request before its view, and render every refusal as problem details (RFC 9457)."""
+    app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
+
+    @app.before_request
+    def _require_agency() -> Response | None:
+        if request.endpoint in OPEN_ENDPOINTS:
+            return None
+        try:
+            g.agency = services.authorization.require_agency(
+                request.headers.get("Authorization"),
+                request.headers.get("DPoP"),
+                method=request.method,
+                url=f"{services.config.issuer}{request.path}",
+            )
+        except ProofRefused as error:
+            code = "use_dpop_nonce" if error.needs_nonce else "invalid_token"
+            response = problem(Refused(401, code, str(error)))
+            response.headers["WWW-Authenticate"] = f'DPoP error="{code}", algs="ES256 Ed25519"'
+            return response
+        return None
+
+    @app.after_request
+    def _set_headers(response: Response) -> Response:
+        response.headers.setdefault("DPoP-Nonce", services.authorization.nonces.issue(services.clock()))
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        return response
+
+    @app.errorhandler(Refused)
+    def _refused(refusal: Refused) -> Response:
+        return problem(refusal)
+
+    @app.errorhandler(HTTPException)
+    def _http(error: HTTPException) -> Response:
+        return problem(_from_http(error))
+
+    @app.errorhandler(Exception)
+    def _unexpected(error: Exception) -> Response:
+        # The type is logged, never the text: it could hold what a caller sent.
+        app.logger.error("unexpected %s at %s", type(error).__name__, request.endpoint)
+        return problem(Refused(500, "internal", "the hub could not do this; nothing was recorded"))
+
+
+def _from_http(error: HTTPException) -> Refused:
+    status = error.code or 500
+    messages = getattr(error, "data", {}).get("messages") if status == 422 else None
+    if messages is not None:
+        return Refused(422, "malformed", f"the request is not of the documented form: {_fields(messages)}")
+    texts = {
+        400: ("malformed", "the request is not of the documented form"),
+        404: ("not_found", "there is nothing at this address"),
+        405: ("method", "this address does not take this method"),
+        413: ("too_large", f"a request has at most {MAX_REQUEST_BYTES} bytes"),
+        415: ("media_type", "this address does not take this media type"),
+    }
+    code, text = texts.get(status, ("internal", "the hub could not do this; nothing was recorded"))
+    return Refused(status, code, text)
+
+
+def _fields(messages: object) -> str:
+    """Return the names of the members that are wrong, never their values."""
+    if not isinstance(messages, dict):
+        return "the body"
+    names = {str(name) for part in messages.values() for name in (part if isinstance(part, dict) else ["body"])}
+    return ", ".join(sorted(names)[:10])
+
+
+def problem(refusal: Refused) -> Response:
+    """Render problem details."""
+    response = jsonify(refusal.to_problem())
+    response.status_code = refusal.status
+    response.content_type = PROBLEM_MEDIA_TYPE
+    return response

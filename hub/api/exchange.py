@@ -1,0 +1,190 @@
+"""Routes of agencies and cases: directory, certificates, statements, push, pull, a case's entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Response, current_app, g, request, stream_with_context
+from flask_smorest import Blueprint
+
+from hub.api import ndjson, schemas
+from hub.api.receipts import prove_positions, recorded, signed_head
+from hub.exchange import cases, enrolment, pulling, pushing
+from hub.exchange.acts import Receipt
+from hub.ledger import ledger
+from hub.refusal import Refused, not_found
+from hub.services import Services
+from hub.store import exchange_rows as rows
+
+blueprint = Blueprint("exchange", __name__, url_prefix="/v1", description="Agencies, cases, fragments")
+
+
+def services() -> Services:
+    """Return the process's services."""
+    found: Services = current_app.extensions["nrmhub"]
+    return found
+
+
+@blueprint.get("/policy")
+@blueprint.response(200, schemas.PolicySchema)
+def policy() -> dict[str, Any]:
+    """The policy bundle that the hub decides with."""
+    return {"bundle": services().bundle.digest, "version": services().bundle.version}
+
+
+@blueprint.get("/directory")
+@blueprint.arguments(schemas.DirectoryQuerySchema, location="query")
+@blueprint.response(200, schemas.DirectorySchema)
+def directory(query: dict[str, int]) -> dict[str, Any]:
+    """Agencies, certificates and witnesses, each with its inclusion proof in the newest witnessed checkpoint."""
+    with services().database.read() as session:
+        head = ledger.witnessed(session)
+        if head is None:
+            raise Refused(503, "no_quorum", "no checkpoint has a quorum of witnesses yet; try again")
+        positions = rows.public_positions(session, query["after"], head.size, query["limit"])
+        found = prove_positions(session, positions, head.size)
+        return {
+            "entries": [
+                {name: found[position][name] for name in ("index", "body", "inclusion")} for position in positions
+            ],
+            "checkpoint": head.note,
+            "size": head.size,
+        }
+
+
+@blueprint.post("/certificates")
+@blueprint.arguments(schemas.CertificatesSchema)
+@blueprint.response(200, schemas.RecordedSchema)
+def certificates(payload: dict[str, list[str]]) -> dict[str, Any]:
+    """Record certificates of the calling agency's keys."""
+    at = services().clock()
+    with services().database.write() as session:
+        agency = services().directory.current(session).get_agency(g.agency)
+        added = enrolment.add_certificates(session, agency, payload["certificates"], at)
+    return recorded(services(), [receipt for _, receipt in added])
+
+
+@blueprint.get("/cases")
+@blueprint.response(200, schemas.CasesSchema)
+def list_cases() -> dict[str, Any]:
+    """The cases that the calling agency takes part in."""
+    with services().database.read() as session:
+        return {"cases": cases.list_cases(session, g.agency)}
+
+
+@blueprint.post("/statements")
+@blueprint.arguments(schemas.StatementSchema)
+@blueprint.response(200, schemas.RecordedSchema)
+def submit_statement(payload: dict[str, str]) -> dict[str, Any]:
+    """A membership, acceptance, consent or refusal statement of a case; its type says which."""
+    at = services().clock()
+    with services().database.write() as session:
+        directory_now = services().directory.current(session)
+        receipt = cases.submit(session, directory_now, g.agency, payload["statement"], at)
+    return recorded(services(), [receipt])
+
+
+@blueprint.get("/cases/<case>")
+@blueprint.response(200, schemas.CaseStatementsSchema)
+def case_statements(case: str) -> dict[str, Any]:
+    """A case's statements, for its parties."""
+    with services().database.read() as session:
+        row = cases.require_party(session, case, g.agency)
+        return pulling.describe_case(session, row)
+
+
+@blueprint.get("/cases/<case>/log")
+@blueprint.arguments(schemas.CaseLogQuerySchema, location="query")
+@blueprint.response(200, schemas.CaseLogSchema)
+def case_log(query: dict[str, int], case: str) -> dict[str, Any]:
+    """Bodies and salts of a case's entries, for its parties, in the case's order."""
+    with services().database.read() as session:
+        cases.require_party(session, case, g.agency)
+        note, size = signed_head(session, services())
+        positions = rows.case_positions(session, case, query["after"], query["limit"])
+        entries = prove_positions(session, positions, size)
+        return {"entries": [entries[position] for position in positions if position in entries], "checkpoint": note}
+
+
+@blueprint.post("/cases/<case>/push")
+@blueprint.doc(
+    requestBody={"content": {ndjson.MEDIA_TYPE: {"schema": {"type": "string"}}}, "required": True},
+    responses={200: {"content": {ndjson.MEDIA_TYPE: {"schema": {"type": "string"}}}, "description": "one line a line"}},
+)
+def push(case: str) -> Response:
+    """Channels, fragments, disclosures and voids, one JSON object a line (docs/protocol.md section 8.1)."""
+    if request.mimetype != ndjson.MEDIA_TYPE:
+        raise Refused(415, "media_type", f"expected {ndjson.MEDIA_TYPE}")
+    lines = ndjson.parse_lines(request.get_data(cache=False), pushing.MAX_LINES)
+    at = services().clock()
+    with services().database.write() as session:
+        results = pushing.push(
+            session,
+            services().directory.current(session),
+            services().bundle,
+            case=case,
+            originator=g.agency,
+            lines=lines,
+            at=at,
+        )
+    return Response(ndjson.render_lines(_push_answer(results)), mimetype=ndjson.MEDIA_TYPE)
+
+
+def _push_answer(results: list[pushing.LineResult]) -> list[dict[str, Any]]:
+    receipts = [result.receipt for result in results if result.receipt is not None]
+    answer = recorded(services(), receipts)
+    proven = {item["index"]: item for item in answer["receipts"]}
+    lines: list[dict[str, Any]] = [
+        {
+            "line": result.line,
+            "status": result.status,
+            "receipt": None if result.receipt is None else proven[result.receipt.index],
+            "problem": result.problem,
+        }
+        for result in results
+    ]
+    return [
+        *lines,
+        {"type": "checkpoint", "note": answer["checkpoint"]},
+        {"type": "end", "lines": len(results)},
+    ]
+
+
+@blueprint.post("/cases/<case>/pull")
+@blueprint.arguments(schemas.StatementSchema)
+@blueprint.doc(
+    responses={200: {"content": {ndjson.MEDIA_TYPE: {"schema": {"type": "string"}}}, "description": "section 8.3"}}
+)
+def pull(payload: dict[str, str], case: str) -> Response:
+    """A person's signed pull: decided again, recorded as viewed, then answered (docs/protocol.md section 8.3)."""
+    at = services().clock()
+    try:
+        with services().database.write() as session:
+            pulled = pulling.pull(
+                session,
+                services().directory.current(session),
+                services().bundle,
+                case=case,
+                caller=g.agency,
+                token=payload["statement"],
+                at=at,
+            )
+            session.expunge_all()
+    except pulling.Denied as denied:
+        with services().database.write() as session:
+            pulling.record_denied(session, denied, at)
+        raise not_found() from denied
+    lines = stream_with_context(ndjson.render_lines(_pull_answer(pulled)))
+    return Response(lines, mimetype=ndjson.MEDIA_TYPE)
+
+
+def _pull_answer(pulled: pulling.Pulled) -> Iterator[dict[str, Any]]:
+    with services().database.read() as session:
+        note, size = signed_head(session, services())
+        viewed: Receipt = pulled.receipt
+        positions = [item.fragment.log_index for item in pulled.served if item.decision.is_permit]
+        proven = prove_positions(session, [viewed.index, *positions], size)
+    yield {"type": "viewed", "receipt": proven[viewed.index]}
+    yield {"type": "checkpoint", "note": note}
+    yield from pulling.render_lines(pulled, proven)

@@ -1,0 +1,44 @@
+"""Receipts of acts that are committed: inclusion proofs in one freshly signed head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from hub.exchange.acts import Receipt
+from hub.ledger import ledger
+from hub.services import Services
+from hub.store.base import Session
+from keys.transparency import parse_note, render_proof
+
+
+def signed_head(session: Session, services: Services) -> tuple[str, int]:
+    """Return a signed note of the log as it is now, and its size."""
+    note = ledger.sign_head(session, origin=services.config.origin, private=services.log_key.ed25519())
+    return note, int(parse_note(note).text.split("\n")[1])
+
+
+def prove(session: Session, receipts: Iterable[Receipt], size: int) -> list[dict[str, Any]]:
+    """Return receipts in wire form, proven in the tree of ``size`` entries."""
+    listed = list(receipts)
+    proofs = ledger.inclusions(session, [receipt.index for receipt in listed], size)
+    return [receipt.to_json(render_proof(proofs[receipt.index])) for receipt in listed]
+
+
+def prove_positions(session: Session, positions: Iterable[int], size: int) -> dict[int, dict[str, Any]]:
+    """Return receipts of entries by position, for entries that are not erased."""
+    found = ledger.find_appended(session, positions)
+    receipts = [Receipt(item.index, item.body_text, item.salt) for item in found.values()]
+    return {item["index"]: item for item in prove(session, receipts, size)}
+
+
+def recorded(services: Services, receipts: Iterable[Receipt | None]) -> dict[str, Any]:
+    """Return the answer to an act that has committed: its receipts and the head they are proven in."""
+    listed = [receipt for receipt in receipts if receipt is not None]
+    with services.database.read() as session:
+        note, size = signed_head(session, services)
+        return {
+            "status": "accepted" if listed else "repeated",
+            "receipts": prove(session, listed, size),
+            "checkpoint": note,
+        }

@@ -1,0 +1,167 @@
+"""The shapes of requests and answers (marshmallow): they check, they document, they do not authorize.
+
+Unknown members are refused. The NDJSON lines of push and pull are described in docs/protocol.md section 8.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import RAISE, Schema, fields, validate
+
+MAX_STATEMENT_CHARS = 256 * 1024
+_statement = validate.Length(min=20, max=MAX_STATEMENT_CHARS)
+_hex_id = validate.Regexp(r"^[0-9a-f]{32}$")
+
+
+class Strict(Schema):
+    """Base: unknown members are an error."""
+
+    class Meta:
+        """Marshmallow options."""
+
+        unknown = RAISE
+
+
+class ProblemSchema(Strict):
+    """RFC 9457 problem details; further members depend on the type."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+
+
+class StatementSchema(Strict):
+    """One signed statement."""
+
+    statement = fields.String(required=True, validate=_statement)
+
+
+class CertificatesSchema(Strict):
+    """Certificates of the calling agency's keys, each a signed statement."""
+
+    certificates = fields.List(
+        fields.String(validate=_statement), required=True, validate=validate.Length(min=1, max=50)
+    )
+
+
+class ReceiptSchema(Strict):
+    """A log entry's position and what proves it."""
+
+    index = fields.Integer(required=True)
+    body = fields.String(required=True)
+    salt = fields.String(required=True, allow_none=True)
+    inclusion = fields.List(fields.String(), required=True)
+
+
+class RecordedSchema(Strict):
+    """The answer to an act: its receipts, and the checkpoint they are proven in. Empty where it was known already."""
+
+    status = fields.String(required=True, validate=validate.OneOf(["accepted", "repeated"]))
+    receipts = fields.List(fields.Nested(ReceiptSchema), required=True)
+    checkpoint = fields.String(required=True)
+
+
+class CaseSchema(Strict):
+    """A case as its parties see it listed."""
+
+    case = fields.String(required=True, validate=_hex_id)
+    lead = fields.String(required=True)
+    opened_at = fields.String(required=True)
+    case_seq = fields.Integer(required=True)
+
+
+class CasesSchema(Strict):
+    """The cases an agency takes part in."""
+
+    cases = fields.List(fields.Nested(CaseSchema), required=True)
+
+
+class CaseStatementsSchema(Strict):
+    """A case's statements as received, in the case's order."""
+
+    opened_at = fields.String(required=True)
+    membership = fields.List(fields.String(), required=True)
+    acceptances = fields.List(fields.String(), required=True)
+    consents = fields.List(fields.String(), required=True)
+    refusals = fields.List(fields.String(), required=True)
+
+
+class CaseLogQuerySchema(Strict):
+    """Where to go on reading a case's entries."""
+
+    after = fields.Integer(load_default=0, validate=validate.Range(min=0))
+    limit = fields.Integer(load_default=500, validate=validate.Range(min=1, max=1000))
+
+
+class CaseLogSchema(Strict):
+    """Bodies and salts of a case's entries, for its parties."""
+
+    entries = fields.List(fields.Nested(ReceiptSchema), required=True)
+    checkpoint = fields.String(required=True)
+
+
+class DirectoryQuerySchema(Strict):
+    """Where to go on reading the directory."""
+
+    after = fields.Integer(load_default=-1, validate=validate.Range(min=-1))
+    limit = fields.Integer(load_default=500, validate=validate.Range(min=1, max=1000))
+
+
+class PublicEntrySchema(Strict):
+    """A public entry with its inclusion proof in the witnessed checkpoint sent along."""
+
+    index = fields.Integer(required=True)
+    body = fields.String(required=True)
+    inclusion = fields.List(fields.String(), required=True)
+
+
+class DirectorySchema(Strict):
+    """Public entries in log order, proven in the newest checkpoint that has a quorum."""
+
+    entries = fields.List(fields.Nested(PublicEntrySchema), required=True)
+    checkpoint = fields.String(required=True)
+    size = fields.Integer(required=True)
+
+
+class PolicySchema(Strict):
+    """The policy bundle the hub decides with."""
+
+    bundle = fields.String(required=True)
+    version = fields.Integer(required=True)
+
+
+class ConsistencyQuerySchema(Strict):
+    """Two tree sizes."""
+
+    first = fields.Integer(required=True, data_key="from", validate=validate.Range(min=0))
+    second = fields.Integer(required=True, data_key="to", validate=validate.Range(min=0))
+
+
+class ConsistencySchema(Strict):
+    """A consistency proof (RFC 9162 section 2.1.4), hashes in base64."""
+
+    proof = fields.List(fields.String(), required=True)
+
+
+class CosignaturesSchema(Strict):
+    """A witness's signature lines for one checkpoint."""
+
+    size = fields.Integer(required=True, validate=validate.Range(min=1))
+    lines = fields.List(
+        fields.String(validate=validate.Length(min=10, max=5000)), required=True, validate=validate.Length(min=1, max=4)
+    )
+
+
+class HealthSchema(Strict):
+    """Whether the hub can do its work, and what it cannot."""
+
+    status = fields.String(required=True)
+    checks = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    log_size = fields.Integer(required=True, allow_none=True)
+    witnessed_size = fields.Integer(required=True, allow_none=True)
+    witnessed_seconds_ago = fields.Integer(required=True, allow_none=True)
+
+
+JsonObject = dict[str, Any]

@@ -1,0 +1,34 @@
+"""The composition root: the only place that wires a hub together."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask_smorest import Api
+
+from hub.api import access, exchange, health, log
+from hub.services import Services
+
+
+def create_app(services: Services) -> Flask:
+    """Return the hub's WSGI application on services that are already open."""
+    app = Flask("hub", static_folder=None)
+    app.config.update(
+        API_TITLE="nrm-hub",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/",
+        OPENAPI_JSON_PATH="openapi.json",
+        API_SPEC_OPTIONS={
+            "info": {"description": "Sealed case fragments between agencies. Normative text: docs/protocol.md."},
+            "security": [{"dpop": []}],
+            "components": {"securitySchemes": {"dpop": {"type": "http", "scheme": "DPoP", "description": "RFC 9449"}}},
+        },
+    )
+    app.extensions["nrmhub"] = services
+    access.install(app, services)
+    services.authorization.init_app(app)
+    api = Api(app)
+    api.ERROR_SCHEMA = None
+    for module in (exchange, log, health):
+        api.register_blueprint(module.blueprint)
+    return app

@@ -1,0 +1,181 @@
+"""``nrm-hub``: make, run and check a hub. Every command says what it will do; secrets come from the environment."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hub.config import Config, ConfigRefused, read_passphrase
+from hub.refusal import Refused
+from keys.custody.keyfile import KeyFileRefused
+
+
+class Commands(click.Group):
+    """A group whose commands end with one clear line instead of a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; our refusals end with exit code 1 and their own words."""
+        try:
+            return super().invoke(ctx)
+        except (ConfigRefused, Refused, KeyFileRefused) as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Commands)
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("hub-home"),
+    show_default=True,
+    envvar="NRM_HUB_HOME",
+    help="The hub's folder.",
+)
+@click.pass_context
+def main(context: click.Context, home: Path) -> None:
+    """Run a hub that carries sealed case fragments between agencies and proves what it did.
+
+    The passphrase of the hub's keys comes from NRM_HUB_PASSPHRASE_FILE or NRM_HUB_PASSPHRASE.
+    """
+    context.obj = home
+
+
+@main.command()
+@click.option("--issuer", required=True, help="The hub's address as agencies see it, e.g. https://hub.example")
+@click.option("--origin", required=True, help="The log's name, first line of every checkpoint, e.g. hub.example/main")
+@click.option("--environment", type=click.Choice(["production", "demo"]), default="production", show_default=True)
+@click.pass_obj
+def init(home: Path, issuer: str, origin: str, environment: str) -> None:
+    """Make a new hub: keys, database, the first log entry.
+
+    Example: nrm-hub --home hub-home init --issuer https://hub.example --origin hub.example/main
+    """
+    from hub.setting_up import init_hub
+
+    config = Config.checked(home, {"issuer": issuer, "origin": origin, "environment": environment})
+    vkey = init_hub(config, read_passphrase())
+    click.echo(f"hub made in {home}\nlog key: {vkey}")
+
+
+@main.command()
+@click.option("--bind", default="127.0.0.1:8080", show_default=True, help="Address and port to listen on.")
+@click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 64))
+@click.pass_obj
+def serve(home: Path, bind: str, threads: int) -> None:
+    """Serve the hub's API with gunicorn.
+
+    Example: nrm-hub --home hub-home serve --bind 127.0.0.1:8080
+    """
+    from hub.serving import run
+
+    run(Config.load(home), read_passphrase(), bind=bind, threads=threads)
+
+
+@main.command()
+@click.argument("request", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--fingerprint", required=True, help="The root key's fingerprint, as the agency read it out to you.")
+@click.pass_obj
+def enrol(home: Path, request: Path, fingerprint: str) -> None:
+    """Enrol an agency from its request file, if the fingerprint read out on a second channel is the file's.
+
+    Example: nrm-hub --home hub-home enrol police-request.json --fingerprint "1a2b 3c4d …"
+    """
+    from hub.setting_up import enrol_from_file
+
+    record = enrol_from_file(Config.load(home), read_passphrase(), request, fingerprint)
+    click.echo(f"enrolled {record.agency} ({record.kind.value}): {record.name}")
+
+
+@main.command()
+@click.option("--quorum", type=click.IntRange(1, 20), required=True, help="How many witnesses must have seen a head.")
+@click.option("--witness", "witnesses", multiple=True, required=True, help="An enrolled agency; repeat for each.")
+@click.pass_obj
+def witnesses(home: Path, quorum: int, witnesses: tuple[str, ...]) -> None:
+    """Record which agencies witness the log and how many make a quorum.
+
+    Example: nrm-hub --home hub-home witnesses --quorum 3 --witness police-a --witness care-a --witness … --witness …
+    """
+    from hub.setting_up import record_witnesses
+
+    record_witnesses(Config.load(home), read_passphrase(), quorum, witnesses)
+    click.echo(f"{len(witnesses)} witnesses recorded, quorum {quorum}")
+
+
+@main.command()
+@click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_obj
+def pin(home: Path, output: Path) -> None:
+    """Write the pin file that every agency keeps: address, log key, witnesses, root fingerprints.
+
+    Read the fingerprint it prints out to each agency on a second channel.
+    Example: nrm-hub --home hub-home pin hub-pin.json
+    """
+    from hub.setting_up import write_pin
+
+    click.echo(write_pin(Config.load(home), read_passphrase(), output))
+
+
+@main.group()
+def log() -> None:
+    """Look after the transparency log."""
+
+
+@log.command()
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report as JSON.")
+@click.pass_obj
+def verify(home: Path, report: Path | None) -> None:
+    """Recompute the whole log and compare it with everything the hub keeps. Exit 1 where anything differs.
+
+    Example: nrm-hub --home hub-home log verify --report log-report.json
+    """
+    from hub.setting_up import verify_hub
+
+    found = verify_hub(Config.load(home), read_passphrase())
+    if report is not None:
+        report.write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
+    click.echo(found.render())
+    if not found.ok:
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_obj
+def audit(home: Path, output: Path) -> None:
+    """Write an audit page: who saw what, under which rule, and what was refused. Metadata only.
+
+    Example: nrm-hub --home hub-home audit audit.html
+    """
+    from hub.audit import write_audit
+
+    entries = write_audit(Config.load(home), read_passphrase(), output)
+    click.echo(f"{entries} entries written to {output}")
+
+
+@main.group()
+def policy() -> None:
+    """The policy bundle."""
+
+
+@policy.command(name="test")
+def policy_test() -> None:
+    """Run the bundle's own table of expected decisions. Exit 1 where one differs.
+
+    Example: nrm-hub policy test
+    """
+    from policies.bundles import load_bundle
+    from policies.testing import run_table
+
+    report = run_table(load_bundle())
+    for failure in report.failures:
+        click.echo(str(failure))
+    click.echo(f"{report.rows} rows, {len(report.failures)} wrong")
+    if not report.is_passed:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""The hub's configuration: one frozen value, read once. A missing secret stops the start; nothing has a default one."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+CONFIG_NAME = "hub.toml"
+KEYS_NAME = "hub.key"
+DATABASE_NAME = "hub.db"
+_ORIGIN = re.compile(r"[a-z0-9.-]{1,100}/[a-z0-9-]{1,40}")
+_ISSUER = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,200}")
+MAX_REQUEST_BYTES = 64 * 1024 * 1024
+
+
+class ConfigRefused(ValueError):
+    """The configuration is missing something or holds something it must not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Where the hub lives and what it is called.
+
+    ``issuer`` is the hub's own address as clients see it, without a path; ``origin`` the first line of its checkpoints.
+    ``environment`` is ``production`` or ``demo``; in production the issuer must be ``https``.
+    """
+
+    home: Path
+    issuer: str
+    origin: str
+    environment: str
+    database_url: str
+
+    @property
+    def keys_path(self) -> Path:
+        """The encrypted key file of log key and token key."""
+        return self.home / KEYS_NAME
+
+    @classmethod
+    def load(cls, home: Path) -> Config:
+        """Read ``hub.toml`` in the hub's home. Raises ``ConfigRefused`` naming file and setting."""
+        path = home / CONFIG_NAME
+        try:
+            data = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise ConfigRefused(f"{path} is missing; make a hub with: nrm-hub init {home}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigRefused(f"{path} is not readable TOML: {error}") from error
+        unknown = sorted(set(data) - {"issuer", "origin", "environment", "database_url"})
+        if unknown:
+            raise ConfigRefused(f"{path}: unknown settings {unknown}")
+        return cls.checked(home, data)
+
+    @classmethod
+    def checked(cls, home: Path, data: Mapping[str, str]) -> Config:
+        """Build from plain settings. Raises ``ConfigRefused``."""
+        issuer, origin = str(data.get("issuer", "")), str(data.get("origin", ""))
+        environment = str(data.get("environment", "production"))
+        if not _ISSUER.fullmatch(issuer):
+            raise ConfigRefused(f"issuer: expected an address such as https://hub.example, got {issuer!r}")
+        if not _ORIGIN.fullmatch(origin):
+            raise ConfigRefused(f"origin: expected a name such as hub.example/main, got {origin!r}")
+        if environment not in ("production", "demo"):
+            raise ConfigRefused(f"environment: expected production or demo, got {environment!r}")
+        if environment == "production" and not issuer.startswith("https://"):
+            raise ConfigRefused("issuer: production needs https (terminate TLS in front of the hub)")
+        database = str(data.get("database_url") or f"sqlite:///{(home / DATABASE_NAME).resolve()}")
+        return cls(home, issuer, origin, environment, database)
+
+    def render(self) -> str:
+        """Return the text of ``hub.toml``."""
+        return f'issuer = "{self.issuer}"\norigin = "{self.origin}"\nenvironment = "{self.environment}"\n'
+
+
+def read_passphrase(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the passphrase of the hub's key file from ``NRM_HUB_PASSPHRASE_FILE`` or ``NRM_HUB_PASSPHRASE``.
+
+    It never stands in a command line. Raises ``ConfigRefused`` where neither is set.
+    """
+    named = environ.get("NRM_HUB_PASSPHRASE_FILE")
+    if named:
+        try:
+            return Path(named).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ConfigRefused("NRM_HUB_PASSPHRASE_FILE names a file that cannot be read") from error
+    text = environ.get("NRM_HUB_PASSPHRASE", "")
+    if not text:
+        raise ConfigRefused("no passphrase: set NRM_HUB_PASSPHRASE_FILE (or NRM_HUB_PASSPHRASE) for the hub's key file")
+    return text

@@ -1,0 +1,238 @@
+"""Open a case, change its membership, accept it, record consent and refusals. Statements in, one entry each.
+
+DESIGN section 4.2: only signed membership counts; a row the hub invents gets nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hub.exchange.acts import CaseAct, Receipt, lock_case
+from hub.exchange.standing import load_case_state
+from hub.refusal import Refused, not_found
+from hub.store import exchange_rows as rows
+from hub.store.base import Session
+from hub.store.tables import CaseRow, CaseStatementRow
+from keys.directory import Directory, KeyUse, NotCertified
+from keys.jose import SignatureRefused, statement_digest
+from keys.statements import Statement, StatementType, UnverifiedStatement, peek
+from policies.case import parse_consent, require_detail, require_successor
+from policies.model import (
+    Malformed,
+    Member,
+    Membership,
+    render_time,
+    require_agency,
+    require_id,
+    require_term,
+)
+from policies.vocabulary import Category
+
+MAX_CLOCK_SKEW = timedelta(minutes=5)
+MAX_OUTBOX_AGE = timedelta(hours=24)
+"""How long an adapter that lost its connection may keep a signed statement before it must decide again."""
+REFUSAL_CODES = frozenset(
+    {"policy", "not_relevant", "more_harm_than_good", "law_forbids", "not_held", "consent", "no_reason_given"}
+)
+
+
+def verify_from_agency(
+    directory: Directory, token: object, kind: StatementType, caller: str, at: datetime
+) -> Statement:
+    """Verify a statement that the calling agency signed with its signing key. Raises ``Refused``."""
+    try:
+        statement = directory.verify(token, kind, KeyUse.SIGNING, at)
+    except (SignatureRefused, NotCertified) as error:
+        raise Refused(422, "signature", str(error)) from error
+    except Malformed as error:
+        raise Refused(422, "malformed", str(error)) from error
+    if statement.issuer != caller:
+        raise Refused(403, "issuer", "a statement is brought by the agency that issued it")
+    require_fresh(statement.issued_at, at, MAX_OUTBOX_AGE)
+    return statement
+
+
+def require_fresh(issued_at: datetime, at: datetime, max_age: timedelta) -> None:
+    """Raise ``Refused`` where a statement is from the future, or older than ``max_age``, by the hub's clock."""
+    if issued_at - at > MAX_CLOCK_SKEW or at - issued_at > max_age:
+        raise Refused(
+            422,
+            "clock",
+            f"issued at {render_time(issued_at)}, the hub's clock says {render_time(at)}; accepted are at most "
+            f"{max_age} in the past and {MAX_CLOCK_SKEW} in the future",
+        )
+
+
+def find_repeat(session: Session, token: object) -> CaseStatementRow | None:
+    """Return the row of a statement that was accepted before with the same bytes, or None."""
+    if not isinstance(token, str) or not token.isascii():
+        return None
+    return rows.find_statement(session, statement_digest(token))
+
+
+def submit(session: Session, directory: Directory, caller: str, token: object, at: datetime) -> Receipt | None:
+    """Accept one statement of a case by its type; None for one accepted before. Raises ``Refused``."""
+    try:
+        claimed = peek(token)
+    except (SignatureRefused, Malformed) as error:
+        raise Refused(422, "malformed", str(error)) from error
+    handlers: dict[StatementType, Handler] = {
+        StatementType.MEMBERSHIP: _membership,
+        StatementType.ACCEPTANCE: _acceptance,
+        StatementType.CONSENT: _consent,
+        StatementType.REFUSAL: _refusal,
+    }
+    handler = handlers.get(claimed.type)
+    if handler is None:
+        raise Refused(422, "malformed", "this is not a statement that a case takes here")
+    repeat = find_repeat(session, token)
+    if repeat is not None and repeat.agency == caller:
+        return None
+    statement = verify_from_agency(directory, token, claimed.type, caller, at)
+    try:
+        return handler(Submitted(session, directory, statement, at))
+    except Malformed as error:
+        raise Refused(422, "malformed", str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A verified statement on its way into a case."""
+
+    session: Session
+    directory: Directory
+    statement: Statement
+    at: datetime
+
+    def lock(self, case: str) -> CaseAct:
+        """Lock the case for the statement's issuer."""
+        return lock_case(self.session, case, self.statement.issuer, self.at)
+
+
+Handler = Callable[[Submitted], Receipt]
+
+
+def _membership(submitted: Submitted) -> Receipt:
+    session, statement, at = submitted.session, submitted.statement, submitted.at
+    new = Membership.from_json(statement.members)
+    _require_known(new, submitted.directory, at)
+    if statement.issuer != new.lead:
+        raise Refused(403, "issuer", "a membership is signed by the case's lead agency")
+    if new.sequence == 0:
+        if rows.find_case(session, new.case) is not None:
+            raise Refused(409, "conflict", "a case with this id exists already")
+        row = CaseRow(case=new.case, lead=new.lead, opened_at=render_time(at), case_seq=0, last_leaf=None)
+        rows.add(session, row)
+        act = CaseAct(session, row, at)
+    else:
+        act = submitted.lock(new.case)
+        current = load_case_state(session, new.case)
+        try:
+            require_successor(new, current.membership, current.membership_digest)
+        except Malformed as error:
+            raise Refused(409, "conflict", str(error)) from error
+    receipt = _keep(act, statement, "membership")
+    rows.replace_case_agencies(session, new.case, [agency for agency, _ in new.agencies])
+    return receipt
+
+
+def _require_known(membership: Membership, directory: Directory, at: datetime) -> None:
+    """Every agency is enrolled under the kind named, every member certified with at least the roles named."""
+    for agency, kind in membership.agencies:
+        try:
+            record = directory.get_agency(agency)
+        except NotCertified as error:
+            raise Refused(422, "not_certified", str(error)) from error
+        if record.kind is not kind:
+            raise Refused(422, "not_certified", f"agency {agency} is enrolled as {record.kind.value}")
+    for member in membership.members:
+        try:
+            certificate = directory.newest_key(KeyUse.MEMBER_SIGNING, member.agency, at, member=member.member)
+            directory.newest_key(KeyUse.MEMBER_HPKE, member.agency, at, member=member.member)
+        except NotCertified as error:
+            raise Refused(422, "not_certified", f"a member is not certified by {member.agency}") from error
+        if not set(member.roles) <= set(certificate.roles):
+            raise Refused(422, "not_certified", f"{member.agency} does not certify this member for these roles")
+
+
+def _acceptance(submitted: Submitted) -> Receipt:
+    session, statement = submitted.session, submitted.statement
+    case = require_id(statement.members["case"], "case")
+    act = submitted.lock(case)
+    current = load_case_state(session, case)
+    if statement.members["membership"] != current.membership_digest:
+        raise Refused(409, "conflict", "the acceptance is of an older membership; look at the newest one first")
+    ours = [member for member in current.membership.members if member.agency == statement.issuer]
+    listed = statement.members["members"]
+    if not isinstance(listed, list) or [Member.from_json(item) for item in listed] != ours:
+        raise Refused(422, "malformed", "an acceptance repeats the agency's entries of the membership unchanged")
+    return _keep(act, statement, "acceptance")
+
+
+def _consent(submitted: Submitted) -> Receipt:
+    session, statement = submitted.session, submitted.statement
+    members = statement.members
+    case = require_id(members["case"], "case")
+    act = submitted.lock(case)
+    parse_consent(statement.digest, members)
+    require_detail(members["detail"])
+    newest = rows.newest_statement(session, case, StatementType.CONSENT.value)
+    expected: tuple[int, str | None] = (0, None)
+    if newest is not None:
+        earlier: UnverifiedStatement = peek(newest.statement)
+        expected = (earlier.members["sequence"] + 1, newest.digest)
+    if (members["sequence"], members["previous"]) != expected:
+        raise Refused(409, "conflict", f"another consent was recorded meanwhile; expected sequence {expected[0]}")
+    return _keep(act, statement, "consent")
+
+
+def _refusal(submitted: Submitted) -> Receipt:
+    statement, members = submitted.statement, submitted.statement.members
+    case = require_id(members["case"], "case")
+    act = submitted.lock(case)
+    require_detail(members["detail"])
+    require_term(Category, members["category"], "category")
+    require_id(members["reviewer"], "reviewer")
+    if members["request"] is not None:
+        require_id(members["request"], "request")
+    if members["recipient_agency"] is not None:
+        require_agency(members["recipient_agency"], "recipient_agency")
+    if members["code"] not in REFUSAL_CODES:
+        raise Malformed(f"refusal code: expected one of {sorted(REFUSAL_CODES)}")
+    return _keep(act, statement, "refusal")
+
+
+def _keep(act: CaseAct, statement: Statement, kind: str) -> Receipt:
+    sequence = act.next_seq
+    receipt = act.record(kind, {"agency": statement.issuer, "statement": statement.digest, "decision": None})
+    rows.add(
+        act.session,
+        CaseStatementRow(
+            digest=statement.digest,
+            case=act.row.case,
+            type=statement.type.value,
+            agency=statement.issuer,
+            case_seq=sequence,
+            statement=statement.token,
+            log_index=receipt.index,
+        ),
+    )
+    return receipt
+
+
+def list_cases(session: Session, agency: str) -> list[dict[str, object]]:
+    """Return id, lead, opening time and number of acts of every case an agency takes part in."""
+    return [
+        {"case": row.case, "lead": row.lead, "opened_at": row.opened_at, "case_seq": row.case_seq}
+        for row in rows.cases_of(session, agency)
+    ]
+
+
+def require_party(session: Session, case: str, agency: str) -> CaseRow:
+    """Return a case's row for an agency that takes part in it. Raises ``Refused`` (not_found)."""
+    row = rows.find_case(session, case)
+    if row is None or not rows.takes_part(session, case, agency):
+        raise not_found()
+    return row

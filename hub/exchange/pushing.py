@@ -1,0 +1,457 @@
+"""Push: channels, fragments, disclosures and voids of one originator in one case. docs/protocol.md sections 4 to 8.1.
+
+Each line is checked whole before anything is written, so that a refused line leaves no trace but its answer. The hub
+decides again, from its own facts, and refuses where they differ from those the originator signed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from hub.exchange.acts import CaseAct, Receipt, dump, lock_case, outcomes
+from hub.exchange.cases import MAX_OUTBOX_AGE, require_fresh, verify_from_agency
+from hub.exchange.standing import load_case_state
+from hub.refusal import Refused
+from hub.store import exchange_rows as rows
+from hub.store.base import Session
+from hub.store.tables import ChannelRow, DisclosureRow, FragmentRow, GrantRow
+from keys.directory import Directory, KeyUse, NotCertified
+from keys.envelopes import (
+    EnvelopeRefused,
+    SealedChannel,
+    SealedFragment,
+    require_wrapped_key,
+    verify_fragment,
+    wrapped_key_digest,
+)
+from keys.jose import SignatureRefused, UnverifiedJws, b64u, b64u_decode, statement_digest
+from keys.statements import Statement, StatementType, peek
+from policies.bundles import Bundle
+from policies.engine import decide
+from policies.model import (
+    Basis,
+    CaseState,
+    Decision,
+    Header,
+    Malformed,
+    MemberId,
+    Recipient,
+    facts_for,
+    require_agency,
+    require_digest,
+    require_id,
+    require_members,
+)
+from policies.vocabulary import NotGivenCode, Stage
+
+MAX_LINES = 1_000
+MAX_ITEMS = 1_000
+MAX_BASES = 100
+MAX_CHANNELS_PER_CASE_AND_AGENCY = 500
+_USES = {"member-hpke": KeyUse.MEMBER_HPKE, "intake": KeyUse.INTAKE, "archive": KeyUse.ARCHIVE}
+
+
+@dataclass(frozen=True, slots=True)
+class LineResult:
+    """What became of one line: accepted with a receipt, repeated, or refused with a problem."""
+
+    line: int
+    status: str
+    receipt: Receipt | None = None
+    problem: Mapping[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class Push:
+    """One batch under one lock. The case's state is read once: nothing can change it while the lock is held."""
+
+    act: CaseAct
+    directory: Directory
+    bundle: Bundle
+    originator: str
+    at: datetime
+    state: CaseState = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.state = load_case_state(self.act.session, self.act.row.case)
+
+    @property
+    def session(self) -> Session:
+        """The batch's session."""
+        return self.act.session
+
+    def line(self, number: int, payload: object) -> LineResult:
+        """Accept, recognise or refuse one line."""
+        try:
+            if not isinstance(payload, Mapping) or not isinstance(payload.get("type"), str):
+                raise Malformed("each line is an object with a type")
+            receipt = self._dispatch(payload["type"], payload)
+        except Refused as refusal:
+            return LineResult(number, "refused", problem=refusal.to_problem())
+        except (Malformed, EnvelopeRefused, NotCertified, SignatureRefused) as error:
+            return LineResult(number, "refused", problem=Refused(422, "malformed", str(error)).to_problem())
+        return LineResult(number, "repeated" if receipt is None else "accepted", receipt)
+
+    def _dispatch(self, kind: str, payload: Mapping[str, Any]) -> Receipt | None:
+        if kind == "channel":
+            got = require_members(payload, ("type", "jwe", "statement"), "channel line")
+            return self.channel(got["jwe"], got["statement"])
+        if kind == "fragment":
+            got = require_members(payload, ("type", "jwe", "jws", "archive"), "fragment line")
+            return self.fragment(got["jwe"], got["jws"], got["archive"])
+        if kind == "disclosure":
+            got = require_members(payload, ("type", "statement", "grants"), "disclosure line")
+            return self.disclosure(got["statement"], got["grants"])
+        if kind == "void":
+            return self.void(require_members(payload, ("type", "statement"), "void line")["statement"])
+        raise Malformed("line type: expected channel, fragment, disclosure or void")
+
+    # --- channel ---
+
+    def channel(self, jwe: object, token: object) -> Receipt | None:
+        """Accept a channel: signed by the originator, to a key certified for that use of that recipient."""
+        sealed = SealedChannel.parse(jwe)
+        known = self._known_channel(token, sealed)
+        if known:
+            return None
+        statement = verify_from_agency(self.directory, token, StatementType.CHANNEL, self.originator, self.at)
+        got = statement.members
+        self._require_case(got["case"])
+        channel = require_id(got["channel"], "channel")
+        if rows.find_channel(self.session, channel) is not None:
+            raise Refused(409, "conflict", "a channel with this id exists already with other bytes")
+        if got["sha256"] != sealed.digest or got["recipient"] != sealed.recipient:
+            raise Malformed("channel: the statement is over other bytes or another recipient")
+        use, agency = _USES.get(str(got["use"])), require_agency(got["recipient_agency"], "recipient_agency")
+        if use is None:
+            raise Malformed(f"channel use: expected one of {sorted(_USES)}")
+        member = None if got["recipient_member"] is None else require_id(got["recipient_member"], "recipient_member")
+        if use is KeyUse.ARCHIVE and agency != self.originator:
+            raise Refused(403, "archive", "an archive channel leads to the originator's own archive key")
+        if self.state.membership.kind_of(agency) is None:
+            raise Refused(422, "not_in_case", f"agency {agency} does not take part in this case")
+        self.directory.require_key(sealed.recipient, use, agency, self.at, member=member)
+        receipt = self.act.record(
+            "channel",
+            {
+                "agency": self.originator,
+                "statement": statement.digest,
+                "channel": channel,
+                "recipient_agency": agency,
+                "recipient_member": member,
+            },
+        )
+        rows.add(
+            self.session,
+            ChannelRow(
+                channel=channel,
+                case=self.act.row.case,
+                originator=self.originator,
+                recipient=sealed.recipient,
+                recipient_agency=agency,
+                recipient_member=member,
+                use=use.value,
+                jwe=dump(sealed.to_jwe()),
+                statement=statement.token,
+                last_sequence=0,
+                last_digest=None,
+                log_index=receipt.index,
+            ),
+        )
+        return receipt
+
+    def _known_channel(self, token: object, sealed: SealedChannel) -> bool:
+        if not isinstance(token, str):
+            return False
+        try:
+            named = require_id(peek(token).members.get("channel"), "channel")
+        except SignatureRefused:
+            return False
+        row = rows.find_channel(self.session, named)
+        return row is not None and row.statement == token and row.jwe == dump(sealed.to_jwe())
+
+    # --- fragment ---
+
+    def fragment(self, jwe: object, jws: object, archive: object) -> Receipt | None:
+        """Accept a sealed fragment with its archive grant."""
+        sealed = SealedFragment.parse(jwe, jws)
+        header = sealed.header
+        grant = require_members(archive, ("channel", "encrypted_key"), "archive grant")
+        wrapped = require_wrapped_key(grant["encrypted_key"])
+        known = rows.find_fragment(self.session, header.fragment)
+        if known is not None:
+            if (known.digest, known.jws, known.archive_key) == (sealed.digest, sealed.jws, wrapped):
+                return None
+            raise Refused(409, "conflict", "a fragment with this id exists already with other bytes")
+        self._require_case(header.case)
+        if header.agency != self.originator:
+            raise Refused(403, "issuer", "a fragment is brought by the agency that originates it")
+        require_fresh(header.sealed_at, self.at, MAX_OUTBOX_AGE)
+        key = self.directory.require_key(
+            UnverifiedJws.parse(sealed.jws).kid, KeyUse.SIGNING, self.originator, self.at
+        ).key
+        digest = verify_fragment(sealed, key)
+        self._require_archive(grant["channel"])
+        self._require_succession(header.supersedes, header.version)
+        receipt = self.act.record(
+            "fragment",
+            {
+                "agency": self.originator,
+                "fragment": header.fragment,
+                "sha256": digest,
+                "category": header.category.value,
+                "handling": header.handling.to_json(),
+                "archive": wrapped_key_digest(wrapped),
+            },
+        )
+        rows.add(
+            self.session,
+            FragmentRow(
+                fragment=header.fragment,
+                case=self.act.row.case,
+                agency=self.originator,
+                category=header.category.value,
+                digest=digest,
+                protected=sealed.protected,
+                iv=sealed.iv,
+                ciphertext=b64u_decode(sealed.ciphertext, max_bytes=2 * 1024 * 1024),
+                tag=sealed.tag,
+                jws=sealed.jws,
+                archive_channel=grant["channel"],
+                archive_key=wrapped,
+                log_index=receipt.index,
+            ),
+        )
+        return receipt
+
+    def _require_archive(self, channel: object) -> None:
+        row = rows.find_channel(self.session, require_id(channel, "archive channel"))
+        if row is None or (row.case, row.originator, row.use) != (self.act.row.case, self.originator, "archive"):
+            raise Refused(422, "archive", "the archive grant names no archive channel of this originator in this case")
+
+    def _require_succession(self, supersedes: str | None, version: int) -> None:
+        if supersedes is None:
+            return
+        older = rows.find_fragment(self.session, supersedes)
+        if older is None or (older.case, older.agency) != (self.act.row.case, self.originator):
+            raise Refused(422, "supersedes", "the fragment that this one supersedes is not here")
+        earlier = SealedFragment.parse(
+            {"protected": older.protected, "iv": older.iv, "ciphertext": b64u(older.ciphertext), "tag": older.tag},
+            older.jws,
+        )
+        if earlier.header.version + 1 != version:
+            raise Refused(422, "supersedes", f"expected version {earlier.header.version + 1}, got {version}")
+
+    # --- disclosure ---
+
+    def disclosure(self, token: object, grants: object) -> Receipt | None:
+        """Accept a disclosure whole: chain, items, keys, and the hub's own decision on every item."""
+        if isinstance(token, str) and token.isascii():
+            known = rows.find_disclosure(self.session, statement_digest(token))
+            if known is not None and known.statement == token:
+                return None
+        statement = verify_from_agency(self.directory, token, StatementType.DISCLOSURE, self.originator, self.at)
+        got = statement.members
+        channel = self._require_next(statement)
+        if got["membership"] != self.state.membership_digest:
+            raise Refused(409, "stale_membership", "the case's membership has changed; decide again under the newest")
+        if got["bundle"] != self.bundle.digest:
+            raise Refused(409, "stale_bundle", "another policy bundle is active; decide again under it")
+        bases = [Basis.from_json(item) for item in _listed(got["bases"], MAX_BASES, "bases")]
+        self._require_consents(bases)
+        listed, decisions = self._decide_items(got, channel, bases)
+        keys = self._require_grants(grants, got["items"])
+        _require_not_given(got["not_given"])
+        receipt = self.act.record(
+            "disclosure",
+            {
+                "agency": self.originator,
+                "statement": statement.digest,
+                "channel": channel.channel,
+                "recipient_agency": channel.recipient_agency,
+                "recipient_member": channel.recipient_member,
+                "items": len(listed),
+                "decision": outcomes(decisions, self.bundle.digest),
+            },
+        )
+        self._keep_number(channel, statement, receipt)
+        rows.add(
+            self.session,
+            *(
+                GrantRow(
+                    fragment=row.fragment,
+                    channel=channel.channel,
+                    disclosure=statement.digest,
+                    encrypted_key=keys[row.fragment],
+                    basis=dump(basis.to_json()),
+                )
+                for row, basis in listed
+            ),
+        )
+        return receipt
+
+    def _require_next(self, statement: Statement) -> ChannelRow:
+        got = statement.members
+        self._require_case(got["case"])
+        channel = rows.find_channel(self.session, require_id(got["channel"], "channel"))
+        if channel is None or (channel.case, channel.originator) != (self.act.row.case, self.originator):
+            raise Refused(422, "channel", "the statement names no channel of this originator in this case")
+        expected = (channel.last_sequence + 1, channel.last_digest)
+        if (got["sequence"], got["previous"]) != expected:
+            raise Refused(409, "sequence", f"expected number {expected[0]} of this channel and the digest before it")
+        return channel
+
+    def _require_consents(self, bases: list[Basis]) -> None:
+        for basis in bases:
+            if basis.consent is not None and basis.consent != self.state.consent.digest:
+                raise Refused(409, "stale_consent", "a basis rests on a consent that is not the newest one")
+
+    def _decide_items(
+        self, got: Mapping[str, Any], channel: ChannelRow, bases: list[Basis]
+    ) -> tuple[list[tuple[FragmentRow, Basis]], list[Decision]]:
+        if (got["recipient"], got["recipient_agency"], got["recipient_member"]) != (
+            channel.recipient,
+            channel.recipient_agency,
+            channel.recipient_member,
+        ):
+            raise Malformed("disclosure: the recipient is not the channel's")
+        member = None if channel.recipient_member is None else MemberId(channel.recipient_member)
+        recipient = Recipient(require_agency(channel.recipient_agency), member)
+        claimed = _listed(got["decisions"], MAX_ITEMS, "decisions")
+        enabled = self.bundle.enabled_gateways(self.at.date())
+        accepted: list[tuple[FragmentRow, Basis]] = []
+        decisions: list[Decision] = []
+        for item in _listed(got["items"], MAX_ITEMS, "items", at_least=1):
+            names = ("fragment", "sha256", "encrypted_key_sha256", "basis", "decision")
+            listed = require_members(item, names, "disclosure item")
+            row = self._require_own_fragment(listed)
+            basis = _pick(bases, listed["basis"], "basis")
+            header = header_of(row)
+            facts = facts_for(
+                header, recipient, basis, self.state, stage=Stage.PUSH, at=self.at, enabled_gateways=enabled
+            )
+            signed = require_members(_pick(claimed, listed["decision"], "decision"), ("facts", "rules"), "decision")
+            different = facts.differences(require_members(signed["facts"], list(facts.to_json()), "facts"))
+            if different:
+                raise Refused(409, "facts_differ", f"the hub's facts differ in {', '.join(different)}", facts=different)
+            decision = decide(self.bundle, facts)
+            if not decision.is_permit:
+                raise Refused(
+                    403,
+                    "policy",
+                    "the policy does not permit this disclosure",
+                    fragment=row.fragment,
+                    rules=list(decision.rules),
+                    missing=list(decision.missing),
+                )
+            accepted.append((row, basis))
+            decisions.append(decision)
+        if len({row.fragment for row, _ in accepted}) != len(accepted):
+            raise Malformed("disclosure: a fragment is listed twice")
+        return accepted, decisions
+
+    def _require_own_fragment(self, listed: Mapping[str, Any]) -> FragmentRow:
+        row = rows.find_fragment(self.session, require_id(listed["fragment"], "fragment"))
+        if row is None or (row.case, row.agency) != (self.act.row.case, self.originator):
+            raise Refused(422, "fragment", "a disclosed fragment is not one of this originator in this case")
+        if row.digest != listed["sha256"]:
+            raise Refused(409, "conflict", "a disclosed fragment has another digest here")
+        return row
+
+    def _require_grants(self, grants: object, items: list[Mapping[str, Any]]) -> dict[str, str]:
+        keys: dict[str, str] = {}
+        for grant in _listed(grants, MAX_ITEMS, "grants"):
+            got = require_members(grant, ("fragment", "encrypted_key"), "grant")
+            keys[require_id(got["fragment"], "fragment")] = require_wrapped_key(got["encrypted_key"])
+        expected = {item["fragment"]: item["encrypted_key_sha256"] for item in items}
+        if {fragment: wrapped_key_digest(key) for fragment, key in keys.items()} != expected:
+            raise Malformed("disclosure: the grants are not the ones that are signed for")
+        return keys
+
+    # --- void ---
+
+    def void(self, token: object) -> Receipt | None:
+        """Close a number of a channel whose disclosure was refused."""
+        if isinstance(token, str) and token.isascii():
+            known = rows.find_disclosure(self.session, statement_digest(token))
+            if known is not None and known.statement == token:
+                return None
+        statement = verify_from_agency(self.directory, token, StatementType.VOID, self.originator, self.at)
+        channel = self._require_next(statement)
+        require_digest(statement.members["refused"], "refused")
+        receipt = self.act.record(
+            "void", {"agency": self.originator, "statement": statement.digest, "channel": channel.channel}
+        )
+        self._keep_number(channel, statement, receipt)
+        return receipt
+
+    def _keep_number(self, channel: ChannelRow, statement: Statement, receipt: Receipt) -> None:
+        rows.add(
+            self.session,
+            DisclosureRow(
+                digest=statement.digest,
+                case=self.act.row.case,
+                channel=channel.channel,
+                sequence=statement.members["sequence"],
+                type=statement.type.value,
+                statement=statement.token,
+                log_index=receipt.index,
+            ),
+        )
+        channel.last_sequence = statement.members["sequence"]
+        channel.last_digest = statement.digest
+        self.session.flush()
+
+    def _require_case(self, case: object) -> None:
+        if case != self.act.row.case:
+            raise Refused(422, "case", "the line belongs to another case")
+
+
+def push(
+    session: Session,
+    directory: Directory,
+    bundle: Bundle,
+    *,
+    case: str,
+    originator: str,
+    lines: list[object],
+    at: datetime,
+) -> list[LineResult]:
+    """Process a batch under the case's lock. Raises ``Refused`` only for the batch as a whole."""
+    if not 1 <= len(lines) <= MAX_LINES:
+        raise Refused(413, "too_many", f"a push has 1 to {MAX_LINES} lines, got {len(lines)}")
+    batch = Push(lock_case(session, case, originator, at), directory, bundle, originator, at)
+    return [batch.line(number, payload) for number, payload in enumerate(lines, 1)]
+
+
+def header_of(row: FragmentRow) -> Header:
+    """Return the header of a stored fragment."""
+    return Header.from_json(json.loads(b64u_decode(row.protected)))
+
+
+def _listed(value: object, most: int, name: str, *, at_least: int = 0) -> list[Any]:
+    if not isinstance(value, list) or not at_least <= len(value) <= most:
+        raise Malformed(f"{name}: expected a list of {at_least} to {most}")
+    return value
+
+
+def _pick(values: list[Any], index: object, name: str) -> Any:
+    if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(values):
+        raise Malformed(f"disclosure item {name}: no such entry")
+    return values[index]
+
+
+def _require_not_given(value: object) -> None:
+    listed = _listed(value, 10_000, "not_given")
+    digests = []
+    for item in listed:
+        got = require_members(item, ("sha256", "code"), "not_given entry")
+        digests.append(require_digest(got["sha256"], "not_given sha256"))
+        if got["code"] not in {code.value for code in NotGivenCode}:
+            raise Malformed("not_given code: unknown term")
+    if digests != sorted(set(digests)):
+        raise Malformed("not_given: expected each digest once, sorted")

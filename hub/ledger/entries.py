@@ -1,0 +1,119 @@
+"""What may stand in the log: the closed list of entry types and the members of each body (docs/protocol.md 10.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from hub.ledger.errors import EntryRefused
+from keys.canonical import NotCanonical, canonical_bytes
+from keys.transparency import ProofInvalid, WitnessSet
+
+# tlog-tiles gives an entry in a bundle a length of two bytes.
+MAX_ENTRY_BYTES = 2**16 - 1
+# Bodies that stand outside the tiles are not bound by that; a pull of some 7,000 fragments is the largest it holds.
+MAX_SALTED_BODY_BYTES = 1024 * 1024
+_AT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z", re.ASCII)
+_HEX_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+class EntryType(StrEnum):
+    """Every kind of entry. Another type is a change of the protocol."""
+
+    GENESIS = "genesis"
+    AGENCY = "agency"
+    CERTIFICATE = "certificate"
+    WITNESSES = "witnesses"
+    BUNDLE = "bundle"
+    MEMBERSHIP = "membership"
+    ACCEPTANCE = "acceptance"
+    CONSENT = "consent"
+    REFUSAL = "refusal"
+    CHANNEL = "channel"
+    FRAGMENT = "fragment"
+    DISCLOSURE = "disclosure"
+    VOID = "void"
+    VIEWED = "viewed"
+    DENIED = "denied"
+
+
+PUBLIC_TYPES: frozenset[EntryType] = frozenset(
+    {EntryType.GENESIS, EntryType.AGENCY, EntryType.CERTIFICATE, EntryType.WITNESSES, EntryType.BUNDLE}
+)
+# A denial may concern something that is no case: whether a case exists is not told by the form of the entry.
+CASE_OPTIONAL: frozenset[EntryType] = frozenset({EntryType.DENIED})
+COMMON_MEMBERS = frozenset({"type", "at"})
+CASE_MEMBERS = frozenset({"case", "case_seq", "previous"})
+_STATEMENT_OF_CASE = frozenset({"agency", "statement", "decision"})
+MEMBERS: Mapping[EntryType, frozenset[str]] = {
+    EntryType.GENESIS: frozenset({"origin", "bundle"}),
+    EntryType.AGENCY: frozenset({"statement"}),
+    EntryType.CERTIFICATE: frozenset({"statement"}),
+    EntryType.WITNESSES: frozenset({"quorum", "witnesses"}),
+    EntryType.BUNDLE: frozenset({"bundle", "approvals"}),
+    EntryType.MEMBERSHIP: _STATEMENT_OF_CASE,
+    EntryType.ACCEPTANCE: _STATEMENT_OF_CASE,
+    EntryType.CONSENT: _STATEMENT_OF_CASE,
+    EntryType.REFUSAL: _STATEMENT_OF_CASE,
+    EntryType.CHANNEL: frozenset({"agency", "statement", "channel", "recipient_agency", "recipient_member"}),
+    EntryType.FRAGMENT: frozenset({"agency", "fragment", "sha256", "category", "handling", "archive"}),
+    EntryType.DISCLOSURE: frozenset(
+        {"agency", "statement", "channel", "recipient_agency", "recipient_member", "items", "decision"}
+    ),
+    EntryType.VOID: frozenset({"agency", "statement", "channel"}),
+    EntryType.VIEWED: frozenset({"agency", "member", "purpose", "statement", "fragments", "refused", "decision"}),
+    EntryType.DENIED: frozenset({"agency", "member", "act", "statement", "code", "rules"}),
+}
+
+
+def render_body(body: Mapping[str, Any]) -> tuple[EntryType, str]:
+    """Check a whole body and return its type and canonical text. Raises ``EntryRefused``.
+
+    Checked: known type, exactly its members, the form of ``at``, ``case_seq`` and ``previous``, canonical JSON, size.
+    A witness set must be one that could hold. Other members' values are the caller's, who verified the statements.
+    """
+    kind = _require_type(body)
+    if not isinstance(body["at"], str) or not _AT.fullmatch(body["at"]):
+        raise EntryRefused(f"{kind} entry: expected at as UTC with milliseconds, 2026-01-31T12:00:00.123Z")
+    if "case" in body:
+        _require_chain_members(kind, body)
+    if kind is EntryType.WITNESSES:
+        try:
+            WitnessSet.from_json(body)
+        except ProofInvalid as error:
+            raise EntryRefused(f"witnesses entry: {error}") from error
+    try:
+        text = canonical_bytes(dict(body))
+    except NotCanonical as error:
+        raise EntryRefused(f"{kind} entry: {error}") from error
+    limit = MAX_ENTRY_BYTES - 1 if kind in PUBLIC_TYPES else MAX_SALTED_BODY_BYTES
+    if len(text) > limit:
+        raise EntryRefused(f"{kind} entry: got {len(text)} bytes of body, at most {limit}")
+    return kind, text.decode("utf-8")
+
+
+def _require_type(body: Mapping[str, Any]) -> EntryType:
+    try:
+        kind = EntryType(body["type"])
+    except (KeyError, ValueError) as error:
+        raise EntryRefused("entry: expected a type of the protocol's list") from error
+    expected = MEMBERS[kind] | COMMON_MEMBERS
+    takes_case = kind not in PUBLIC_TYPES and (kind not in CASE_OPTIONAL or "case" in body)
+    expected |= CASE_MEMBERS if takes_case else frozenset()
+    unknown, missing = sorted(set(body) - expected), sorted(expected - set(body))
+    if unknown or missing:
+        raise EntryRefused(f"{kind} entry: unknown members {unknown[:5]}, missing members {missing[:5]}")
+    return kind
+
+
+def _require_chain_members(kind: EntryType, body: Mapping[str, Any]) -> None:
+    number, previous = body["case_seq"], body["previous"]
+    if not isinstance(body["case"], str):
+        raise EntryRefused(f"{kind} entry: expected a case id")
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise EntryRefused(f"{kind} entry: expected case_seq from 1")
+    is_hash = isinstance(previous, str) and _HEX_HASH.fullmatch(previous) is not None
+    if is_hash is not (number > 1) or (number == 1 and previous is not None):
+        raise EntryRefused(f"{kind} entry: expected previous as a leaf hash, and null only for case_seq 1")

@@ -1,0 +1,162 @@
+"""What an operator does beside serving: make a hub, enrol agencies, record witnesses, write the pin file, verify."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hub.config import CONFIG_NAME, Config, ConfigRefused
+from hub.exchange import enrolment
+from hub.exchange.acts import record_public, system_clock
+from hub.ledger import ledger
+from hub.ledger.entries import EntryType
+from hub.ledger.report import LogReport
+from hub.ledger.verification import ActRow, verify_log
+from hub.refusal import Refused
+from hub.services import LOG_KEY, TOKEN_KEY, Services, log_verifier, open_services
+from hub.store import exchange_rows
+from hub.store.database import Database
+from keys.canonical import canonical_bytes
+from keys.custody.keyfile import KeyFile, generate_storage, write_key_file, write_private_file
+from keys.directory import AgencyRecord, Certificate, fingerprint, group_fingerprint
+from keys.private import PrivateKey
+from keys.transparency import SignatureType, VerifierKey, Witness, WitnessSet
+from policies.bundles import load_bundle
+
+MAX_REQUEST_FILE_BYTES = 1024 * 1024
+ACTED_TYPES = frozenset(
+    {
+        EntryType.AGENCY,
+        EntryType.CERTIFICATE,
+        EntryType.MEMBERSHIP,
+        EntryType.ACCEPTANCE,
+        EntryType.CONSENT,
+        EntryType.REFUSAL,
+        EntryType.CHANNEL,
+        EntryType.FRAGMENT,
+        EntryType.DISCLOSURE,
+        EntryType.VOID,
+    }
+)
+
+
+def init_hub(config: Config, passphrase: str) -> str:
+    """Make a hub's folder, keys and database with the genesis entry; return the log's verifier key.
+
+    Raises ``ConfigRefused`` where the folder holds a hub already.
+    """
+    if (config.home / CONFIG_NAME).exists():
+        raise ConfigRefused(f"{config.home} holds a hub already")
+    config.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    config.home.chmod(0o700)
+    log_key = PrivateKey.generate("Ed25519")
+    keys = {LOG_KEY: log_key, TOKEN_KEY: PrivateKey.generate("Ed25519")}
+    write_key_file(config.keys_path, KeyFile(keys, generate_storage()), passphrase)
+    database = Database(config.database_url)
+    database.upgrade()
+    with database.write() as session:
+        ledger.create(session)
+        members = {"origin": config.origin, "bundle": load_bundle().digest}
+        record_public(session, "genesis", members, system_clock())
+    database.close()
+    # The settings come last: a folder without them is not a hub yet, so a crash before here is repeated from the start.
+    write_private_file(config.home / CONFIG_NAME, config.render().encode())
+    return log_verifier(config.origin, log_key).render()
+
+
+def enrol_from_file(config: Config, passphrase: str, path: Path, read_out: str) -> AgencyRecord:
+    """Enrol the agency of a request file if the fingerprint read out is the file's. Raises ``Refused``."""
+    if path.stat().st_size > MAX_REQUEST_FILE_BYTES:
+        raise Refused(413, "too_large", f"a request file has at most {MAX_REQUEST_FILE_BYTES} bytes")
+    try:
+        request: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise Refused(422, "enrolment_refused", "the request file is not JSON") from error
+    services = open_services(config, passphrase)
+    with services.database.write() as session:
+        return enrolment.enrol_agency(session, request, read_out, services.clock())
+
+
+def record_witnesses(config: Config, passphrase: str, quorum: int, agencies: Sequence[str]) -> None:
+    """Record the first witness set from the named agencies' certified witness keys. Raises ``Refused``."""
+    services = open_services(config, passphrase)
+    with services.database.write() as session:
+        certificates = services.directory.current(session).certificates
+        listed = tuple(_witness(config.origin, agency, certificates) for agency in sorted(agencies))
+        enrolment.set_witnesses(session, WitnessSet(quorum, listed), services.clock())
+
+
+def _witness(origin: str, agency: str, certificates: Sequence[Certificate]) -> Witness:
+    ed25519, mldsa44 = enrolment.witness_keys([item for item in certificates if item.agency == agency])
+    name = f"{origin}/witness/{agency}"
+    return Witness(
+        agency,
+        VerifierKey(name, SignatureType.COSIGNATURE_ED25519, ed25519.key.ed25519().public_bytes_raw()),
+        VerifierKey(name, SignatureType.COSIGNATURE_MLDSA44, mldsa44.key.mldsa44().public_bytes_raw()),
+    )
+
+
+def write_pin(config: Config, passphrase: str, output: Path) -> str:
+    """Write what every agency pins and return the fingerprint to read out. Raises ``Refused`` without witnesses."""
+    services = open_services(config, passphrase)
+    with services.database.read() as session:
+        witnesses = ledger.current_witnesses(session)
+        agencies = services.directory.current(session).agencies
+    if witnesses is None:
+        raise Refused(409, "no_witnesses", "record the witnesses first: nrm-hub witnesses")
+    pin = {
+        "issuer": config.issuer,
+        "origin": config.origin,
+        "log_vkey": services.log_vkey.render(),
+        "witnesses": witnesses.to_json(),
+        "roots": {
+            record.agency: fingerprint(record.root).replace(" ", "")
+            for record in sorted(agencies.values(), key=lambda item: item.agency)
+        },
+    }
+    output.write_text(json.dumps(pin, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return group_fingerprint(canonical_bytes(pin))
+
+
+@dataclass(frozen=True, slots=True)
+class HubReport:
+    """The log's report, and what an operator reads of it."""
+
+    log: LogReport
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing at all differs."""
+        return self.log.ok
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON-ready members."""
+        return self.log.to_json()
+
+    def render(self) -> str:
+        """Return plain lines: what was checked, and every fault with its entry."""
+        report = self.log
+        lines = [
+            f"{report.entries} entries of {report.cases} cases, {report.checkpoints} checkpoints, "
+            f"{report.cosignatures} cosignatures, {report.acts} recorded acts checked",
+            f"newest head seen by a quorum of witnesses: {report.witnessed_size} entries",
+        ]
+        for fault in report.faults:
+            where = "" if fault.index is None else f"entry {fault.index} ({fault.entry_type or 'unknown type'}): "
+            lines.append(f"FAULT {where}{fault.message}")
+        lines.append("the log is whole" if report.ok else f"the log is NOT whole: {report.faults_found} faults")
+        return "\n".join(lines)
+
+
+def verify_hub(config: Config, passphrase: str) -> HubReport:
+    """Recompute the log and compare it with every row that records an act. Raises ``Refused`` without witnesses."""
+    services: Services = open_services(config, passphrase, upgrade=False)
+    with services.database.read() as session:
+        witnesses = ledger.current_witnesses(session)
+        if witnesses is None:
+            raise Refused(409, "no_witnesses", "record the witnesses first: nrm-hub witnesses")
+        acts = (ActRow(index, members) for index, members in exchange_rows.recorded_rows(session))
+        return HubReport(verify_log(session, services.log_vkey, witnesses, acts=acts, acted_types=ACTED_TYPES))

@@ -1,0 +1,216 @@
+"""Queries on agencies, cases, fragments, channels and grants: the only place where the exchange speaks SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.exc import IntegrityError
+
+from hub.store.base import Session
+from hub.store.ledger_tables import LogEntryRow
+from hub.store.tables import (
+    AgencyRow,
+    AssertionRow,
+    CaseAgencyRow,
+    CaseRow,
+    CaseStatementRow,
+    CertificateRow,
+    ChannelRow,
+    DisclosureRow,
+    FragmentRow,
+    GrantRow,
+)
+
+
+def add(session: Session, *rows: object) -> None:
+    """Insert rows now, so that later queries of the same act see them."""
+    session.add_all(rows)
+    session.flush()
+
+
+def lock_case(session: Session, case: str) -> CaseRow | None:
+    """Return a case's row, locked until the transaction ends."""
+    return session.scalar(select(CaseRow).where(CaseRow.case == case).with_for_update())
+
+
+def find_case(session: Session, case: str) -> CaseRow | None:
+    """Return a case's row."""
+    return session.get(CaseRow, case)
+
+
+def takes_part(session: Session, case: str, agency: str) -> bool:
+    """Whether the newest membership of a case lists an agency."""
+    return session.get(CaseAgencyRow, (case, agency)) is not None
+
+
+def replace_case_agencies(session: Session, case: str, agencies: Sequence[str]) -> None:
+    """Record which agencies the newest membership lists."""
+    session.execute(delete(CaseAgencyRow).where(CaseAgencyRow.case == case))
+    add(session, *(CaseAgencyRow(case=case, agency=agency) for agency in agencies))
+
+
+def cases_of(session: Session, agency: str) -> Sequence[CaseRow]:
+    """Return the cases an agency takes part in, oldest first."""
+    query = select(CaseRow).join(CaseAgencyRow, CaseAgencyRow.case == CaseRow.case)
+    return session.scalars(query.where(CaseAgencyRow.agency == agency).order_by(CaseRow.opened_at, CaseRow.case)).all()
+
+
+def find_statement(session: Session, digest: str) -> CaseStatementRow | None:
+    """Return a case statement by digest."""
+    return session.get(CaseStatementRow, digest)
+
+
+def case_statements(session: Session, case: str, kind: str) -> Sequence[CaseStatementRow]:
+    """Return a case's statements of one type in the case's order."""
+    query = select(CaseStatementRow).where(CaseStatementRow.case == case, CaseStatementRow.type == kind)
+    return session.scalars(query.order_by(CaseStatementRow.case_seq)).all()
+
+
+def newest_statement(session: Session, case: str, kind: str) -> CaseStatementRow | None:
+    """Return a case's newest statement of one type."""
+    query = select(CaseStatementRow).where(CaseStatementRow.case == case, CaseStatementRow.type == kind)
+    return session.scalars(query.order_by(CaseStatementRow.case_seq.desc()).limit(1)).first()
+
+
+def find_agency(session: Session, agency: str) -> AgencyRow | None:
+    """Return an enrolled agency."""
+    return session.get(AgencyRow, agency)
+
+
+def agencies_after(session: Session, log_index: int) -> Sequence[AgencyRow]:
+    """Return agencies enrolled after a log position."""
+    return session.scalars(select(AgencyRow).where(AgencyRow.log_index > log_index)).all()
+
+
+def certificates_after(session: Session, log_index: int) -> Sequence[CertificateRow]:
+    """Return certificates recorded after a log position."""
+    return session.scalars(select(CertificateRow).where(CertificateRow.log_index > log_index)).all()
+
+
+def find_certificate(session: Session, digest: str) -> CertificateRow | None:
+    """Return a certificate by digest."""
+    return session.get(CertificateRow, digest)
+
+
+def count_certificates(session: Session, agency: str) -> int:
+    """Return how many certificates an agency has."""
+    query = select(func.count()).select_from(CertificateRow).where(CertificateRow.agency == agency)
+    return session.scalar(query) or 0
+
+
+def find_channel(session: Session, channel: str) -> ChannelRow | None:
+    """Return a channel by id."""
+    return session.get(ChannelRow, channel)
+
+
+def channels_to(session: Session, case: str, agency: str, member: str | None) -> Sequence[ChannelRow]:
+    """Return the channels of a case that lead to one person, or (member None) to an agency's intake."""
+    query = select(ChannelRow).where(
+        ChannelRow.case == case, ChannelRow.recipient_agency == agency, ChannelRow.recipient_member == member
+    )
+    return session.scalars(query.where(ChannelRow.use != "archive").order_by(ChannelRow.log_index)).all()
+
+
+def find_fragment(session: Session, fragment: str) -> FragmentRow | None:
+    """Return a sealed fragment by id."""
+    return session.get(FragmentRow, fragment)
+
+
+def find_disclosure(session: Session, digest: str) -> DisclosureRow | None:
+    """Return a disclosure or void by digest."""
+    return session.get(DisclosureRow, digest)
+
+
+def chains_of(session: Session, channels: Sequence[str]) -> Sequence[DisclosureRow]:
+    """Return every number of the given channels, in order."""
+    query = select(DisclosureRow).where(DisclosureRow.channel.in_(channels))
+    return session.scalars(query.order_by(DisclosureRow.channel, DisclosureRow.sequence)).all()
+
+
+def grants_of(session: Session, channels: Sequence[str]) -> Sequence[tuple[GrantRow, FragmentRow]]:
+    """Return grants with their fragments, by the fragments' and then the disclosures' log positions."""
+    query = (
+        select(GrantRow, FragmentRow)
+        .join(FragmentRow, FragmentRow.fragment == GrantRow.fragment)
+        .join(DisclosureRow, DisclosureRow.digest == GrantRow.disclosure)
+        .where(GrantRow.channel.in_(channels))
+        .order_by(FragmentRow.log_index, DisclosureRow.log_index)
+    )
+    return [(grant, fragment) for grant, fragment in session.execute(query)]
+
+
+def use_assertion(session: Session, jti: str, expires_at: int, now: int) -> bool:
+    """Record a client assertion's ``jti``; False where it was used before. Forgets those that have expired."""
+    session.execute(delete(AssertionRow).where(AssertionRow.expires_at < now - 60))
+    try:
+        with session.begin_nested():
+            session.add(AssertionRow(jti=jti, expires_at=expires_at))
+    except IntegrityError:
+        return False
+    return True
+
+
+def recorded_rows(session: Session) -> list[tuple[int, dict[str, object]]]:
+    """Return, for each row that records an act, its log position and what the log entry must say of it."""
+    listed: list[tuple[int, dict[str, object]]] = []
+    for agency in session.scalars(select(AgencyRow)):
+        expected: dict[str, object] = {"type": "agency", "statement": agency.statement}
+        listed.append((agency.log_index, expected))
+    for certificate in session.scalars(select(CertificateRow)):
+        listed.append((certificate.log_index, {"type": "certificate", "statement": certificate.statement}))
+    for statement in session.scalars(select(CaseStatementRow)):
+        listed.append(
+            (
+                statement.log_index,
+                {"case": statement.case, "agency": statement.agency, "statement": statement.digest},
+            )
+        )
+    for channel in session.scalars(select(ChannelRow)):
+        expected = {
+            "type": "channel",
+            "case": channel.case,
+            "channel": channel.channel,
+            "agency": channel.originator,
+            "recipient_agency": channel.recipient_agency,
+            "recipient_member": channel.recipient_member,
+        }
+        listed.append((channel.log_index, expected))
+    for fragment in session.scalars(select(FragmentRow)):
+        listed.append(
+            (
+                fragment.log_index,
+                {
+                    "type": "fragment",
+                    "case": fragment.case,
+                    "agency": fragment.agency,
+                    "fragment": fragment.fragment,
+                    "sha256": fragment.digest,
+                    "category": fragment.category,
+                },
+            )
+        )
+    for disclosure in session.scalars(select(DisclosureRow)):
+        listed.append(
+            (
+                disclosure.log_index,
+                {"case": disclosure.case, "channel": disclosure.channel, "statement": disclosure.digest},
+            )
+        )
+    return listed
+
+
+def public_positions(session: Session, after: int, before: int, limit: int) -> list[int]:
+    """Return log positions of agencies and certificates within a range, in order."""
+    agencies = select(AgencyRow.log_index).where(AgencyRow.log_index > after, AgencyRow.log_index < before)
+    certificates = select(CertificateRow.log_index).where(
+        CertificateRow.log_index > after, CertificateRow.log_index < before
+    )
+    both = agencies.union_all(certificates).subquery()
+    return list(session.scalars(select(both.c.log_index).order_by(both.c.log_index).limit(limit)))
+
+
+def case_positions(session: Session, case: str, after: int, limit: int) -> list[int]:
+    """Return log positions of a case's entries after a ``case_seq``, in the case's order."""
+    query = select(LogEntryRow.position).where(LogEntryRow.case == case, LogEntryRow.case_seq > after)
+    return list(session.scalars(query.order_by(LogEntryRow.case_seq).limit(limit)))

@@ -1,0 +1,310 @@
+"""The statements that read and write the log's tables. No decision is made here: ``hub.ledger`` makes them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, func, insert, or_, select, update
+
+from hub.store.base import Session
+from hub.store.ledger_tables import (
+    CheckpointRow,
+    CosignatureRow,
+    LogEntryRow,
+    LogNodeRow,
+    LogStateRow,
+    WitnessSetRow,
+)
+
+NodeId = tuple[int, int]
+MAX_IDS_PER_STATEMENT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class StoredState:
+    """Size of the log and the frontier's hashes, joined."""
+
+    size: int
+    frontier: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """One row of ``log_entry``. Body and salt are None where they were erased; salt also for public entries."""
+
+    position: int
+    type: str
+    case: str | None
+    case_seq: int | None
+    entry: bytes
+    body: str | None
+    salt: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCheckpoint:
+    """One row of ``checkpoint``; ``note`` carries the log's signature only."""
+
+    size: int
+    root: bytes
+    note: str
+    published_at: datetime
+    witnessed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCosignature:
+    """One row of ``cosignature``."""
+
+    size: int
+    name: str
+    key_id: str
+    kind: int
+    signed_at: datetime
+    line: str
+
+
+_ENTRY = (
+    LogEntryRow.position,
+    LogEntryRow.type,
+    LogEntryRow.case,
+    LogEntryRow.case_seq,
+    LogEntryRow.entry,
+    LogEntryRow.body,
+    LogEntryRow.salt,
+)
+_CHECKPOINT = (
+    CheckpointRow.size,
+    CheckpointRow.root,
+    CheckpointRow.note,
+    CheckpointRow.published_at,
+    CheckpointRow.witnessed_at,
+)
+_COSIGNATURE = (
+    CosignatureRow.size,
+    CosignatureRow.name,
+    CosignatureRow.key_id,
+    CosignatureRow.kind,
+    CosignatureRow.signed_at,
+    CosignatureRow.line,
+)
+
+
+def create_state(session: Session) -> None:
+    """Write the state of an empty log."""
+    session.execute(insert(LogStateRow).values(id=1, size=0, frontier=b""))
+
+
+def read_state(session: Session, *, lock: bool = False) -> StoredState | None:
+    """Return the log's state, or None where no log was created. ``lock`` keeps other writers waiting (PostgreSQL).
+
+    On SQLite the caller's transaction is the lock: it begins with BEGIN IMMEDIATE (``hub.store.database``).
+    """
+    query = select(LogStateRow.size, LogStateRow.frontier).where(LogStateRow.id == 1)
+    row = session.execute(query.with_for_update() if lock else query).one_or_none()
+    return None if row is None else StoredState(row.size, row.frontier)
+
+
+def advance_state(session: Session, old_size: int, new: StoredState) -> bool:
+    """Replace the state if it still has the old size; say whether it had."""
+    result = session.execute(
+        update(LogStateRow)
+        .where(LogStateRow.id == 1, LogStateRow.size == old_size)
+        .values(size=new.size, frontier=new.frontier)
+        .returning(LogStateRow.size)
+        .execution_options(synchronize_session=False)
+    )
+    return result.one_or_none() is not None
+
+
+def insert_entry(session: Session, entry: StoredEntry) -> None:
+    """Write one entry."""
+    session.execute(
+        insert(LogEntryRow).values(
+            position=entry.position,
+            type=entry.type,
+            case=entry.case,
+            case_seq=entry.case_seq,
+            entry=entry.entry,
+            body=entry.body,
+            salt=entry.salt,
+        )
+    )
+
+
+def insert_nodes(session: Session, nodes: Mapping[NodeId, bytes]) -> None:
+    """Write complete nodes, in one statement."""
+    session.execute(
+        insert(LogNodeRow),
+        [{"level": level, "position": position, "hash": value} for (level, position), value in nodes.items()],
+    )
+
+
+def read_nodes(session: Session, ids: Iterable[NodeId]) -> dict[NodeId, bytes]:
+    """Return those of the nodes that are stored."""
+    wanted = sorted(set(ids))
+    found: dict[NodeId, bytes] = {}
+    for start in range(0, len(wanted), MAX_IDS_PER_STATEMENT):
+        by_level: defaultdict[int, list[int]] = defaultdict(list)
+        for level, position in wanted[start : start + MAX_IDS_PER_STATEMENT]:
+            by_level[level].append(position)
+        terms = [and_(LogNodeRow.level == level, LogNodeRow.position.in_(places)) for level, places in by_level.items()]
+        query = select(LogNodeRow.level, LogNodeRow.position, LogNodeRow.hash).where(or_(*terms))
+        found.update({(row.level, row.position): row.hash for row in session.execute(query)})
+    return found
+
+
+def read_node_range(session: Session, level: int, start: int, end: int) -> dict[int, bytes]:
+    """Return the stored nodes of one level from ``start`` up to but without ``end``, by position."""
+    query = select(LogNodeRow.position, LogNodeRow.hash).where(
+        LogNodeRow.level == level, LogNodeRow.position >= start, LogNodeRow.position < end
+    )
+    return {row.position: row.hash for row in session.execute(query)}
+
+
+def count_nodes(session: Session) -> dict[int, int]:
+    """Return for each level the position after its last stored node."""
+    query = select(LogNodeRow.level, func.max(LogNodeRow.position)).group_by(LogNodeRow.level)
+    return {level: last + 1 for level, last in session.execute(query)}
+
+
+def read_entries(session: Session, positions: Sequence[int]) -> dict[int, StoredEntry]:
+    """Return the entries at these positions, those that exist."""
+    found: dict[int, StoredEntry] = {}
+    for start in range(0, len(positions), MAX_IDS_PER_STATEMENT):
+        places = positions[start : start + MAX_IDS_PER_STATEMENT]
+        for row in session.execute(select(*_ENTRY).where(LogEntryRow.position.in_(places))):
+            found[row.position] = StoredEntry(*row)
+    return found
+
+
+def read_entry_range(session: Session, start: int, end: int) -> list[StoredEntry]:
+    """Return the entries from ``start`` up to but without ``end``, in order."""
+    query = select(*_ENTRY).where(LogEntryRow.position >= start, LogEntryRow.position < end)
+    return [StoredEntry(*row) for row in session.execute(query.order_by(LogEntryRow.position))]
+
+
+def read_entry_bytes(session: Session, start: int, end: int) -> list[bytes]:
+    """Return what the tree hashes, from ``start`` up to but without ``end``, in order."""
+    query = select(LogEntryRow.entry).where(LogEntryRow.position >= start, LogEntryRow.position < end)
+    return list(session.scalars(query.order_by(LogEntryRow.position)))
+
+
+def count_entries(session: Session) -> int:
+    """Return the position after the last stored entry."""
+    last = session.scalar(select(func.max(LogEntryRow.position)))
+    return 0 if last is None else last + 1
+
+
+def find_case_end(session: Session, case: str) -> tuple[int, bytes] | None:
+    """Return number and leaf hash of a case's newest entry, or None for a case without entries."""
+    query = (
+        select(LogEntryRow.case_seq, LogNodeRow.hash)
+        .join(LogNodeRow, and_(LogNodeRow.level == 0, LogNodeRow.position == LogEntryRow.position))
+        .where(LogEntryRow.case == case)
+        .order_by(LogEntryRow.case_seq.desc())
+        .limit(1)
+    )
+    row = session.execute(query).one_or_none()
+    return None if row is None or row.case_seq is None else (row.case_seq, row.hash)
+
+
+def insert_checkpoint(session: Session, checkpoint: StoredCheckpoint) -> None:
+    """Write one published head."""
+    session.execute(
+        insert(CheckpointRow).values(
+            size=checkpoint.size,
+            root=checkpoint.root,
+            note=checkpoint.note,
+            published_at=checkpoint.published_at,
+            witnessed_at=checkpoint.witnessed_at,
+        )
+    )
+
+
+def find_checkpoint(session: Session, size: int, *, lock: bool = False) -> StoredCheckpoint | None:
+    """Return the head published at this size, or None. ``lock`` keeps other cosignatures of it waiting."""
+    query = select(*_CHECKPOINT).where(CheckpointRow.size == size)
+    row = session.execute(query.with_for_update() if lock else query).one_or_none()
+    return None if row is None else StoredCheckpoint(*row)
+
+
+def find_newest_checkpoint(session: Session, *, witnessed: bool = False) -> StoredCheckpoint | None:
+    """Return the largest published head, or the largest with a quorum; None if there is none."""
+    query = select(*_CHECKPOINT).order_by(CheckpointRow.size.desc()).limit(1)
+    if witnessed:
+        query = query.where(CheckpointRow.witnessed_at.is_not(None))
+    row = session.execute(query).one_or_none()
+    return None if row is None else StoredCheckpoint(*row)
+
+
+def read_checkpoints(session: Session, after: int, until: int) -> list[StoredCheckpoint]:
+    """Return the heads of more than ``after`` and at most ``until`` entries, smallest first."""
+    query = select(*_CHECKPOINT).where(CheckpointRow.size > after, CheckpointRow.size <= until)
+    return [StoredCheckpoint(*row) for row in session.execute(query.order_by(CheckpointRow.size))]
+
+
+def set_witnessed(session: Session, size: int, witnessed_at: datetime | None) -> None:
+    """Note when a quorum had seen a head."""
+    session.execute(
+        update(CheckpointRow)
+        .where(CheckpointRow.size == size)
+        .values(witnessed_at=witnessed_at)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def read_cosignatures(session: Session, after: int, until: int) -> dict[int, list[StoredCosignature]]:
+    """Return the cosignatures of heads of more than ``after`` and at most ``until`` entries, by size, in name order."""
+    query = select(*_COSIGNATURE).where(CosignatureRow.size > after, CosignatureRow.size <= until)
+    found: defaultdict[int, list[StoredCosignature]] = defaultdict(list)
+    for row in session.execute(query.order_by(CosignatureRow.size, CosignatureRow.name, CosignatureRow.kind)):
+        found[row.size].append(StoredCosignature(*row))
+    return dict(found)
+
+
+def insert_cosignature(session: Session, cosignature: StoredCosignature) -> None:
+    """Write a witness key's first line under a head."""
+    session.execute(
+        insert(CosignatureRow).values(
+            size=cosignature.size,
+            name=cosignature.name,
+            key_id=cosignature.key_id,
+            kind=cosignature.kind,
+            signed_at=cosignature.signed_at,
+            line=cosignature.line,
+        )
+    )
+
+
+def replace_cosignature(session: Session, cosignature: StoredCosignature) -> None:
+    """Put a newer line of the same witness key in the place of its older one."""
+    session.execute(
+        update(CosignatureRow)
+        .where(
+            CosignatureRow.size == cosignature.size,
+            CosignatureRow.name == cosignature.name,
+            CosignatureRow.key_id == cosignature.key_id,
+        )
+        .values(signed_at=cosignature.signed_at, line=cosignature.line)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def insert_witness_set(session: Session, log_index: int, members: str) -> None:
+    """Keep the witness set that an entry announced."""
+    session.execute(insert(WitnessSetRow).values(log_index=log_index, members=members))
+
+
+def find_newest_witness_set(session: Session) -> str | None:
+    """Return the members of the newest witness set, or None."""
+    return session.scalar(select(WitnessSetRow.members).order_by(WitnessSetRow.log_index.desc()).limit(1))
+
+
+def read_witness_sets(session: Session) -> dict[int, str]:
+    """Return every witness set kept, by the log index of its entry."""
+    query = select(WitnessSetRow.log_index, WitnessSetRow.members).order_by(WitnessSetRow.log_index)
+    return {row.log_index: row.members for row in session.execute(query)}

@@ -1,0 +1,145 @@
+"""What the hub keeps of agencies, cases, fragments and grants: ciphertext, statements as received, and metadata.
+
+Statements are kept as the bytes that were verified. Every row that records an act names its log position.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.store.base import Base
+
+
+class AgencyRow(Base):
+    """An enrolled agency."""
+
+    __tablename__ = "agency"
+
+    agency: Mapped[str] = mapped_column(String(40), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    statement: Mapped[str] = mapped_column(Text)
+    log_index: Mapped[int] = mapped_column(BigInteger, unique=True)
+
+
+class CertificateRow(Base):
+    """A certified key."""
+
+    __tablename__ = "certificate"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    agency: Mapped[str] = mapped_column(ForeignKey("agency.agency"), index=True)
+    statement: Mapped[str] = mapped_column(Text)
+    log_index: Mapped[int] = mapped_column(BigInteger, unique=True)
+
+
+class CaseRow(Base):
+    """A case: its order of acts and its chain in the log. Locked by every act of the case."""
+
+    __tablename__ = "case"
+
+    case: Mapped[str] = mapped_column(String(32), primary_key=True)
+    lead: Mapped[str] = mapped_column(String(40))
+    opened_at: Mapped[str] = mapped_column(String(20))
+    case_seq: Mapped[int] = mapped_column(BigInteger)
+    last_leaf: Mapped[str | None] = mapped_column(String(64))
+
+
+class CaseAgencyRow(Base):
+    """Which agencies the newest membership lists: answers "which cases are mine" without reading statements."""
+
+    __tablename__ = "case_agency"
+
+    case: Mapped[str] = mapped_column(ForeignKey("case.case"), primary_key=True)
+    agency: Mapped[str] = mapped_column(String(40), primary_key=True, index=True)
+
+
+class CaseStatementRow(Base):
+    """A membership, acceptance, consent or refusal statement of a case, in the case's order."""
+
+    __tablename__ = "case_statement"
+    __table_args__ = (Index("ix_case_statement_case_type_seq", "case", "type", "case_seq"),)
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    case: Mapped[str] = mapped_column(ForeignKey("case.case"))
+    type: Mapped[str] = mapped_column(String(40))
+    agency: Mapped[str] = mapped_column(String(40))
+    case_seq: Mapped[int] = mapped_column(BigInteger)
+    statement: Mapped[str] = mapped_column(Text)
+    log_index: Mapped[int] = mapped_column(BigInteger, unique=True)
+
+
+class FragmentRow(Base):
+    """A sealed fragment, as received."""
+
+    __tablename__ = "fragment"
+
+    fragment: Mapped[str] = mapped_column(String(32), primary_key=True)
+    case: Mapped[str] = mapped_column(ForeignKey("case.case"), index=True)
+    agency: Mapped[str] = mapped_column(String(40))
+    category: Mapped[str] = mapped_column(String(40))
+    digest: Mapped[str] = mapped_column(String(64))
+    protected: Mapped[str] = mapped_column(Text)
+    iv: Mapped[str] = mapped_column(String(16))
+    ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
+    tag: Mapped[str] = mapped_column(String(24))
+    jws: Mapped[str] = mapped_column(Text)
+    archive_channel: Mapped[str] = mapped_column(String(32))
+    archive_key: Mapped[str] = mapped_column(String(60))
+    log_index: Mapped[int] = mapped_column(BigInteger, unique=True)
+
+
+class ChannelRow(Base):
+    """A channel from one originator to one recipient key in one case."""
+
+    __tablename__ = "channel"
+
+    channel: Mapped[str] = mapped_column(String(32), primary_key=True)
+    case: Mapped[str] = mapped_column(ForeignKey("case.case"), index=True)
+    originator: Mapped[str] = mapped_column(String(40))
+    recipient: Mapped[str] = mapped_column(String(43))
+    recipient_agency: Mapped[str] = mapped_column(String(40))
+    recipient_member: Mapped[str | None] = mapped_column(String(32))
+    use: Mapped[str] = mapped_column(String(20))
+    jwe: Mapped[str] = mapped_column(Text)
+    statement: Mapped[str] = mapped_column(Text)
+    last_sequence: Mapped[int] = mapped_column(Integer)
+    last_digest: Mapped[str | None] = mapped_column(String(64))
+    log_index: Mapped[int] = mapped_column(BigInteger, unique=True)
+
+
+class DisclosureRow(Base):
+    """A disclosure or a void: one number of a channel's chain."""
+
+    __tablename__ = "disclosure"
+    __table_args__ = (UniqueConstraint("channel", "sequence"),)
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    case: Mapped[str] = mapped_column(ForeignKey("case.case"), index=True)
+    channel: Mapped[str] = mapped_column(ForeignKey("channel.channel"))
+    sequence: Mapped[int] = mapped_column(Integer)
+    type: Mapped[str] = mapped_column(String(40))
+    statement: Mapped[str] = mapped_column(Text)
+    log_index: Mapped[int] = mapped_column(BigInteger, unique=True)
+
+
+class GrantRow(Base):
+    """One fragment for one recipient: the wrapped content key, listed in a disclosure."""
+
+    __tablename__ = "grant"
+    __table_args__ = (Index("ix_grant_channel", "channel"),)
+
+    fragment: Mapped[str] = mapped_column(ForeignKey("fragment.fragment"), primary_key=True)
+    channel: Mapped[str] = mapped_column(ForeignKey("channel.channel"), primary_key=True)
+    disclosure: Mapped[str] = mapped_column(ForeignKey("disclosure.digest"), primary_key=True)
+    encrypted_key: Mapped[str] = mapped_column(String(60))
+    basis: Mapped[str] = mapped_column(Text)
+
+
+class AssertionRow(Base):
+    """A client assertion's ``jti`` that was used (RFC 7523 section 3): kept until it has expired."""
+
+    __tablename__ = "used_assertion"
+
+    jti: Mapped[str] = mapped_column(String(64), primary_key=True)
+    expires_at: Mapped[int] = mapped_column(BigInteger, index=True)
