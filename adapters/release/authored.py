@@ -1,0 +1,383 @@
+"""What people write themselves: the content of the fragments that no record system holds.
+
+Every builder takes plain values and returns the content that is sealed, in the envelope all fragments share:
+``kind, summary, fields, source, restricted, findings, observed`` and, where it quotes, ``derived_from`` (ids of the
+fragments quoted, whose strictest handling it inherits). Nothing is read from a clock or a file. What is not of the
+agreed form raises ``AuthoredRefused`` (see ``writing``). Panel records are in ``panel_records``.
+
+Sources: nrm.md 4 (processes) and 7 (order of the panel's view); DESIGN.md 3 and 5.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from adapters.nrm.typology import Element, ExploitationType
+from adapters.release.panel_records import decision, meeting, strategy_discussion, vote
+from adapters.release.writing import (
+    MAX_LINE_CHARS,
+    ActionState,
+    Author,
+    AuthoredRefused,
+    Bearing,
+    DisagreementStatus,
+    ElementView,
+    Fields,
+    Outcome,
+    Position,
+    Question,
+    SourceKind,
+    WordsAre,
+    empty,
+    evidence_list,
+    given,
+    put_optional,
+    render_content,
+    require_agency_id,
+    require_day,
+    require_ids,
+    require_line,
+    require_text,
+    require_written_term,
+)
+from policies.vocabulary import Category, WishesState
+
+__all__ = [
+    "ActionState",
+    "Author",
+    "AuthoredRefused",
+    "Bearing",
+    "DisagreementStatus",
+    "ElementView",
+    "Outcome",
+    "Position",
+    "Question",
+    "SourceKind",
+    "WordsAre",
+    "answer",
+    "decision",
+    "disagreement",
+    "meeting",
+    "professional_view",
+    "request",
+    "safeguarding_action",
+    "service_referral",
+    "statement_detail",
+    "strategy_discussion",
+    "subject_card",
+    "vote",
+    "wishes_and_feelings",
+]
+
+MAX_POSITIONS = 20
+MAX_SHORT_CHARS = 2_000
+MAX_REQUEST_CHARS = 4_000
+
+
+def subject_card(
+    by: Author, *, first_name: str | None, family_name: str | None, birth_date: str | None, about: str
+) -> dict[str, Any]:
+    """Who the case is about, for the agencies that are invited.
+
+    ``birth_date`` is an ISO date, month (``2010-05``) or year: only as precise as it is known. Of name and birth date
+    each may be unknown (None), ``about`` never: what the case is about, in one to a few sentences.
+    """
+    fields: Fields = {"hub_CaseAbout": given("hub_CaseAbout", require_text("about", about, MAX_SHORT_CHARS))}
+    for name, said, text in (
+        ("prs_FirstName", "first_name", first_name),
+        ("prs_SecondName", "family_name", family_name),
+    ):
+        fields[name] = empty(name) if text is None else given(name, require_line(said, text))
+    if birth_date is None:
+        fields["prs_Birthdate"] = empty("prs_Birthdate")
+    else:
+        precision = _birth_precision(birth_date, by)
+        fields["prs_Birthdate"] = given("prs_Birthdate", birth_date)
+        fields["hub_BirthdatePrecision"] = given("hub_BirthdatePrecision", precision)
+    return render_content(Category.SUBJECT_CARD, "Who this case is about", fields, by)
+
+
+def _birth_precision(text: str, by: Author) -> str:
+    for form, precision in ((r"\d{4}", "year"), (r"\d{4}-\d{2}", "month"), (r"\d{4}-\d{2}-\d{2}", "day")):
+        if re.fullmatch(form, text, re.ASCII):
+            try:
+                first_day = date.fromisoformat((text + "-01-01")[:10] if precision != "month" else text + "-01")
+            except ValueError:
+                break
+            if first_day <= by.written_at.date() and first_day.year >= 1900:
+                return precision
+    raise AuthoredRefused("birth_date: expected 2010, 2010-05 or 2010-05-17, after 1900 and not in the future")
+
+
+def wishes_and_feelings(
+    by: Author,
+    *,
+    state: WishesState,
+    own_words: str | None = None,
+    words_are: WordsAre = WordsAre.AS_SAID,
+    asked_on: date | None = None,
+    how: str | None = None,
+    interpreter: str | None = None,
+    told_about_nrm: str | None = None,
+    wants_people_to_know: str | None = None,
+    absent_reason: str | None = None,
+    ask_again_on: date | None = None,
+) -> dict[str, Any]:
+    """What the child wishes and feels, in their own words; or why it is not here and when somebody asks again.
+
+    ``recorded`` needs ``own_words``, ``asked_on`` and ``how``; every other state needs ``absent_reason`` and
+    ``ask_again_on`` and takes no words. The person who asked is ``by``.
+    """
+    state = require_written_term("state", WishesState, state)
+    fields: Fields = {"hub_WishesState": given("hub_WishesState", state.value)}
+    fields["hub_AskedByRole"] = given("hub_AskedByRole", by.role.value)
+    if state is WishesState.RECORDED:
+        if asked_on is None or own_words is None or how is None:
+            raise AuthoredRefused("wishes_and_feelings: recorded needs the child's words, the day and how it was asked")
+        if absent_reason is not None:
+            raise AuthoredRefused(
+                "wishes_and_feelings: recorded words and a reason for their absence exclude each other"
+            )
+        day: str | None = require_day("asked_on", asked_on, by)
+        fields["hub_OwnWords"] = given("hub_OwnWords", require_text("own_words", own_words))
+        fields["hub_WordsAre"] = given("hub_WordsAre", require_written_term("words_are", WordsAre, words_are).value)
+        fields["hub_AskedOn"] = given("hub_AskedOn", day or "")
+        fields["hub_HowAsked"] = given("hub_HowAsked", require_text("how", how, MAX_SHORT_CHARS))
+        summary = "What the child wishes and feels"
+    else:
+        if own_words is not None or wants_people_to_know is not None:
+            raise AuthoredRefused("wishes_and_feelings: words of the child need the state recorded")
+        if absent_reason is None or ask_again_on is None:
+            raise AuthoredRefused("wishes_and_feelings: an absence needs its reason and the day somebody asks again")
+        day = None
+        fields["hub_AbsentReason"] = given(
+            "hub_AbsentReason", require_text("absent_reason", absent_reason, MAX_SHORT_CHARS)
+        )
+        again = require_day("ask_again_on", ask_again_on, by, may_be_future=True)
+        fields["hub_AskAgainOn"] = given("hub_AskAgainOn", again)
+        summary = "The child's wishes and feelings are not recorded yet, with the reason"
+    put_optional(fields, "hub_Interpreter", interpreter, MAX_LINE_CHARS)
+    put_optional(fields, "hub_ToldAboutNRM", told_about_nrm, MAX_SHORT_CHARS)
+    put_optional(fields, "hub_WantsPeopleToKnow", wants_people_to_know)
+    return render_content(
+        Category.WISHES_AND_FEELINGS, summary, fields, by, SourceKind.CHILD_ACCOUNT, observed_from=day
+    )
+
+
+def request(by: Author, *, to_agency: str, what: str, why: str, due: date) -> dict[str, Any]:
+    """Ask another agency of the case for something, by a day, saying why it is needed."""
+    fields: Fields = {
+        "hub_RequestTo": given("hub_RequestTo", require_agency_id("to_agency", to_agency)),
+        "hub_RequestWhat": given("hub_RequestWhat", require_text("what", what, MAX_REQUEST_CHARS)),
+        "hub_RequestWhy": given("hub_RequestWhy", require_text("why", why, MAX_REQUEST_CHARS)),
+        "hub_Due": given("hub_Due", require_day("due", due, by, may_be_future=True)),
+    }
+    day = by.written_at.date()
+    if due < day:
+        raise AuthoredRefused("due: expected a day not before the day of asking")
+    return render_content(Category.REQUEST, "A request for information", fields, by, observed_from=day.isoformat())
+
+
+def answer(by: Author, *, to_request: str, text: str, derived_from: Sequence[str] = ()) -> dict[str, Any]:
+    """Answer a request (its fragment id). ``text`` may say that nothing is held: that too is an answer."""
+    fields: Fields = {
+        "hub_AnswerTo": given("hub_AnswerTo", require_ids("to_request", [to_request])[0]),
+        "hub_AnswerText": given("hub_AnswerText", require_text("text", text)),
+    }
+    day = by.written_at.date().isoformat()
+    return render_content(
+        Category.ANSWER, "An answer to a request", fields, by, observed_from=day, derived_from=derived_from
+    )
+
+
+def professional_view(
+    by: Author,
+    *,
+    view: str,
+    elements: Sequence[ElementView] = (),
+    explanation: str | None = None,
+    concern_for_future: bool | None = None,
+    derived_from: Sequence[str] = (),
+) -> dict[str, Any]:
+    """A professional's judgement with its reasons; which elements it bears on and the fragments it rests on.
+
+    ``explanation`` is a possible explanation of an inconsistency (fear, trauma, memory). ``concern_for_future`` says
+    whether they are concerned that the child will be exploited again; None where they do not say.
+    """
+    if len(elements) > MAX_POSITIONS:
+        raise AuthoredRefused(f"elements: expected at most {MAX_POSITIONS}, got {len(elements)}")
+    fields: Fields = {"hub_View": given("hub_View", require_text("view", view))}
+    put_optional(fields, "hub_PossibleExplanation", explanation)
+    if concern_for_future is not None:
+        fields["hub_ConcernForFuture"] = given("hub_ConcernForFuture", concern_for_future)
+    if elements:
+        fields["hub_ElementView"] = [_element_view(item) for item in elements]
+    quoted = sorted({*derived_from, *(fragment for item in elements for fragment in item.evidence)})
+    day = by.written_at.date().isoformat()
+    return render_content(
+        Category.PROFESSIONAL_VIEW, "A professional's view", fields, by, observed_from=day, derived_from=quoted
+    )
+
+
+def _element_view(item: ElementView) -> dict[str, Any]:
+    if (item.element is Element.PURPOSE) != (item.exploitation is not None):
+        raise AuthoredRefused("elements: purpose names the type of exploitation, act and means do not")
+    if not item.evidence:
+        raise AuthoredRefused("elements: expected the fragments the view rests on, got none")
+    part: dict[str, Any] = {
+        "element": given("element", require_written_term("element", Element, item.element).value),
+        "bearing": given("bearing", require_written_term("bearing", Bearing, item.bearing).value),
+        "evidence": evidence_list("evidence", item.evidence),
+    }
+    if item.exploitation is not None:
+        part["exploitation"] = given(
+            "exploitation", require_written_term("type", ExploitationType, item.exploitation).value
+        )
+    return part
+
+
+def disagreement(
+    by: Author,
+    *,
+    point: str,
+    positions: Sequence[Position],
+    status: DisagreementStatus,
+    owner: str,
+    due: date | None,
+    explanation: str | None = None,
+) -> dict[str, Any]:
+    """A point on which agencies differ, each position with its evidence, who settles it and by when.
+
+    At least two positions of different agencies. ``owner`` is the agency that takes it forward. ``explained`` and
+    ``resolved`` need ``explanation``; ``open`` and ``escalated`` need ``due``.
+    """
+    status = require_written_term("status", DisagreementStatus, status)
+    is_settled = status in (DisagreementStatus.EXPLAINED, DisagreementStatus.RESOLVED)
+    if not 2 <= len(positions) <= MAX_POSITIONS or len({item.agency for item in positions}) != len(positions):
+        raise AuthoredRefused(f"positions: expected 2 to {MAX_POSITIONS}, each of another agency")
+    if is_settled and explanation is None:
+        raise AuthoredRefused(f"disagreement: {status.value} needs the explanation")
+    if not is_settled and due is None:
+        raise AuthoredRefused(f"disagreement: {status.value} needs the day by which it is taken forward")
+    fields: Fields = {
+        "hub_DisagreementPoint": given("hub_DisagreementPoint", require_text("point", point, MAX_SHORT_CHARS)),
+        "hub_DisagreementStatus": given("hub_DisagreementStatus", status.value),
+        "hub_Owner": given("hub_Owner", require_agency_id("owner", owner)),
+        "hub_Position": [
+            {
+                "agency": given("agency", require_agency_id("agency", item.agency)),
+                "position": given("position", require_text("position", item.position, MAX_REQUEST_CHARS)),
+                "evidence": evidence_list("evidence", item.evidence),
+            }
+            for item in positions
+        ],
+    }
+    if due is not None:
+        fields["hub_Due"] = given("hub_Due", require_day("due", due, by, may_be_future=True))
+    put_optional(fields, "hub_PossibleExplanation", explanation)
+    quoted = sorted({fragment for item in positions for fragment in item.evidence})
+    day = by.written_at.date().isoformat()
+    return render_content(
+        Category.DISAGREEMENT, "Agencies see a point differently", fields, by, observed_from=day, derived_from=quoted
+    )
+
+
+def safeguarding_action(
+    by: Author,
+    *,
+    action: str,
+    why: str,
+    owner: str,
+    due: date | None,
+    state: ActionState,
+    outcome: str | None = None,
+    involves_ictg: bool = False,
+    derived_from: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Something an agency does to keep the child safe: what, why, who (agency id), by when, where it stands.
+
+    ``done`` and ``not_done`` need ``outcome``; the others need ``due``. ``involves_ictg`` marks an action with the
+    Independent Child Trafficking Guardian.
+    """
+    state = require_written_term("state", ActionState, state)
+    is_over = state in (ActionState.DONE, ActionState.NOT_DONE)
+    if is_over and outcome is None:
+        raise AuthoredRefused(f"safeguarding_action: {state.value} needs the outcome or the reason")
+    if not is_over and due is None:
+        raise AuthoredRefused(f"safeguarding_action: {state.value} needs the day it is due")
+    fields: Fields = {
+        "hub_Action": given("hub_Action", require_text("action", action, MAX_REQUEST_CHARS)),
+        "hub_ActionWhy": given("hub_ActionWhy", require_text("why", why, MAX_REQUEST_CHARS)),
+        "hub_Owner": given("hub_Owner", require_agency_id("owner", owner)),
+        "hub_ActionState": given("hub_ActionState", state.value),
+        "hub_InvolvesICTG": given("hub_InvolvesICTG", involves_ictg),
+    }
+    if due is not None:
+        fields["hub_Due"] = given("hub_Due", require_day("due", due, by, may_be_future=True))
+    put_optional(fields, "hub_ActionOutcome", outcome, MAX_REQUEST_CHARS)
+    day = by.written_at.date().isoformat()
+    return render_content(
+        Category.SAFEGUARDING_ACTION,
+        "An action to keep the child safe",
+        fields,
+        by,
+        observed_from=day,
+        derived_from=derived_from,
+    )
+
+
+def service_referral(
+    by: Author, *, to_service: str, what_for: str, referred_on: date, state: ActionState, outcome: str | None = None
+) -> dict[str, Any]:
+    """A referral to a service (health, guardian, education, legal advice): to whom, what for, when, what came of it."""
+    fields: Fields = {
+        "cas_ReferredOrganisation": given("cas_ReferredOrganisation", require_line("to_service", to_service)),
+        "cas_OutgoingReferralDetails": given(
+            "cas_OutgoingReferralDetails", require_text("what_for", what_for, MAX_REQUEST_CHARS)
+        ),
+        "cas_OutgoingReferralDate": given("cas_OutgoingReferralDate", require_day("referred_on", referred_on, by)),
+        "hub_ActionState": given("hub_ActionState", require_written_term("state", ActionState, state).value),
+    }
+    put_optional(fields, "hub_ActionOutcome", outcome, MAX_REQUEST_CHARS)
+    return render_content(
+        Category.SERVICE_REFERRAL, "A referral to a service", fields, by, observed_from=referred_on.isoformat()
+    )
+
+
+def statement_detail(
+    by: Author,
+    *,
+    statement_kind: str,
+    words: str,
+    source_kind: SourceKind,
+    given_by_role: str | None = None,
+    competence: str | None = None,
+) -> dict[str, Any]:
+    """The words of a consent or a refusal statement, which itself shows codes only.
+
+    ``statement_kind`` is ``consent`` or ``refusal``. ``competence`` says who judged, and how, that the child
+    understands (Gillick); it belongs to consent only.
+    """
+    if statement_kind not in ("consent", "refusal"):
+        raise AuthoredRefused("statement_kind: expected consent or refusal")
+    if competence is not None and statement_kind != "consent":
+        raise AuthoredRefused("competence: expected with consent only")
+    fields: Fields = {
+        "hub_StatementKind": given("hub_StatementKind", statement_kind),
+        "hub_StatementWords": given("hub_StatementWords", require_text("words", words)),
+    }
+    put_optional(fields, "hub_GivenByRole", given_by_role, MAX_LINE_CHARS)
+    put_optional(fields, "hub_Competence", competence, MAX_SHORT_CHARS)
+    kind = require_written_term("source_kind", SourceKind, source_kind)
+    day = by.written_at.date().isoformat()
+    return render_content(
+        Category.STATEMENT_DETAIL,
+        f"The words of a statement of {statement_kind}",
+        fields,
+        by,
+        kind,
+        observed_from=day,
+    )

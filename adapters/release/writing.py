@@ -1,0 +1,235 @@
+"""The parts that every fragment written by a person is made of: author, terms, checked words, the envelope.
+
+What is not of the agreed form raises ``AuthoredRefused``; its text names the field, what was expected and what was
+got, never the words themselves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from adapters.nrm.typology import Element, ExploitationType
+from adapters.sources.draft import Value, ValueState
+from policies.model import Malformed, render_time, require_agency, require_id
+from policies.vocabulary import Category, Role
+
+MAX_TEXT_CHARS = 15_000
+MAX_LINE_CHARS = 300
+MAX_EVIDENCE = 200
+MAX_NOTE_AGE_YEARS = 30
+
+_JWS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_FORBIDDEN_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_LOCATOR = "form"
+
+E = TypeVar("E", bound=StrEnum)
+
+
+class AuthoredRefused(ValueError):
+    """Something a person wrote cannot become a fragment. The text says which field and why, never what was written."""
+
+
+class SourceKind(StrEnum):
+    """Whose account a fragment is (nrm.md 1.5)."""
+
+    CHILD_ACCOUNT = "child_account"
+    CARER_ACCOUNT = "carer_account"
+    PROFESSIONAL_OBSERVATION = "professional_observation"
+    RECORD = "record"
+    INTELLIGENCE = "intelligence"
+    DOCUMENT = "document"
+
+
+class WordsAre(StrEnum):
+    """How words reached the page: as said, through an interpreter, or as the writer understood them."""
+
+    AS_SAID = "as_said"
+    INTERPRETED = "interpreted"
+    IN_OTHER_WORDS = "in_other_words"
+
+
+class DisagreementStatus(StrEnum):
+    """Where a disagreement stands (nrm.md 7, section 8)."""
+
+    OPEN = "open"
+    EXPLAINED = "explained"
+    RESOLVED = "resolved"
+    ESCALATED = "escalated"
+
+
+class ActionState(StrEnum):
+    """Where an action stands."""
+
+    PLANNED = "planned"
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
+    NOT_DONE = "not_done"
+
+
+class Bearing(StrEnum):
+    """Whether a view supports an element or speaks against it."""
+
+    SUPPORTS = "supports"
+    UNDERMINES = "undermines"
+
+
+class Question(StrEnum):
+    """What a panel decides (nrm.md 2.3)."""
+
+    RG = "rg"
+    CG = "cg"
+    RG_AND_CG = "rg_and_cg"
+
+
+class Outcome(StrEnum):
+    """What a panel may answer."""
+
+    POSITIVE = "positive"
+    NEGATIVE = "negative"
+    ADJOURN = "adjourn"
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who writes, in which role of the case, and when (UTC). The name stays inside the agency."""
+
+    role: Role
+    job_title: str
+    written_at: datetime
+
+    def __post_init__(self) -> None:
+        if self.written_at.tzinfo is None:
+            raise AuthoredRefused("written_at: expected a time with its zone, got one without")
+        require_line("job_title", self.job_title)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """What one agency holds on a disputed point, and the fragments it rests on."""
+
+    agency: str
+    position: str
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ElementView:
+    """A judgement on one element: which, which way it bears, the fragments it rests on. Purpose names its type."""
+
+    element: Element
+    bearing: Bearing
+    evidence: tuple[str, ...]
+    exploitation: ExploitationType | None = None
+
+
+Fields = dict[str, Any]
+
+
+def require_text(name: str, text: object, limit: int = MAX_TEXT_CHARS) -> str:
+    if not isinstance(text, str) or not text.strip():
+        raise AuthoredRefused(f"{name}: expected words, got nothing")
+    kept = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    if len(kept) > limit:
+        raise AuthoredRefused(f"{name}: expected at most {limit:,} characters, got {len(kept):,}")
+    if _FORBIDDEN_CONTROL.search(kept):
+        raise AuthoredRefused(f"{name}: expected readable text, got a control character; type it again")
+    return kept
+
+
+def require_line(name: str, text: object, limit: int = MAX_LINE_CHARS) -> str:
+    line = require_text(name, text, limit)
+    if "\n" in line:
+        raise AuthoredRefused(f"{name}: expected one line, got several")
+    return line
+
+
+def require_written_term(name: str, kind: type[E], value: str) -> E:
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise AuthoredRefused(f"{name}: expected one of {', '.join(kind)}") from error
+
+
+def require_day(name: str, day: object, by: Author, *, may_be_future: bool = False) -> str:
+    if not isinstance(day, date) or isinstance(day, datetime):
+        raise AuthoredRefused(f"{name}: expected a date")
+    if not may_be_future and day > by.written_at.date():
+        raise AuthoredRefused(f"{name}: expected a date not after the day of writing")
+    if abs(day.year - by.written_at.year) > MAX_NOTE_AGE_YEARS:
+        raise AuthoredRefused(f"{name}: expected a date within {MAX_NOTE_AGE_YEARS} years of the day of writing")
+    return day.isoformat()
+
+
+def require_ids(name: str, fragments: Sequence[str], limit: int = MAX_EVIDENCE) -> list[str]:
+    if len(fragments) > limit:
+        raise AuthoredRefused(f"{name}: expected at most {limit} fragments, got {len(fragments)}")
+    try:
+        return sorted({require_id(item, name) for item in fragments})
+    except Malformed as error:
+        raise AuthoredRefused(f"{name}: expected ids of fragments, 32 hexadecimal characters each") from error
+
+
+def require_agency_id(name: str, agency: str) -> str:
+    try:
+        return require_agency(agency, name)
+    except Malformed as error:
+        raise AuthoredRefused(f"{name}: expected the id of an agency of the case") from error
+
+
+def given(name: str, value: str | int | bool) -> dict[str, Any]:
+    return Value(value, f"{_LOCATOR}:{name}").to_json()
+
+
+def empty(name: str) -> dict[str, Any]:
+    return Value(None, f"{_LOCATOR}:{name}", state=ValueState.EMPTY).to_json()
+
+
+def put_optional(fields: Fields, name: str, value: str | None, limit: int = MAX_TEXT_CHARS) -> None:
+    if value is not None:
+        fields[name] = given(name, require_text(name, value, limit))
+
+
+def evidence_list(name: str, fragments: Sequence[str]) -> list[dict[str, Any]]:
+    return [given(name, item) for item in require_ids(name, fragments)]
+
+
+def render_content(
+    category: Category,
+    summary: str,
+    fields: Fields,
+    by: Author,
+    source_kind: SourceKind = SourceKind.PROFESSIONAL_OBSERVATION,
+    *,
+    observed_from: str | None = None,
+    observed_to: str | None = None,
+    derived_from: Sequence[str] = (),
+    restricted: bool = False,
+) -> dict[str, Any]:
+    observed = {"from": observed_from, "to": observed_to}
+    content: dict[str, Any] = {
+        "kind": category.value,
+        "summary": summary,
+        "fields": dict(sorted(fields.items())),
+        "source": {
+            "system": "written by a person",
+            "format": "authored",
+            "format_version": "1",
+            "locator": _LOCATOR,
+            "reader": "authored/1",
+            "extracted_at": render_time(by.written_at),
+            "author_role": by.role.value,
+            "job_title": require_line("job_title", by.job_title),
+            "source_kind": source_kind.value,
+        },
+        "restricted": restricted,
+        "findings": [],
+        "observed": {name: item for name, item in observed.items() if item is not None},
+    }
+    if derived_from:
+        content["derived_from"] = require_ids("derived_from", derived_from)
+    return content
