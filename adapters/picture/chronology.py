@@ -1,0 +1,127 @@
+"""One line of time through what every agency recorded, by when things happened, never by when they were typed in.
+
+Each row keeps its agency and its precision. Rows of different agencies that fall together in time are flagged as
+overlapping accounts: two views of one event, or two events. What has no date of its own stands apart, at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from adapters.picture.content import Group, find_part
+from adapters.picture.dates import Period, parse_partial
+from adapters.picture.provenance import Piece, Provenance
+from policies.vocabulary import AgencyKind, Category
+
+MAX_OVERLAP_DAYS = 31
+"""Only accounts of an event, not of a state: a plan of two years overlaps everything and says nothing by it."""
+
+MAX_OVERLAPS_SHOWN = 20
+MAX_OPEN_ACCOUNTS = 500
+"""Accounts compared with one another at any one time, so that the work grows with the number of rows only."""
+
+LEFT_OUT = frozenset(
+    {
+        Category.SUBJECT_CARD,
+        Category.IDENTITY,
+        Category.RELATION,
+        Category.REQUEST,
+        Category.ANSWER,
+        Category.VOTE,
+        Category.STATISTICAL_RETURN,
+        Category.STATEMENT_DETAIL,
+        Category.DISAGREEMENT,
+        Category.PROFESSIONAL_VIEW,
+    }
+)
+"""What says who somebody is or what is asked and thought: it has its own section."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChronologyRow:
+    """One thing that happened, or was so for a time. ``start`` None: the source gives no date."""
+
+    start: str | None
+    end: str | None
+    precision: str
+    first_day: date | None
+    last_day: date | None
+    agency: str
+    agency_kind: AgencyKind | None
+    category: Category
+    statement: str
+    fragments: tuple[str, ...]
+    overlaps: tuple[str, ...]
+    provenance: Provenance
+
+
+def build_chronology(pieces: Sequence[Piece]) -> tuple[ChronologyRow, ...]:
+    """Return the rows in order of time, undated ones last."""
+    rows = [row for piece in pieces if piece.category not in LEFT_OUT for row in _rows(piece)]
+    rows.sort(key=lambda row: (row.first_day or date.max, row.last_day or date.max, row.provenance.log_index))
+    return _flag_overlaps(rows)
+
+
+def _rows(piece: Piece) -> Iterable[ChronologyRow]:
+    # A repeated group of historic events in one record: one row for each that has a date of its own.
+    for name in ("hub_TraffickingEvent", "hub_HistoricEvent", "hte"):
+        groups = [group for group in piece.content.groups.get(name, ()) if find_part(group, "date")]
+        if groups:
+            return [_event_row(piece, group) for group in groups]
+    return [_row(piece, piece.content.summary, piece.period)]
+
+
+def _event_row(piece: Piece, group: Group) -> ChronologyRow:
+    when = find_part(group, "date")
+    start = parse_partial(when.text) if when is not None else None
+    words = [part.text for name in ("type", "city", "country", "description") if (part := find_part(group, name))]
+    return _row(piece, ", ".join(words) or piece.content.summary, Period(start, None) if start is not None else None)
+
+
+def _row(piece: Piece, statement: str, period: Period | None) -> ChronologyRow:
+    end = period.end if period is not None else None
+    return ChronologyRow(
+        start=period.start.text if period is not None else None,
+        end=end.text if end is not None else None,
+        precision=period.start.precision.value if period is not None else "none",
+        first_day=period.first if period is not None else None,
+        last_day=period.last if period is not None else None,
+        agency=piece.agency,
+        agency_kind=piece.kind,
+        category=piece.category,
+        statement=statement,
+        fragments=(piece.fragment,),
+        overlaps=(),
+        provenance=piece.provenance(),
+    )
+
+
+def _flag_overlaps(rows: Sequence[ChronologyRow]) -> tuple[ChronologyRow, ...]:
+    """Sweep through time once; only accounts of at most ``MAX_OVERLAP_DAYS`` are kept open."""
+    found: dict[int, list[str]] = {}
+    still_open: list[int] = []
+    for index, row in enumerate(rows):
+        if not _is_event(row) or row.first_day is None:
+            continue
+        still_open = [other for other in still_open if _ends(rows[other]) >= row.first_day]
+        for other in still_open:
+            if rows[other].agency != row.agency:
+                found.setdefault(index, []).extend(rows[other].fragments)
+                found.setdefault(other, []).extend(row.fragments)
+        still_open = [*still_open[-MAX_OPEN_ACCOUNTS + 1 :], index]
+    return tuple(
+        replace(row, overlaps=tuple(dict.fromkeys(found.get(index, ())))[:MAX_OVERLAPS_SHOWN])
+        for index, row in enumerate(rows)
+    )
+
+
+def _is_event(row: ChronologyRow) -> bool:
+    if row.first_day is None or row.last_day is None:
+        return False
+    return (row.last_day - row.first_day).days <= MAX_OVERLAP_DAYS
+
+
+def _ends(row: ChronologyRow) -> date:
+    return row.last_day or date.min

@@ -1,0 +1,255 @@
+"""Where agencies differ: the disagreements people wrote down, and those that lie in the records themselves.
+
+A computed difference is a question to people, with both sides' records; it is never settled here and neither side is
+preferred. Two accounts that differ may both be right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from adapters.nrm.typology import CONCERN_TYPES, INDICATORS, UNTYPED_CONCERNS, Presence
+from adapters.picture.content import Group, find_part
+from adapters.picture.dates import Precision
+from adapters.picture.elements import concern_groups, recorded_status
+from adapters.picture.identity import Identity
+from adapters.picture.provenance import Piece, Statement
+from adapters.picture.view import CaseView
+from adapters.picture.words import day_words
+from adapters.release.writing import DisagreementStatus
+from policies.vocabulary import AgencyKind, Category
+
+MAX_PRESENCES_SHOWN = 10
+PRESENCE_CATEGORIES = frozenset({Category.HEALTH_CONTACT, Category.OFFENCE})
+"""Events at which somebody met the child, or says so. An address or a referral on paper shows no meeting."""
+
+
+class DisagreementKind(StrEnum):
+    """What a disagreement is about, and whether a person wrote it down (``written``) or the records show it."""
+
+    WRITTEN = "written"
+    IDENTITY = "identity"
+    OFFENDER_OR_VICTIM = "offender_or_victim"
+    STATUS = "status"
+    SEEN_OR_NOT = "seen_or_not"
+    MISSING_OR_PRESENT = "missing_or_present"
+
+
+@dataclass(frozen=True, slots=True)
+class DisagreementPosition:
+    """What one agency holds. ``evidence`` are fragment ids; those not opened by the reader stay ids."""
+
+    agency: str
+    agency_kind: AgencyKind | None
+    text: str
+    evidence: tuple[str, ...]
+    statements: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DisagreementItem:
+    """One point. Status, owner and due day are those people wrote; a computed one is ``open`` and has no owner yet."""
+
+    kind: DisagreementKind
+    point: str
+    positions: tuple[DisagreementPosition, ...]
+    status: str
+    owner: str | None
+    due: str | None
+    days_overdue: int | None
+    explanation: str
+    fragment: str | None
+
+
+def find_disagreements(view: CaseView, pieces: Sequence[Piece], identity: Identity) -> tuple[DisagreementItem, ...]:
+    """Return written disagreements first, then those found in the records."""
+    return (
+        *(_written(view, piece) for piece in pieces if piece.category is Category.DISAGREEMENT),
+        *_in_identity(view, identity),
+        *_offender_or_victim(view, pieces),
+        *_status(view, pieces),
+        *_seen_or_not(view, pieces),
+        *_missing_or_present(view, pieces),
+    )
+
+
+def _written(view: CaseView, piece: Piece) -> DisagreementItem:
+    content = piece.content
+    status = content.text("hub_DisagreementStatus")
+    due = content.text("hub_Due")
+    is_open = status in (DisagreementStatus.OPEN, DisagreementStatus.ESCALATED)
+    return DisagreementItem(
+        kind=DisagreementKind.WRITTEN,
+        point=content.text("hub_DisagreementPoint") or content.summary,
+        positions=tuple(_position(view, piece, group) for group in content.groups.get("hub_Position", ())),
+        status=status or DisagreementStatus.OPEN.value,
+        owner=content.text("hub_Owner") or None,
+        due=due or None,
+        days_overdue=_overdue(due, view) if is_open else None,
+        explanation=content.text("hub_PossibleExplanation"),
+        fragment=piece.fragment,
+    )
+
+
+def _position(view: CaseView, piece: Piece, group: Group) -> DisagreementPosition:
+    agency, words = find_part(group, "agency"), find_part(group, "position")
+    name = agency.text if agency is not None else piece.agency
+    return DisagreementPosition(
+        agency=name,
+        agency_kind=view.kind_of(name),
+        text=words.text if words is not None else "",
+        evidence=tuple(value.text for value in group.get("evidence", ()) if value.is_given),
+        statements=(piece.state("Position", words),) if words is not None else (),
+    )
+
+
+def _overdue(due: str, view: CaseView) -> int | None:
+    try:
+        days = (view.at.date() - date.fromisoformat(due)).days
+    except ValueError:
+        return None
+    return days if days > 0 else None
+
+
+def _computed(
+    view: CaseView, kind: DisagreementKind, point: str, sides: Sequence[tuple[str, Sequence[Statement]]]
+) -> DisagreementItem:
+    positions = []
+    for text, statements in sides:
+        by_agency: dict[str, list[Statement]] = {}
+        for statement in statements:
+            by_agency.setdefault(statement.provenance.agency, []).append(statement)
+        for agency, said in by_agency.items():
+            evidence = tuple(dict.fromkeys(item.provenance.fragment for item in said))
+            positions.append(DisagreementPosition(agency, view.kind_of(agency), text, evidence, tuple(said)))
+    return DisagreementItem(
+        kind, point, tuple(positions), DisagreementStatus.OPEN.value, None, None, None, explanation="", fragment=None
+    )
+
+
+def _agencies(statements: Sequence[Statement]) -> set[str]:
+    return {statement.provenance.agency for statement in statements}
+
+
+def _differ(left: Sequence[Statement], right: Sequence[Statement]) -> bool:
+    """Whether both sides are there and more than one agency speaks."""
+    return bool(left and right) and len(_agencies([*left, *right])) > 1
+
+
+def _in_identity(view: CaseView, identity: Identity) -> Iterator[DisagreementItem]:
+    for field in identity.fields:
+        if field.conflict:
+            sides = [(f"{field.label}: {_shown(field.field, value.text)}", value.statements) for value in field.values]
+            yield _computed(view, DisagreementKind.IDENTITY, f"{field.label} differs between records", sides)
+
+
+def _shown(field: str, text: str) -> str:
+    return day_words(text) if field == "prs_Birthdate" else text
+
+
+def _offender_or_victim(view: CaseView, pieces: Sequence[Piece]) -> Iterator[DisagreementItem]:
+    offender = [
+        piece.state("Role in an offence", role)
+        for piece in pieces
+        if piece.category is Category.OFFENCE
+        for group in piece.content.parts("hub_Offence")
+        if (role := find_part(group, "role")) is not None and role.says("defendant", "suspect") is not None
+    ]
+    exploited = _exploited(pieces)
+    if _differ(offender, exploited):
+        sides = [
+            ("A record has the child as an alleged offender.", offender),
+            ("A record holds signs that the child was exploited.", exploited),
+        ]
+        point = "One agency's record treats the child as an alleged offender, another's holds signs of exploitation"
+        yield _computed(view, DisagreementKind.OFFENDER_OR_VICTIM, point, sides)
+
+
+def _exploited(pieces: Sequence[Piece]) -> list[Statement]:
+    found: list[Statement] = []
+    for piece in pieces:
+        found.extend(piece.state("Status", value) for value, _, is_victim in recorded_status(piece) if is_victim)
+        found.extend(
+            piece.state("Concern", value)
+            for value, is_present in concern_groups(piece)
+            if is_present and _is_exploitation(value.code or value.text)
+        )
+        found.extend(
+            piece.state("Type of exploitation", value)
+            for name in ("hub_ExploitationType", "vic_TypeOfExploitation")
+            for group in piece.content.parts(name)
+            if (value := find_part(group, "type", "value")) is not None
+        )
+        if piece.category is Category.TRAFFICKING_EVENT and not any(recorded_status(piece)):
+            found.append(piece.summarise("Trafficking event"))
+    return found
+
+
+def _is_exploitation(code: str) -> bool:
+    indicator = INDICATORS.get(code)
+    return (
+        code in CONCERN_TYPES or code in UNTYPED_CONCERNS or (indicator is not None and indicator.element is not None)
+    )
+
+
+def _status(view: CaseView, pieces: Sequence[Piece]) -> Iterator[DisagreementItem]:
+    yes: list[Statement] = []
+    no: list[Statement] = []
+    for piece in pieces:
+        for value, _, is_victim in recorded_status(piece):
+            (yes if is_victim else no).append(piece.state("Status", value))
+    if _differ(yes, no):
+        sides = [("Recorded as a possible or actual victim.", yes), ("Recorded as not a victim.", no)]
+        yield _computed(view, DisagreementKind.STATUS, "Agencies record the child's status differently", sides)
+
+
+def _seen_or_not(view: CaseView, pieces: Sequence[Piece]) -> Iterator[DisagreementItem]:
+    not_seen = [
+        piece.state(Presence.LOOKED_FOR_NOT_SEEN.value, value)
+        for piece in pieces
+        for value, is_present in concern_groups(piece)
+        if not is_present
+    ]
+    seen = [
+        piece.state("Concern", value)
+        for piece in pieces
+        for value, is_present in concern_groups(piece)
+        if is_present and _is_exploitation(value.code or value.text)
+    ]
+    seen = [item for item in seen if _agencies(not_seen) - {item.provenance.agency}]
+    if _differ(seen, not_seen):
+        sides = [("Recorded a concern about exploitation.", seen), ("Looked and recorded no concern.", not_seen)]
+        yield _computed(
+            view, DisagreementKind.SEEN_OR_NOT, "One agency saw a concern, another looked and saw none", sides
+        )
+
+
+def _missing_or_present(view: CaseView, pieces: Sequence[Piece]) -> Iterator[DisagreementItem]:
+    """Somebody else met the child strictly inside a missing episode; on its first and last day both can be."""
+    present = [piece for piece in pieces if piece.category in PRESENCE_CATEGORIES and _has_day(piece)]
+    for episode in pieces:
+        period = episode.period
+        if episode.category is not Category.MISSING_EPISODE or period is None or period.end is None:
+            continue
+        met = [
+            piece.summarise("Event with the child")
+            for piece in present
+            if piece.agency != episode.agency
+            and piece.period is not None
+            and period.start.last < piece.period.start.first < period.end.first
+        ]
+        if met:
+            shown = met[:MAX_PRESENCES_SHOWN]
+            sides = [
+                (f"Recorded as missing from {period.start.text} to {period.end.text}.", [episode.summarise("Missing")]),
+                (f"Recorded an event with the child in that time ({len(met)}).", shown),
+            ]
+            point = "The child is recorded as missing at a time when another agency records an event"
+            yield _computed(view, DisagreementKind.MISSING_OR_PRESENT, point, sides)
+
+
+def _has_day(piece: Piece) -> bool:
+    return piece.period is not None and piece.period.start.precision in (Precision.DAY, Precision.MINUTE)

@@ -1,0 +1,262 @@
+"""The elements matrix: act, means and each purpose alleged; what supports it, what speaks against it, what is missing.
+
+Nothing is weighed and nothing is added up. Structured observations are laid where their codes belong (nrm.md 6.2,
+6.3; formats.md 10.3, 10.4); a professional's judgement is laid where they put it. An empty cell says that nothing was
+opened, never that nothing happened. For a child the means need not be shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from adapters.nrm.typology import (
+    CONCERN_TYPES,
+    CONTROL_METHODS,
+    HTCDS_TYPES,
+    INDICATORS,
+    NO_CONCERN_CODES,
+    TYPE_LABELS,
+    UNTYPED_CONCERNS,
+    Element,
+    ExploitationType,
+    Presence,
+)
+from adapters.picture.content import Group, ReadValue, find_part
+from adapters.picture.provenance import Piece, Statement
+from policies.vocabulary import AgePath, Category
+
+MEANS_LABEL = "not required for a child — record if known"
+_STATUS = {
+    "PossibleVictimOfTrafficking": ("recorded as a possible victim of trafficking", True),
+    "ActualVictimOfTrafficking": ("recorded as a victim of trafficking", True),
+    "NotAVictimOfTrafficking": ("recorded as not a victim of trafficking", False),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CellItem:
+    """One thing in a cell. ``is_judgement``: a professional put it there; else it is what a record holds."""
+
+    text: str
+    code: str | None
+    is_judgement: bool
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class ElementRow:
+    """One element, for purpose with its type. ``note`` is what a reader must know of the row."""
+
+    element: Element
+    exploitation: ExploitationType | None
+    label: str
+    note: str
+    is_required: bool
+    supporting: tuple[CellItem, ...]
+    undermining: tuple[CellItem, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TypeAlleged:
+    """One type of exploitation that somebody records or suspects, and who."""
+
+    exploitation: ExploitationType
+    label: str
+    statements: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """The section. ``general`` bears on no single element: the person, the place, the status an agency recorded."""
+
+    rows: tuple[ElementRow, ...]
+    types: tuple[TypeAlleged, ...]
+    general_supporting: tuple[CellItem, ...]
+    general_undermining: tuple[CellItem, ...]
+
+
+Slot = tuple[Element | None, ExploitationType | None]
+
+
+@dataclass(slots=True)
+class _Board:
+    supporting: dict[Slot, list[CellItem]] = field(default_factory=dict)
+    undermining: dict[Slot, list[CellItem]] = field(default_factory=dict)
+    types: dict[ExploitationType, list[Statement]] = field(default_factory=dict)
+
+    def lay(self, slot: Slot, item: CellItem, *, supports: bool) -> None:
+        (self.supporting if supports else self.undermining).setdefault(slot, []).append(item)
+
+    def allege(self, kind: ExploitationType, statement: Statement) -> None:
+        self.types.setdefault(kind, []).append(statement)
+
+
+def build_elements(pieces: Sequence[Piece], age_path: AgePath) -> Elements:
+    """Lay what the pieces hold on the matrix."""
+    board = _Board()
+    for piece in pieces:
+        _lay_types(piece, board)
+        _lay_concerns(piece, board)
+        _lay_control(piece, board)
+        _lay_events(piece, board)
+        _lay_status(piece, board)
+        _lay_views(piece, board)
+    alleged = [kind for kind in TYPE_LABELS if kind in board.types or (Element.PURPOSE, kind) in board.supporting]
+    rows = [
+        _row(board, (Element.ACT, None), "Act", "", age_path),
+        _row(board, (Element.MEANS, None), "Means", "", age_path),
+    ]
+    for kind in alleged:
+        rows.append(_row(board, (Element.PURPOSE, kind), f"Purpose: {TYPE_LABELS[kind].lower()}", "", age_path))
+    if not alleged:
+        note = "No type of exploitation is recorded in what you opened."
+        rows.append(_row(board, (Element.PURPOSE, None), "Purpose", note, age_path))
+    return Elements(
+        rows=tuple(rows),
+        types=tuple(TypeAlleged(kind, TYPE_LABELS[kind], tuple(board.types.get(kind, ()))) for kind in alleged),
+        general_supporting=tuple(board.supporting.get((None, None), ())),
+        general_undermining=tuple(board.undermining.get((None, None), ())),
+    )
+
+
+def _row(board: _Board, slot: Slot, label: str, note: str, age_path: AgePath) -> ElementRow:
+    element, exploitation = slot
+    is_child = age_path is not AgePath.ADULT
+    is_required = not (element is Element.MEANS and is_child)
+    supporting, undermining = board.supporting.get(slot, ()), board.undermining.get(slot, ())
+    missing = []
+    if not supporting:
+        missing.append("Nothing you opened supports this. That is not evidence against it.")
+    if not undermining and is_required:
+        missing.append("Nothing you opened speaks against this. Ask whether anybody looked.")
+    return ElementRow(
+        element=element or Element.PURPOSE,
+        exploitation=exploitation,
+        label=label,
+        note=MEANS_LABEL if not is_required else note,
+        is_required=is_required,
+        supporting=tuple(supporting),
+        undermining=tuple(undermining),
+        missing=tuple(missing),
+    )
+
+
+def _lay_types(piece: Piece, board: _Board) -> None:
+    for group in piece.content.parts("hub_ExploitationType"):
+        value = find_part(group, "type", "value")
+        term = value.says(*ExploitationType) if value is not None else None
+        if value is not None and term is not None:
+            statement = piece.state("Type of exploitation", value)
+            board.allege(ExploitationType(term), statement)
+            item = CellItem(TYPE_LABELS[ExploitationType(term)], value.code, is_judgement=False, statement=statement)
+            board.lay((Element.PURPOSE, ExploitationType(term)), item, supports=True)
+    for value in piece.content.given("vic_TypeOfExploitation"):
+        term = value.says(*HTCDS_TYPES)
+        if term is not None:
+            statement = piece.state("Type of exploitation", value)
+            board.allege(HTCDS_TYPES[term], statement)
+            item = CellItem(_words(term), value.code, is_judgement=False, statement=statement)
+            board.lay((Element.PURPOSE, HTCDS_TYPES[term]), item, supports=True)
+
+
+def concern_groups(piece: Piece) -> Iterator[tuple[ReadValue, bool]]:
+    """Yield each recorded concern with whether it was present; False where somebody looked and did not see it."""
+    for group in piece.content.parts("hub_Concern"):
+        value = find_part(group, "concern", "code", "value", "text")
+        if value is not None:
+            yield value, not _was_not_seen(group, value)
+
+
+def _was_not_seen(group: Group, value: ReadValue) -> bool:
+    presence = find_part(group, "presence", "state")
+    says_not_seen = presence is not None and presence.says(Presence.LOOKED_FOR_NOT_SEEN) is not None
+    return says_not_seen or value.code in NO_CONCERN_CODES
+
+
+def _lay_concerns(piece: Piece, board: _Board) -> None:
+    for value, is_present in concern_groups(piece):
+        code = value.code or value.text
+        statement = piece.state("Concern", value)
+        indicator = INDICATORS.get(code)
+        words = indicator.label if indicator is not None and value.text == code else value.text
+        if not is_present:
+            words = f"looked for and not seen: {words}"
+        item = CellItem(words, code, is_judgement=False, statement=statement)
+        if code in CONCERN_TYPES:
+            kind = CONCERN_TYPES[code]
+            if is_present:
+                board.allege(kind, statement)
+            board.lay((Element.PURPOSE, kind), item, supports=is_present)
+        elif indicator is not None and indicator.element is not None:
+            board.lay((indicator.element, indicator.exploitation), item, supports=is_present)
+        elif indicator is not None or code in UNTYPED_CONCERNS or not is_present:
+            board.lay((None, None), item, supports=is_present)
+
+
+def _lay_control(piece: Piece, board: _Board) -> None:
+    for value in piece.content.given("vic_MethodsOfControl"):
+        term = value.says(*CONTROL_METHODS)
+        if term is not None:
+            words, code = CONTROL_METHODS[term]
+            item = CellItem(words, code, is_judgement=False, statement=piece.state("Method of control", value))
+            board.lay((Element.MEANS, None), item, supports=True)
+
+
+def _lay_events(piece: Piece, board: _Board) -> None:
+    statement = piece.summarise("Event")
+    if piece.category is Category.MOVEMENT:
+        item = CellItem(piece.content.summary, None, is_judgement=False, statement=statement)
+        board.lay((Element.ACT, None), item, supports=True)
+    for value in _event_types(piece):
+        if value.says("Recruitment", "Transit") is not None:
+            words = f"{value.text.lower()}: {piece.content.summary}"
+            item = CellItem(words, None, is_judgement=False, statement=piece.state("Event", value))
+            board.lay((Element.ACT, None), item, supports=True)
+    for value in piece.content.given("vic_MethodOfRecruitment"):
+        words = f"recruitment: {_words(value.text)}"
+        item = CellItem(words, value.code, is_judgement=False, statement=piece.state("Method of recruitment", value))
+        board.lay((Element.ACT, None), item, supports=True)
+
+
+def _words(term: str) -> str:
+    """Return a code list's term in words: ``ForcedLabour`` becomes ``forced labour``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", term).lower() if " " not in term else term
+
+
+def _event_types(piece: Piece) -> Iterable[ReadValue]:
+    return [value for value in piece.content.walk() if value.is_given and value.name.endswith("hte_Type")]
+
+
+def recorded_status(piece: Piece) -> Iterator[tuple[ReadValue, str, bool]]:
+    """Yield each trafficking status a record holds: the value, the words, and whether it says possible victim."""
+    for value in piece.content.given("vic_TraffickingStatus"):
+        term = value.says(*_STATUS)
+        if term is not None:
+            yield value, *_STATUS[term]
+
+
+def _lay_status(piece: Piece, board: _Board) -> None:
+    for value, words, is_victim in recorded_status(piece):
+        item = CellItem(words, value.code, is_judgement=False, statement=piece.state("Status", value))
+        board.lay((None, None), item, supports=is_victim)
+
+
+def _lay_views(piece: Piece, board: _Board) -> None:
+    view = piece.content.find("hub_View")
+    if piece.category is not Category.PROFESSIONAL_VIEW or view is None:
+        return
+    for group in piece.content.groups.get("hub_ElementView", ()):
+        element, bearing, kind = (find_part(group, name) for name in ("element", "bearing", "exploitation"))
+        term = element.says(*Element) if element is not None else None
+        which = bearing.says("supports", "undermines") if bearing is not None else None
+        exploitation = kind.says(*ExploitationType) if kind is not None else None
+        if term is None or which is None or (term == Element.PURPOSE) != (exploitation is not None):
+            continue
+        slot: Slot = (Element(term), ExploitationType(exploitation) if exploitation is not None else None)
+        statement = piece.state("Professional's view", view)
+        if slot[1] is not None and which == "supports":
+            board.allege(slot[1], statement)
+        board.lay(slot, CellItem(view.text, None, is_judgement=True, statement=statement), supports=which == "supports")

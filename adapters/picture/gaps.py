@@ -1,0 +1,187 @@
+"""What the picture does not hold, said as plainly as what it holds.
+
+Silence is not absence: an agency that has sent nothing, one that holds something it does not give, a fragment that the
+rules refuse to this reader, one that the hub kept back and one that did not verify are five different things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from adapters.picture.provenance import Piece, Provenance
+from adapters.picture.versions import Versions
+from adapters.picture.view import CaseView, RefusedFragment, Unverified
+from policies.vocabulary import AgencyKind, Category, NotGivenCode
+
+SILENCE_SENTENCE = (
+    "Silence is not absence. What is not on this page may still be true, may be held by an agency that has not "
+    "answered, or may be held and not given to you."
+)
+CODE_SENTENCES: Mapping[NotGivenCode, str] = {
+    NotGivenCode.HELD: "The agency holds this and has decided not to give it to you. Ask the agency.",
+    NotGivenCode.POLICY: "The agreed sharing rules do not let you have this. Ask the agency.",
+    NotGivenCode.CONSENT: "Where consent stands does not let you have this. Ask the agency.",
+}
+WITHHELD_SENTENCE = (
+    "This was granted to you, and the hub neither sent it nor said why. Tell your information governance officer."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SilentAgency:
+    """An agency of the case of which there is nothing at all; how long the case has been open."""
+
+    agency: str
+    kind: AgencyKind
+    name: str
+    days_since_case_opened: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """How much an agency says it does not give this reader, its code and what that means."""
+
+    agency: str
+    kind: AgencyKind | None
+    name: str
+    code: NotGivenCode
+    count: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublicRefusal:
+    """A refusal an agency put on record: which category, by which code, when."""
+
+    agency: str
+    name: str
+    category: str
+    code: str
+    issued_at: str
+    request: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """A request nobody has answered: to whom, for what, open for how many days, overdue by how many."""
+
+    fragment: str
+    from_agency: str
+    to_agency: str
+    to_name: str
+    what: str
+    due: str
+    days_open: int | None
+    days_overdue: int | None
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """The section. ``sequence`` is what does not fit together between versions."""
+
+    sentence: str
+    silent: tuple[SilentAgency, ...]
+    held_back: tuple[HeldBack, ...]
+    refused: tuple[RefusedFragment, ...]
+    public_refusals: tuple[PublicRefusal, ...]
+    withheld_by_hub: tuple[str, ...]
+    withheld_sentence: str
+    unverified: tuple[Unverified, ...]
+    open_requests: tuple[OpenRequest, ...]
+    not_known: tuple[str, ...]
+    sequence: tuple[str, ...]
+    unreadable: tuple[str, ...]
+
+
+def find_gaps(view: CaseView, versions: Versions, not_known: Sequence[str]) -> Gaps:
+    """Collect the gaps. ``not_known`` are the fields that no fragment fills."""
+    pieces = versions.current
+    return Gaps(
+        sentence=SILENCE_SENTENCE,
+        silent=tuple(_silent(view, pieces)),
+        held_back=tuple(_held_back(view)),
+        refused=view.refused,
+        public_refusals=tuple(_public_refusals(view)),
+        withheld_by_hub=view.withheld_by_hub,
+        withheld_sentence=WITHHELD_SENTENCE if view.withheld_by_hub else "",
+        unverified=view.unverified,
+        open_requests=tuple(_open_requests(view, pieces)),
+        not_known=tuple(not_known),
+        sequence=versions.notes,
+        unreadable=tuple(f"{piece.ref}: {note}" for piece in pieces for note in piece.content.notes),
+    )
+
+
+def _silent(view: CaseView, pieces: Sequence[Piece]) -> Iterator[SilentAgency]:
+    speaking = {piece.agency for piece in pieces}
+    speaking |= {item.agency for item in view.refused} | {item.agency for item in view.not_given if item.count > 0}
+    days = max((view.at.date() - view.opened_at.date()).days, 0)
+    for agency, kind in view.case.membership.agencies:
+        if agency not in speaking:
+            yield SilentAgency(agency, kind, view.name_of(agency), days)
+
+
+def _held_back(view: CaseView) -> Iterator[HeldBack]:
+    for item in view.not_given:
+        if item.count > 0:
+            sentence = CODE_SENTENCES[item.code]
+            name = view.name_of(item.agency)
+            yield HeldBack(item.agency, view.kind_of(item.agency), name, item.code, item.count, sentence)
+
+
+def _public_refusals(view: CaseView) -> Iterator[PublicRefusal]:
+    for item in view.refusals:
+        agency = str(item.get("issuer", ""))
+        request = item.get("request")
+        yield PublicRefusal(
+            agency=agency,
+            name=view.name_of(agency),
+            category=str(item.get("category", "")),
+            code=str(item.get("code", "")),
+            issued_at=str(item.get("issued_at", "")),
+            request=request if isinstance(request, str) else None,
+        )
+
+
+def _open_requests(view: CaseView, pieces: Sequence[Piece]) -> Iterator[OpenRequest]:
+    # Only the agency asked can answer: somebody else's answer does not close a request.
+    answered = {
+        (piece.content.text("hub_AnswerTo"), piece.agency) for piece in pieces if piece.category is Category.ANSWER
+    }
+    refused = {(str(item.get("request")), str(item.get("issuer"))) for item in view.refusals}
+    for piece in pieces:
+        to_agency = piece.content.text("hub_RequestTo")
+        if piece.category is Category.REQUEST and (piece.fragment, to_agency) not in answered | refused:
+            yield _open_request(view, piece, to_agency)
+
+
+def _open_request(view: CaseView, piece: Piece, to_agency: str) -> OpenRequest:
+    due = piece.content.text("hub_Due")
+    asked = piece.period.first if piece.period is not None else piece.opened.header.sealed_at.date()
+    return OpenRequest(
+        fragment=piece.fragment,
+        from_agency=piece.agency,
+        to_agency=to_agency,
+        to_name=view.name_of(to_agency),
+        what=piece.content.text("hub_RequestWhat") or piece.content.summary,
+        due=due,
+        days_open=max((view.at.date() - asked).days, 0),
+        days_overdue=_days_over(due, view.at.date()),
+        provenance=piece.provenance(),
+    )
+
+
+def _days_over(due: str, today: date) -> int | None:
+    try:
+        days = (today - date.fromisoformat(due)).days
+    except ValueError:
+        return None
+    return days if days > 0 else None
+
+
+def hours_since(view: CaseView) -> int:
+    """Whole hours since the case was opened, never negative."""
+    return max(int((view.at - view.opened_at).total_seconds() // 3600), 0)

@@ -1,0 +1,190 @@
+"""Who the child is, as each agency has it: every value kept, side by side, nothing merged away.
+
+Values are compared only to say where they differ: names without marks and case (a system may lose accents), dates as
+the spans their precision allows. A difference is a conflict for a person to look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from adapters.picture.content import ReadValue
+from adapters.picture.dates import AgeRange, age_range, parse_partial
+from adapters.picture.neutral import has_mixed_scripts
+from adapters.picture.provenance import Piece, Statement
+from adapters.sources.subject import normalise_identifier, normalise_name
+from policies.vocabulary import AgePath, Category
+
+IDENTITY_CATEGORIES = frozenset({Category.IDENTITY, Category.SUBJECT_CARD})
+PILOT_DAYS = 100
+"""The pilot takes children more than this many days from 18 (nrm.md 3)."""
+
+LABELS: Mapping[str, str] = {
+    "prs_FirstName": "First name",
+    "prs_MiddleName": "Middle name",
+    "prs_SecondName": "Family name",
+    "hub_Alias": "Other names",
+    "prs_Birthdate": "Date of birth",
+    "hub_Sex": "Sex as recorded",
+    "prs_Gender": "Gender as told",
+    "prs_Citizenship": "Nationality",
+    "prs_PrimaryLanguage": "First language",
+    "prs_SecondaryLanguage": "Second language",
+    "hub_InterpreterRequired": "Interpreter needed",
+    "hub_NHSNumber": "NHS number",
+    "hub_LAChildID": "Local authority's own number",
+    "hub_UPN": "Unique pupil number",
+    "hub_PNCID": "Police national computer number",
+}
+EXPECTED = ("prs_FirstName", "prs_SecondName", "prs_Birthdate", "hub_Sex", "prs_Citizenship", "prs_PrimaryLanguage")
+_NAMES = frozenset({"prs_FirstName", "prs_MiddleName", "prs_SecondName"})
+_UNKNOWN = frozenset({"U", "NonSpecifiedUnknown"})
+_MANY = frozenset({"hub_Alias", "prs_Citizenship", "hub_LAChildID"})
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityValue:
+    """One value and everybody who has it like this."""
+
+    text: str
+    precision: str | None
+    statements: tuple[Statement, ...]
+    has_mixed_scripts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityField:
+    """One field with all its values. ``conflict``: at least two of them cannot both be right as written."""
+
+    field: str
+    label: str
+    values: tuple[IdentityValue, ...]
+    conflict: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AgeReading:
+    """What one recorded birth date means today. ``in_scope``: yes, no, or not_certain where precision allows both."""
+
+    birth_date: str
+    precision: str
+    ages: AgeRange
+    in_scope: str
+    statements: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The section."""
+
+    fields: tuple[IdentityField, ...]
+    not_known: tuple[str, ...]
+
+    def field(self, name: str) -> IdentityField | None:
+        """Return a field that at least one agency gives, or None."""
+        return next((item for item in self.fields if item.field == name), None)
+
+
+def collect_identity(pieces: Sequence[Piece]) -> Identity:
+    """Collect identity values from identity records and subject cards: relatives' names stand in other categories."""
+    sources = [piece for piece in pieces if piece.category in IDENTITY_CATEGORIES]
+    fields = tuple(field for name in LABELS if (field := _field(name, sources)) is not None)
+    known = {field.field for field in fields}
+    return Identity(fields, tuple(LABELS[name] for name in EXPECTED if name not in known))
+
+
+def _field(name: str, sources: Sequence[Piece]) -> IdentityField | None:
+    said: dict[str, list[tuple[Piece, ReadValue, str | None]]] = {}
+    for piece in sources:
+        for value in _values(piece, name):
+            said.setdefault(value.text, []).append((piece, value, _precision(piece, name)))
+    if not said:
+        return None
+    values = tuple(
+        IdentityValue(
+            text=found[0][1].text,
+            precision=found[0][2],
+            statements=tuple(piece.state(LABELS[name], value) for piece, value, _ in found),
+            has_mixed_scripts=any(has_mixed_scripts(value.text) for _, value, _ in found),
+        )
+        for found in said.values()
+    )
+    return IdentityField(name, LABELS[name], values, _is_conflict(name, said))
+
+
+def _values(piece: Piece, name: str) -> list[ReadValue]:
+    found = list(piece.content.given(name))
+    for group in piece.content.groups.get(name, ()):
+        found.extend(value for values in group.values() for value in values if value.is_given and _is_naming(value))
+    return found
+
+
+def _is_naming(value: ReadValue) -> bool:
+    # A group of hub_Alias holds the name and its kind (nickname, maiden …); only the name is a value.
+    return not value.name.casefold().endswith(("kind", "type", "use"))
+
+
+def _precision(piece: Piece, name: str) -> str | None:
+    if name != "prs_Birthdate":
+        return None
+    given = piece.content.text("hub_BirthdatePrecision")
+    read = parse_partial(piece.content.text(name))
+    return given or (read.precision.value if read is not None else None)
+
+
+def _key(name: str, text: str) -> str:
+    if name in _NAMES or name == "hub_Alias":
+        return normalise_name(text) or text
+    return normalise_identifier(text) if name.startswith("hub_") else text.strip()
+
+
+def _is_conflict(name: str, said: Mapping[str, list[tuple[Piece, ReadValue, str | None]]]) -> bool:
+    # Spellings that differ in accents or case only are kept apart above and are no conflict here.
+    keys = sorted({_key(name, text) for text in said if text not in _UNKNOWN})
+    if len(keys) < 2:
+        return False
+    if name == "prs_Birthdate":
+        spans = [parse_partial(key) for key in keys]
+        return any(a is None or b is None or not a.overlaps(b) for a in spans for b in spans)
+    if name == "prs_Citizenship":
+        return _no_common_value(said)
+    return name not in _MANY
+
+
+def _no_common_value(said: Mapping[str, list[tuple[Piece, ReadValue, str | None]]]) -> bool:
+    """Whether two agencies' nationalities share none: two nationalities are no conflict by themselves."""
+    by_agency: dict[str, set[str]] = {}
+    for text, found in said.items():
+        for piece, value, _ in found:
+            by_agency.setdefault(piece.agency, set()).add(value.code or text)
+    sets = list(by_agency.values())
+    return any(not (a & b) for a in sets for b in sets)
+
+
+def read_ages(identity: Identity, today: date, age_path: AgePath) -> tuple[AgeReading, ...]:
+    """Return what each recorded birth date means today. Where two differ both are read; nobody picks one here."""
+    field = identity.field("prs_Birthdate")
+    readings = []
+    for value in field.values if field is not None else ():
+        born = parse_partial(value.text)
+        ages = age_range(born, today) if born is not None else None
+        if born is not None and ages is not None:
+            scope = _scope(ages, age_path)
+            readings.append(AgeReading(value.text, value.precision or "", ages, scope, value.statements))
+    return tuple(readings)
+
+
+def _scope(ages: AgeRange, age_path: AgePath) -> str:
+    if age_path is not AgePath.CHILD or ages.days_most <= PILOT_DAYS:
+        return "no"
+    return "yes" if ages.days_least > PILOT_DAYS else "not_certain"
+
+
+def agree(readings: Sequence[AgeReading], pick: Callable[[AgeReading], str]) -> str:
+    """Return what all readings agree on, ``disputed`` where they differ, ``not_known`` where there is none."""
+    answers = {pick(reading) for reading in readings}
+    if not answers:
+        return "not_known"
+    return answers.pop() if len(answers) == 1 else "disputed"

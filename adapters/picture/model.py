@@ -1,0 +1,325 @@
+"""One picture of one child from one person's view of the case: pure, in the order a panel reads it (nrm.md 7).
+
+``assemble`` takes what was opened and verified and returns sections in which every statement keeps its provenance.
+Nothing is merged away, nothing is weighed, and what is missing has a section as long as what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from adapters.picture.chronology import ChronologyRow, build_chronology
+from adapters.picture.disagreements import DisagreementItem, find_disagreements
+from adapters.picture.elements import Elements, build_elements
+from adapters.picture.gaps import Gaps, find_gaps
+from adapters.picture.identity import AgeReading, Identity, agree, collect_identity, read_ages
+from adapters.picture.provenance import Piece, Provenance, Statement, read_piece, render_json
+from adapters.picture.situation import (
+    ActionRow,
+    Credibility,
+    DeliberationRow,
+    QuestionToDecide,
+    Safety,
+    VictimAndOffender,
+    assess_safety,
+    frame_question,
+    list_actions,
+    list_deliberation,
+    list_explanations,
+    list_offences,
+)
+from adapters.picture.versions import Versions, sort_versions
+from adapters.picture.view import (
+    CaseView,
+    NotGiven,
+    OpenedFragment,
+    PictureRefused,
+    RefusedFragment,
+    Unverified,
+)
+from adapters.picture.voice import Voice, hear_child
+from adapters.sources.subject import normalise_name
+from policies.vocabulary import AgencyKind, AgePath, Category, Purpose, Role
+
+__all__ = [
+    "CaseView",
+    "NotGiven",
+    "OpenedFragment",
+    "Picture",
+    "PictureRefused",
+    "RefusedFragment",
+    "Unverified",
+    "assemble",
+]
+
+SCHEMA = "nrmhub-picture-1"
+PSEUDONYM_CHARS = 8
+CANNOT_SAY = (
+    "This page shows what agencies released to you, and nothing else. It cannot say that something did not happen. "
+    "Silence is not absence: an empty place means that nothing was opened there, not that there is nothing. It does "
+    "not weigh one account against another, and it gives no score. It was true at the time printed on it; a record "
+    "released, corrected or withdrawn after that is not on it."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AgencyRow:
+    """One agency of the case and what of it is in this picture."""
+
+    agency: str
+    kind: AgencyKind | None
+    name: str
+    is_lead: bool
+    is_in_case: bool
+    fragments: int
+    older_versions: int
+    not_given: int
+    refused: int
+    categories: tuple[Category, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PictureHeader:
+    """Who and when: pseudonym, names as recorded, age by each recorded birth date, the scope of the pilot."""
+
+    pseudonym: str
+    names: tuple[str, ...]
+    about: tuple[Statement, ...]
+    ages: tuple[AgeReading, ...]
+    age_today: str
+    days_to_18: str
+    in_scope: str
+    scope_note: str
+    age_path: AgePath
+    case_opened_at: datetime
+    days_open: int
+    marking: str
+    latest_meeting: Statement | None
+    quorum: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRow:
+    """One fragment in the evidence list. ``older`` are its earlier versions, newest first."""
+
+    ref: str
+    summary: str
+    is_childs_words: bool
+    is_restricted: bool
+    source_grade: str
+    info_grade: str
+    reliability: str
+    derived_from: tuple[str, ...]
+    findings: tuple[str, ...]
+    provenance: Provenance
+    older: tuple[Provenance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordOfUse:
+    """By whom, as what, what for and when this picture was opened, and which exact set of fragments it rests on."""
+
+    reader_agency: str
+    reader_member: str | None
+    reader_roles: tuple[Role, ...]
+    purpose: Purpose
+    assembled_at: datetime
+    manifest_digest: str
+    membership_digest: str
+    checkpoint_size: int
+    checkpoint_root: str
+    fragments_opened: int
+    newest_log_index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The assembled picture. Sections stand in the order in which a panel reads them."""
+
+    schema: str
+    case: str
+    cannot_say: str
+    agencies: tuple[AgencyRow, ...]
+    header: PictureHeader
+    childs_voice: Voice
+    safety: Safety
+    question: QuestionToDecide
+    identity: Identity
+    chronology: tuple[ChronologyRow, ...]
+    elements: Elements
+    evidence: tuple[EvidenceRow, ...]
+    disagreements: tuple[DisagreementItem, ...]
+    gaps: Gaps
+    credibility: Credibility
+    victim_and_offender: VictimAndOffender
+    plan: tuple[ActionRow, ...]
+    deliberation: tuple[DeliberationRow, ...]
+    record_of_use: RecordOfUse
+
+    def to_json(self) -> dict[str, Any]:
+        """Return ``picture.json``: objects, lists, text, whole numbers and booleans only."""
+        result: dict[str, Any] = render_json(self)
+        return result
+
+    def ref_of(self, fragment: str) -> str:
+        """Return the short name of a fragment on the page (``F3``), or the first characters of an id not opened."""
+        for row in self.evidence:
+            if fragment == row.provenance.fragment or any(fragment == old.fragment for old in row.older):
+                return row.ref
+        return fragment[:PSEUDONYM_CHARS]
+
+
+def assemble(view: CaseView) -> Picture:
+    """Make the picture. Raises ``PictureRefused`` where the view is not of one case or over a limit."""
+    view.require_whole()
+    ordered = sorted(view.opened, key=lambda item: (item.log_index, item.header.fragment))
+    versions = sort_versions([read_piece(item, view, f"F{number}") for number, item in enumerate(ordered, start=1)])
+    pieces = versions.current
+    identity = collect_identity(pieces)
+    elements = build_elements(pieces, view.case.membership.age_path)
+    return Picture(
+        schema=SCHEMA,
+        case=view.case.membership.case,
+        cannot_say=CANNOT_SAY,
+        agencies=_agencies(view, versions),
+        header=_header(view, pieces, identity),
+        childs_voice=hear_child(view, pieces),
+        safety=assess_safety(view, pieces),
+        question=frame_question(view, pieces, elements.types),
+        identity=identity,
+        chronology=build_chronology(pieces),
+        elements=elements,
+        evidence=tuple(_evidence(piece, versions) for piece in pieces),
+        disagreements=find_disagreements(view, pieces, identity),
+        gaps=find_gaps(view, versions, identity.not_known),
+        credibility=list_explanations(pieces),
+        victim_and_offender=list_offences(pieces),
+        plan=list_actions(view, pieces),
+        deliberation=list_deliberation(pieces),
+        record_of_use=_record_of_use(view),
+    )
+
+
+def _agencies(view: CaseView, versions: Versions) -> tuple[AgencyRow, ...]:
+    listed = [agency for agency, _ in view.case.membership.agencies]
+    # An agency that has left the case stays visible through what it shared.
+    left = sorted({piece.agency for piece in versions.current} - set(listed))
+    return tuple(_agency(view, versions, agency) for agency in (*listed, *left))
+
+
+def _agency(view: CaseView, versions: Versions, agency: str) -> AgencyRow:
+    own = [piece for piece in versions.current if piece.agency == agency]
+    return AgencyRow(
+        agency=agency,
+        kind=view.kind_of(agency),
+        name=view.name_of(agency),
+        is_lead=agency == view.case.membership.lead,
+        is_in_case=view.kind_of(agency) is not None,
+        fragments=len(own),
+        older_versions=sum(len(versions.older.get(piece.fragment, ())) for piece in own),
+        not_given=sum(item.count for item in view.not_given if item.agency == agency),
+        refused=sum(item.agency == agency for item in view.refused),
+        categories=tuple(sorted({piece.category for piece in own})),
+    )
+
+
+def _header(view: CaseView, pieces: Sequence[Piece], identity: Identity) -> PictureHeader:
+    ages = read_ages(identity, view.at.date(), view.case.membership.age_path)
+    meetings = [piece for piece in pieces if piece.category is Category.MEETING]
+    latest = max(meetings, key=lambda piece: (piece.content.text("hub_HeldOn"), piece.opened.log_index), default=None)
+    in_scope = agree(ages, lambda reading: reading.in_scope)
+    return PictureHeader(
+        pseudonym=view.case.membership.case[:PSEUDONYM_CHARS],
+        names=_names(pieces),
+        about=tuple(
+            piece.state("What the case is about", value)
+            for piece in pieces
+            if piece.category is Category.SUBJECT_CARD
+            for value in piece.content.given("hub_CaseAbout")
+        ),
+        ages=ages,
+        age_today=agree(ages, lambda reading: _span(reading.ages.youngest, reading.ages.oldest)),
+        days_to_18=agree(ages, lambda reading: _span(reading.ages.days_least, reading.ages.days_most)),
+        in_scope=in_scope,
+        scope_note=_scope_note(view.case.membership.age_path, in_scope),
+        age_path=view.case.membership.age_path,
+        case_opened_at=view.opened_at,
+        days_open=max((view.at.date() - view.opened_at.date()).days, 0),
+        marking="OFFICIAL-SENSITIVE",
+        latest_meeting=latest.summarise("Meeting") if latest is not None else None,
+        quorum=latest.content.text("hub_Quorate") if latest is not None else "not_known",
+    )
+
+
+def _names(pieces: Sequence[Piece]) -> tuple[str, ...]:
+    """Return the names, subject cards first; other spellings of the same name are in the identity table."""
+    names: dict[str, str] = {}
+    cards = [piece for piece in pieces if piece.category is Category.SUBJECT_CARD]
+    for piece in (*cards, *(piece for piece in pieces if piece.category is Category.IDENTITY)):
+        parts = (piece.content.text(name) for name in ("prs_FirstName", "prs_MiddleName", "prs_SecondName"))
+        name = " ".join(part for part in parts if part)
+        if name:
+            names.setdefault(normalise_name(name), name)
+    return tuple(names.values())
+
+
+def _span(least: int, most: int) -> str:
+    return str(least) if least == most else f"{least} to {most}"
+
+
+def _scope_note(age_path: AgePath, in_scope: str) -> str:
+    if age_path is AgePath.NOT_SURE:
+        return (
+            "It is not certain that this is a child. They are treated as a child. A case of uncertain age is outside "
+            "the devolved decision-making pilot."
+        )
+    if age_path is AgePath.ADULT:
+        return "The case follows the adult path, which is outside the devolved decision-making pilot."
+    notes = {
+        "yes": "More than 100 days from 18: within the age limit of the devolved decision-making pilot.",
+        "no": "100 days or less from 18: outside the age limit of the devolved decision-making pilot.",
+        "disputed": "The recorded birth dates differ, and the scope of the pilot depends on which is right.",
+        "not_certain": "The birth date is not known exactly enough to say whether the case is within the pilot.",
+    }
+    return notes.get(in_scope, "No birth date was opened, so the scope of the pilot cannot be told.")
+
+
+def _evidence(piece: Piece, versions: Versions) -> EvidenceRow:
+    provenance = piece.provenance()
+    words = {value.name.rsplit(".", 1)[-1].casefold().replace("_", ""): value for value in piece.content.walk()}
+
+    def grade(*names: str) -> str:
+        return next((words[name].text for name in names if name in words and words[name].is_given), "")
+
+    return EvidenceRow(
+        ref=piece.ref,
+        summary=piece.content.summary,
+        is_childs_words=provenance.source_kind.value == "child_account",
+        is_restricted=piece.content.is_restricted,
+        source_grade=grade("sourcegrade", "hubsourcegrade"),
+        info_grade=grade("infograde", "hubinfograde", "informationgrade"),
+        reliability=grade("reliability", "hubreliability"),
+        derived_from=piece.content.derived_from,
+        findings=piece.content.findings,
+        provenance=provenance,
+        older=tuple(old.provenance() for old in versions.older.get(piece.fragment, ())),
+    )
+
+
+def _record_of_use(view: CaseView) -> RecordOfUse:
+    return RecordOfUse(
+        reader_agency=view.reader.agency,
+        reader_member=view.reader.member,
+        reader_roles=view.reader_roles,
+        purpose=view.purpose,
+        assembled_at=view.at,
+        manifest_digest=view.manifest_digest,
+        membership_digest=view.case.membership_digest,
+        checkpoint_size=view.checkpoint_size,
+        checkpoint_root=view.checkpoint_root,
+        fragments_opened=len(view.opened),
+        newest_log_index=max((item.log_index for item in view.opened), default=None),
+    )

@@ -1,0 +1,314 @@
+"""How things stand: immediate safety, the question to decide, victim and alleged offender together, risk and plan.
+
+Sources: nrm.md 2.3 (tests), 2.5 (section 45 defence), 4.1 (clocks), 7 (sections 3, 4, 10 to 13). A topic on which
+nothing was opened says so; it is never read as "no".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from adapters.picture.content import Group, find_part
+from adapters.picture.elements import TypeAlleged, concern_groups
+from adapters.picture.gaps import hours_since
+from adapters.picture.provenance import Piece, Statement
+from adapters.picture.view import CaseView
+from policies.vocabulary import AgePath, Category
+
+NOTHING_OPENED = "Nothing you opened says."
+ORDERS: Mapping[str, str] = {
+    "L1": "Police protection",
+    "L2": "Emergency protection order",
+    "L3": "Child assessment order",
+}
+"""Legal status codes of the looked-after children return that protect a child for a short time (formats.md 6.2)."""
+
+TESTS: Mapping[str, str] = {
+    "rg": (
+        "Reasonable grounds: are there reasonable grounds to believe, on all the available general and specific "
+        "evidence but short of conclusive proof, that the child is a victim of modern slavery?"
+    ),
+    "cg": (
+        "Conclusive grounds: is it more likely than not (the balance of probabilities) that the child is a victim of "
+        "modern slavery?"
+    ),
+}
+CHILD_ELEMENTS = "For a child: act and purpose. Means need not be shown, and whether the child agreed is irrelevant."
+ADULT_ELEMENTS = "For an adult: act, means and purpose."
+SECTION_45 = (
+    "A child who did something as a direct consequence of being exploited may have a defence under section 45 of the "
+    "Modern Slavery Act 2015. For a child it does not depend on compulsion. It does not cover the offences listed in "
+    "Schedule 4 of the Act. This page does not decide whether it applies; ask a lawyer."
+)
+NO_SINGLE_NUMBER = (
+    "Accounts given after fear or trauma may change. What follows are differences and possible explanations. There is "
+    "no score of belief here, and none may be made from it."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One thing to know, what records say of it now, and how many earlier records there are."""
+
+    name: str
+    label: str
+    sentence: str
+    statements: tuple[Statement, ...]
+    earlier: int
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """The section. ``hours_since_case_opened`` is since the opening of the case, not since the first concern."""
+
+    hours_since_case_opened: int
+    first_concern_on: str | None
+    topics: tuple[Topic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionToDecide:
+    """The section: which question a panel put, the tests in plain words, the elements, the types alleged."""
+
+    question: str | None
+    tests: Mapping[str, str]
+    elements: str
+    types: tuple[TypeAlleged, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OffenceRow:
+    """One offence on record and the child's role in it."""
+
+    role: str
+    wording: str
+    code: str
+    when: str
+    next_hearing: str
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class VictimAndOffender:
+    """The section."""
+
+    offences: tuple[OffenceRow, ...]
+    as_offender: int
+    as_victim: int
+    section_45: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRow:
+    """One action, referral or plan."""
+
+    kind: Category
+    what: str
+    why: str
+    owner: str
+    owner_name: str
+    due: str
+    state: str
+    is_overdue: bool
+    involves_ictg: bool
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Credibility:
+    """The section: differences are in the section on disagreements; here are explanations people offered."""
+
+    sentence: str
+    explanations: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliberationRow:
+    """One view, meeting, vote or decision."""
+
+    kind: Category
+    outcome: str
+    words: str
+    dissent: str
+    held_on: str
+    statement: Statement
+
+
+def assess_safety(view: CaseView, pieces: Sequence[Piece]) -> Safety:
+    """Answer where the child stays, whether they are missing, and what protects them, from the newest records."""
+    concerns = [
+        piece.period.start
+        for piece in pieces
+        if piece.period is not None and any(is_present for _, is_present in concern_groups(piece))
+    ]
+    first = min(concerns, key=lambda item: item.first, default=None)
+    today = view.at.date()
+    staying = [piece for piece in pieces if piece.category in (Category.CONTACT, Category.PLACEMENT)]
+    plans = [piece for piece in pieces if piece.category is Category.PLAN]
+    return Safety(
+        hours_since_case_opened=hours_since(view),
+        first_concern_on=first.text if first is not None else None,
+        topics=(
+            _topic("staying", "Where the child is staying", staying, today, "What records say now:"),
+            _missing(pieces),
+            _contact_with_exploiters(pieces),
+            _topic("plan", "Plans in force", plans, today, "Plans without an end in the past:"),
+            _orders(pieces, today),
+        ),
+    )
+
+
+def _is_current(piece: Piece, today: date) -> bool:
+    period = piece.period
+    return period is None or period.end is None or period.end.last >= today
+
+
+def _newest_first(pieces: Sequence[Piece]) -> list[Piece]:
+    return sorted(
+        pieces,
+        key=lambda piece: (piece.period.first if piece.period is not None else date.min, piece.opened.log_index),
+        reverse=True,
+    )
+
+
+def _topic(name: str, label: str, pieces: Sequence[Piece], today: date, sentence: str) -> Topic:
+    current = [piece for piece in _newest_first(pieces) if _is_current(piece, today)]
+    statements = tuple(piece.summarise(label) for piece in current)
+    earlier = len(pieces) - len(current)
+    return Topic(name, label, sentence if statements else NOTHING_OPENED, statements, earlier)
+
+
+def _missing(pieces: Sequence[Piece]) -> Topic:
+    episodes = _newest_first([piece for piece in pieces if piece.category is Category.MISSING_EPISODE])
+    still_open = [piece for piece in episodes if piece.period is not None and piece.period.end is None]
+    if still_open:
+        sentence = "A missing episode has no end on record: the child is missing, or the record was not closed."
+    elif episodes:
+        sentence = "Every missing episode on record has ended."
+    else:
+        sentence = NOTHING_OPENED
+    statements = tuple(piece.summarise("Missing episode") for piece in still_open)
+    return Topic("missing", "Missing now", sentence, statements, len(episodes) - len(still_open))
+
+
+def _contact_with_exploiters(pieces: Sequence[Piece]) -> Topic:
+    label = "Contact with the people who exploited the child"
+    statements = tuple(
+        piece.state(label, value)
+        for piece in _newest_first(pieces)
+        for value in piece.content.walk()
+        if value.is_given and "lastcontact" in value.name.casefold().replace("_", "")
+    )
+    return Topic("exploiter_contact", label, "What records say:" if statements else NOTHING_OPENED, statements, 0)
+
+
+def _orders(pieces: Sequence[Piece], today: date) -> Topic:
+    placements = [piece for piece in pieces if piece.category is Category.PLACEMENT and _order(piece) is not None]
+    found = _topic("orders", "Protection orders", placements, today, "Orders without an end in the past:")
+    current = [piece for piece in _newest_first(placements) if _is_current(piece, today)]
+    statements = tuple(
+        Statement(found.label, f"{_order(piece)}: {piece.content.summary}", piece.provenance()) for piece in current
+    )
+    return Topic(found.name, found.label, found.sentence, statements, found.earlier)
+
+
+def _order(piece: Piece) -> str | None:
+    for value in piece.content.walk():
+        if "legal" in value.name.casefold() and value.code is not None and value.code in ORDERS:
+            return ORDERS[value.code]
+    return None
+
+
+def frame_question(view: CaseView, pieces: Sequence[Piece], types: tuple[TypeAlleged, ...]) -> QuestionToDecide:
+    """Return the question the newest meeting put, and what has to be shown for it."""
+    meetings = _newest_first([piece for piece in pieces if piece.category is Category.MEETING])
+    asked = meetings[0].content.text("hub_Question") if meetings else ""
+    is_adult = view.case.membership.age_path is AgePath.ADULT
+    return QuestionToDecide(asked or None, TESTS, ADULT_ELEMENTS if is_adult else CHILD_ELEMENTS, types)
+
+
+def list_offences(pieces: Sequence[Piece]) -> VictimAndOffender:
+    """List offences on record with the child's role, victim and alleged offender on one page."""
+    rows = [
+        _offence(piece, group)
+        for piece in pieces
+        if piece.category is Category.OFFENCE
+        for group in (piece.content.parts("hub_Offence") or ({},))
+    ]
+    as_offender = sum(row.role in ("defendant", "suspect") for row in rows)
+    as_victim = sum(row.role == "victim" for row in rows)
+    return VictimAndOffender(tuple(rows), as_offender, as_victim, SECTION_45)
+
+
+def _offence(piece: Piece, group: Group) -> OffenceRow:
+    def said(*names: str) -> str:
+        found = find_part(group, *names)
+        return found.text if found is not None else ""
+
+    wording = find_part(group, "wording", "description", "value")
+    return OffenceRow(
+        role=said("role"),
+        wording=wording.text if wording is not None else piece.content.summary,
+        code=said("code"),
+        when=piece.content.observed_from or said("start_date"),
+        next_hearing=said("next_hearing", "hearing_date", "date_of_hearing") or piece.content.text("hub_NextHearing"),
+        statement=piece.state("Offence", wording) if wording is not None else piece.summarise("Offence"),
+    )
+
+
+def list_actions(view: CaseView, pieces: Sequence[Piece]) -> tuple[ActionRow, ...]:
+    """List safeguarding actions, referrals and strategy discussions, newest first."""
+    kinds = (Category.SAFEGUARDING_ACTION, Category.SERVICE_REFERRAL, Category.STRATEGY_DISCUSSION)
+    return tuple(_action(view, piece) for piece in _newest_first([p for p in pieces if p.category in kinds]))
+
+
+def _action(view: CaseView, piece: Piece) -> ActionRow:
+    content = piece.content
+    owner, due, state = (content.text(name) for name in ("hub_Owner", "hub_Due", "hub_ActionState"))
+    what = content.find("hub_Action") or content.find("cas_OutgoingReferralDetails") or content.find("hub_NextSteps")
+    target = content.text("cas_ReferredOrganisation")
+    words = what.text if what is not None else content.summary
+    return ActionRow(
+        kind=piece.category,
+        what=f"{target}: {words}" if target else words,
+        why=content.text("hub_ActionWhy") or content.text("hub_Reasons"),
+        owner=owner or piece.agency,
+        owner_name=view.name_of(owner or piece.agency),
+        due=due,
+        state=state,
+        is_overdue=bool(due) and due < view.at.date().isoformat() and state in ("planned", "in_progress"),
+        involves_ictg=content.text("hub_InvolvesICTG") == "yes",
+        statement=piece.state("Action", what) if what is not None else piece.summarise("Action"),
+    )
+
+
+def list_explanations(pieces: Sequence[Piece]) -> Credibility:
+    """List the possible explanations of inconsistencies that people wrote."""
+    found = tuple(
+        piece.state("Possible explanation", value)
+        for piece in pieces
+        for value in piece.content.given("hub_PossibleExplanation")
+    )
+    return Credibility(NO_SINGLE_NUMBER, found)
+
+
+def list_deliberation(pieces: Sequence[Piece]) -> tuple[DeliberationRow, ...]:
+    """List views, meetings, votes and decisions, newest first, dissent in its own words."""
+    kinds = (Category.PROFESSIONAL_VIEW, Category.MEETING, Category.VOTE, Category.DECISION)
+    rows = []
+    for piece in _newest_first([piece for piece in pieces if piece.category in kinds]):
+        content = piece.content
+        words = content.find("hub_View") or content.find("hub_Reasons") or content.find("hub_Minutes")
+        rows.append(
+            DeliberationRow(
+                kind=piece.category,
+                outcome=content.text("hub_Outcome"),
+                words=words.text if words is not None else content.summary,
+                dissent=content.text("hub_Dissent"),
+                held_on=content.text("hub_HeldOn") or content.observed_from or "",
+                statement=piece.state("Words", words) if words is not None else piece.summarise("Words"),
+            )
+        )
+    return tuple(rows)

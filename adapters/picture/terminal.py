@@ -1,0 +1,139 @@
+"""The picture in a terminal: the same order, shorter. Text of others is shown as text, never as markup or escapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from adapters.picture.elements import CellItem
+from adapters.picture.model import Picture
+from adapters.picture.neutral import neutral_text
+from adapters.picture.provenance import Provenance
+from adapters.picture.words import category_words, day_words, kind_words, words_for
+
+MAX_CHRONOLOGY_ROWS = 60
+
+
+def print_picture(picture: Picture, console: Console) -> None:
+    """Print the picture. ``console`` decides width and colour; nothing is conveyed by colour alone."""
+    _header(picture, console)
+    _voice(picture, console)
+    _safety(picture, console)
+    _chronology(picture, console)
+    _elements(picture, console)
+    _disagreements(picture, console)
+    _gaps(picture, console)
+    console.print(Panel(Text(picture.cannot_say), title="What this cannot say"))
+
+
+def _text(*parts: str) -> Text:
+    # A Text is never parsed as markup; control characters are replaced before they reach the terminal.
+    return Text(neutral_text("".join(parts)))
+
+
+def _source(picture: Picture, provenance: Provenance) -> str:
+    return f" [{picture.ref_of(provenance.fragment)}, {kind_words(provenance.agency_kind).lower()}]"
+
+
+def _lines(console: Console, title: str, lines: Iterable[str]) -> None:
+    console.print()
+    console.print(Text(title, style="bold underline"))
+    for line in lines:
+        console.print(_text("  ", line))
+
+
+def _header(picture: Picture, console: Console) -> None:
+    header = picture.header
+    names = " / ".join(header.names) or "name not opened"
+    lines = [
+        f"Case {header.pseudonym}: {names}",
+        f"Age today: {words_for(header.age_today)}; days to 18: {words_for(header.days_to_18)}. {header.scope_note}",
+        f"Opened {day_words(header.case_opened_at)}, {header.days_open} days ago.",
+    ]
+    console.print(Panel(_text("\n".join(lines)), title=header.marking))
+
+
+def _voice(picture: Picture, console: Console) -> None:
+    voice = picture.childs_voice
+    lines = [voice.sentence]
+    for entry in voice.entries:
+        lines.append(f"{day_words(entry.asked_on)}: “{entry.own_words}” ({entry.words_are})")
+        if entry.wants_people_to_know:
+            lines.append(f"Wants people to know: “{entry.wants_people_to_know}”")
+    lines += [f"{absence.sentence} {absence.reason}".strip() for absence in voice.absences]
+    _lines(console, "The child's voice", lines)
+
+
+def _safety(picture: Picture, console: Console) -> None:
+    lines = []
+    for topic in picture.safety.topics:
+        lines.append(f"{topic.label}: {topic.sentence}")
+        lines += [f"  {item.text}{_source(picture, item.provenance)}" for item in topic.statements]
+    _lines(console, "Immediate safety", lines)
+
+
+def _chronology(picture: Picture, console: Console) -> None:
+    table = Table(title="Chronology", title_justify="left")
+    for name in ("When", "Agency", "What was recorded", "From"):
+        table.add_column(name)
+    for row in picture.chronology[-MAX_CHRONOLOGY_ROWS:]:
+        when = day_words(row.start) if row.start else "no date"
+        when += f" to {day_words(row.end)}" if row.end else ""
+        refs = ", ".join(picture.ref_of(item) for item in (*row.fragments, *row.overlaps))
+        table.add_row(_text(when), Text(kind_words(row.agency_kind)), _text(row.statement), Text(refs))
+    console.print()
+    console.print(table)
+    hidden = len(picture.chronology) - MAX_CHRONOLOGY_ROWS
+    if hidden > 0:
+        console.print(Text(f"{hidden} earlier rows are on the page and in the JSON."))
+
+
+def _elements(picture: Picture, console: Console) -> None:
+    def cell(items: Iterable[CellItem]) -> Text:
+        said = [f"{item.text}{_source(picture, item.statement.provenance)}" for item in items]
+        return _text("\n".join(said) or "nothing opened")
+
+    table = Table(title="Act, means and purpose", title_justify="left", show_lines=True)
+    for name in ("Element", "Supporting", "Undermining"):
+        table.add_column(name)
+    for row in picture.elements.rows:
+        note = f"\n({row.note})" if row.note else ""
+        table.add_row(Text(row.label + note), cell(row.supporting), cell(row.undermining))
+    console.print()
+    console.print(table)
+
+
+def _disagreements(picture: Picture, console: Console) -> None:
+    lines = []
+    for item in picture.disagreements:
+        lines.append(f"{item.point} ({words_for(item.status)})")
+        lines += [
+            f"  {kind_words(position.agency_kind)}: {position.text} "
+            f"[{', '.join(picture.ref_of(fragment) for fragment in position.evidence)}]"
+            for position in item.positions
+        ]
+    _lines(console, "Disagreements", lines or ["None recorded or found."])
+
+
+def _gaps(picture: Picture, console: Console) -> None:
+    gaps = picture.gaps
+    lines = [gaps.sentence]
+    lines += [f"{item.name}: has sent nothing in {item.days_since_case_opened} days" for item in gaps.silent]
+    lines += [f"{item.name}: {item.count} not given. {item.sentence}" for item in gaps.held_back]
+    lines += [
+        f"Refused ({category_words(item.category).lower()}): {item.sentence} Rules: {', '.join(item.rules)}"
+        for item in gaps.refused
+    ]
+    lines += [f"Withheld by the hub: {item[:8]}. {gaps.withheld_sentence}" for item in gaps.withheld_by_hub]
+    lines += [f"Did not verify: {item.fragment[:8]}, {item.reason}" for item in gaps.unverified]
+    lines += [
+        f"No answer from {item.to_name}: {item.what} ({item.days_open} days"
+        + (f", {item.days_overdue} overdue)" if item.days_overdue else ")")
+        for item in gaps.open_requests
+    ]
+    lines += [*gaps.sequence, *gaps.unreadable]
+    _lines(console, "Gaps", lines)

@@ -1,0 +1,61 @@
+"""Which version of a fragment counts: the newest of the same agency; older ones stay listed.
+
+Only the agency that sealed a fragment can replace it. A fragment that names another agency's as replaced is shown
+beside it, with a note: nobody takes another agency's words out of the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from adapters.picture.provenance import Piece
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The pieces that count, the older ones of each (newest first), and what does not fit together."""
+
+    current: tuple[Piece, ...]
+    older: Mapping[str, tuple[Piece, ...]]
+    notes: tuple[str, ...]
+
+
+def sort_versions(pieces: Sequence[Piece]) -> Versions:
+    """Part pieces into current and older ones."""
+    by_id = {piece.fragment: piece for piece in pieces}
+    replaced_by: dict[str, list[Piece]] = {}
+    notes: list[str] = []
+    for piece in pieces:
+        older = piece.opened.header.supersedes
+        if older is None:
+            continue
+        target = by_id.get(older)
+        if target is None:
+            version = piece.opened.header.version
+            notes.append(f"{piece.ref} is version {version}; the version before it is not among what you opened")
+        elif target.agency != piece.agency:
+            notes.append(f"{piece.ref} says that it replaces {target.ref} of another agency; both are shown")
+        elif target.opened.header.version >= piece.opened.header.version:
+            notes.append(
+                f"{piece.ref} says that it replaces {target.ref}, which is not an older version; both are shown"
+            )
+        else:
+            replaced_by.setdefault(older, []).append(piece)
+    for fragment, newer in replaced_by.items():
+        if len(newer) > 1:
+            names = " and ".join(piece.ref for piece in newer)
+            notes.append(f"{names} each replace {by_id[fragment].ref}; all of them are shown")
+    current = tuple(piece for piece in pieces if piece.fragment not in replaced_by)
+    older_of = {piece.fragment: _chain(piece, by_id, replaced_by) for piece in current}
+    return Versions(current, {name: chain for name, chain in older_of.items() if chain}, tuple(notes))
+
+
+def _chain(piece: Piece, by_id: Mapping[str, Piece], replaced_by: Mapping[str, Sequence[Piece]]) -> tuple[Piece, ...]:
+    # Versions fall strictly along a chain, so that it ends.
+    chain: list[Piece] = []
+    newest = piece
+    while (older := newest.opened.header.supersedes) in by_id and newest in replaced_by.get(older or "", ()):
+        newest = by_id[older or ""]
+        chain.append(newest)
+    return tuple(chain)

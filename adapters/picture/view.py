@@ -1,0 +1,116 @@
+"""What one person has opened of one case, after everything in it has been verified: the only input of a picture.
+
+Signatures, disclosures, proofs and decisions are not checked here; they were, before a value of these types was made.
+Here only the shape is checked: one case, no fragment twice, limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from policies.model import Basis, CaseState, Header, Recipient
+from policies.vocabulary import AgencyKind, Category, NotGivenCode, Purpose, Role
+
+MAX_OPENED_FRAGMENTS = 10_000
+MAX_LISTED = 10_000
+
+
+class PictureRefused(ValueError):
+    """A view from which no picture may be made. The text says what, expected and got; never content."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedFragment:
+    """A fragment the reader opened: header, digest, content, on what basis and by which rules, where in the log."""
+
+    header: Header
+    digest: str
+    content: Mapping[str, Any]
+    basis: Basis
+    rules: tuple[str, ...]
+    log_index: int
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedFragment:
+    """A fragment granted once and refused now: by which rules, and the sentence that explains them."""
+
+    fragment: str
+    agency: str
+    category: Category
+    rules: tuple[str, ...]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotGiven:
+    """How many fragments an agency says it holds and does not give this reader, and its public code for that."""
+
+    agency: str
+    code: NotGivenCode
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unverified:
+    """A fragment that arrived and did not verify; nothing of it is shown."""
+
+    fragment: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """One person's view of one case at one moment.
+
+    ``at`` is the moment of assembling, ``opened_at`` when the case was opened. ``consents`` and ``refusals`` are the
+    payloads of the statements, in order, without any sealed words. ``manifest_digest`` names the exact set opened.
+    """
+
+    case: CaseState
+    agency_names: Mapping[str, str]
+    reader: Recipient
+    reader_roles: tuple[Role, ...]
+    purpose: Purpose
+    at: datetime
+    opened_at: datetime
+    opened: tuple[OpenedFragment, ...]
+    refused: tuple[RefusedFragment, ...]
+    not_given: tuple[NotGiven, ...]
+    withheld_by_hub: tuple[str, ...]
+    unverified: tuple[Unverified, ...]
+    checkpoint_size: int
+    checkpoint_root: str
+    consents: tuple[Mapping[str, Any], ...]
+    refusals: tuple[Mapping[str, Any], ...]
+    manifest_digest: str
+
+    def require_whole(self) -> None:
+        """Raise ``PictureRefused`` where fragments are of another case, stand twice, or are too many."""
+        if len(self.opened) > MAX_OPENED_FRAGMENTS:
+            raise PictureRefused(
+                f"opened fragments: expected at most {MAX_OPENED_FRAGMENTS:,}, got {len(self.opened):,}"
+            )
+        for name, listed in (("refused", self.refused), ("unverified", self.unverified), ("refusals", self.refusals)):
+            if len(listed) > MAX_LISTED:
+                raise PictureRefused(f"{name}: expected at most {MAX_LISTED:,}, got {len(listed):,}")
+        case = self.case.membership.case
+        if any(item.header.case != case for item in self.opened):
+            raise PictureRefused("opened fragments: expected those of one case only, got one of another case")
+        ids = [item.header.fragment for item in self.opened]
+        if len(set(ids)) != len(ids):
+            raise PictureRefused("opened fragments: expected each once, got one twice")
+        if self.at.tzinfo is None or self.opened_at.tzinfo is None:
+            raise PictureRefused("times of the view: expected them with their zone")
+
+    def kind_of(self, agency: str) -> AgencyKind | None:
+        """Return the kind under which an agency takes part now, or None where it no longer does."""
+        return self.case.membership.kind_of(agency)
+
+    def name_of(self, agency: str) -> str:
+        """Return the agency's name, or its id where no name is known."""
+        return self.agency_names.get(agency, agency)
