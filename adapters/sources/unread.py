@@ -1,0 +1,105 @@
+"""Formats that are known and not read: what a file looks like, and what to export instead.
+
+A person who has the wrong file should learn from the refusal which file would do. Where a format describes a form and
+holds no answers, the code says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from adapters.sources.findings import FindingCode, SourceRefused, refuse_file
+
+CASES_AS_HTCDS = "copy the records into the HTCDS 2.0 workbook, or save them as CSV with its headings"
+POLICE_EXPORT = "export the case as a new-case message (CJSE SPI, XML), which the police reader takes"
+SOCIAL_CARE_EXPORT = (
+    "export the children in need census (XML) or the SSDA903 tables (CSV), which the social care readers take"
+)
+HEALTH_EXPORT = "export FHIR R4 (JSON or XML), which the health reader takes"
+INTELLIGENCE = "a person must decide what of it may be shared, and write that into the case"
+ATTACH = "it holds no records that a program can read; attach it to the case as a document"
+
+
+@dataclass(frozen=True, slots=True)
+class LooksLike:
+    """A kind of file: its name in a sentence, and what to do."""
+
+    title: str
+    advice: str
+    code: FindingCode = FindingCode.NOT_THIS_FORMAT
+
+
+class Unread(Enum):
+    """Every kind of file that is refused by name."""
+
+    SSDA903_XML = LooksLike(
+        "the SSDA903 return as one XML file", "export its tables as CSV, which the SSDA903 reader takes"
+    )
+    OTHER_CENSUS = LooksLike("another collection of the Department for Education", SOCIAL_CARE_EXPORT)
+    ANNEX_A = LooksLike("an Annex A table for an inspection", SOCIAL_CARE_EXPORT)
+    DFE_API = LooksLike("a delivery of the children's social care interface (JSON)", SOCIAL_CARE_EXPORT)
+    SSDA903_WORKBOOK = LooksLike(
+        "SSDA903 tables in a workbook", "save each table as CSV, which the SSDA903 reader takes"
+    )
+    HL7_V2 = LooksLike("an HL7 version 2 message", HEALTH_EXPORT)
+    HL7_V3 = LooksLike("an HL7 version 3 message", HEALTH_EXPORT)
+    SOAP = LooksLike("a web service message (SOAP) with something else than a police case inside", POLICE_EXPORT)
+    NRM_CASEWORK = LooksLike(
+        "an NRM referral as sent to Home Office casework (JSON)",
+        "share the records it was made from; for the police that is a new-case message (CJSE SPI, XML)",
+    )
+    COURT_CASE = LooksLike("a police case as the court system writes it (JSON)", POLICE_EXPORT)
+    POLE = LooksLike("POLE records (JSON:API)", POLICE_EXPORT)
+    MISP = LooksLike("intelligence in MISP form", INTELLIGENCE)
+    STIX = LooksLike("intelligence in STIX form", INTELLIGENCE)
+    PRIMERO = LooksLike("cases from Primero (JSON)", CASES_AS_HTCDS)
+    SURVEY_JSON = LooksLike("an export of a survey (KoboToolbox or ODK, JSON)", CASES_AS_HTCDS)
+    SALESFORCE = LooksLike("an export or import file of Salesforce (NPSP)", CASES_AS_HTCDS)
+    SALESFORCE_TEMPLATE = LooksLike(
+        "the empty import template of Salesforce (NPSP); no records were read",
+        CASES_AS_HTCDS,
+        FindingCode.IS_TEMPLATE,
+    )
+    CASE_LIST = LooksLike("a case list with headings of its own", CASES_AS_HTCDS)
+    ODS = LooksLike("an OpenDocument spreadsheet (.ods)", "save it as .xlsx")
+    OPEN_DOCUMENT = LooksLike("an OpenDocument text or drawing", ATTACH)
+    XLSB = LooksLike("a binary workbook (.xlsb)", "save it as .xlsx")
+    XML_WORKBOOK = LooksLike("a workbook of 2003 (XML)", "save it as .xlsx", FindingCode.OLD_EXCEL)
+    EMPTY_WORKBOOK = LooksLike("a workbook with nothing in it", CASES_AS_HTCDS)
+    WORD = LooksLike("a text document (Word)", ATTACH)
+    SLIDES = LooksLike("a presentation", ATTACH)
+    OUTLOOK = LooksLike("an e-mail (Outlook)", ATTACH)
+    ARCHIVE = LooksLike("an archive of files (ZIP or similar)", "unpack it and choose the file with the records")
+    PDF = LooksLike("a PDF document", ATTACH)
+    IMAGE = LooksLike("an image", ATTACH)
+    RTF = LooksLike("a text document (RTF)", ATTACH)
+    WEB_PAGE = LooksLike("a web page", "export the records, not the page that shows them")
+    XFORM = LooksLike(
+        "the definition of a survey form (XForm); it holds no answers",
+        "export the answers instead",
+        FindingCode.IS_FORM_DEFINITION,
+    )
+    XML_SCHEMA = LooksLike(
+        "an XML schema; it describes a form and holds no records",
+        "export the records instead",
+        FindingCode.IS_FORM_DEFINITION,
+    )
+    JSON_SCHEMA = LooksLike(
+        "a JSON schema; it describes a form and holds no records",
+        "export the records instead",
+        FindingCode.IS_FORM_DEFINITION,
+    )
+    OTHER_XML = LooksLike(
+        "XML of a kind that is not known",
+        "export a children in need census, a police new-case message or FHIR R4",
+    )
+    OTHER_JSON = LooksLike("JSON of a kind that is not known", "export FHIR R4, which the health reader takes")
+    PLAIN_TEXT = LooksLike("plain text, not a table", ATTACH)
+    BINARY = LooksLike("no text and no known document", "export the records as .xlsx, CSV, XML or JSON")
+
+    def refuse(self, locator: str = "file") -> SourceRefused:
+        """Build the refusal; the caller raises it."""
+        look = self.value
+        message = f"this looks like {look.title}. This version does not read it: {look.advice}"
+        return refuse_file(look.code, message, locator)
