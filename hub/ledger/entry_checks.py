@@ -12,7 +12,7 @@ from hub.ledger.errors import EntryRefused
 from hub.ledger.report import FaultCode, Faults
 from hub.store.ledger_rows import StoredEntry
 from keys.canonical import NotCanonical, parse_canonical
-from keys.transparency import SALTED_ENTRY, ProofInvalid, WitnessSet, entry_bytes, leaf_hash
+from keys.transparency import SALTED_ENTRY, ProofInvalid, entry_bytes, leaf_hash
 
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 HASH_BYTES = 32
@@ -40,7 +40,6 @@ class EntryChecks:
         self.newest_at_index = -1
         self.newest_at_type = ""
         self.not_before: datetime | None = None
-        self.witness_sets: list[WitnessSet] = []
 
     @property
     def cases(self) -> int:
@@ -56,14 +55,15 @@ class EntryChecks:
             return None if stored is None else Leaves(stored, stored)
         if not _has_column_types(row):
             self._add(FaultCode.ENTRY_CHANGED, row, "its row holds a value that is not of its column's type")
-            return None if stored is None else Leaves(stored, stored)
+            if stored is None:
+                return None
+            self._chain(row, None, Leaves(stored, stored))
+            return Leaves(stored, stored)
         leaves, is_intact = self._leaves(row, stored)
         body = self._body(row) if is_intact else None
         self._chain(row, body, leaves)
         if body is not None:
             self._time(row, str(body["at"]))
-            if row.type == EntryType.WITNESSES:
-                self.witness_sets.append(WitnessSet.from_json(body))
         return leaves
 
     def _add(self, code: FaultCode, row: StoredEntry, message: str) -> None:
@@ -118,7 +118,7 @@ class EntryChecks:
         # The body decides, not the columns; they stand in only where the body is erased or already named as changed.
         case = row.case if body is None else body.get("case")
         number = row.case_seq if body is None else body.get("case_seq")
-        if case is None or number is None:
+        if not isinstance(case, str) or not isinstance(number, int):
             return
         last, before = self._chains.get(case, (0, None))
         if number != last + 1:

@@ -24,10 +24,19 @@ from keys.transparency import (
 class HeadChecks:
     """Goes through heads from the smallest to the largest, while the entries beneath them are being checked."""
 
-    def __init__(self, faults: Faults, log_vkey: VerifierKey, witnesses: WitnessSet, entries: EntryChecks) -> None:
+    def __init__(
+        self,
+        faults: Faults,
+        log_vkey: VerifierKey,
+        witnesses: WitnessSet,
+        announced: Sequence[WitnessSet],
+        entries: EntryChecks,
+    ) -> None:
+        """``witnesses`` are pinned and count; ``announced`` are all sets the log ever had: their lines verify."""
         self._faults = faults
         self._log_vkey = log_vkey
         self._witnesses = witnesses
+        self._known = (witnesses, *announced)
         self._entries = entries
         self._last_good = 0
         # Every head after one that differs differs too: only the first says where.
@@ -96,7 +105,7 @@ class HeadChecks:
         return times
 
     def _find(self, line: SignatureLine) -> VerifierKey | None:
-        for known in (self._witnesses, *self._entries.witness_sets):
+        for known in self._known:
             key = known.find(line)
             if key is not None:
                 return key

@@ -92,7 +92,8 @@ class _LogCheck:
         self.session = session
         self.faults = Faults()
         self.entries = EntryChecks(self.faults, erased)
-        self.heads = HeadChecks(self.faults, log_vkey, witness_set, self.entries)
+        self._announced = self._read_announced()
+        self.heads = HeadChecks(self.faults, log_vkey, witness_set, list(self._announced.values()), self.entries)
         self.size = rows.count_entries(session)
         self.by_rows = self.by_leaves = Frontier(0, ())
         self._nodes: tuple[dict[NodeId, bytes], dict[NodeId, bytes]] = ({}, {})
@@ -204,12 +205,19 @@ class _LogCheck:
             self._require_acts(claimed, acted_types)
         return count
 
-    def _witness_acts(self) -> Iterator[ActRow]:
+    def _read_announced(self) -> dict[int, WitnessSet]:
+        """Return the kept witness sets; ``run_acts`` holds them against their entries."""
+        sets: dict[int, WitnessSet] = {}
         for log_index, members in rows.read_witness_sets(self.session).items():
             try:
-                yield ActRow(log_index, {"type": EntryType.WITNESSES, **read_witness_set(members).to_json()})
+                sets[log_index] = read_witness_set(members)
             except LedgerDamaged as error:
                 self.faults.add(FaultCode.ACT_DIFFERS, error.detail, log_index, EntryType.WITNESSES)
+        return sets
+
+    def _witness_acts(self) -> Iterator[ActRow]:
+        for log_index, witnesses in self._announced.items():
+            yield ActRow(log_index, {"type": EntryType.WITNESSES.value, **witnesses.to_json()})
 
     def _bodies(self, indexes: list[int]) -> dict[int, tuple[str, Mapping[str, object] | None]]:
         """Return type and parsed body by index; the body is None where it cannot be read or is erased."""
