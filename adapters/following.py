@@ -12,12 +12,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
-
 from adapters.home import Home, HubPin
 from adapters.hub_client import HubClient, HubRefused
-from adapters.store import CaseRow, PublicEntryRow, Store, raise_alarm, read_setting, write_setting
+from adapters.store import (
+    CaseRow,
+    PublicEntryRow,
+    Session,
+    Store,
+    public_entries,
+    raise_alarm,
+    read_setting,
+    write_setting,
+)
 from keys.canonical import NotCanonical, parse_canonical
 from keys.cosigning import cosign
 from keys.directory import (
@@ -32,7 +38,7 @@ from keys.directory import (
 )
 from keys.jose import KeyRefused, SignatureRefused
 from keys.private import PrivateKey
-from keys.statements import CheckpointRef
+from keys.statements import CheckpointRef, peek
 from keys.transparency import (
     Checkpoint,
     NoteInvalid,
@@ -138,13 +144,13 @@ class Follower:
         quorum = self._require_quorum(note)
         self.accept_head(note)
         with self.store.write() as session:
-            after = session.scalar(select(func.max(PublicEntryRow.log_index)))
+            known = public_entries(session)
             held = read_setting(session, "witnessed")
         if held is not None and held["size"] > quorum.checkpoint.size:
             raise self._alarm(
                 "rollback", f"the witnessed head went back from {held['size']} to {quorum.checkpoint.size}"
             )
-        cursor = -1 if after is None else after
+        cursor = known[-1][0] if known else -1
         while True:
             page = self.client.get("/v1/directory", after=cursor, limit=PAGE)
             entries = self._verify_page(page, quorum.checkpoint, cursor)
@@ -171,9 +177,7 @@ class Follower:
         try:
             return require_quorum(note, self.log_key, self.witnesses)
         except (NoteInvalid, ProofInvalid) as error:
-            raise self._alarm(
-                "quorum", f"the hub shows no head that a quorum has seen: {error}"
-            ) from error
+            raise self._alarm("quorum", f"the hub shows no head that a quorum has seen: {error}") from error
 
     def _verify_page(self, page: Any, checkpoint: Checkpoint, cursor: int) -> list[tuple[int, str]]:
         entries: list[tuple[int, str]] = []
@@ -204,8 +208,7 @@ class Follower:
 
     def _read_directory(self) -> tuple[dict[str, AgencyRecord], list[Certificate], list[str]]:
         with self.store.write() as session:
-            rows = session.scalars(select(PublicEntryRow).order_by(PublicEntryRow.log_index)).all()
-            bodies = [row.body for row in rows]
+            bodies = [body for _, body in public_entries(session)]
         agencies: dict[str, AgencyRecord] = {}
         certificates: list[Certificate] = []
         faults: list[str] = []
@@ -216,9 +219,7 @@ class Follower:
                     record = verify_agency(entry["statement"])
                     pinned = self.pin.roots.get(record.agency)
                     if pinned is None or pinned != normalise_fingerprint(fingerprint(record.root)):
-                        faults.append(
-                            f"agency {record.agency} stands in the log with another root than the pinned one"
-                        )
+                        faults.append(f"agency {record.agency} stands in the log with another root than the pinned one")
                         continue
                     agencies[record.agency] = record
                 elif entry["type"] == "certificate":
@@ -229,8 +230,6 @@ class Follower:
 
     @staticmethod
     def _verify_listed(token: object, agencies: Mapping[str, AgencyRecord]) -> Certificate:
-        from keys.statements import peek
-
         record = agencies.get(peek(token).issuer)
         if record is None:
             raise SignatureRefused("a certificate of an agency whose root is not pinned")
@@ -260,7 +259,11 @@ class Follower:
     def newest_reference(self) -> CheckpointRef | None:
         """Return the newest witnessed head we verified, as statements name it."""
         with self.store.write() as session:
-            held = read_setting(session, "witnessed")
+            return self.newest_reference_in(session)
+
+    def newest_reference_in(self, session: Session) -> CheckpointRef | None:
+        """The same within an open transaction."""
+        held = read_setting(session, "witnessed")
         return None if held is None else CheckpointRef(held["size"], held["root"])
 
     def require_fresh_quorum(self, session: Session) -> None:
@@ -288,7 +291,15 @@ class Follower:
                 if row is None:
                     row = CaseRow(case=item["case"], opened_at=item["opened_at"], statements="{}", sealed_label=None)
                     session.add(row)
-                row.statements = json.dumps(statements, sort_keys=True)
+                fault = _shortened(json.loads(row.statements), statements)
+                if fault is not None:
+                    raise_alarm(
+                        session, "case_rollback", f"case {item['case'][:8]}: {fault}", render_time(self.clock())
+                    )
+                else:
+                    row.statements = json.dumps(statements, sort_keys=True)
+            if fault is not None:
+                raise LogRefused("case_rollback", fault)
         return [item["case"] for item in listed]
 
     # --- witness ---
@@ -338,3 +349,12 @@ def bytes_of(certificate: Certificate) -> bytes:
     key = certificate.key
     raw = key.ed25519().public_bytes_raw() if certificate.use is KeyUse.WITNESS else key.mldsa44().public_bytes_raw()
     return bytes(raw)
+
+
+def _shortened(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
+    """Return what is missing where the hub shows a case without statements that it showed before (attacks 2, 4)."""
+    for name in ("membership", "acceptances", "consents", "refusals"):
+        before, now = old.get(name, []), new.get(name, [])
+        if now[: len(before)] != before:
+            return f"the hub shows a case without {name} that it showed before"
+    return None

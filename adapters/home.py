@@ -65,7 +65,9 @@ class HubPin:
             got = require_members(data, names, "hub pin")
             WitnessSet.from_json(got["witnesses"])
             VerifierKey.parse(got["log_vkey"])
-            roots = {require_agency(agency): normalise_fingerprint(print_) for agency, print_ in got["roots"].items()}
+            roots = {
+                str(require_agency(agency)): normalise_fingerprint(print_) for agency, print_ in got["roots"].items()
+            }
         except (Malformed, ProofInvalid, AttributeError) as error:
             raise HomeRefused(f"hub pin: {error}") from error
         return cls(str(got["issuer"]), str(got["origin"]), got["log_vkey"], got["witnesses"], roots)

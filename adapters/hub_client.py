@@ -174,7 +174,8 @@ class HubClient:
             "jti": os.urandom(16).hex(),
         }
         public = self._signing.public
-        key = (OKPKey if public.alg == "Ed25519" else ECKey).import_key(self._signing.to_jwk())
+        jwk = dict[str, str | list[str]](self._signing.to_jwk())
+        key = OKPKey.import_key(jwk) if public.alg == "Ed25519" else ECKey.import_key(jwk)
         return jwt.encode({"alg": public.alg, "kid": public.kid, "typ": "JWT"}, claims, key, algorithms=[public.alg])
 
     def _proof(self, method: str, url: str, token: str | None) -> str:
@@ -204,6 +205,8 @@ def parse_lines(body: bytes) -> list[Any]:
 
 
 def _json(response: httpx.Response) -> Any:
+    if response.status_code == 204:
+        return None
     try:
         return msgspec.json.decode(response.content)
     except (msgspec.DecodeError, RecursionError) as error:

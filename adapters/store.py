@@ -7,13 +7,26 @@ which (``sealed_…``). Statements and codes are as public as they are at the hu
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, Engine, Integer, LargeBinary, String, Text, UniqueConstraint, create_engine, event
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy import (
+    BigInteger,
+    Engine,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    create_engine,
+    delete,
+    event,
+    select,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Session as Session  # re-exported: nothing else here speaks SQL
 
 from keys.storage import Vault
 
@@ -218,12 +231,83 @@ def write_setting(session: Session, name: str, value: Any) -> None:
     session.flush()
 
 
+def public_entries(session: Session) -> list[tuple[int, str]]:
+    """Return position and body of every proven public entry, in log order."""
+    rows = session.scalars(select(PublicEntryRow).order_by(PublicEntryRow.log_index))
+    return [(row.log_index, row.body) for row in rows]
+
+
 def raise_alarm(session: Session, code: str, text: str, at: str) -> None:
     """Keep an alarm once: the same code and text is not repeated."""
-    held = session.query(AlarmRow).filter(AlarmRow.code == code, AlarmRow.text == text).first()
+    held = session.scalar(select(AlarmRow).where(AlarmRow.code == code, AlarmRow.text == text).limit(1))
     if held is None:
         session.add(AlarmRow(raised_at=at, code=code, text=text))
         session.flush()
+
+
+def find_drafts(session: Session, case: str, states: Sequence[str]) -> Sequence[DraftRow]:
+    """Return a case's drafts in these states, oldest first."""
+    query = select(DraftRow).where(DraftRow.case == case, DraftRow.state.in_(states))
+    return session.scalars(query.order_by(DraftRow.created_at, DraftRow.category, DraftRow.draft)).all()
+
+
+def own_fragments(session: Session, case: str) -> Sequence[OwnFragmentRow]:
+    """Return the fragments this agency sealed in a case."""
+    return session.scalars(select(OwnFragmentRow).where(OwnFragmentRow.case == case)).all()
+
+
+def find_own_channel(session: Session, case: str, recipient: str) -> OwnChannelRow | None:
+    """Return this agency's channel to a recipient key in a case."""
+    query = select(OwnChannelRow).where(OwnChannelRow.case == case, OwnChannelRow.recipient == recipient)
+    return session.scalars(query).first()
+
+
+def granted_fragments(session: Session, channel: str, purpose: str | None = None) -> set[str]:
+    """Return which fragments a channel's recipient has been granted, for one purpose or any."""
+    query = select(GrantedRow.fragment).where(GrantedRow.channel == channel)
+    return set(session.scalars(query if purpose is None else query.where(GrantedRow.purpose == purpose)))
+
+
+def not_given_of(session: Session, channel: str) -> dict[str, str]:
+    """Return fragment and code of what a channel's recipient is not given for a stated reason."""
+    rows = session.scalars(select(NotGivenRow).where(NotGivenRow.channel == channel))
+    return {row.fragment: row.code for row in rows}
+
+
+def pending_cases(session: Session) -> list[str]:
+    """Return the cases that have something to push."""
+    query = select(OutboxRow.case).where(OutboxRow.state == "pending").distinct().order_by(OutboxRow.case)
+    return list(session.scalars(query))
+
+
+def pending_lines(session: Session, case: str, limit: int) -> Sequence[OutboxRow]:
+    """Return a case's pending lines in the order in which they were made."""
+    query = select(OutboxRow).where(OutboxRow.case == case, OutboxRow.state == "pending")
+    return session.scalars(query.order_by(OutboxRow.number).limit(limit)).all()
+
+
+def pending_of_channel(session: Session, channel: str) -> Sequence[OutboxRow]:
+    """Return pending disclosures of one channel."""
+    query = select(OutboxRow).where(
+        OutboxRow.channel == channel, OutboxRow.state == "pending", OutboxRow.kind == "disclosure"
+    )
+    return session.scalars(query.order_by(OutboxRow.number)).all()
+
+
+def drop_grants(session: Session, disclosure: str) -> None:
+    """Forget the grants of a disclosure that did not happen."""
+    session.execute(delete(GrantedRow).where(GrantedRow.disclosure == disclosure))
+    session.flush()
+
+
+def list_alarms(session: Session) -> Sequence[AlarmRow]:
+    """Return every alarm, oldest first."""
+    return session.scalars(select(AlarmRow).order_by(AlarmRow.number)).all()
+
+
+def list_case_rows(session: Session) -> Sequence[CaseRow]:
+    """Return every case known here."""
+    return session.scalars(select(CaseRow).order_by(CaseRow.opened_at)).all()
 
 
 def _prepare(connection: Any, _record: Any) -> None:

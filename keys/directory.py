@@ -82,8 +82,13 @@ class Certificate:
 
 
 def fingerprint(root: PublicKey) -> str:
-    """Return the fingerprint of a root key as people read it out: 16 groups of 4 hex characters."""
-    digest = hashlib.sha256(canonical_bytes(dict(root.jwk))).hexdigest()
+    """Return the fingerprint of a root key as people read it out."""
+    return group_fingerprint(canonical_bytes(dict(root.jwk)))
+
+
+def group_fingerprint(data: bytes) -> str:
+    """Return SHA-256 of bytes for reading out: 16 groups of 4 hex characters."""
+    digest = hashlib.sha256(data).hexdigest()
     return " ".join(digest[start : start + 4] for start in range(0, 64, 4))
 
 

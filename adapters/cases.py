@@ -1,0 +1,208 @@
+"""A case as this agency can prove it: every statement verified against the directory, every chain whole.
+
+Also the statements an agency makes itself: open, change membership, accept, consent, refuse. DESIGN section 4.2.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from adapters.following import Follower
+from adapters.store import CaseRow
+from keys.canonical import NotCanonical, parse_canonical
+from keys.directory import Directory, KeyUse, NotCertified
+from keys.jose import SignatureRefused, UnverifiedJws
+from keys.private import PrivateKey
+from keys.statements import Statement, StatementType, make_statement
+from policies.case import case_state, parse_consent, require_successor
+from policies.model import AgencyId, CaseId, CaseState, Malformed, Member, Membership, parse_time
+from policies.vocabulary import AgencyKind, AgePath
+
+
+class CaseRefused(Exception):
+    """A case cannot be believed or used as asked. The text says what, expected and got; no names of people."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedCase:
+    """A case whose statements are all verified, in the case's order."""
+
+    case: CaseId
+    opened_at: datetime
+    state: CaseState
+    membership: tuple[Statement, ...]
+    acceptances: tuple[Statement, ...]
+    consents: tuple[Statement, ...]
+    refusals: tuple[Statement, ...]
+
+
+def verify_case(case: str, answer: Mapping[str, Any], directory: Directory) -> VerifiedCase:
+    """Verify a case's statements as the hub gave them. Raises ``CaseRefused``.
+
+    (1) the membership chain from 0, each by the lead, each following the one before; (2) acceptances by the agencies
+    they speak for; (3) the consent chain; (4) refusals. Each signature by a key certified when it was made.
+    """
+    try:
+        membership = _verify_all(answer["membership"], StatementType.MEMBERSHIP, case, directory)
+        if not membership:
+            raise CaseRefused("case has no membership statement")
+        _require_membership_chain(membership)
+        acceptances = _verify_all(answer["acceptances"], StatementType.ACCEPTANCE, case, directory)
+        consents = _verify_all(answer["consents"], StatementType.CONSENT, case, directory)
+        _require_consent_chain(consents)
+        refusals = _verify_all(answer["refusals"], StatementType.REFUSAL, case, directory)
+        state = case_state(
+            (membership[-1].digest, membership[-1].members),
+            [(item.issuer, item.members) for item in acceptances],
+            None if not consents else (consents[-1].digest, consents[-1].members),
+        )
+        opened_at = parse_time(answer["opened_at"])
+    except (Malformed, NotCanonical, SignatureRefused, NotCertified, KeyError, TypeError) as error:
+        raise CaseRefused(f"case {case[:8]}: a statement was not believed: {error}") from error
+    return VerifiedCase(CaseId(case), opened_at, state, membership, acceptances, consents, refusals)
+
+
+def _verify_all(
+    tokens: Sequence[object], kind: StatementType, case: str, directory: Directory
+) -> tuple[Statement, ...]:
+    statements = []
+    for token in tokens:
+        # The certificate must have been valid when the statement was made: an old statement stays good.
+        statement = verify_when_made(token, kind, directory)
+        if statement.members["case"] != case:
+            raise Malformed(f"{kind.value}: belongs to another case")
+        statements.append(statement)
+    return tuple(statements)
+
+
+def verify_when_made(token: object, kind: StatementType, directory: Directory) -> Statement:
+    """Verify an agency's statement by the key that was certified when it says it was made.
+
+    Raises ``NotCertified``, ``SignatureRefused``, ``Malformed`` or ``NotCanonical``.
+    """
+    issued_at = parse_time(parse_canonical(UnverifiedJws.parse(token).payload)["issued_at"])
+    return directory.verify(token, kind, KeyUse.SIGNING, issued_at)
+
+
+def _require_membership_chain(statements: Sequence[Statement]) -> None:
+    previous: tuple[Membership, str] | None = None
+    for statement in statements:
+        membership = Membership.from_json(statement.members)
+        if statement.issuer != membership.lead:
+            raise Malformed("membership: not signed by the lead")
+        if previous is None:
+            if membership.sequence != 0:
+                raise Malformed("membership: the first statement of the chain is missing")
+        else:
+            require_successor(membership, *previous)
+        previous = (membership, statement.digest)
+
+
+def _require_consent_chain(statements: Sequence[Statement]) -> None:
+    previous: str | None = None
+    for number, statement in enumerate(statements):
+        parse_consent(statement.digest, statement.members)
+        if (statement.members["sequence"], statement.members["previous"]) != (number, previous):
+            raise Malformed("consent: the chain has a gap")
+        previous = statement.digest
+
+
+@dataclass(frozen=True, slots=True)
+class CaseBook:
+    """An agency's cases: reads what was synced, makes and sends the agency's own statements."""
+
+    follower: Follower
+    signing: PrivateKey
+
+    @property
+    def agency(self) -> str:
+        """This agency's id."""
+        return self.follower.home.agency
+
+    def load(self, case: str) -> VerifiedCase:
+        """Return a synced case, verified. Raises ``CaseRefused``."""
+        store = self.follower.store
+        with store.write() as session:
+            row = session.get(CaseRow, case)
+            answer = None if row is None else json.loads(row.statements)
+        if answer is None:
+            raise CaseRefused("this case is not known here; run: nrm-adapter sync")
+        return verify_case(case, answer, self.follower.directory())
+
+    def send(self, kind: StatementType, members: Mapping[str, Any]) -> Statement:
+        """Sign a statement, send it, take the newest state. Raises ``HubRefused`` or ``HubUnreachable``."""
+        token = self._sign(kind, members)
+        self.follower.client.post("/v1/statements", {"statement": token})
+        self.follower.sync_cases()
+        return verify_when_made(token, kind, self.follower.directory())
+
+    def _sign(self, kind: StatementType, members: Mapping[str, Any]) -> str:
+        return make_statement(
+            kind,
+            members,
+            issuer=self.agency,
+            signer=self.signing,
+            issued_at=self.follower.clock(),
+            statement_id=os.urandom(16).hex(),
+            checkpoint=self.follower.newest_reference(),
+        )
+
+    def open_case(
+        self, agencies: Sequence[tuple[str, AgencyKind]], members: Sequence[Member], age_path: AgePath
+    ) -> str:
+        """Open a case that this agency leads and return its id. Needs a fresh quorum: it widens who may know."""
+        with self.follower.store.write() as session:
+            self.follower.require_fresh_quorum(session)
+        case = os.urandom(16).hex()
+        listed = sorted({(self.agency, self.follower.home.kind), *agencies})
+        membership = Membership(
+            case=CaseId(case),
+            sequence=0,
+            previous=None,
+            lead=AgencyId(self.agency),
+            age_path=age_path,
+            agencies=tuple((AgencyId(agency), kind) for agency, kind in listed),
+            members=tuple(sorted(members, key=lambda item: (item.agency, item.member))),
+        )
+        self.send(StatementType.MEMBERSHIP, membership.to_json())
+        return case
+
+    def change_members(self, case: str, members: Sequence[Member]) -> Statement:
+        """Replace the list of members; this agency must lead. Raises ``CaseRefused``."""
+        verified = self.load(case)
+        current = verified.state.membership
+        if current.lead != self.agency:
+            raise CaseRefused(f"only the lead agency {current.lead} changes the membership")
+        new = replace(
+            current,
+            sequence=current.sequence + 1,
+            previous=verified.state.membership_digest,
+            members=tuple(sorted(members, key=lambda item: (item.agency, item.member))),
+        )
+        return self.send(StatementType.MEMBERSHIP, new.to_json())
+
+    def accept(self, case: str) -> Statement:
+        """Accept this agency's entries of the newest membership."""
+        verified = self.load(case)
+        ours = [item.to_json() for item in verified.state.membership.members if item.agency == self.agency]
+        return self.send(
+            StatementType.ACCEPTANCE,
+            {"case": case, "membership": verified.state.membership_digest, "members": ours},
+        )
+
+    def record_consent(self, case: str, members: Mapping[str, Any]) -> Statement:
+        """Record a consent; ``members`` are those of the statement without case, sequence and previous."""
+        verified = self.load(case)
+        previous = verified.consents[-1].digest if verified.consents else None
+        full = {**members, "case": case, "sequence": len(verified.consents), "previous": previous}
+        parse_consent("0" * 64, full)
+        return self.send(StatementType.CONSENT, full)
+
+    def refuse(self, case: str, members: Mapping[str, Any]) -> Statement:
+        """Record that sharing was considered and refused, with the same weight as sharing."""
+        return self.send(StatementType.REFUSAL, {**members, "case": case})

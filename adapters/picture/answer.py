@@ -1,0 +1,323 @@
+"""Verify what the hub answered to a pull, line by line, before anything is opened. Pure: values in, or a refusal.
+
+docs/protocol.md section 8.3 gives the order. The hub may be hostile: a fragment that was granted and does not come is
+named, a chain of disclosures that has become shorter is a rollback, a ``viewed`` entry that says something else than
+what came is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapters.cases import VerifiedCase, verify_when_made
+from adapters.following import LogRefused
+from keys.canonical import NotCanonical, canonical_bytes, parse_canonical
+from keys.directory import Directory, KeyUse, NotCertified
+from keys.envelopes import (
+    EnvelopeRefused,
+    SealedChannel,
+    SealedFragment,
+    require_wrapped_key,
+    verify_fragment,
+    wrapped_key_digest,
+)
+from keys.jose import SignatureRefused, UnverifiedJws, b64u_decode
+from keys.statements import Statement, StatementType
+from keys.transparency import Checkpoint, ProofInvalid, entry_bytes, leaf_hash, parse_proof, verify_inclusion
+from policies.model import Basis, Malformed, Recipient, require_id, require_members
+from policies.vocabulary import NotGivenCode, Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedChannel:
+    """A channel to us, signed by its originator, and its whole chain of disclosures and voids."""
+
+    channel: str
+    originator: str
+    sealed: SealedChannel
+    chain: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One fragment as the newest disclosure for our purpose lists it."""
+
+    fragment: str
+    sha256: str
+    encrypted_key_sha256: str
+    channel: str
+    originator: str
+    basis: Basis
+    facts: Mapping[str, Any]
+    rules: tuple[str, ...]
+    disclosed_at: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A fragment that came, with the grant and listing it came under. Signature, header and proof are verified."""
+
+    sealed: SealedFragment
+    digest: str
+    encrypted_key: str
+    listing: Listing
+    log_index: int
+
+
+@dataclass(slots=True)
+class VerifiedAnswer:
+    """Everything a pull gave, verified, and everything it should have given and did not."""
+
+    channels: dict[str, VerifiedChannel] = field(default_factory=dict)
+    listings: dict[str, Listing] = field(default_factory=dict)
+    given: list[Given] = field(default_factory=list)
+    refused: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    unverified: list[tuple[str, str]] = field(default_factory=list)
+    withheld: list[str] = field(default_factory=list)
+    not_given: dict[tuple[str, NotGivenCode], int] = field(default_factory=dict)
+
+
+def split_lines(lines: Sequence[Any]) -> dict[str, list[Mapping[str, Any]]]:
+    """Group lines by type, after checking that the answer is whole. Raises ``LogRefused``."""
+    if not lines or not all(isinstance(line, Mapping) and isinstance(line.get("type"), str) for line in lines):
+        raise LogRefused("answer", "the hub's answer is not of the agreed form")
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for line in lines:
+        groups.setdefault(line["type"], []).append(line)
+    counts = {
+        "fragment": len(groups.get("fragment", [])),
+        "refused": len(groups.get("refused", [])),
+        "channel": len(groups.get("channel", [])),
+        "disclosure": len(groups.get("disclosure", [])) + len(groups.get("void", [])),
+    }
+    if lines[-1].get("type") != "end" or lines[-1].get("counts") != counts:
+        raise LogRefused("answer", "the hub's answer is cut off or its counts do not fit; nothing of it was used")
+    if any(len(groups.get(name, [])) != 1 for name in ("viewed", "checkpoint", "case", "end")):
+        raise LogRefused("answer", "the hub's answer has not exactly one viewed, checkpoint and case line")
+    return groups
+
+
+def verify_answer(
+    groups: Mapping[str, Sequence[Mapping[str, Any]]],
+    *,
+    case: VerifiedCase,
+    reader: Recipient,
+    reader_kid: str,
+    purpose: Purpose,
+    pull_digest: str,
+    checkpoint: Checkpoint,
+    directory: Directory,
+    seen: Callable[[str], tuple[int, str] | None],
+) -> VerifiedAnswer:
+    """Verify every line but the case's own statements (``case`` is verified). Raises ``LogRefused``.
+
+    ``seen`` returns how far a channel's chain had come when we last saw it (sequence, digest), or None.
+    """
+    answer = VerifiedAnswer()
+    # 1. The entry that says what we were shown, in a head the log signed.
+    _verify_viewed(groups, reader, purpose, pull_digest, checkpoint)
+    # 2. Channels and their chains.
+    for line in groups.get("channel", ()):
+        channel = _verify_channel(line, case, reader, reader_kid, directory)
+        if channel.channel in answer.channels:
+            raise LogRefused("answer", "the hub's answer names a channel twice")
+        answer.channels[channel.channel] = channel
+    _attach_chains(answer, [*groups.get("disclosure", ()), *groups.get("void", ())], directory, seen)
+    # 3. What should have come.
+    for verified in answer.channels.values():
+        _collect_listings(answer, verified, purpose)
+    # 4. What came.
+    for line in groups.get("fragment", ()):
+        _take_fragment(answer, line, case, checkpoint, directory)
+    for line in groups.get("refused", ()):
+        answer.refused[require_id(line.get("fragment"), "fragment")] = tuple(str(rule) for rule in line["rules"])
+    # 5. What did not.
+    arrived = {item.sealed.header.fragment for item in answer.given} | {item for item, _ in answer.unverified}
+    answer.withheld = sorted(set(answer.listings) - arrived - set(answer.refused))
+    return answer
+
+
+def verify_entry(receipt: Mapping[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return the body of a log entry that is included in a verified head. Raises ``LogRefused``."""
+    try:
+        body, salt = str(receipt["body"]), receipt["salt"]
+        leaf = leaf_hash(entry_bytes(body.encode("utf-8"), None if salt is None else b64u_decode(salt)))
+        proof = parse_proof(receipt["inclusion"])
+        verify_inclusion(leaf, receipt["index"], checkpoint.size, proof, checkpoint.root)
+        parsed = parse_canonical(body.encode("utf-8"))
+    except (ProofInvalid, NotCanonical, KeyError, TypeError, ValueError) as error:
+        raise LogRefused("receipt", "a receipt of the hub does not prove its entry") from error
+    if not isinstance(parsed, dict):
+        raise LogRefused("receipt", "a receipt of the hub does not prove its entry")
+    return parsed
+
+
+def _verify_viewed(
+    groups: Mapping[str, Sequence[Mapping[str, Any]]],
+    reader: Recipient,
+    purpose: Purpose,
+    pull_digest: str,
+    checkpoint: Checkpoint,
+) -> None:
+    body = verify_entry(groups["viewed"][0]["receipt"], checkpoint)
+    expected = ("viewed", reader.agency, reader.member, purpose.value, pull_digest)
+    if (body["type"], body["agency"], body["member"], body["purpose"], body["statement"]) != expected:
+        raise LogRefused("viewed", "the log's entry of this pull speaks of another one; nothing was opened")
+    came = sorted(_fragment_id(line) for line in groups.get("fragment", ()))
+    if sorted(item["fragment"] for item in body["fragments"]) != came:
+        raise LogRefused("viewed", "the log's entry of this pull lists other fragments than came; nothing was opened")
+
+
+def _fragment_id(line: Mapping[str, Any]) -> str:
+    try:
+        header = parse_canonical(b64u_decode(line["jwe"]["protected"]))
+        return str(header["fragment"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise LogRefused("answer", "the hub's answer holds a fragment without a header") from error
+
+
+def _verify_channel(
+    line: Mapping[str, Any], case: VerifiedCase, reader: Recipient, reader_kid: str, directory: Directory
+) -> VerifiedChannel:
+    try:
+        sealed = SealedChannel.parse(line["jwe"])
+        statement = verify_when_made(line["statement"], StatementType.CHANNEL, directory)
+    except (EnvelopeRefused, Malformed, SignatureRefused, NotCertified, NotCanonical, KeyError) as error:
+        raise LogRefused("channel", f"a channel was not believed: {error}") from error
+    got = statement.members
+    ours = (case.case, reader_kid, reader.agency, reader.member, sealed.digest, sealed.recipient)
+    if (
+        got["case"],
+        got["recipient"],
+        got["recipient_agency"],
+        got["recipient_member"],
+        got["sha256"],
+        got["recipient"],
+    ) != ours:
+        raise LogRefused("channel", "a channel is of another case, another recipient or over other bytes")
+    return VerifiedChannel(got["channel"], statement.issuer, sealed, ())
+
+
+def _attach_chains(
+    answer: VerifiedAnswer,
+    lines: Iterable[Mapping[str, Any]],
+    directory: Directory,
+    seen: Callable[[str], tuple[int, str] | None],
+) -> None:
+    chains: dict[str, list[Statement]] = {name: [] for name in answer.channels}
+    for line in lines:
+        try:
+            kind = StatementType.VOID if line["type"] == "void" else StatementType.DISCLOSURE
+            statement = verify_when_made(line["statement"], kind, directory)
+        except (Malformed, SignatureRefused, NotCertified, NotCanonical, KeyError) as error:
+            raise LogRefused("disclosure", f"a disclosure was not believed: {error}") from error
+        name = str(statement.members["channel"])
+        if name not in chains or statement.issuer != answer.channels[name].originator:
+            raise LogRefused("disclosure", "a disclosure is of a channel that is not ours or not its signer's")
+        chains[name].append(statement)
+    for name, chain in chains.items():
+        chain.sort(key=lambda item: item.members["sequence"])
+        _require_chain(chain, seen(name))
+        verified = answer.channels[name]
+        answer.channels[name] = VerifiedChannel(name, verified.originator, verified.sealed, tuple(chain))
+
+
+def _require_chain(chain: Sequence[Statement], seen: tuple[int, str] | None) -> None:
+    previous: str | None = None
+    for number, statement in enumerate(chain, 1):
+        if (statement.members["sequence"], statement.members["previous"]) != (number, previous):
+            raise LogRefused("disclosure", "a chain of disclosures has a gap: something is kept from us")
+        previous = statement.digest
+    if seen is not None and (len(chain) < seen[0] or chain[seen[0] - 1].digest != seen[1]):
+        raise LogRefused("rollback", "a chain of disclosures is shorter or other than the one seen before")
+
+
+def _collect_listings(answer: VerifiedAnswer, channel: VerifiedChannel, purpose: Purpose) -> None:
+    disclosures = [item for item in channel.chain if item.type is StatementType.DISCLOSURE]
+    for statement in disclosures:
+        got = statement.members
+        try:
+            bases = [Basis.from_json(item) for item in got["bases"]]
+            for item in got["items"]:
+                basis, decision = bases[item["basis"]], got["decisions"][item["decision"]]
+                if basis.purpose is not purpose:
+                    continue
+                answer.listings[item["fragment"]] = Listing(
+                    fragment=require_id(item["fragment"], "fragment"),
+                    sha256=item["sha256"],
+                    encrypted_key_sha256=item["encrypted_key_sha256"],
+                    channel=channel.channel,
+                    originator=channel.originator,
+                    basis=basis,
+                    facts=decision["facts"],
+                    rules=tuple(decision["rules"]),
+                    disclosed_at=statement.issued_at,
+                )
+        except (Malformed, KeyError, IndexError, TypeError) as error:
+            raise LogRefused("disclosure", "a disclosure is not of the agreed form") from error
+    if disclosures:
+        for item in disclosures[-1].members["not_given"]:
+            code = NotGivenCode(item["code"])
+            key = (channel.originator, code)
+            answer.not_given[key] = answer.not_given.get(key, 0) + 1
+
+
+def _take_fragment(
+    answer: VerifiedAnswer,
+    line: Mapping[str, Any],
+    case: VerifiedCase,
+    checkpoint: Checkpoint,
+    directory: Directory,
+) -> None:
+    name = _fragment_id(line)
+    try:
+        answer.given.append(_verify_given(answer, line, case, checkpoint, directory))
+    except (EnvelopeRefused, NotCertified, SignatureRefused, Malformed, LogRefused, KeyError, TypeError) as error:
+        answer.unverified.append((name, str(error)))
+
+
+def _verify_given(
+    answer: VerifiedAnswer,
+    line: Mapping[str, Any],
+    case: VerifiedCase,
+    checkpoint: Checkpoint,
+    directory: Directory,
+) -> Given:
+    sealed = SealedFragment.parse(line["jwe"], line["jws"])
+    header = sealed.header
+    if header.case != case.case:
+        raise EnvelopeRefused("the fragment is of another case")
+    kid = UnverifiedJws.parse(sealed.jws).kid
+    key = directory.require_key(kid, KeyUse.SIGNING, header.agency, header.sealed_at).key
+    digest = verify_fragment(sealed, key)
+    listing = answer.listings.get(header.fragment)
+    grant = require_members(line["grant"], ("channel", "encrypted_key"), "grant")
+    wrapped = require_wrapped_key(grant["encrypted_key"])
+    if listing is None or (listing.sha256, listing.channel, listing.originator) != (
+        digest,
+        grant["channel"],
+        header.agency,
+    ):
+        raise EnvelopeRefused("the fragment is in no disclosure of its originator to us")
+    if listing.encrypted_key_sha256 != wrapped_key_digest(wrapped):
+        raise EnvelopeRefused("the wrapped key is not the one its originator signed for")
+    body = verify_entry(line["receipt"], checkpoint)
+    if (body["type"], body["case"], body["fragment"], body["sha256"]) != (
+        "fragment",
+        header.case,
+        header.fragment,
+        digest,
+    ):
+        raise LogRefused("receipt", "the log's entry of the fragment speaks of another one")
+    return Given(sealed, digest, wrapped, listing, line["receipt"]["index"])
+
+
+def manifest_of(case: str, checkpoint: Checkpoint, given: Iterable[tuple[str, str, int]]) -> bytes:
+    """Return the canonical manifest of (fragment, digest, version): the exact set a person read (section 9)."""
+    fragments = [
+        {"fragment": fragment, "sha256": digest, "version": version} for fragment, digest, version in sorted(given)
+    ]
+    head = {"size": checkpoint.size, "root": checkpoint.root.hex()}
+    return canonical_bytes({"case": case, "checkpoint": head, "fragments": fragments})
