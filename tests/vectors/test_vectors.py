@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -242,3 +243,25 @@ def test_disclosure(public: dict[str, PublicKey]) -> None:
     assert hashlib.sha256(manifest).hexdigest() == vector["manifest_sha256"]
     votes = [item for item in load("statements")["statements"] if item["typ"] == StatementType.VOTE.value]
     assert [vote["payload"]["manifest"] for vote in votes] == [vector["manifest_sha256"]]
+
+
+def test_the_page_walks_through_these_vectors() -> None:
+    """Every long value of section 12 of the protocol page stands in the files; nothing there can drift."""
+    page = (HERE.parents[1] / "docs" / "protocol.md").read_text("utf-8")
+    section = page.split("\n## 12. Example, byte by byte\n")[1].split("\n## ")[0]
+    values = set(re.findall(r"[A-Za-z0-9_-]{14,}", section)) - {"recipient_extra_info", "nrmhub-commitment-v1"}
+    files = "".join((HERE / f"{name}.json").read_text("ascii") for name in FILES)
+    known = files + "".join(_decoded_payloads())
+    missing = sorted(value for value in values if value not in known)
+    assert len(values) > 20
+    assert missing == []
+    first = load("fragments")["fragments"][0]
+    size = len(canonical_bytes(first["content"]))
+    assert f"{size} bytes of canonical JSON" in section
+    assert f"then {first['padded_bytes'] - size} times 0x20" in section
+
+
+def _decoded_payloads() -> list[str]:
+    statements = [part for item in load("statements")["statements"] for part in item["jws"].split(".")[:2]]
+    fragments = [item["jws"].split(".")[1] for item in load("fragments")["fragments"]]
+    return [b64u_decode(part).decode("utf-8") for part in statements + fragments]
