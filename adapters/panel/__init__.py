@@ -1,0 +1,1 @@
+"""Meetings, votes and decisions of a panel: fragments like everything else."""
