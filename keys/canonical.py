@@ -20,8 +20,11 @@ class NotCanonical(KeysRefusal):
 
 def canonical_bytes(value: Any) -> bytes:
     """Return the one byte string that stands for a JSON value. Raises ``NotCanonical``."""
-    _require_plain(value, 0)
     try:
+        # The standard library's encoder writes what RFC 8785 asks for, some ten times faster, but orders members by
+        # code point. The RFC's order, by UTF-16 code unit (3.2.3), is the same only while every name is ASCII.
+        if _require_plain(value, 0):
+            return _ENCODER.encode(value).encode("utf-8")
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         raise NotCanonical("value has no canonical form") from error
@@ -30,13 +33,7 @@ def canonical_bytes(value: Any) -> bytes:
 def parse_canonical(data: bytes) -> Any:
     """Parse bytes and refuse them unless they are the canonical form of what they say. Raises ``NotCanonical``."""
     try:
-        value = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=unique_members,
-            parse_constant=_no_constant,
-            parse_float=_no_constant,
-            parse_int=_short_integer,
-        )
+        value = _DECODER.decode(data.decode("utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise NotCanonical("not JSON in UTF-8") from error
     if canonical_bytes(value) != data:
@@ -44,23 +41,29 @@ def parse_canonical(data: bytes) -> Any:
     return value
 
 
-def _require_plain(value: Any, depth: int) -> None:
+def _require_plain(value: Any, depth: int) -> bool:
+    """Raise ``NotCanonical`` for what canonical JSON cannot hold; say whether every member name is ASCII."""
     if depth > MAX_DEPTH:
         raise NotCanonical(f"nested more than {MAX_DEPTH} deep")
+    is_ascii = True
     if isinstance(value, dict):
         for name, item in value.items():
             if not isinstance(name, str):
                 raise NotCanonical("member names must be text")
-            _require_plain(item, depth + 1)
+            is_ascii &= name.isascii()
+            # Most members are text, which needs no look inside.
+            if type(item) is not str or depth == MAX_DEPTH:
+                is_ascii &= _require_plain(item, depth + 1)
     elif isinstance(value, list | tuple):
         for item in value:
-            _require_plain(item, depth + 1)
+            is_ascii &= _require_plain(item, depth + 1)
     elif isinstance(value, float):
         raise NotCanonical("floats are not allowed")
     elif isinstance(value, int) and not isinstance(value, bool) and abs(value) > MAX_SAFE_INTEGER:
         raise NotCanonical("whole numbers must be within 2^53 - 1")
     elif not (value is None or isinstance(value, str | int)):
         raise NotCanonical("not a JSON value")
+    return is_ascii
 
 
 def unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -80,3 +83,14 @@ def _short_integer(text: str) -> int:
 
 def _no_constant(_text: str) -> NoReturn:
     raise NotCanonical("floats, NaN and Infinity are not allowed")
+
+
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"), check_circular=False
+)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=unique_members,
+    parse_constant=_no_constant,
+    parse_float=_no_constant,
+    parse_int=_short_integer,
+)

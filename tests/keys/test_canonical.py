@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+import rfc8785
+from hypothesis import example, given
 from hypothesis import strategies as st
 from keys_material import ANY_JSON, BOUNDED, CANONICAL_VALUES
 
@@ -21,6 +22,15 @@ def test_parsing_what_was_rendered_gives_the_value(value: Any) -> None:
     """parse(render(x)) == x, and JSON's own reader agrees."""
     data = canonical_bytes(value)
     assert parse_canonical(data) == value == json.loads(data)
+
+
+@BOUNDED
+@given(CANONICAL_VALUES)
+@example({"\U0001f600": 1, "\uff00": 2, "a": [{"\uffff": None, "\U00010000": "\x7f\x1f\u2028"}]})
+@example({"b": '"\\/\b\f\n\r\t\x00\x1f\x7f', "a": (True, False, None, -0, 2**53 - 1)})
+def test_the_encoding_is_that_of_the_reference(value: Any) -> None:
+    """Whichever encoder writes it, the bytes are those of RFC 8785, its order of names by UTF-16 code unit included."""
+    assert canonical_bytes(value) == rfc8785.dumps(value)
 
 
 @BOUNDED
