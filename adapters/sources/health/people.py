@@ -72,11 +72,22 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A record's tie. ``person`` is None where the record does not say, in any usable way, whose it is."""
+    """A record's tie. ``person`` is None where the record does not say, in any usable way, whose it is.
+
+    ``others`` are the further patients of a record that speaks of several.
+    """
 
     kind: LinkKind
     person: Person | None = None
-    others: int = 0
+    others: tuple[Person, ...] = ()
+
+    def turned_to(self, subject: Subject | None) -> Link:
+        """Return the same tie with the child asked for first, where the record speaks of them among several."""
+        everybody = [person for person in (self.person, *self.others) if person is not None]
+        asked = [person for person in everybody if subject is not None and match(person, subject) is Match.YES]
+        if len(asked) != 1:
+            return self
+        return replace(self, person=asked[0], others=tuple(person for person in everybody if person != asked[0]))
 
 
 def usable_nhs_number(text: str | None, *, is_test_hub: bool) -> str | None:
@@ -222,8 +233,11 @@ class People:
         ]
         if not links:
             return self._by_number(self._asked) if self._asked is not None else Link(LinkKind.UNKNOWN)
-        keys = {link.person.key for link in links if link.person is not None}
-        return replace(links[0], others=max(len(keys) - 1, 0))
+        persons = {link.person.key: link.person for link in links if link.person is not None}
+        first, *others = persons.values() or (None,)
+        if first is None:
+            return links[0]
+        return Link(LinkKind.PERSON, first, tuple(person for person in others if person is not None))
 
     def _reference_link(self, reference: Element, within: Element) -> Link:
         resolution = self._references.resolve(reference, within)

@@ -175,7 +175,7 @@ class RecordReading:
             self._report.findings.extend(entry.findings)
             self._report.refuse(reason.code, reason.message, reason.locator)
             return
-        link = self._people.link(entry.resource)
+        link = self._people.link(entry.resource).turned_to(self._subject)
         if link.kind is LinkKind.NOT_A_PERSON:
             message = f"this {entry.kind} is about something else than a patient (a place, a group, a device)"
             self._report.leave_out(message, entry.locator)
@@ -276,7 +276,7 @@ class RecordReading:
             )
             self._report.warn(FindingCode.SEVERAL_CANDIDATES, message, entry.locator)
         if link.others:
-            message = f"{link.others} other patients stand in the same record; nothing about them is shared"
+            message = f"{len(link.others)} other patients stand in the same record; nothing about them is shared"
             self._report.warn(FindingCode.THIRD_PARTY, message, entry.locator)
         if subject is None or person is None or entry.kind != "Patient" or subject.birth_date is None:
             return
