@@ -209,7 +209,7 @@ def decode_text(data: bytes, locator: str = "file") -> str:
     mark, encoding = next((pair for pair in _BYTE_ORDER_MARKS if data.startswith(pair[0])), (b"", "utf-8"))
     body = data[len(mark) :]
     # Every format read here needs ASCII signs, and in UTF-16 each of them has a NUL byte.
-    if encoding != "utf-8" and (len(body) % 2 or (body and b"\x00" not in body)):
+    if encoding != "utf-8" and body and b"\x00" not in body:
         raise _refuse_mark(locator)
     try:
         text = body.decode(encoding)

@@ -423,6 +423,13 @@ def test_perpetrator_columns_are_left_out() -> None:
     assert (finding.locator, "2 cells" in finding.message) == ("file:2:2-3", True)
 
 
+def test_perpetrator_of_another_row_is_not_told() -> None:
+    """Even that something was left out stands only in a report about that row's child."""
+    rows = [["prs_SecondName", "per_RoleDetails"], ["Invented", "words"], ["Otherone", "words"]]
+    report = read_rows(rows, Subject(identifiers={"row": "2"}))
+    assert [item.locator for item in report.findings if item.code is FindingCode.THIRD_PARTY] == ["file:2:2"]
+
+
 def test_names_never_stand_in_findings() -> None:
     """No finding repeats a name, an address or a telephone number."""
     row = {

@@ -352,3 +352,10 @@ def test_read_dates_agree_with_what_was_written(written: list[str]) -> None:
             first, second, third = (int(part) for part in cell.text.split("/"))
             assert third == year
             assert (first, second) == ((month, day) if order is DateOrder.MONTH_FIRST else (day, month))
+
+
+def test_planned_end_may_lie_in_the_future() -> None:
+    """A plan that ends next year is no slip; one that has ended next year is."""
+    rows = [["prs_SecondName", "spl_PlannedEndDate", "spl_ActualEndDate"], ["Invented", "2027-03-31", "2027-03-31"]]
+    places = [item.locator for item in read_rows(rows).findings if item.code is FindingCode.IMPLAUSIBLE_DATE]
+    assert places == ["file:2:3"]

@@ -259,7 +259,7 @@ def test_not_utf_8_says_line_byte_and_what_to_do() -> None:
     "data",
     [
         b"\xef\xbb\xbf" + "a,b".encode("utf-16-le"),
-        b"\xff\xfe" + b"CHILD,DOB\n\n",
+        b"\xff\xfe" + b"CHILD,DOB\n",
         b"\xff\xfe" + b"a,b",
         b"\xff\xfea\x00b",
         b"\xff\xfe\x00\xd8a\x00",
