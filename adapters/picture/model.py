@@ -176,7 +176,9 @@ def assemble(view: CaseView) -> Picture:
     """Make the picture. Raises ``PictureRefused`` where the view is not of one case or over a limit."""
     view.require_whole()
     ordered = sorted(view.opened, key=lambda item: (item.log_index, item.header.fragment))
-    versions = sort_versions([read_piece(item, view, f"F{number}") for number, item in enumerate(ordered, start=1)])
+    versions = sort_versions(
+        [read_piece(item, view.kind_of(item.header.agency), f"F{n}") for n, item in enumerate(ordered, start=1)]
+    )
     pieces = versions.current
     identity = collect_identity(pieces)
     elements = build_elements(pieces, view.case.membership.age_path)

@@ -10,7 +10,7 @@ from typing import Any
 
 from adapters.picture.content import ReadContent, ReadValue, read_content
 from adapters.picture.dates import Period, parse_partial
-from adapters.picture.view import CaseView, OpenedFragment
+from adapters.picture.view import OpenedFragment
 from adapters.release.writing import SourceKind
 from policies.model import render_time
 from policies.vocabulary import AgencyKind, Category, HandlingCode
@@ -131,13 +131,13 @@ def _is_reworded(content: ReadContent) -> bool:
     return content.text("hub_WordsAre") in ("in_other_words", "interpreted")
 
 
-def read_piece(opened: OpenedFragment, view: CaseView, ref: str) -> Piece:
+def read_piece(opened: OpenedFragment, kind: AgencyKind | None, ref: str) -> Piece:
     """Read one opened fragment. Never raises on its content."""
     content = read_content(opened.content, opened.header.category)
     start, end = parse_partial(content.observed_from), parse_partial(content.observed_to)
     # A record may give only an end (a plan that ended); it then stands in time at that end.
     period = Period(start, end) if start is not None else (Period(end, None) if end is not None else None)
-    return Piece(opened, content, view.kind_of(opened.header.agency), ref, period)
+    return Piece(opened, content, kind, ref, period)
 
 
 def render_json(item: object) -> Any:

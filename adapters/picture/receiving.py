@@ -101,6 +101,26 @@ class Receiver:
         digest = statement_digest(kept["pull"])
         return self._open(kept["lines"], case, member, reading, purpose, digest, checkpoint)
 
+    def permitted(self, view: CaseView, stage: Stage) -> frozenset[str]:
+        """Return the opened fragments for which the policy permits this reader a further stage (export, submit)."""
+        enabled = self.bundle.enabled_gateways(view.at.date())
+        return frozenset(
+            item.header.fragment
+            for item in view.opened
+            if decide(
+                self.bundle,
+                facts_for(
+                    item.header,
+                    view.reader,
+                    item.basis,
+                    view.case,
+                    stage=stage,
+                    at=view.at,
+                    enabled_gateways=enabled,
+                ),
+            ).is_permit
+        )
+
     def _open(
         self,
         lines: list[Any],
