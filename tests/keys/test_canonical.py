@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import OrderedDict
+from enum import IntEnum, StrEnum
 from typing import Any
 
 import pytest
@@ -24,10 +26,23 @@ def test_parsing_what_was_rendered_gives_the_value(value: Any) -> None:
     assert parse_canonical(data) == value == json.loads(data)
 
 
+class Term(StrEnum):
+    """A text that is more than text."""
+
+    ONE = "one"
+
+
+class Number(IntEnum):
+    """A number that is more than a number."""
+
+    ONE = 1
+
+
 @BOUNDED
 @given(CANONICAL_VALUES)
 @example({"\U0001f600": 1, "\uff00": 2, "a": [{"\uffff": None, "\U00010000": "\x7f\x1f\u2028"}]})
 @example({"b": '"\\/\b\f\n\r\t\x00\x1f\x7f', "a": (True, False, None, -0, 2**53 - 1)})
+@example({Term.ONE: [Term.ONE, Number.ONE], "a": OrderedDict(b=1, a=2)})
 def test_the_encoding_is_that_of_the_reference(value: Any) -> None:
     """Whichever encoder writes it, the bytes are those of RFC 8785, its order of names by UTF-16 code unit included."""
     assert canonical_bytes(value) == rfc8785.dumps(value)
