@@ -285,6 +285,16 @@ def test_a_raw_signature_of_any_wrong_form_is_refused(alg: str) -> None:
             key(alg).public.verify(bad, b"data")
 
 
+@pytest.mark.parametrize("alg", ["ES256", "ES384"])
+def test_an_ecdsa_signature_has_no_second_length(alg: str) -> None:
+    """Noughts before s are the same number; they are refused all the same."""
+    good = key(alg).sign(b"data")
+    half = len(good) // 2
+    for bad in (good[:half] + b"\0" + good[half:], good[:half] + bytes(half) + good[half:]):
+        with pytest.raises(SignatureRefused, match=r"^signature does not verify$"):
+            key(alg).public.verify(bad, b"data")
+
+
 # Compact JWS
 
 
@@ -362,6 +372,23 @@ def test_the_size_limit_comes_first() -> None:
 def test_only_signature_refused_escapes_from_any_token(token: Any) -> None:
     """No arbitrary token is taken apart, whatever it is."""
     assert outcome(UnverifiedJws.parse, token).startswith("SignatureRefused")
+
+
+@pytest.mark.parametrize("kid", ["key-1", "", "A" * 42, "A" * 44, "A" * 42 + "=", "A" * 42 + "\n", "A" * 42 + "\u00e9"])
+def test_a_kid_that_is_no_thumbprint_is_refused_at_once(kid: str) -> None:
+    """It is shown in texts about missing certificates, so it must not be able to hold anything else."""
+    header = canonical_bytes({"alg": "Ed25519", "kid": kid, "typ": TYP})
+    with pytest.raises(SignatureRefused, match="not a SHA-256 thumbprint"):
+        UnverifiedJws.parse(f"{b64u(header)}.e30.AA")
+
+
+@pytest.mark.parametrize("name", ["alg", "kid", "typ"])
+@pytest.mark.parametrize("value", [None, 7, True, ["x"], {"x": "x"}])
+def test_a_header_member_that_is_no_text_is_refused(name: str, value: Any) -> None:
+    """Each in turn."""
+    header = canonical_bytes({"alg": "Ed25519", "kid": key("Ed25519").public.kid, "typ": TYP, name: value})
+    with pytest.raises(SignatureRefused, match="must be text"):
+        UnverifiedJws.parse(f"{b64u(header)}.e30.AA")
 
 
 def test_a_refusal_shows_nothing_of_the_token() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 from hypothesis import given
 from hypothesis import strategies as st
@@ -298,6 +299,53 @@ def test_iv_and_tag_of_a_jwe_have_one_size() -> None:
     for cut in (len(whole), len(whole) - 15, len(whole) - 17, 0):
         moved = {**jwe, "ciphertext": b64u(whole[:cut]), "tag": b64u(whole[cut:])}
         assert outcome(decrypt_hpke9, moved, RECIPIENT, b"") == REFUSED
+
+
+def jwe_by_hand(**change: Any) -> dict[str, str]:
+    """A JWE that decrypts but for what its header says; ``split`` moves the border between ek and encrypted key."""
+    split = change.pop("split", 1120)
+    content_key = bytes(32)
+    encapsulated = Suite(KEM.MLKEM768_X25519, KDF.SHAKE256, AEAD.AES_256_GCM).encrypt(
+        content_key, RECIPIENT.public.hpke(), b"info"
+    )
+    members = {"alg": "HPKE-9-KE", "enc": "A256GCM", "ek": b64u(encapsulated[:split]), **change}
+    protected = b64u(json.dumps(members).encode())
+    sealed = AESGCM(content_key).encrypt(bytes(12), b"text", protected.encode())
+    return {
+        "protected": protected,
+        "encrypted_key": b64u(encapsulated[split:]),
+        "iv": b64u(bytes(12)),
+        "ciphertext": b64u(sealed[:-16]),
+        "tag": b64u(sealed[-16:]),
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"alg": "HPKE-0-KE"},
+        {"alg": "HPKE-9"},
+        {"alg": None},
+        {"enc": "A128GCM"},
+        {"enc": None},
+        {"split": 1119},
+        {"split": 1121},
+        {"split": 1168},
+        {"crit": ["alg"]},
+        {"zip": "DEF"},
+        {"b64": True},
+    ],
+)
+def test_a_jwe_that_would_decrypt_is_refused_for_what_its_header_says(change: dict[str, Any]) -> None:
+    """The algorithm is ours or none; borders between parts are fixed."""
+    assert decrypt_hpke9(jwe_by_hand(), RECIPIENT, b"info") == b"text"
+    assert outcome(decrypt_hpke9, jwe_by_hand(**change), RECIPIENT, b"info") == REFUSED
+
+
+def test_a_header_member_may_not_stand_twice() -> None:
+    """Also where the header need not be canonical; the last one does not silently win."""
+    with pytest.raises(ValueError, match="stands twice"):
+        parse_header(b64u(b'{"alg": "none", "alg": "HPKE-9-KE"}'))
 
 
 JWE_PARTS = ("protected", "encrypted_key", "iv", "ciphertext", "tag")
