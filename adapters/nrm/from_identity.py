@@ -42,10 +42,12 @@ def _names(piece: Piece, into: Collector) -> None:
     for value in piece.content.given("hub_Alias"):
         into.choose("pv-name-nickname", value.text, provenance_of(piece, value))
     for group in piece.content.groups.get("hub_Alias", ()):
-        parts = [find_part(group, *names) for names in (("name", "value", "FirstName"), ("SecondName",))]
-        words = " ".join(part.text for part in parts if part is not None)
-        if words:
-            into.choose("pv-name-nickname", words, provenance_of(piece, next(part for part in parts if part)))
+        whole = find_part(group, "name", "value")
+        found = (find_part(group, part) for part in ("FirstName", "MiddleName", "SecondName"))
+        parts = [whole] if whole is not None else [part for part in found if part is not None]
+        if parts:
+            words = " ".join(part.text for part in parts)
+            into.choose("pv-name-nickname", words, provenance_of(piece, parts[0]))
 
 
 def _birth_date(piece: Piece, into: Collector) -> None:
@@ -97,6 +99,10 @@ def _language(piece: Piece, into: Collector) -> None:
     needed = piece.content.find("hub_InterpreterRequired")
     if needed is not None and needed.text in ("yes", "no"):
         into.choose("pv-interpreter-requirements", needed.text, provenance_of(piece, needed))
+    if piece.content.find("hub_LanguageNeeds") is not None:
+        into.remark(
+            "pv-interpreter-requirements", "a record notes language needs; say whether an interpreter is needed"
+        )
     language = piece.content.find("prs_PrimaryLanguage")
     if language is not None:
         name = language_name(language.code or language.text)

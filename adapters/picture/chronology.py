@@ -81,7 +81,7 @@ def _event_row(piece: Piece, group: Group) -> ChronologyRow:
 
 
 def _row(piece: Piece, statement: str, period: Period | None) -> ChronologyRow:
-    end = period.end if period is not None else None
+    end = period.end if period is not None and period.end is not period.start else None
     return ChronologyRow(
         start=period.start.text if period is not None else None,
         end=end.text if end is not None else None,

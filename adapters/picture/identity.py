@@ -7,10 +7,10 @@ the spans their precision allows. A difference is a conflict for a person to loo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
-from adapters.picture.content import ReadValue
+from adapters.picture.content import ReadValue, find_part
 from adapters.picture.dates import AgeRange, age_range, parse_partial
 from adapters.picture.neutral import has_mixed_scripts
 from adapters.picture.provenance import Piece, Statement
@@ -40,6 +40,7 @@ LABELS: Mapping[str, str] = {
 }
 EXPECTED = ("prs_FirstName", "prs_SecondName", "prs_Birthdate", "hub_Sex", "prs_Citizenship", "prs_PrimaryLanguage")
 _NAMES = frozenset({"prs_FirstName", "prs_MiddleName", "prs_SecondName"})
+_NAME_PARTS = ("FirstName", "MiddleName", "SecondName")
 _UNKNOWN = frozenset({"U", "NonSpecifiedUnknown"})
 _MANY = frozenset({"hub_Alias", "prs_Citizenship", "hub_LAChildID"})
 
@@ -117,13 +118,14 @@ def _field(name: str, sources: Sequence[Piece]) -> IdentityField | None:
 def _values(piece: Piece, name: str) -> list[ReadValue]:
     found = list(piece.content.given(name))
     for group in piece.content.groups.get(name, ()):
-        found.extend(value for values in group.values() for value in values if value.is_given and _is_naming(value))
+        # A group of hub_Alias holds the name, whole or in parts, beside its kind and its dates.
+        whole = find_part(group, "name", "value")
+        parts = [part for part in (find_part(group, part) for part in _NAME_PARTS) if part is not None]
+        if whole is not None:
+            found.append(whole)
+        elif parts:
+            found.append(replace(parts[0], value=" ".join(part.text for part in parts), as_written=None))
     return found
-
-
-def _is_naming(value: ReadValue) -> bool:
-    # A group of hub_Alias holds the name and its kind (nickname, maiden …); only the name is a value.
-    return not value.name.casefold().endswith(("kind", "type", "use"))
 
 
 def _precision(piece: Piece, name: str) -> str | None:

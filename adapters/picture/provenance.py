@@ -135,8 +135,9 @@ def read_piece(opened: OpenedFragment, kind: AgencyKind | None, ref: str) -> Pie
     """Read one opened fragment. Never raises on its content."""
     content = read_content(opened.content, opened.header.category)
     start, end = parse_partial(content.observed_from), parse_partial(content.observed_to)
-    # A record may give only an end (a plan that ended); it then stands in time at that end.
-    period = Period(start, end) if start is not None else (Period(end, None) if end is not None else None)
+    # A record may give only an end (a plan that ended); it then stands in time at that end, and has ended.
+    first = start or end
+    period = Period(first, end) if first is not None else None
     return Piece(opened, content, kind, ref, period)
 
 

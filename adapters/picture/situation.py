@@ -182,7 +182,7 @@ def _topic(name: str, label: str, pieces: Sequence[Piece], today: date, sentence
 
 def _missing(pieces: Sequence[Piece]) -> Topic:
     episodes = _newest_first([piece for piece in pieces if piece.category is Category.MISSING_EPISODE])
-    still_open = [piece for piece in episodes if piece.period is not None and piece.period.end is None]
+    still_open = [piece for piece in episodes if piece.period is None or piece.period.end is None]
     if still_open:
         sentence = "A missing episode has no end on record: the child is missing, or the record was not closed."
     elif episodes:

@@ -130,12 +130,13 @@ def test_capitals_are_no_conflict_and_accents_are() -> None:
     assert made.get("pv-name-last-name").conflict
 
 
-@pytest.mark.parametrize(("text", "precision"), [("2010", "year"), ("2010-03", "month"), ("2010-03-14", "expected")])
-def test_birth_date_only_to_the_day(text: str, precision: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "precision"), [("2010", "year"), ("2010-03", "month"), ("2010-03-14", "expected"), ("2010-03", None)]
+)
+def test_birth_date_only_to_the_day(text: str, precision: str | None) -> None:
     """A coarser date leaves the field empty and says why."""
-    identity = record(
-        Category.IDENTITY, "x", {"prs_Birthdate": value(text), "hub_BirthdatePrecision": value(precision)}
-    )
+    stated = {} if precision is None else {"hub_BirthdatePrecision": value(precision)}
+    identity = record(Category.IDENTITY, "x", {"prs_Birthdate": value(text), **stated})
     field = draft([opened("i", POLICE, Category.IDENTITY, identity)]).get("pv-dob")
     assert field.value is None
     assert field.remarks == ("a birth date is on record, but not to the day; the form takes a whole date only",)

@@ -524,3 +524,48 @@ def test_handling_and_restriction_travel_with_the_evidence() -> None:
     assert row.is_restricted
     assert row.provenance.handling == "C"
     assert row.provenance.instructions == ("consult_originator",)
+
+
+def test_birth_month_around_the_limit_is_not_certain() -> None:
+    """A month of birth that allows 100 days and more is neither inside nor outside."""
+    identity = record(Category.IDENTITY, "Identity", {"prs_Birthdate": value("2010-03")})
+    at = datetime(2027, 11, 22, 12, tzinfo=UTC)  # 100 days before 1 March 2028
+    picture = assemble(case_view([opened("a", POLICE, Category.IDENTITY, identity)], at=at))
+    assert picture.header.ages[0].ages.days_least == 100
+    assert picture.header.in_scope == "not_certain"
+
+
+def test_looked_for_and_not_seen_never_supports() -> None:
+    """A factor looked for and not seen undermines its element and alleges no type."""
+    parts = {"concern": value("criminal exploitation", code="24A"), "presence": value("looked_for_not_seen")}
+    concern = record(Category.CONCERN, "Factor not seen", {"hub_Concern": [parts], "hub_View": value("x")})
+    named = record(Category.CONCERN, "Type", {"hub_ExploitationType": value("CRI")})
+    items = [opened("c", COUNCIL, Category.CONCERN, concern), opened("t", CHARITY, Category.CONCERN, named)]
+    row = next(row for row in assemble(case_view(items)).elements.rows if row.exploitation == "CRI")
+    assert [item.code for item in row.undermining] == ["24A"]
+    assert [item.statement.provenance.agency for item in row.supporting] == [CHARITY]
+    assert assemble(case_view(items[:1])).question.types == ()
+
+
+def test_aliases_are_whole_names_without_their_kind_and_dates() -> None:
+    """A nickname and a former name in parts are two names; "nickname" and a date are none."""
+    aliases = [
+        {"kind": value("nickname"), "name": value("Robbie")},
+        {"kind": value("former"), "prs_FirstName": value("Robin"), "prs_SecondName": value("Sample")},
+    ]
+    aliases[1]["end"] = value("2020")
+    identity = record(Category.IDENTITY, "Identity", {"hub_Alias": aliases})
+    field = assemble(case_view([opened("a", POLICE, Category.IDENTITY, identity)])).identity.field("hub_Alias")
+    assert field is not None
+    assert [item.text for item in field.values] == ["Robbie", "Robin Sample"]
+    assert not field.conflict
+
+
+def test_episode_with_an_end_only_has_ended_and_one_without_dates_may_not_have() -> None:
+    """An end on record is an end; no readable date at all leaves it open."""
+    ended = record(Category.MISSING_EPISODE, "Missing", {}, end="2026-05-03")
+    picture = assemble(case_view([opened("m", COUNCIL, Category.MISSING_EPISODE, ended)]))
+    assert {t.name: t for t in picture.safety.topics}["missing"].statements == ()
+    undated = record(Category.MISSING_EPISODE, "Missing", {})
+    picture = assemble(case_view([opened("m", COUNCIL, Category.MISSING_EPISODE, undated)]))
+    assert len({t.name: t for t in picture.safety.topics}["missing"].statements) == 1
