@@ -7,8 +7,8 @@ head that a quorum has cosigned, every public entry whose inclusion was proven, 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -69,6 +69,14 @@ class LogRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class _DirectoryReading:
+    """The directory as the proven entries give it, and what of them was not believed."""
+
+    directory: Directory
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Follower:
     """Follows one hub's log for one adapter."""
 
@@ -77,6 +85,8 @@ class Follower:
     client: HubClient
     pin: HubPin
     clock: Callable[[], datetime]
+    _read: dict[int, _DirectoryReading] = field(default_factory=dict, repr=False, compare=False)
+    """The newest reading of the directory by its last log position: entries are only ever added."""
 
     @property
     def log_key(self) -> VerifierKey:
@@ -151,6 +161,8 @@ class Follower:
                 "rollback", f"the witnessed head went back from {held['size']} to {quorum.checkpoint.size}"
             )
         cursor = known[-1][0] if known else -1
+        if held is not None and held["note"] == note:
+            return quorum
         while True:
             page = self.client.get("/v1/directory", after=cursor, limit=PAGE)
             entries = self._verify_page(page, quorum.checkpoint, cursor)
@@ -203,12 +215,18 @@ class Follower:
 
     def directory(self) -> Directory:
         """Return the certified keys of every agency whose pinned root vouches for them. Nothing else is believed."""
-        agencies, certificates, _ = self._read_directory()
-        return Directory(agencies.values(), certificates)
+        return self._read_directory().directory
 
-    def _read_directory(self) -> tuple[dict[str, AgencyRecord], list[Certificate], list[str]]:
+    def _read_directory(self) -> _DirectoryReading:
         with self.store.write() as session:
-            bodies = [body for _, body in public_entries(session)]
+            entries = public_entries(session)
+        last = entries[-1][0] if entries else -1
+        if last not in self._read:
+            self._read.clear()
+            self._read[last] = self._verify_entries([body for _, body in entries])
+        return self._read[last]
+
+    def _verify_entries(self, bodies: Sequence[str]) -> _DirectoryReading:
         agencies: dict[str, AgencyRecord] = {}
         certificates: list[Certificate] = []
         faults: list[str] = []
@@ -226,7 +244,7 @@ class Follower:
                     certificates.append(self._verify_listed(entry["statement"], agencies))
             except (NotCanonical, Malformed, SignatureRefused, KeyRefused, KeyError) as error:
                 faults.append(f"a directory entry was not believed: {error}")
-        return agencies, certificates, faults
+        return _DirectoryReading(Directory(agencies.values(), certificates), tuple(faults))
 
     @staticmethod
     def _verify_listed(token: object, agencies: Mapping[str, AgencyRecord]) -> Certificate:
@@ -236,17 +254,19 @@ class Follower:
         return verify_certificate(token, record)
 
     def _check_directory(self) -> None:
-        agencies, certificates, faults = self._read_directory()
-        certified = {(item.agency, item.use, item.key.kid): item for item in certificates}
+        reading = self._read_directory()
+        directory = reading.directory
         with self.store.write() as session:
-            for fault in faults:
+            for fault in reading.faults:
                 raise_alarm(session, "directory", fault, render_time(self.clock()))
             for witness in self.witnesses.witnesses:
                 wanted = {witness.ed25519.public, witness.mldsa44.public}
                 found = {
-                    bytes_of(item) for item in certified.values() if item.agency == witness.agency and _is_witness(item)
+                    bytes_of(item)
+                    for item in directory.certificates
+                    if item.agency == witness.agency and _is_witness(item)
                 }
-                if witness.agency in agencies and not wanted <= found:
+                if witness.agency in directory.agencies and not wanted <= found:
                     raise_alarm(
                         session,
                         "witness",

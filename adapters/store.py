@@ -300,6 +300,11 @@ def drop_grants(session: Session, disclosure: str) -> None:
     session.flush()
 
 
+def inbox_of_case(session: Session, case: str) -> Sequence[InboxRow]:
+    """Return every kept pull of a case."""
+    return session.scalars(select(InboxRow).where(InboxRow.case == case)).all()
+
+
 def list_alarms(session: Session) -> Sequence[AlarmRow]:
     """Return every alarm, oldest first."""
     return session.scalars(select(AlarmRow).order_by(AlarmRow.number)).all()

@@ -1,0 +1,38 @@
+"""``nrm-adapter``: everything an agency does, by hand. Secrets come from the environment, words from files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from adapters.commands import casework, keeping, panel, reading, sharing
+from adapters.commands.base import Commands
+
+
+@click.group(cls=Commands)
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("adapter-home"),
+    show_default=True,
+    envvar="NRM_ADAPTER_HOME",
+    help="The adapter's folder.",
+)
+@click.pass_context
+def main(context: click.Context, home: Path) -> None:
+    """Share what this agency knows of a child with the agencies of a case, sealed, and read what is shared with you.
+
+    Passphrases come from NRM_ADAPTER_PASSPHRASE(_FILE), NRM_MEMBER_PASSPHRASE(_FILE) and, for the root key only,
+    NRM_ROOT_PASSPHRASE(_FILE).
+    """
+    context.obj = home
+
+
+for _module in (keeping, casework, sharing, reading, panel):
+    for _command in _module.COMMANDS:
+        main.add_command(_command)
+
+
+if __name__ == "__main__":
+    main()

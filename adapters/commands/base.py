@@ -1,0 +1,116 @@
+"""What every command shares: the home, clear endings, progress, and forms read from files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from adapters.cases import CaseRefused
+from adapters.following import LogRefused
+from adapters.home import Home, HomeRefused
+from adapters.hub_client import HubRefused, HubUnreachable
+from adapters.nrm.draft import DraftRefused as NrmRefused
+from adapters.panel.deciding import PanelRefused
+from adapters.picture.view import PictureRefused
+from adapters.release.drafts import DraftRefused
+from adapters.release.quoting import QuoteRefused
+from adapters.release.writing import AuthoredRefused
+from adapters.runtime import Adapter
+from keys.custody.keyfile import KeyFileRefused
+from keys.sealing import ContentRefused
+from keys.storage import StorageRefused
+from policies.bundles import BundleRefused
+from policies.model import Malformed
+
+MAX_FORM_BYTES = 1024 * 1024
+EXPECTED = (
+    AuthoredRefused,
+    BundleRefused,
+    CaseRefused,
+    ContentRefused,
+    DraftRefused,
+    HomeRefused,
+    HubRefused,
+    HubUnreachable,
+    KeyFileRefused,
+    LogRefused,
+    Malformed,
+    NrmRefused,
+    PanelRefused,
+    PictureRefused,
+    QuoteRefused,
+    StorageRefused,
+)
+
+
+class Commands(click.Group):
+    """A group whose commands end with one clear line instead of a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; our refusals end with exit code 1 and their own words."""
+        try:
+            return super().invoke(ctx)
+        except EXPECTED as error:
+            raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def opened(home: Path) -> Iterator[Adapter]:
+    """Open the adapter of a home folder for one command."""
+    adapter = Adapter(Home.load(home))
+    try:
+        yield adapter
+    finally:
+        adapter.close()
+
+
+@contextmanager
+def progress(text: str) -> Iterator[None]:
+    """Show that work is going on, where a person is looking."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(text):
+        yield
+
+
+def read_form(source: Path) -> dict[str, Any]:
+    """Read a form (JSON object) from a file, or from standard input for ``-``. Words never stand in a command line."""
+    raw = sys.stdin.buffer.read(MAX_FORM_BYTES + 1) if str(source) == "-" else _read_file(source)
+    if len(raw) > MAX_FORM_BYTES:
+        raise click.ClickException(f"the form has more than {MAX_FORM_BYTES} bytes")
+    try:
+        form = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise click.ClickException("the form is not a JSON object") from error
+    if not isinstance(form, dict):
+        raise click.ClickException("the form is not a JSON object")
+    return form
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_FORM_BYTES + 1)
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be read") from error
+
+
+def echo_json(value: Mapping[str, Any]) -> None:
+    """Print one JSON object."""
+    click.echo(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False))
+
+
+def home_option() -> Path:
+    """Return the home given on the command line."""
+    context = click.get_current_context()
+    found: Path = context.find_root().obj
+    return found

@@ -1,0 +1,224 @@
+"""Commands on a case: open it, accept it, change its members, record consent, record a refusal to share."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from adapters.commands.base import echo_json, home_option, opened, read_form
+from adapters.release.drafts import keep_authored
+from adapters.release.writing import Author, AuthoredRefused
+from adapters.runtime import Adapter, system_clock
+from adapters.store import list_case_rows, own_fragments
+from policies.model import AgencyId, Malformed, Member, MemberId, require_agency, require_id, require_term
+from policies.vocabulary import (
+    AgencyKind,
+    AgePath,
+    Category,
+    ConsentReason,
+    ConsentState,
+    Purpose,
+    Role,
+    WishesState,
+)
+
+
+def parse_member(text: str, until: datetime) -> Member:
+    """Read ``agency:member:role+role``. Raises ``Malformed``."""
+    parts = text.split(":")
+    if len(parts) != 3:
+        raise Malformed("member: expected agency:member-id:role+role")
+    return Member(
+        agency=AgencyId(require_agency(parts[0])),
+        member=MemberId(require_id(parts[1], "member")),
+        roles=tuple(sorted(require_term(Role, role, "role") for role in parts[2].split("+"))),
+        until=until,
+    )
+
+
+@click.group()
+def case() -> None:
+    """Open and run a case."""
+
+
+@case.command(name="open")
+@click.option("--agency", "agencies", multiple=True, help="An agency to invite, as id:kind; repeat.")
+@click.option("--member", "members", multiple=True, required=True, help="A person, as agency:id:role+role; repeat.")
+@click.option("--age-path", type=click.Choice([item.value for item in AgePath]), default="child", show_default=True)
+@click.option("--days", default=90, show_default=True, type=click.IntRange(1, 366), help="How long people have access.")
+def open_(agencies: tuple[str, ...], members: tuple[str, ...], age_path: str, days: int) -> None:
+    """Open a case that this agency leads; print its id.
+
+    Example: nrm-adapter --home care case open --agency fern-police:police --member fern-care:3f…:lead_professional
+    """
+    until = (system_clock() + timedelta(days=days)).replace(microsecond=0)
+    invited = []
+    for item in agencies:
+        name, _, kind = item.partition(":")
+        invited.append((str(require_agency(name)), require_term(AgencyKind, kind, "kind")))
+    with opened(home_option()) as adapter:
+        listed = [parse_member(item, until) for item in members]
+        click.echo(adapter.book.open_case(invited, listed, AgePath(age_path)))
+
+
+@case.command()
+@click.argument("case")
+def accept(case: str) -> None:
+    """Accept this agency's people in a case, as the newest membership lists them.
+
+    Example: nrm-adapter --home police case accept 0f3a…
+    """
+    with opened(home_option()) as adapter:
+        adapter.follower.sync_cases()
+        statement = adapter.book.accept(case)
+        click.echo(f"accepted membership {statement.members['membership'][:12]} of case {case[:8]}")
+
+
+@case.command(name="members")
+@click.argument("case")
+@click.option("--member", "members", multiple=True, help="The whole new list, as agency:id:role+role; repeat.")
+@click.option("--days", default=90, show_default=True, type=click.IntRange(1, 366))
+def members_(case: str, members: tuple[str, ...], days: int) -> None:
+    """Show a case's members; with --member, replace the list (lead agency only).
+
+    Example: nrm-adapter --home care case members 0f3a…
+    """
+    with opened(home_option()) as adapter:
+        adapter.follower.sync_cases()
+        if members:
+            until = (system_clock() + timedelta(days=days)).replace(microsecond=0)
+            adapter.book.change_members(case, [parse_member(item, until) for item in members])
+        state = adapter.book.load(case).state
+        echo_json(
+            {
+                "lead": state.membership.lead,
+                "agencies": {agency: kind.value for agency, kind in state.membership.agencies},
+                "members": [
+                    {**item.to_json(), "accepted": (item.agency, item.member) in state.accepted}
+                    for item in state.membership.members
+                ],
+            }
+        )
+
+
+@case.command(name="list")
+def list_() -> None:
+    """List the cases this agency takes part in.
+
+    Example: nrm-adapter --home police case list
+    """
+    with opened(home_option()) as adapter:
+        adapter.follower.sync_cases()
+        with adapter.store.write() as session:
+            for row in list_case_rows(session):
+                click.echo(f"{row.case} opened {row.opened_at}")
+
+
+def author_of(form: dict[str, Any], at: datetime) -> Author:
+    """Take the author's role and job title out of a form. Raises ``AuthoredRefused``."""
+    try:
+        return Author(Role(form.pop("role")), str(form.pop("job_title")), at)
+    except (KeyError, ValueError) as error:
+        raise AuthoredRefused("role and job_title: expected the writer's role in the case and their job") from error
+
+
+@case.command()
+@click.argument("case")
+@click.argument("form", type=click.Path(path_type=Path, allow_dash=True))
+def consent(case: str, form: Path) -> None:
+    """Record a consent (given, refused, withdrawn, not sought because …). The words travel sealed.
+
+    FORM is a JSON file, or - for standard input: state, reason, given_by, wishes, and for a given consent
+    scope {categories, recipients, purposes}; optional expires_at; optional words, competence, role, job_title: kept
+    as a sealed draft (category statement_detail) to be released like any other.
+
+    Example: nrm-adapter --home care case consent 0f3a… consent.json
+    """
+    said = read_form(form)
+    with opened(home_option()) as adapter:
+        adapter.follower.sync_cases()
+        detail = _keep_detail(adapter, case, said)
+        scope = said.get("scope") or {"categories": [], "recipients": [], "purposes": []}
+        statement = adapter.book.record_consent(
+            case,
+            {
+                "state": require_term(ConsentState, said.get("state"), "state").value,
+                "reason": require_term(ConsentReason, said.get("reason", "none"), "reason").value,
+                "given_by": said.get("given_by", "nobody"),
+                "scope": _checked_scope(scope),
+                "wishes": require_term(WishesState, said.get("wishes"), "wishes").value,
+                "expires_at": said.get("expires_at"),
+                "detail": detail,
+            },
+        )
+        click.echo(f"recorded consent {statement.members['state']} ({statement.digest[:12]})")
+
+
+def _checked_scope(scope: dict[str, Any]) -> dict[str, list[str]]:
+    return {
+        "categories": sorted(require_term(Category, item, "category").value for item in scope.get("categories", [])),
+        "recipients": sorted(require_term(AgencyKind, item, "recipient").value for item in scope.get("recipients", [])),
+        "purposes": sorted(require_term(Purpose, item, "purpose").value for item in scope.get("purposes", [])),
+    }
+
+
+def _keep_detail(adapter: Adapter, case: str, said: dict[str, Any]) -> dict[str, str] | None:
+    """Seal the words of a statement and return what names them; None where there are no words."""
+    if "words" not in said:
+        return None
+    from adapters.release.authored import SourceKind, statement_detail
+    from adapters.release.drafts import DraftState, list_drafts
+    from adapters.release.releasing import ReleaseTerms
+
+    by = author_of(said, adapter.clock())
+    content = statement_detail(
+        by,
+        statement_kind=said.get("statement_kind", "consent"),
+        words=said["words"],
+        source_kind=SourceKind(said.get("source_kind", SourceKind.CHILD_ACCOUNT.value)),
+        given_by_role=said.get("given_by"),
+        competence=said.get("competence"),
+    )
+    draft = keep_authored(adapter.store, case, Category.STATEMENT_DETAIL, content, adapter.clock())
+    drafts = [item for item in list_drafts(adapter.store, case, [DraftState.DRAFT]) if item.draft == draft]
+    adapter.releaser.release(case, drafts, ReleaseTerms(Purpose(said.get("purpose", Purpose.PANEL_REVIEW.value))))
+    adapter.outbox.push_all()
+    with adapter.store.write() as session:
+        for row in own_fragments(session, case):
+            if row.draft == draft:
+                return {"fragment": row.fragment, "sha256": row.digest}
+    return None
+
+
+@case.command()
+@click.argument("case")
+@click.option("--category", required=True, type=click.Choice([item.value for item in Category]))
+@click.option("--code", required=True, help="Why: not_relevant, more_harm_than_good, law_forbids, not_held, consent …")
+@click.option("--reviewer", required=True, help="Member id of the person who reviewed the decision not to share.")
+@click.option("--to", "recipient", help="The agency that asked; leave out for anyone.")
+@click.option("--request", "request", help="Fragment id of the request that is answered with this refusal.")
+def refuse(case: str, category: str, code: str, reviewer: str, recipient: str | None, request: str | None) -> None:
+    """Record that sharing was considered and refused, and why: same weight as sharing.
+
+    Example: nrm-adapter --home health case refuse 0f3a… --category health_contact --code not_relevant --reviewer 9c…
+    """
+    with opened(home_option()) as adapter:
+        adapter.follower.sync_cases()
+        statement = adapter.book.refuse(
+            case,
+            {
+                "recipient_agency": recipient,
+                "category": category,
+                "request": request,
+                "code": code,
+                "reviewer": reviewer,
+                "detail": None,
+            },
+        )
+        click.echo(f"recorded: considered and not shared ({statement.digest[:12]})")
+
+
+COMMANDS: tuple[click.Command, ...] = (case,)

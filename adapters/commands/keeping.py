@@ -1,0 +1,166 @@
+"""Commands around the adapter itself: init, pin-hub, members, publish, sync, witness, serve, status."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from adapters.commands.base import echo_json, home_option, opened, progress
+from adapters.home import Home, HomeRefused, HubPin, add_member, init_home
+from adapters.runtime import system_clock
+from adapters.store import list_alarms, list_case_rows, pending_cases, read_setting
+from keys.custody.keyfile import write_private_file
+from keys.directory import normalise_fingerprint
+from policies.vocabulary import AgencyKind, Role
+
+CERTIFICATES_NAME = "certificates-to-publish.json"
+
+
+@click.command()
+@click.option("--agency", required=True, help="A short id: lower-case letters, digits, hyphens.")
+@click.option("--kind", required=True, type=click.Choice([kind.value for kind in AgencyKind]))
+@click.option("--name", required=True, help="The agency's name as people know it.")
+@click.option("--environment", type=click.Choice(["production", "demo"]), default="production", show_default=True)
+def init(agency: str, kind: str, name: str, environment: str) -> None:
+    """Make this agency's keys and an enrolment request.
+
+    Needs NRM_ROOT_PASSPHRASE(_FILE) and NRM_ADAPTER_PASSPHRASE(_FILE). Afterwards move root.key to offline storage.
+
+    Example: nrm-adapter --home police init --agency fern-police --kind police --name "Fernshire Police"
+    """
+    home = home_option()
+    said = init_home(home, agency=agency, kind=AgencyKind(kind), name=name, environment=environment, at=system_clock())
+    click.echo(f"made {home}; give the hub's operator {home / 'enrolment-request.json'}")
+    click.echo(f"read this fingerprint out to them on a second channel:\n{said}")
+
+
+@click.command(name="pin-hub")
+@click.argument("pin", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--fingerprint", required=True, help="The pin's fingerprint, as the operator read it out to you.")
+def pin_hub(pin: Path, fingerprint: str) -> None:
+    """Pin the hub: its address, log key, witnesses and every agency's root, if the fingerprint read out fits.
+
+    Example: nrm-adapter --home police pin-hub hub-pin.json --fingerprint "1a2b 3c4d …"
+    """
+    home = Home.load(home_option())
+    try:
+        parsed = HubPin.from_json(json.loads(pin.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise HomeRefused("the pin file is not one of this version") from error
+    if normalise_fingerprint(parsed.fingerprint) != normalise_fingerprint(fingerprint):
+        raise HomeRefused("the fingerprint read out is not that of this pin file; nothing was pinned")
+    home.write_pin(parsed)
+    click.echo(f"pinned {parsed.origin} at {parsed.issuer}, {len(parsed.roots)} agencies")
+
+
+@click.group()
+def members() -> None:
+    """The people of this agency."""
+
+
+@members.command(name="add")
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    required=True,
+    type=click.Choice([role.value for role in Role if role is not Role.INTAKE]),
+    help="A role the agency lets this person take; repeat for several.",
+)
+def add(roles: tuple[str, ...]) -> None:
+    """Make a person's keys under their own passphrase (NRM_MEMBER_PASSPHRASE) and publish their certificates.
+
+    Needs the root key. Prints the person's opaque id; their name stays with you.
+
+    Example: nrm-adapter --home police members add --role panel_voting
+    """
+    with opened(home_option()) as adapter:
+        member, certificates = add_member(
+            adapter.home, tuple(Role(role) for role in roles), at=system_clock(), environ=adapter.environ
+        )
+        waiting = adapter.home.folder / CERTIFICATES_NAME
+        write_private_file(waiting, json.dumps(certificates).encode())
+        adapter.client.post("/v1/certificates", {"certificates": certificates})
+        waiting.unlink()
+        click.echo(member)
+
+
+@click.command()
+def publish() -> None:
+    """Publish certificates that could not be published when they were made.
+
+    Example: nrm-adapter --home police publish
+    """
+    with opened(home_option()) as adapter:
+        waiting = adapter.home.folder / CERTIFICATES_NAME
+        if not waiting.exists():
+            click.echo("nothing waits to be published")
+            return
+        certificates = json.loads(waiting.read_text(encoding="utf-8"))
+        adapter.client.post("/v1/certificates", {"certificates": certificates})
+        waiting.unlink()
+        click.echo(f"{len(certificates)} certificates published")
+
+
+@click.command()
+def sync() -> None:
+    """Take in the newest witnessed head, the directory and our cases, each verified.
+
+    Example: nrm-adapter --home police sync
+    """
+    with opened(home_option()) as adapter, progress("verifying the log"):
+        quorum = adapter.follower.sync()
+        cases = adapter.follower.sync_cases()
+    click.echo(
+        f"log verified to {quorum.checkpoint.size} entries, seen by a quorum at "
+        f"{quorum.witnessed_at:%Y-%m-%d %H:%M:%S} UTC; {len(cases)} cases"
+    )
+
+
+@click.command()
+def witness() -> None:
+    """Cosign the newest head once, if it continues the last one we cosigned.
+
+    Example: nrm-adapter --home police witness
+    """
+    with opened(home_option()) as adapter:
+        size = adapter.follower.witness_once(adapter.keys.keys)
+    click.echo("nothing new to cosign" if size is None else f"cosigned the head of {size} entries")
+
+
+@click.command()
+@click.option("--bind", default="127.0.0.1:0", show_default=True, help="Address and port of the status page.")
+@click.option("--every", default=2.0, show_default=True, help="Seconds between two looks at the log.")
+def serve(bind: str, every: float) -> None:
+    """Keep watch: witness the log, follow it, raise alarms; serve a status page without content.
+
+    Example: nrm-adapter --home police serve --bind 127.0.0.1:8101
+    """
+    from adapters.serving import run
+
+    with opened(home_option()) as adapter:
+        run(adapter, bind=bind, every_seconds=every)
+
+
+@click.command()
+def status() -> None:
+    """Show what this adapter knows: the log, cases, what waits to be pushed, alarms.
+
+    Example: nrm-adapter --home police status
+    """
+    with opened(home_option()) as adapter, adapter.store.write() as session:
+        witnessed = read_setting(session, "witnessed")
+        echo_json(
+            {
+                "agency": adapter.home.agency,
+                "witnessed": None if witnessed is None else {"size": witnessed["size"], "at": witnessed["at"]},
+                "cases": [row.case for row in list_case_rows(session)],
+                "waiting_to_push": pending_cases(session),
+                "alarms": [{"at": row.raised_at, "code": row.code, "text": row.text} for row in list_alarms(session)],
+            }
+        )
+
+
+COMMANDS: tuple[click.Command, ...] = (init, pin_hub, members, publish, sync, witness, serve, status)

@@ -1,0 +1,161 @@
+"""Commands of a panel: freeze what is read, vote on exactly that, decide, verify a decision."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from adapters.commands.base import home_option, opened, read_form
+from adapters.commands.casework import author_of
+from adapters.commands.forms import build_content
+from adapters.commands.reading import open_case
+from adapters.panel.deciding import (
+    collect_votes,
+    compare_with_view,
+    find_frozen,
+    sign_vote,
+    tally,
+    verify_decision,
+    with_manifest,
+)
+from adapters.release import authored
+from adapters.release.drafts import keep_authored
+from adapters.release.quoting import inherited_handling
+from policies.vocabulary import Category, Purpose, Role
+
+MAX_DECISION_BYTES = 4 * 1024 * 1024
+
+
+@click.group()
+def panel() -> None:
+    """Meetings, votes and decisions."""
+
+
+@panel.command()
+@click.argument("case")
+@click.argument("form", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--member", required=True, help="The chair.")
+def freeze(case: str, form: Path, member: str) -> None:
+    """Freeze what the chair reads now as the meeting's manifest; a draft to be released to the panel.
+
+    FORM is the meeting (JSON): role, job_title, held_on, question, agencies, is_quorate, minutes.
+
+    Example: nrm-adapter --home police panel freeze 0f3a… meeting.json --member 7d…
+    """
+    fields = read_form(form)
+    with opened(home_option()) as adapter:
+        found = open_case(adapter, case, member, Purpose.PANEL_REVIEW, kept=False)
+        meeting = build_content(Category.MEETING, author_of(fields, adapter.clock()), fields)
+        content = with_manifest(meeting, found)
+        click.echo(keep_authored(adapter.store, case, Category.MEETING, content, adapter.clock()))
+        click.echo(f"manifest {found.view.manifest_digest} of {len(found.view.opened)} fragments", err=True)
+
+
+@panel.command()
+@click.argument("case")
+@click.argument("form", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--member", required=True)
+def vote(case: str, form: Path, member: str) -> None:
+    """Vote on the frozen manifest with your own key; a draft to be released to the chair.
+
+    FORM (JSON): role, job_title, outcome, reasons, optional dissent.
+
+    Example: nrm-adapter --home health panel vote 0f3a… vote.json --member 9c…
+    """
+    fields = read_form(form)
+    with opened(home_option()) as adapter:
+        found = open_case(adapter, case, member, Purpose.PANEL_REVIEW, kept=False)
+        frozen = find_frozen(found.view)
+        read_by_me, absent = compare_with_view(frozen, found.view)
+        by = author_of(fields, adapter.clock())
+        token = sign_vote(
+            case=case,
+            agency=adapter.home.agency,
+            member=member,
+            role=Role.PANEL_CHAIR if by.role is Role.PANEL_CHAIR else Role.PANEL_VOTING,
+            frozen=frozen,
+            outcome=str(fields.get("outcome")),
+            keys=adapter.member_keys(member),
+            at=adapter.clock(),
+            checkpoint=adapter.follower.newest_reference(),
+        )
+        content = authored.vote(
+            by,
+            question=authored.Question(frozen.question),
+            outcome=authored.Outcome(str(fields.get("outcome"))),
+            reasons=fields.get("reasons", ""),
+            vote_jws=token,
+            dissent=fields.get("dissent"),
+        )
+        click.echo(keep_authored(adapter.store, case, Category.VOTE, content, adapter.clock()))
+        click.echo(f"voted on {frozen.digest[:12]}: {read_by_me} fragments opened, {len(absent)} not given", err=True)
+
+
+@panel.command()
+@click.argument("case")
+@click.argument("form", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--member", required=True, help="The chair.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Also write the decision here (content).")
+def decide(case: str, form: Path, member: str, out: Path | None) -> None:
+    """Collect the votes on the frozen manifest and write the decision; a draft to be released.
+
+    FORM (JSON): role, job_title, reasons_by_element, evidence_relied_on (list; empty: all of the manifest),
+    less_weight, dissent, actions (list), letter_owner.
+
+    Example: nrm-adapter --home police panel decide 0f3a… decision.json --member 7d…
+    """
+    fields = read_form(form)
+    with opened(home_option()) as adapter:
+        found = open_case(adapter, case, member, Purpose.PANEL_REVIEW, kept=False)
+        directory = adapter.follower.directory()
+        frozen = find_frozen(found.view)
+        votes = collect_votes(found.view, frozen, directory)
+        counted = tally([statement for _, statement in votes])
+        outcome = counted.most_common(1)[0][0] if counted else "adjourn"
+        relied = fields.get("evidence_relied_on") or [item["fragment"] for item in frozen.manifest["fragments"]]
+        content = authored.decision(
+            author_of(fields, adapter.clock()),
+            question=authored.Question(frozen.question),
+            outcome=authored.Outcome(outcome),
+            reasons_by_element=fields.get("reasons_by_element", ""),
+            evidence_relied_on=relied,
+            less_weight=fields.get("less_weight"),
+            dissent=fields.get("dissent"),
+            actions=fields.get("actions", []),
+            letter_owner=fields.get("letter_owner", ""),
+            manifest=frozen.manifest,
+            votes=[token for token, _ in votes],
+        )
+        verify_decision(content, directory)
+        content["handling"] = inherited_handling(adapter.store, case, content.get("derived_from", [])).to_json()
+        click.echo(keep_authored(adapter.store, case, Category.DECISION, content, adapter.clock()))
+        if out is not None:
+            out.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            out.chmod(0o600)
+        click.echo(f"{outcome}: {dict(counted)} over manifest {frozen.digest[:12]}", err=True)
+
+
+@panel.command()
+@click.argument("decision", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def verify(decision: Path) -> None:
+    """Verify a decision file offline: every vote's signature, all over the manifest that the decision names.
+
+    Example: nrm-adapter --home police panel verify decision.json
+    """
+    if decision.stat().st_size > MAX_DECISION_BYTES:
+        raise click.ClickException(f"a decision has at most {MAX_DECISION_BYTES} bytes")
+    with opened(home_option()) as adapter:
+        try:
+            content = json.loads(decision.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise click.ClickException("the decision file is not JSON") from error
+        found = verify_decision(content, adapter.follower.directory())
+        click.echo(
+            f"the decision holds: {found.question} {found.outcome}, votes {dict(found.votes)}, "
+            f"{found.fragments} fragments, manifest {found.manifest}"
+        )
+
+
+COMMANDS: tuple[click.Command, ...] = (panel,)

@@ -1,0 +1,126 @@
+"""Commands for whoever reads a case: picture, requests to the agency's intake, the NRM draft."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from adapters.commands.base import echo_json, home_option, opened, progress
+from adapters.nrm.draft import draft_referral
+from adapters.nrm.gaps import render_gaps
+from adapters.picture.model import assemble
+from adapters.picture.page import render_page
+from adapters.picture.receiving import Opened
+from adapters.picture.terminal import print_picture
+from adapters.runtime import Adapter
+from keys.custody.keyfile import write_private_file
+from policies.vocabulary import Purpose, Stage
+
+PURPOSES = click.Choice([purpose.value for purpose in Purpose])
+
+
+def open_case(adapter: Adapter, case: str, member: str, purpose: Purpose, *, kept: bool) -> Opened:
+    """Pull a case for a person, or open the kept pull again; both verify and decide."""
+    keys = adapter.member_keys(member)
+    if kept:
+        return adapter.receiver.reopen(case, member, keys, purpose)
+    adapter.follower.sync()
+    adapter.follower.sync_cases()
+    return adapter.receiver.pull(case, member, keys, purpose)
+
+
+@click.command()
+@click.argument("case")
+@click.option("--member", required=True, help="Who reads; their passphrase is NRM_MEMBER_PASSPHRASE.")
+@click.option("--purpose", type=PURPOSES, default=Purpose.PANEL_REVIEW.value, show_default=True)
+@click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Write picture.json here.")
+@click.option(
+    "--html", "html_path", type=click.Path(dir_okay=False, path_type=Path), help="Write a page here."
+)
+@click.option("--manifest", "manifest_path", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--kept", is_flag=True, help="Open the last pull again instead of pulling.")
+@click.option("--quiet", is_flag=True, help="Do not print the picture.")
+def picture(
+    case: str,
+    member: str,
+    purpose: str,
+    json_path: Path | None,
+    html_path: Path | None,
+    manifest_path: Path | None,
+    kept: bool,
+    quiet: bool,
+) -> None:
+    """Pull a case, verify it, open it and show one picture. Files written hold content: keep them as such.
+
+    Example: nrm-adapter --home health picture 0f3a… --member 9c… --purpose panel_review --html picture.html
+    """
+    with opened(home_option()) as adapter:
+        with progress("pulling and verifying"):
+            found = open_case(adapter, case, member, Purpose(purpose), kept=kept)
+            made = assemble(found.view)
+        if json_path is not None:
+            text = json.dumps(made.to_json(), indent=1, ensure_ascii=False)
+            write_private_file(json_path, text.encode("utf-8"))
+        if html_path is not None:
+            write_private_file(html_path, render_page(made).encode("utf-8"))
+        if manifest_path is not None:
+            write_private_file(manifest_path, found.manifest)
+        if not quiet:
+            print_picture(made, Console())
+        view = found.view
+        click.echo(
+            f"{len(view.opened)} fragments opened, {len(view.refused)} refused now, "
+            f"{sum(item.count for item in view.not_given)} held back by their agencies, "
+            f"{len(view.withheld_by_hub)} withheld by the hub, {len(view.unverified)} not verified",
+            err=True,
+        )
+
+
+@click.command()
+@click.argument("case")
+def intake(case: str) -> None:
+    """Read what was sent to this agency's intake: subject cards and requests. Shows content.
+
+    Example: nrm-adapter --home police intake 0f3a…
+    """
+    with opened(home_option()) as adapter:
+        adapter.follower.sync()
+        adapter.follower.sync_cases()
+        found = adapter.receiver.pull(case, None, adapter.keys, Purpose.SAFEGUARDING)
+        for item in found.view.opened:
+            fields = item.content.get("fields", {})
+            echo_json(
+                {
+                    "fragment": item.header.fragment,
+                    "from": item.header.agency,
+                    "category": item.header.category.value,
+                    "fields": {name: value.get("value") for name, value in fields.items() if isinstance(value, dict)},
+                }
+            )
+
+
+@click.command()
+@click.argument("case")
+@click.option("--member", required=True)
+@click.option("--purpose", type=PURPOSES, default=Purpose.NRM_REFERRAL.value, show_default=True)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Write nrm.json here.")
+@click.option("--kept", is_flag=True, help="Open the last pull again instead of pulling.")
+def nrm(case: str, member: str, purpose: str, out: Path, kept: bool) -> None:
+    """Draft the NRM referral (child path) from the picture: every field with its state and where it comes from.
+
+    Example: nrm-adapter --home care nrm 0f3a… --member 3f… --out nrm.json
+    """
+    with opened(home_option()) as adapter:
+        with progress("pulling and verifying"):
+            found = open_case(adapter, case, member, Purpose(purpose), kept=kept)
+            submittable = adapter.receiver.permitted(found.view, Stage.SUBMIT)
+            draft = draft_referral(assemble(found.view), found.view.opened, submittable=submittable)
+        text = json.dumps(draft.to_json(), indent=1, ensure_ascii=False)
+        write_private_file(out, text.encode("utf-8"))
+        click.echo(render_gaps(draft))
+
+
+COMMANDS: tuple[click.Command, ...] = (picture, intake, nrm)

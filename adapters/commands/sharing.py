@@ -1,0 +1,233 @@
+"""Commands from a source file to the hub: read, write, drafts, hold, release, push."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from adapters.commands.base import echo_json, home_option, opened, progress, read_form
+from adapters.commands.casework import author_of
+from adapters.commands.forms import build_content
+from adapters.home import CONFIG_NAME, Home
+from adapters.release.drafts import Draft, DraftRefused, DraftState, hold, keep_authored, keep_records, list_drafts
+from adapters.release.quoting import inherited_handling
+from adapters.release.releasing import Planned, ReleaseTerms
+from adapters.runtime import system_clock
+from adapters.sources.draft import ReadReport
+from adapters.sources.reading import read_file
+from adapters.sources.subject import Subject
+from policies.vocabulary import Category, Gateway, Purpose
+
+EXIT_REFUSED = 2
+
+
+def parse_subject(pairs: Sequence[str]) -> Subject | None:
+    """Read ``key=value`` pairs (identifiers, or first_name, family_name, birth_date). Raises ``click.UsageError``."""
+    if not pairs:
+        return None
+    given = dict(item.partition("=")[::2] for item in pairs)
+    person = {name: given.pop(name, None) for name in ("first_name", "family_name", "birth_date")}
+    try:
+        return Subject(given, **person)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--report", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--child", "child", multiple=True, help="Whose records: la_child_id=…, nhs_number=…, asn=…; repeat.")
+@click.option("--with", "siblings", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--year", type=int, help="Your answer where a file contradicts itself about its year.")
+@click.option("--case", "case", help="Keep the records as drafts of this case (needs --child and a home).")
+def read(
+    file: Path, report: str, child: tuple[str, ...], siblings: tuple[Path, ...], year: int | None, case: str | None
+) -> None:
+    """Read an export of an agency's system and report what became of every record. Releases nothing.
+
+    Exit 0 when the file was read, 2 when it was refused. With --case the records become drafts.
+
+    Example: nrm-adapter read census.xml --report json
+    Example: nrm-adapter --home care read census.xml --case 0f3a… --child la_child_id=DEMO0001
+    """
+    subject = parse_subject(child)
+    if case is not None and subject is None:
+        raise click.UsageError("--case needs --child: drafts are about one child")
+    with progress(f"reading {file.name}"):
+        found = read_file(
+            file,
+            today=system_clock().date(),
+            subject=subject,
+            chosen_year=year,
+            is_test_hub=_is_demo(),
+            siblings=siblings,
+        )
+    if report == "json":
+        echo_json(found.to_json())
+    else:
+        _print_report(found)
+    if found.is_refused:
+        sys.exit(EXIT_REFUSED)
+    if case is not None:
+        with opened(home_option()) as adapter:
+            new, known = keep_records(adapter.store, case, found.drafts, adapter.clock())
+        click.echo(f"{new} drafts kept, {known} were here already", err=True)
+
+
+def _is_demo() -> bool:
+    folder = home_option()
+    return (folder / CONFIG_NAME).exists() and Home.load(folder).environment == "demo"
+
+
+def _print_report(report: ReadReport) -> None:
+    data = report.to_json()
+    click.echo(f"format {data['format']} {data['version']}".rstrip())
+    click.echo(
+        f"{data['records_in']} records in = {data['fragments']} fragments + {data['refused']} refused "
+        f"+ {data['not_about']} not about the child asked for"
+    )
+    for finding in data["findings"]:
+        click.echo(f"{finding['severity']}: {finding['code']}: {finding['message']} [{finding['locator']}]")
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(sorted(item.value for item in Category)))
+@click.argument("form", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--case", "case", required=True)
+def write(kind: str, form: Path, case: str) -> None:
+    """Write a fragment yourself (the child's wishes, a view, a request …) as a draft. Prints the draft's id.
+
+    FORM is a JSON file, or - for standard input, with role, job_title and the fields of the kind (docs/sources.md).
+
+    Example: nrm-adapter --home charity write wishes_and_feelings wishes.json --case 0f3a…
+    """
+    fields = read_form(form)
+    with opened(home_option()) as adapter:
+        by = author_of(fields, adapter.clock())
+        content = build_content(Category(kind), by, fields)
+        quoted = content.get("derived_from", [])
+        if quoted:
+            content["handling"] = inherited_handling(adapter.store, case, quoted).to_json()
+        click.echo(keep_authored(adapter.store, case, Category(kind), content, adapter.clock()))
+
+
+@click.command()
+@click.argument("case")
+@click.option("--all", "everything", is_flag=True, help="Also what was released or held.")
+def drafts(case: str, everything: bool) -> None:
+    """List a case's drafts for review.
+
+    Example: nrm-adapter --home care drafts 0f3a…
+    """
+    states = list(DraftState) if everything else [DraftState.DRAFT]
+    with opened(home_option()) as adapter:
+        for draft in list_drafts(adapter.store, case, states):
+            marks = " restricted" if draft.restricted else ""
+            click.echo(f"{draft.draft} {draft.state.value} {draft.category.value}{marks}: {draft.summary}")
+
+
+@click.command(name="hold")
+@click.argument("draft")
+def hold_(draft: str) -> None:
+    """Keep a draft back from release.
+
+    Example: nrm-adapter --home care hold 77ab…
+    """
+    with opened(home_option()) as adapter:
+        hold(adapter.store, draft)
+        click.echo("held")
+
+
+@click.command()
+@click.argument("case")
+@click.option("--purpose", "purposes", multiple=True, required=True, type=click.Choice([p.value for p in Purpose]))
+@click.option("--draft", "chosen", multiple=True, help="A draft id; repeat. Leave out for every draft not held.")
+@click.option("--gateway", type=click.Choice([item.value for item in Gateway]), help="Another power or duty to share.")
+@click.option("--originator-release", is_flag=True, help="Release what is marked C to these recipients, explicitly.")
+@click.option("--only", multiple=True, help="Limit to these agencies or members; repeat.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The last day of this sharing.")
+@click.option("--dry-run", is_flag=True, help="Only show what the policy says for each recipient.")
+def release(
+    case: str,
+    purposes: tuple[str, ...],
+    chosen: tuple[str, ...],
+    gateway: str | None,
+    originator_release: bool,
+    only: tuple[str, ...],
+    until: datetime | None,
+    dry_run: bool,
+) -> None:
+    """Decide, seal and sign drafts for everybody the policy permits; they leave with the next push.
+
+    Example: nrm-adapter --home care release 0f3a… --purpose panel_review --dry-run
+    Example: nrm-adapter --home care release 0f3a… --purpose panel_review --purpose nrm_referral
+    """
+    with opened(home_option()) as adapter:
+        adapter.follower.sync()
+        adapter.follower.sync_cases()
+        listed = _chosen_drafts(list_drafts(adapter.store, case), chosen)
+        for purpose in purposes:
+            terms = ReleaseTerms(
+                purpose=Purpose(purpose),
+                gateway=None if gateway is None else Gateway(gateway),
+                originator_release=originator_release,
+                expires_at=None if until is None else until.replace(tzinfo=adapter.clock().tzinfo),
+                only=frozenset(only) if only else None,
+            )
+            if dry_run:
+                _print_plan(adapter.releaser.plan(case, listed, terms), purpose)
+                continue
+            with progress(f"sealing {len(listed)} fragments"):
+                released = adapter.releaser.release(case, listed, terms)
+            click.echo(
+                f"{purpose}: {len(released.fragments)} fragments, {released.grants} grants in "
+                f"{released.disclosures} disclosures; {len(released.refused)} not given by policy"
+            )
+
+
+def _chosen_drafts(listed: Sequence[Draft], chosen: Sequence[str]) -> list[Draft]:
+    if not chosen:
+        return [draft for draft in listed if draft.state is not DraftState.HELD]
+    by_id = {draft.draft: draft for draft in listed}
+    missing = [name for name in chosen if name not in by_id]
+    if missing:
+        raise DraftRefused(f"draft {missing[0][:12]} is not one of this case")
+    if any(by_id[name].state is DraftState.HELD for name in chosen):
+        raise DraftRefused("a chosen draft is held; take the hold off first")
+    return [by_id[name] for name in chosen]
+
+
+def _print_plan(planned: Sequence[Planned], purpose: str) -> None:
+    for item in planned:
+        who = f"{item.recipient.agency}:{(item.recipient.member or 'intake')[:8]}"
+        why = ", ".join(item.decision.rules) or "no rule permits it"
+        click.echo(f"{purpose} {item.draft.draft[:12]} {item.draft.category.value} -> {who}: ", nl=False)
+        click.echo(f"{item.decision.effect.value} ({why})")
+
+
+@click.command()
+def push() -> None:
+    """Send what was released; safe to repeat at any time.
+
+    Example: nrm-adapter --home care push
+    """
+    with opened(home_option()) as adapter, progress("pushing"):
+        report = adapter.outbox.push_all()
+    click.echo(f"{report.accepted} accepted, {report.repeated} known already, {report.refused} refused")
+    for problem in report.problems:
+        click.echo(f"refused: {problem.get('detail', 'no reason given')} {json.dumps(_named(problem))}")
+    if report.refused:
+        sys.exit(1)
+
+
+def _named(problem: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: problem[name] for name in ("fragment", "rules", "facts", "missing") if name in problem}
+
+
+COMMANDS: tuple[click.Command, ...] = (read, write, drafts, hold_, release, push)

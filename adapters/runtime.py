@@ -1,0 +1,99 @@
+"""One adapter, opened: keys, store, client, and the services that work on them. Made once per command or process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+
+from adapters.cases import CaseBook
+from adapters.following import Follower
+from adapters.home import Home, HubPin
+from adapters.hub_client import HubClient
+from adapters.picture.receiving import Receiver
+from adapters.release.outbox import Outbox
+from adapters.release.releasing import Releaser
+from adapters.store import Store
+from keys.custody.keyfile import KeyFile
+from keys.directory import KeyUse
+from keys.storage import Vault
+from policies.bundles import load_bundle
+from policies.engine import Bundle
+
+
+def system_clock() -> datetime:
+    """Return the time now, UTC."""
+    return datetime.now(UTC)
+
+
+class Adapter:
+    """Opens each part when it is first needed, so that a command asks only for the secrets it uses."""
+
+    def __init__(
+        self, home: Home, *, environ: Mapping[str, str] = os.environ, clock: Callable[[], datetime] = system_clock
+    ) -> None:
+        self.home = home
+        self.environ = environ
+        self.clock = clock
+
+    @cached_property
+    def keys(self) -> KeyFile:
+        """The agency's working keys."""
+        return self.home.agency_keys(self.environ)
+
+    @cached_property
+    def pin(self) -> HubPin:
+        """What was pinned of the federation."""
+        return self.home.pin()
+
+    @cached_property
+    def store(self) -> Store:
+        """The adapter's own database."""
+        return Store(self.home.store_path, Vault(self.keys.storage))
+
+    @cached_property
+    def client(self) -> HubClient:
+        """The client of the hub."""
+        return HubClient(self.pin.issuer, self.home.agency, self.keys.keys[KeyUse.SIGNING.value], clock=self.clock)
+
+    @cached_property
+    def follower(self) -> Follower:
+        """Follows the log and witnesses it."""
+        return Follower(self.home, self.store, self.client, self.pin, self.clock)
+
+    @cached_property
+    def book(self) -> CaseBook:
+        """The agency's cases."""
+        return CaseBook(self.follower, self.keys.keys[KeyUse.SIGNING.value])
+
+    @cached_property
+    def bundle(self) -> Bundle:
+        """The federation's policy bundle."""
+        return load_bundle()
+
+    @cached_property
+    def releaser(self) -> Releaser:
+        """Releases drafts."""
+        return Releaser(self.store, self.book, self.bundle)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """Pushes what was released."""
+        return Outbox(self.store, self.book)
+
+    @cached_property
+    def receiver(self) -> Receiver:
+        """Pulls and opens."""
+        return Receiver(self.store, self.book, self.bundle)
+
+    def member_keys(self, member: str) -> KeyFile:
+        """Open one person's keys with their own passphrase."""
+        return self.home.member_keys(member, self.environ)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for name in ("client", "store"):
+            opened = self.__dict__.get(name)
+            if opened is not None:
+                opened.close()

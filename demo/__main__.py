@@ -1,0 +1,112 @@
+"""``make demo`` and ``make demo-serve``: the whole story, on free loopback ports, with real processes."""
+
+from __future__ import annotations
+
+import argparse
+import sqlite3
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from demo import thief
+from demo.stage import AGENCIES, DemoFailed, Stage
+from demo.story import Story
+
+FOLDER = Path("var") / "demo"
+
+
+def tell(stage: Stage) -> None:
+    """Tell the story once. Raises ``DemoFailed`` where a step does not go as it says."""
+    story = Story(stage)
+    stage.prepare()
+    story.enrol()
+    story.certify_people()
+    story.show_what_each_knew()
+    story.open_the_case()
+    story.record_consent_and_wishes()
+    story.share_records()
+    story.ask_housing()
+    before = story.show_the_whole()
+    story.withdraw(before)
+    story.draft_referral()
+    thief.reads_the_disk(story)
+    thief.swaps_a_key(story)
+    thief.rewrites_history(story)
+    story.panel_decides()
+    close_the_books(stage, story)
+
+
+def close_the_books(stage: Stage, story: Story) -> None:
+    """Verify the log, write the audit page, copy the database as a thief would have it."""
+    story.chapter("11. The log proves itself")
+    stage.wait_for_quorum()
+    out = stage.hub_command("log", "verify", "--report", str(stage.folder / "log-report.json"))
+    story.say(out.strip())
+    stage.hub_command("audit", str(stage.folder / "audit.html"))
+    target = stage.folder / "hub.db"
+    with sqlite3.connect(stage.hub_home / "hub.db") as source, sqlite3.connect(target) as copy:
+        source.backup(copy)
+
+
+def say_what_to_open(stage: Stage, seconds: float) -> None:
+    """Ten plain lines."""
+    folder = stage.folder
+    lines = (
+        f"Done in {seconds:.0f} seconds. Everybody in it is invented. Open:",
+        f"  {folder / 'picture.html'}   the picture a panel member reads, to look at and print",
+        f"  {folder / 'picture.json'}   the same as data, each statement with its source",
+        f"  {folder / 'nrm.json'}       the referral draft: every field, its state, where it comes from",
+        f"  {folder / 'audit.html'}     who saw what, under which rule, and what was refused",
+        f"  {folder / 'log-report.json'} the check of the whole log",
+        f"  {folder / 'decision.json'}  the panel's decision with its votes; it verifies without a hub",
+        f"  {folder / 'hub.db'}         all the hub knows: try to find the child's name in it",
+        "  nrm-adapter --help and nrm-hub --help: every step above, by hand",
+        "  docs/protocol.md: every byte, so that you can write your own adapter",
+    )
+    for line in lines:
+        stage.console.print(line, highlight=False, soft_wrap=True)
+
+
+def serve(stage: Stage) -> None:
+    """Stay up until interrupted; print the addresses."""
+    stage.console.rule("[bold]Serving until you press Ctrl-C")
+    stage.console.print(f"hub health     {stage.issuer}/health", highlight=False)
+    stage.console.print(f"hub API        {stage.issuer}/openapi.json", highlight=False)
+    for plan in AGENCIES:
+        if plan.runs:
+            stage.console.print(f"{plan.kind:<14} http://127.0.0.1:{stage.ports[plan.home]}/", highlight=False)
+    try:
+        while True:
+            time.sleep(1)
+    except KeyboardInterrupt:
+        stage.console.print("stopping")
+
+
+def main() -> int:
+    """Run the demo; exit 0 when the whole story went as told."""
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("--serve", action="store_true", help="stay up afterwards and print addresses")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where everything goes (emptied first)")
+    arguments = parser.parse_args()
+    console = Console(soft_wrap=True)
+    stage = Stage(arguments.folder, console)
+    began = time.monotonic()
+    try:
+        tell(stage)
+        say_what_to_open(stage, time.monotonic() - began)
+        if arguments.serve:
+            serve(stage)
+    except DemoFailed as error:
+        console.print(f"the demo failed: {error}", style="bold red", markup=False)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        stage.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

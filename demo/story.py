@@ -1,0 +1,363 @@
+"""The story: one invented child whose records lie with four agencies, told step by step by their own commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+
+from demo.stage import AGENCIES, DemoFailed, Stage
+
+FILES = Path(__file__).with_name("files")
+PANEL = "panel_review"
+REFERRAL = "nrm_referral"
+SAFEGUARDING = "safeguarding"
+CONSENTED = ["trafficking_event", "service", "narrative", "concern", "contact", "identity", "consent", "relation"]
+
+
+def today() -> datetime:
+    """Return the time now."""
+    return datetime.now(UTC)
+
+
+class Story:
+    """Tells the story on a stage. ``case`` is the id of the child's case once it is open."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.case = ""
+        self.drafts: dict[str, list[str]] = {}
+
+    # --- telling ---
+
+    def chapter(self, title: str) -> None:
+        """Begin a chapter."""
+        self.stage.console.rule(f"[bold]{escape(title)}")
+
+    def say(self, text: str) -> None:
+        """Say one plain sentence."""
+        self.stage.console.print(escape(text))
+
+    # --- 1. enrol ---
+
+    def enrol(self) -> None:
+        """Make the hub and the agencies; fingerprints are read out, not sent along."""
+        self.chapter("1. Five agencies and a hub that cannot read")
+        stage = self.stage
+        stage.hub_command("init", "--issuer", stage.issuer, "--origin", "hub.example/demo", "--environment", "demo")
+        for plan in AGENCIES:
+            said = stage.adapter(
+                plan.home,
+                *("init", "--agency", plan.agency, "--kind", plan.kind, "--name", plan.name, "--environment", "demo"),
+                show=plan.home == "police",
+            )
+            request = str(stage.folder / plan.home / "enrolment-request.json")
+            fingerprint = said.strip().splitlines()[-1]
+            stage.hub_command("enrol", request, "--fingerprint", fingerprint, show=plan.home == "police")
+        running = [plan.agency for plan in AGENCIES if plan.runs]
+        stage.hub_command("witnesses", "--quorum", "3", *(part for name in running for part in ("--witness", name)))
+        pin = stage.folder / "hub-pin.json"
+        fingerprint = stage.hub_command("pin", str(pin)).strip().splitlines()[-1]
+        for plan in AGENCIES:
+            stage.adapter(plan.home, "pin-hub", str(pin), "--fingerprint", fingerprint, show=plan.home == "police")
+        stage.start_hub()
+        stage.start_adapters()
+        self.say(
+            "Each agency keeps its own keys; any three of four adapters must have seen a log entry to make it count."
+        )
+
+    def certify_people(self) -> None:
+        """Give the people of the case their keys; the hub knows opaque ids only."""
+        stage = self.stage
+        stage.add_member("lead", "care", "lead_professional", "practitioner")
+        stage.add_member("manager", "care", "panel_voting")
+        stage.add_member("chair", "police", "panel_chair", "panel_voting")
+        stage.add_member("doctor", "health", "panel_voting")
+        stage.add_member("worker", "charity", "practitioner")
+        stage.wait_for_quorum()
+
+    # --- 2. what each knew alone ---
+
+    def show_what_each_knew(self) -> None:
+        """Read each agency's own export, before anything is shared."""
+        self.chapter("2. What each agency knew alone")
+        lines = {
+            "police": "Police: a defendant, found alone at night in Hastings with drugs. Born 2011, they think.",
+            "care": "Social care: a child of 14, missing twice, an assessment that names criminal exploitation.",
+            "health": "Health: a child brought in with bruises and a burn by somebody who left.",
+            "charity": "Charity: a child who says she must pay off a debt, and what she wants.",
+        }
+        for home, text in lines.items():
+            self.say(text)
+            for arguments in self._sources(home):
+                out = self.stage.adapter(home, "read", *arguments)
+                self.stage.console.print(escape("   " + out.strip().splitlines()[1]), style="dim")
+
+    def _sources(self, home: str) -> list[list[str]]:
+        by_name = ["--child", "family_name=Madeup", "--child", "birth_date=2012-05-17"]
+        ssda903 = [str(FILES / f"social-care-ssda903-{name}.csv") for name in ("missing", "header", "episodes")]
+        return {
+            "police": [[str(FILES / "police-spi-new-case.xml"), "--child", "asn=2699ZZ0100000000042W"]],
+            "care": [
+                [str(FILES / "social-care-cin-2026.xml"), "--child", "la_child_id=DEMO0001"],
+                [ssda903[0], "--with", ssda903[1], "--with", ssda903[2], "--child", "la_child_id=DEMO0001"],
+            ],
+            "health": [[str(FILES / "health-fhir-bundle.json"), "--child", "nhs_number=9990000018"]],
+            "charity": [[str(FILES / "charity-htcds.xlsx"), *by_name]],
+        }[home]
+
+    # --- 3. the case ---
+
+    def open_the_case(self) -> None:
+        """Social care opens the case; the invited agencies accept their people."""
+        self.chapter("3. Social care opens a case and invites four agencies")
+        stage = self.stage
+        stage.adapter("care", "sync")
+        people = [
+            f"fern-care:{stage.member_id('lead')}:lead_professional",
+            f"fern-care:{stage.member_id('manager')}:panel_voting",
+            f"fern-police:{stage.member_id('chair')}:panel_chair+panel_voting",
+            f"fern-health:{stage.member_id('doctor')}:panel_voting",
+            f"fern-charity:{stage.member_id('worker')}:practitioner",
+        ]
+        invited = [f"{plan.agency}:{plan.kind}" for plan in AGENCIES if plan.home != "care"]
+        arguments = [part for item in invited for part in ("--agency", item)]
+        arguments += [part for item in people for part in ("--member", item)]
+        self.case = stage.adapter("care", "case", "open", *arguments, show=False).strip()
+        stage.console.print("[dim]$ nrm-adapter --home care case open --agency … --member …[/dim]")
+        for home in ("police", "health", "charity"):
+            stage.adapter(home, "case", "accept", self.case)
+        stage.wait_for_quorum()
+        self._write(
+            "care",
+            "subject_card",
+            {
+                "role": "lead_professional",
+                "job_title": "Social worker (invented)",
+                "first_name": "Juniper",
+                "family_name": "Madeup",
+                "birth_date": "2012-05-17",
+                "about": "A child of 14 who may be exploited to carry and sell drugs away from home.",
+            },
+        )
+        self._release("care", SAFEGUARDING, PANEL, REFERRAL)
+        stage.adapter("police", "intake", self.case)
+        self.say("Housing was invited too. Nobody there has answered yet; the picture will say so.")
+
+    def _write(self, home: str, kind: str, form: Mapping[str, Any]) -> str:
+        return self.stage.adapter(home, "write", kind, "-", "--case", self.case, form=form).strip()
+
+    def _release(self, home: str, *purposes: str, only: tuple[str, ...] = (), extra: tuple[str, ...] = ()) -> str:
+        arguments = [part for purpose in purposes for part in ("--purpose", purpose)]
+        arguments += [part for draft in only for part in ("--draft", draft)]
+        out = self.stage.adapter(home, "release", self.case, *arguments, *extra)
+        self.stage.console.print(escape("   " + out.strip().replace("\n", "\n   ")), style="dim")
+        self.stage.adapter(home, "push")
+        return out
+
+    # --- 4. share ---
+
+    def record_consent_and_wishes(self) -> None:
+        """The child's own voice first: what she wants, and what she agrees to."""
+        self.chapter("4. The child's voice, and her consent to what she told the charity")
+        stage = self.stage
+        consent = {
+            "state": "given",
+            "given_by": "child",
+            "wishes": "recorded",
+            "scope": {
+                "categories": CONSENTED,
+                "recipients": ["police", "social_care", "health", "charity"],
+                "purposes": [PANEL, REFERRAL, SAFEGUARDING],
+            },
+            "words": "You can tell them what I told you, but not where my brother goes to school.",
+            "competence": "Judged by the charity's worker to understand what would be shared and with whom.",
+            "role": "practitioner",
+            "job_title": "Support worker (invented)",
+        }
+        stage.adapter("charity", "case", "consent", self.case, "-", form=consent)
+        self._write(
+            "charity",
+            "wishes_and_feelings",
+            {
+                "role": "practitioner",
+                "job_title": "Support worker (invented)",
+                "state": "recorded",
+                "own_words": "I want it to stop but I do not want to be moved again. Nobody asked me before.",
+                "asked_on": "2026-03-12",
+                "how": "Over hot chocolate, with nobody else in the room",
+                "told_about_nrm": "That people will look at what happened to her and that she did nothing wrong.",
+                "wants_people_to_know": "That she is scared for her little brother.",
+            },
+        )
+        self._release("charity", PANEL, REFERRAL, SAFEGUARDING)
+
+    def share_records(self) -> None:
+        """Each agency reads its records into drafts, decides, seals and pushes."""
+        self.chapter("5. Four agencies share, each under the agreement")
+        for home in ("police", "care", "health", "charity"):
+            for arguments in self._sources(home):
+                self.stage.adapter(home, "read", *arguments, "--case", self.case, show=False)
+            extra = ("--gateway", "CLDC_CONSENT") if home == "charity" else ()
+            self._release(home, PANEL, REFERRAL, only=self._new_drafts(home), extra=extra)
+        self.say(
+            "What the policy does not permit stays sealed to its agency, and each recipient is told that it exists."
+        )
+
+    def _new_drafts(self, home: str) -> tuple[str, ...]:
+        out = self.stage.adapter(home, "drafts", self.case, show=False)
+        return tuple(line.split()[0] for line in out.strip().splitlines())
+
+    def ask_housing(self) -> None:
+        """A request that nobody answers."""
+        due = (today() + timedelta(days=3)).date().isoformat()
+        draft = self._write(
+            "care",
+            "request",
+            {
+                "role": "lead_professional",
+                "job_title": "Social worker (invented)",
+                "to_agency": "fern-housing",
+                "what": "Who holds the tenancy of the flat in Hastings, and were there complaints since January?",
+                "why": "The child was found there at night.",
+                "due": due,
+            },
+        )
+        self._release("care", SAFEGUARDING, PANEL, only=(draft,))
+
+    # --- 5. the whole ---
+
+    def show_the_whole(self) -> dict[str, Any]:
+        """A panel member of the hospital reads one picture, made from four agencies' fragments."""
+        self.chapter("6. What only the whole shows: a doctor on the panel reads one picture")
+        self.stage.wait_for_quorum()
+        picture = self._picture("picture-before-withdrawal")
+        opened = picture["record_of_use"]["fragments_opened"]
+        agencies = [row["kind"] for row in picture["agencies"] if row["fragments"]]
+        self.say(
+            f"{opened} fragments of {len(agencies)} agencies ({', '.join(agencies)}), each verified, each with its source."
+        )
+        self.say("The child, in her own words, first:")
+        self.stage.console.print(escape(f"   {_first_words(picture)}"), style="italic")
+        self.say("Disagreements that no single agency could see:")
+        for item in picture["disagreements"]:
+            self.stage.console.print(escape(f"   - {item['point']}"))
+        gaps = picture["gaps"]
+        self.say("Gaps, said aloud:")
+        for line in _gap_lines(picture):
+            self.stage.console.print(escape(f"   - {line}"))
+        if not picture["disagreements"] or not gaps:
+            raise DemoFailed("the picture shows no disagreement or no gap")
+        return picture
+
+    def _picture(self, name: str, *, quiet: bool = True) -> dict[str, Any]:
+        path = self.stage.folder / f"{name}.json"
+        page = self.stage.folder / f"{name}.html"
+        self.stage.adapter(
+            "health",
+            *("picture", self.case, "--member", self.stage.member_id("doctor"), "--purpose", PANEL),
+            *("--json", str(path), "--html", str(page)),
+            *(("--quiet",) if quiet else ()),
+            member="doctor",
+        )
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return found
+
+    def withdraw(self, before: Mapping[str, Any]) -> dict[str, Any]:
+        """The child withdraws; the next pull is shorter, and says why."""
+        self.chapter("7. The child withdraws her consent, and the next pull stops")
+        form = {"state": "withdrawn", "given_by": "child", "wishes": "recorded"}
+        self.stage.adapter("charity", "case", "consent", self.case, "-", form=form)
+        after = self._picture("picture")
+        was, now = before["record_of_use"]["fragments_opened"], after["record_of_use"]["fragments_opened"]
+        self.say(f"Before: {was} fragments. After: {now}. What rested on a duty stays, with its basis shown.")
+        refused = after["gaps"]["refused"]
+        if not (now < was and refused):
+            raise DemoFailed("the withdrawal did not stop the pull")
+        self.stage.console.print(escape(f"   {len(refused)} refused now: {refused[0]['sentence']}"), style="dim")
+        self.say("What was read before cannot be called back; the log says who read it and when.")
+        return after
+
+    def draft_referral(self) -> dict[str, Any]:
+        """The lead professional drafts the NRM referral from the picture."""
+        self.chapter("8. The NRM referral drafts itself, and says what is missing")
+        path = self.stage.folder / "nrm.json"
+        arguments = ("nrm", self.case, "--member", self.stage.member_id("lead"), "--out", str(path))
+        self.stage.adapter("care", *arguments, member="lead")
+        draft: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        states: dict[str, int] = {}
+        for field in draft["fields"]:
+            states[field["state"]] = states.get(field["state"], 0) + 1
+        self.say(
+            "Fields of the Home Office form, child path: " + ", ".join(f"{n} {s}" for s, n in sorted(states.items()))
+        )
+        conflicts = [field["field"] for field in draft["fields"] if field.get("conflict")]
+        if conflicts:
+            self.say(f"Two sources differ for {', '.join(conflicts)}: both are kept, a person must choose.")
+        return draft
+
+    # --- 6. the panel ---
+
+    def panel_decides(self) -> None:
+        """Three votes over one frozen set of fragments; the decision verifies without a hub."""
+        self.chapter("10. The panel decides on exactly what it read")
+        stage = self.stage
+        meeting = {
+            "role": "panel_chair",
+            "job_title": "Panel chair (invented)",
+            "held_on": today().date().isoformat(),
+            "question": "rg",
+            "agencies": ["fern-care", "fern-health", "fern-police"],
+            "is_quorate": True,
+            "minutes": "Local authority, health and police were present. The question was reasonable grounds.",
+        }
+        chair = ("--member", stage.member_id("chair"))
+        draft = stage.adapter("police", "panel", "freeze", self.case, "-", *chair, form=meeting, member="chair").strip()
+        self._release("police", PANEL, only=(draft,))
+        voters = (("care", "manager", "panel_voting"), ("health", "doctor", "panel_voting"))
+        for home, label, role in (*voters, ("police", "chair", "panel_chair")):
+            form = {
+                "role": role,
+                "job_title": "Panel member (invented)",
+                "outcome": "positive",
+                "reasons": "Moved to another town and made to sell drugs; means need not be shown for a child.",
+            }
+            who = ("--member", stage.member_id(label))
+            vote = stage.adapter(home, "panel", "vote", self.case, "-", *who, form=form, member=label).strip()
+            self._release(home, PANEL, only=(vote,))
+        decision = {
+            "role": "panel_chair",
+            "job_title": "Panel chair (invented)",
+            "reasons_by_element": "Act: moved to Hastings. Purpose: forced crime. Means: not required for a child.",
+            "less_weight": None,
+            "dissent": None,
+            "actions": ["Ask housing again about the tenancy of the flat", "Guardian to meet the child this week"],
+            "letter_owner": "fern-care",
+        }
+        path = stage.folder / "decision.json"
+        made = stage.adapter(
+            "police", "panel", "decide", self.case, "-", *chair, "--out", str(path), form=decision, member="chair"
+        ).strip()
+        self._release("police", PANEL, only=(made,))
+        self.say(stage.adapter("police", "panel", "verify", str(path)).strip())
+
+
+def _first_words(picture: Mapping[str, Any]) -> str:
+    for entry in picture["childs_voice"]["entries"]:
+        for key in ("own_words", "words", "text"):
+            if entry.get(key):
+                value = entry[key]
+                return str(value.get("text") or value.get("value") if isinstance(value, dict) else value)
+    return str(picture["childs_voice"].get("sentence", ""))
+
+
+def _gap_lines(picture: Mapping[str, Any]) -> list[str]:
+    gaps = picture["gaps"]
+    lines = [f"{item.get('name') or item.get('agency')}: silent" for item in gaps.get("silent", [])]
+    for item in gaps.get("not_given", []):
+        lines.append(f"{item.get('name') or item.get('agency')}: holds {item['count']} not given ({item['code']})")
+    return lines + [f"a request is open since {item.get('days', 0)} days" for item in gaps.get("requests", [])]
