@@ -215,6 +215,18 @@ def test_proof_shapes_hold_for_very_large_trees(size: int, data: st.DataObject) 
     assert len(ranges) <= 53
 
 
+def test_a_proof_of_the_wrong_length_is_named_as_that() -> None:
+    """Too long and too short are said before any root is compared."""
+    roots = naive_root(LEAVES[:6]), naive_root(LEAVES[:8])
+    proof = ranges_to_proof(consistency_ranges(6, 8), LEAVES)
+    for hashes, word in ((proof + LEAVES[:1], "longer"), (proof[:-1], "shorter"), ([], "empty")):
+        with pytest.raises(ProofInvalid, match=f"consistency proof: {word}"):
+            verify_consistency(6, 8, *roots, hashes)
+    for hashes, word in ((LEAVES[:4], "longer"), (LEAVES[:2], "shorter")):
+        with pytest.raises(ProofInvalid, match=f"inclusion proof: {word}"):
+            verify_inclusion(LEAVES[0], 0, 8, hashes, roots[1])
+
+
 def test_equal_sizes_need_equal_roots_and_no_proof() -> None:
     """Two heads of one size are one head, or a fork."""
     verify_consistency(3, 3, LEAVES[0], LEAVES[0], [])
