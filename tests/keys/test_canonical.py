@@ -108,6 +108,13 @@ def test_depth_is_limited() -> None:
         canonical_bytes(endless)
 
 
+@pytest.mark.parametrize("text", [b"[" * 100_000, b'{"a":' * 100_000, b"[" * 500 + b"]" * 500])
+def test_bytes_nested_deep_are_refused_too(text: bytes) -> None:
+    """The reader's own recursion limit must not show."""
+    with pytest.raises(NotCanonical):
+        parse_canonical(text)
+
+
 @pytest.mark.parametrize("digits", [17, 4300, 4301, 100_000])
 def test_long_numbers_are_refused_before_they_are_converted(digits: int) -> None:
     """The interpreter's own limit of 4,300 digits raises another error; it must not be reached."""

@@ -341,6 +341,16 @@ def test_another_key_of_the_same_kind_is_refused() -> None:
         verify_compact(forged, TYP, key("Ed25519").public)
 
 
+@pytest.mark.parametrize("alg", ["none", "EdDSA", "ES256", "HS256", "", "ed25519"])
+def test_the_header_cannot_choose_the_algorithm(alg: str) -> None:
+    """The key id is right, the signature genuine, only ``alg`` is not the key's."""
+    header = canonical_bytes({"alg": alg, "kid": key("Ed25519").public.kid, "typ": TYP})
+    token = f"{b64u(header)}.e30"
+    token = f"{token}.{b64u(key('Ed25519').sign(token.encode()))}"
+    with pytest.raises(SignatureRefused, match="not signed by the expected key"):
+        verify_compact(token, TYP, key("Ed25519").public)
+
+
 def test_another_type_is_refused() -> None:
     """A vote is no pull."""
     token = sign_compact(b"{}", "nrmhub-vote+jws", key("Ed25519"))

@@ -245,16 +245,17 @@ def test_validity_begins_with_its_first_second_and_ends_before_its_last() -> Non
 def test_the_newest_valid_key_is_the_one_to_wrap_to() -> None:
     """Later beginnings win; one that has not begun, another's or another use's does not count."""
     old = certified(KeyUse.INTAKE)
-    new = certified(KeyUse.INTAKE, key=dict(key("HPKE-9-KE", "new").public.jwk), not_before=render_time(AT))
+    earlier = AT - timedelta(hours=2)
+    new = certified(KeyUse.INTAKE, key=dict(key("HPKE-9-KE", "new").public.jwk), not_before=render_time(earlier))
     future = certified(
         KeyUse.INTAKE,
         key=dict(key("HPKE-9-KE", "future").public.jwk),
         not_before=render_time(AT + DAY),
         not_after=render_time(AT + 2 * DAY),
     )
-    known = directory(new, old, future, certified(KeyUse.ARCHIVE))
+    known = directory(new, old, future, certified(KeyUse.ARCHIVE, not_before=render_time(AT)))
     assert known.newest_key(KeyUse.INTAKE, "example-police", AT) is new
-    assert known.newest_key(KeyUse.INTAKE, "example-police", AT - timedelta(hours=1)) is old
+    assert known.newest_key(KeyUse.INTAKE, "example-police", earlier - timedelta(hours=1)) is old
     assert len(known.certificates) == 4
     for agency, member in (("example-council", None), ("example-police", MEMBER)):
         with pytest.raises(NotCertified):
@@ -312,6 +313,9 @@ def test_a_members_statement_needs_that_members_key() -> None:
         known.verify(pull(signer), kind, KeyUse.SIGNING, AT)
     with pytest.raises(SignatureRefused, match="expected nrmhub-vote"):
         known.verify(pull(signer), StatementType.VOTE, use, AT)
+    void = statement(StatementType.VOID, dict.fromkeys(MEMBERS[StatementType.VOID]), own_key(KeyUse.SIGNING))
+    with pytest.raises(SignatureRefused, match="expected nrmhub-pull"):
+        known.verify(void, kind, use, AT)
     head, body, signature = pull(signer).split(".")
     with pytest.raises(SignatureRefused, match="does not verify"):
         known.verify(f"{head}.{body}.{signature[:40]}{'A' * 46}", kind, use, AT)

@@ -292,15 +292,6 @@ def test_what_a_channel_holds_must_be_its_own_jwk(jwk: Any, monkeypatch: pytest.
     assert opened_channel(SEALED_CHANNEL) == REFUSED
 
 
-def test_iv_and_tag_of_a_jwe_have_one_size() -> None:
-    """Bytes moved between ciphertext and tag would decrypt to the same; they are not tried."""
-    jwe = SEALED_CHANNEL.to_jwe()
-    whole = b64u_decode(jwe["ciphertext"]) + b64u_decode(jwe["tag"])
-    for cut in (len(whole), len(whole) - 15, len(whole) - 17, 0):
-        moved = {**jwe, "ciphertext": b64u(whole[:cut]), "tag": b64u(whole[cut:])}
-        assert outcome(decrypt_hpke9, moved, RECIPIENT, b"") == REFUSED
-
-
 def jwe_by_hand(**change: Any) -> dict[str, str]:
     """A JWE that decrypts but for what its header says; ``split`` moves the border between ek and encrypted key."""
     split = change.pop("split", 1120)
@@ -340,6 +331,18 @@ def test_a_jwe_that_would_decrypt_is_refused_for_what_its_header_says(change: di
     """The algorithm is ours or none; borders between parts are fixed."""
     assert decrypt_hpke9(jwe_by_hand(), RECIPIENT, b"info") == b"text"
     assert outcome(decrypt_hpke9, jwe_by_hand(**change), RECIPIENT, b"info") == REFUSED
+
+
+def test_iv_and_tag_of_a_jwe_have_one_size() -> None:
+    """Bytes moved between ciphertext and tag would decrypt to the same; so the border is fixed, as is the IV."""
+    jwe = jwe_by_hand()
+    whole = b64u_decode(jwe["ciphertext"]) + b64u_decode(jwe["tag"])
+    for cut in (len(whole), len(whole) - 15, len(whole) - 17, 0):
+        moved = {**jwe, "ciphertext": b64u(whole[:cut]), "tag": b64u(whole[cut:])}
+        assert outcome(decrypt_hpke9, moved, RECIPIENT, b"info") == REFUSED
+    long_iv = AESGCM(bytes(32)).encrypt(bytes(16), b"text", jwe["protected"].encode())
+    other = {"iv": b64u(bytes(16)), "ciphertext": b64u(long_iv[:-16]), "tag": b64u(long_iv[-16:])}
+    assert outcome(decrypt_hpke9, {**jwe, **other}, RECIPIENT, b"info") == REFUSED
 
 
 def test_a_header_member_may_not_stand_twice() -> None:
