@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from sqlalchemy import and_, func, insert, or_, select, update
@@ -76,6 +76,7 @@ _ENTRY = (
     LogEntryRow.body,
     LogEntryRow.salt,
 )
+_ENTRY_NAMES = tuple(item.name for item in fields(StoredEntry))
 _CHECKPOINT = (
     CheckpointRow.size,
     CheckpointRow.root,
@@ -120,19 +121,9 @@ def advance_state(session: Session, old_size: int, new: StoredState) -> bool:
     return result.one_or_none() is not None
 
 
-def insert_entry(session: Session, entry: StoredEntry) -> None:
-    """Write one entry."""
-    session.execute(
-        insert(LogEntryRow).values(
-            position=entry.position,
-            type=entry.type,
-            case=entry.case,
-            case_seq=entry.case_seq,
-            entry=entry.entry,
-            body=entry.body,
-            salt=entry.salt,
-        )
-    )
+def insert_entries(session: Session, entries: Sequence[StoredEntry]) -> None:
+    """Write entries, in one statement."""
+    session.execute(insert(LogEntryRow), [{name: getattr(entry, name) for name in _ENTRY_NAMES} for entry in entries])
 
 
 def insert_nodes(session: Session, nodes: Mapping[NodeId, bytes]) -> None:

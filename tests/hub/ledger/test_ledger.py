@@ -12,6 +12,7 @@ from hub.ledger import ledger
 from hub.ledger.entries import MAX_ENTRY_BYTES, MAX_SALTED_BODY_BYTES
 from hub.ledger.errors import EntryRefused, LedgerDamaged, ProofUnavailable
 from hub.ledger.state import load, store_frontier
+from hub.store.base import Session
 from hub.store.ledger_tables import LogEntryRow
 from keys.canonical import canonical_bytes
 from keys.transparency import (
@@ -111,6 +112,62 @@ def test_a_second_writer_cannot_take_the_first_ones_place(log: Log) -> None:
     log.void()
     with log.session() as session, pytest.raises(LedgerDamaged, match="another writer"):
         store_frontier(session, seen.size, seen.append(EMPTY_ROOT)[0])
+
+
+def void_bodies(log: Log, appender: ledger.Appender, count: int) -> list[ledger.Appended]:
+    """Take entries of two cases in turn, each continuing its chain."""
+    taken = []
+    for number in range(count):
+        case = OTHER_CASE if number % 3 else CASE
+        body = log.body("void", void_members(number), case)
+        taken.append(appender.append(body, public=False, case=case))
+        log.chains[case] = (body["case_seq"], taken[-1].leaf_hash.hex())
+    return taken
+
+
+def test_entries_of_one_act_are_written_together(log: Log) -> None:
+    """The same tree as one by one, in a number of statements that does not grow with the act."""
+    log.fill(5)
+    with log.counted() as seen, log.session() as session, session.begin():
+        with ledger.appending(session, log.randomness) as appender:
+            taken = void_bodies(log, appender, 50)
+            assert ledger.size(session) == 5
+        assert ledger.size(session) == 55
+    assert len(seen) == 1 + 2 + 3 + 2  # state, end of each case; state, entries, nodes; the two sizes asked here
+    assert [entry.index for entry in taken] == list(range(5, 55))
+    leaves = leaves_of(log)
+    assert leaves[5:] == [entry.leaf_hash for entry in taken]
+    with log.session() as session:
+        assert load(session).root() == naive_root(leaves)
+    assert log.verify().ok
+
+
+def test_an_act_that_fails_leaves_none_of_its_entries(log: Log) -> None:
+    """The block ended with an exception: nothing was stored, even where the transaction went on."""
+    log.fill(3)
+
+    def fail(session: Session) -> None:
+        with ledger.appending(session, log.randomness) as appender:
+            void_bodies(log, appender, 2)
+            appender.append(log.body("void", void_members(), CASE) | {"case_seq": 99}, public=False, case=CASE)
+
+    with log.session() as session, session.begin(), pytest.raises(EntryRefused, match="expected case_seq"):
+        fail(session)
+    with log.session() as session:
+        assert ledger.size(session) == 3
+    assert log.verify().ok
+
+
+def test_an_append_in_between_refuses_the_whole_act(log: Log) -> None:
+    """Two entries never get one index: who finds the log moved on records nothing."""
+    log.fill(2)
+    with log.session() as session:
+        appender = ledger.Appender(session, log.randomness)
+        void_bodies(log, appender, 1)
+        body = log.body("agency", {"statement": "invented"}, None)
+        ledger.append(session, body, public=True, case=None, randomness=log.randomness)
+        with pytest.raises(LedgerDamaged, match="another writer"):
+            appender.flush()
 
 
 @pytest.mark.parametrize("count", [1_000, pytest.param(10_000, marks=pytest.mark.slow)])
