@@ -52,12 +52,16 @@ class Receipt:
 
 @dataclass(slots=True)
 class CaseAct:
-    """A locked case within one transaction. ``record`` takes the case's next number."""
+    """A locked case within one transaction. ``record`` takes the case's next number.
+
+    An act of many entries sets ``log`` to an appender that it flushes itself; otherwise each entry is stored at once.
+    """
 
     session: Session
     row: CaseRow
     at: datetime
     randomness: Randomness = os.urandom
+    log: ledger.Appender | None = None
 
     @property
     def next_seq(self) -> int:
@@ -74,7 +78,10 @@ class CaseAct:
             "case_seq": self.next_seq,
             "previous": self.row.last_leaf,
         }
-        appended = ledger.append(self.session, body, public=False, case=self.row.case, randomness=self.randomness)
+        if self.log is not None:
+            appended = self.log.append(body, public=False, case=self.row.case)
+        else:
+            appended = ledger.append(self.session, body, public=False, case=self.row.case, randomness=self.randomness)
         self.row.case_seq = self.next_seq
         self.row.last_leaf = appended.leaf_hash.hex()
         return Receipt(appended.index, appended.body_text, appended.salt)

@@ -6,19 +6,20 @@ decides again, from its own facts, and refuses where they differ from those the 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from hub.exchange.acts import CaseAct, Receipt, dump, lock_case, outcomes
+from hub.exchange.batch import BatchRows, KnownFragment, claimed_fragment, parse_stored_header
 from hub.exchange.cases import MAX_OUTBOX_AGE, require_fresh, verify_from_agency
 from hub.exchange.standing import load_case_state
+from hub.ledger import ledger
 from hub.refusal import Refused
 from hub.store import exchange_rows as rows
 from hub.store.base import Session
-from hub.store.tables import ChannelRow, DisclosureRow, FragmentRow, GrantRow
+from hub.store.tables import ChannelRow, DisclosureRow, FragmentRow
 from keys.directory import Directory, KeyUse, NotCertified
 from keys.envelopes import (
     EnvelopeRefused,
@@ -28,7 +29,7 @@ from keys.envelopes import (
     verify_fragment,
     wrapped_key_digest,
 )
-from keys.jose import SignatureRefused, UnverifiedJws, b64u, b64u_decode, statement_digest
+from keys.jose import SignatureRefused, UnverifiedJws, statement_digest
 from keys.statements import Statement, StatementType, peek
 from policies.bundles import Bundle
 from policies.engine import decide
@@ -36,6 +37,7 @@ from policies.model import (
     Basis,
     CaseState,
     Decision,
+    Facts,
     Header,
     Malformed,
     MemberId,
@@ -75,9 +77,22 @@ class Push:
     originator: str
     at: datetime
     state: CaseState = field(init=False)
+    rows: BatchRows = field(init=False)
 
     def __post_init__(self) -> None:
         self.state = load_case_state(self.act.session, self.act.row.case)
+        self.rows = BatchRows(self.act.session)
+
+    def lines(self, payloads: Sequence[object]) -> list[LineResult]:
+        """Answer each line in order, then write what was accepted."""
+        claimed = (claimed_fragment(payload) for payload in payloads)
+        self.rows.load(fragment for fragment in claimed if fragment is not None)
+        with ledger.appending(self.session, self.act.randomness) as log:
+            self.act.log = log
+            results = [self.line(number, payload) for number, payload in enumerate(payloads, 1)]
+        self.act.log = None
+        self.rows.write()
+        return results
 
     @property
     def session(self) -> Session:
@@ -122,7 +137,7 @@ class Push:
         got = statement.members
         self._require_case(got["case"])
         channel = require_id(got["channel"], "channel")
-        if rows.find_channel(self.session, channel) is not None:
+        if self.rows.find_channel(channel) is not None:
             raise Refused(409, "conflict", "a channel with this id exists already with other bytes")
         if got["sha256"] != sealed.digest or got["recipient"] != sealed.recipient:
             raise Malformed("channel: the statement is over other bytes or another recipient")
@@ -145,8 +160,7 @@ class Push:
                 "recipient_member": member,
             },
         )
-        rows.add(
-            self.session,
+        self.rows.add_channel(
             ChannelRow(
                 channel=channel,
                 case=self.act.row.case,
@@ -160,7 +174,7 @@ class Push:
                 last_sequence=0,
                 last_digest=None,
                 log_index=receipt.index,
-            ),
+            )
         )
         return receipt
 
@@ -171,7 +185,7 @@ class Push:
             named = require_id(peek(token).members.get("channel"), "channel")
         except SignatureRefused:
             return False
-        row = rows.find_channel(self.session, named)
+        row = self.rows.find_channel(named)
         return row is not None and row.statement == token and row.jwe == dump(sealed.to_jwe())
 
     # --- fragment ---
@@ -182,7 +196,7 @@ class Push:
         header = sealed.header
         grant = require_members(archive, ("channel", "encrypted_key"), "archive grant")
         wrapped = require_wrapped_key(grant["encrypted_key"])
-        known = rows.find_fragment(self.session, header.fragment)
+        known = self.rows.find_fragment(header.fragment)
         if known is not None:
             if (known.digest, known.jws, known.archive_key) == (sealed.digest, sealed.jws, wrapped):
                 return None
@@ -208,43 +222,22 @@ class Push:
                 "archive": wrapped_key_digest(wrapped),
             },
         )
-        rows.add(
-            self.session,
-            FragmentRow(
-                fragment=header.fragment,
-                case=self.act.row.case,
-                agency=self.originator,
-                category=header.category.value,
-                digest=digest,
-                protected=sealed.protected,
-                iv=sealed.iv,
-                ciphertext=b64u_decode(sealed.ciphertext, max_bytes=2 * 1024 * 1024),
-                tag=sealed.tag,
-                jws=sealed.jws,
-                archive_channel=grant["channel"],
-                archive_key=wrapped,
-                log_index=receipt.index,
-            ),
-        )
+        self.rows.add_fragment(sealed, digest, (grant["channel"], wrapped), receipt.index)
         return receipt
 
     def _require_archive(self, channel: object) -> None:
-        row = rows.find_channel(self.session, require_id(channel, "archive channel"))
+        row = self.rows.find_channel(require_id(channel, "archive channel"))
         if row is None or (row.case, row.originator, row.use) != (self.act.row.case, self.originator, "archive"):
             raise Refused(422, "archive", "the archive grant names no archive channel of this originator in this case")
 
     def _require_succession(self, supersedes: str | None, version: int) -> None:
         if supersedes is None:
             return
-        older = rows.find_fragment(self.session, supersedes)
+        older = self.rows.find_fragment(supersedes)
         if older is None or (older.case, older.agency) != (self.act.row.case, self.originator):
             raise Refused(422, "supersedes", "the fragment that this one supersedes is not here")
-        earlier = SealedFragment.parse(
-            {"protected": older.protected, "iv": older.iv, "ciphertext": b64u(older.ciphertext), "tag": older.tag},
-            older.jws,
-        )
-        if earlier.header.version + 1 != version:
-            raise Refused(422, "supersedes", f"expected version {earlier.header.version + 1}, got {version}")
+        if older.header.version + 1 != version:
+            raise Refused(422, "supersedes", f"expected version {older.header.version + 1}, got {version}")
 
     # --- disclosure ---
 
@@ -279,25 +272,14 @@ class Push:
             },
         )
         self._keep_number(channel, statement, receipt)
-        rows.add(
-            self.session,
-            *(
-                GrantRow(
-                    fragment=row.fragment,
-                    channel=channel.channel,
-                    disclosure=statement.digest,
-                    encrypted_key=keys[row.fragment],
-                    basis=dump(basis.to_json()),
-                )
-                for row, basis in listed
-            ),
-        )
+        for fragment, basis in listed:
+            self.rows.add_grant(fragment, channel.channel, statement.digest, keys[fragment], dump(basis.to_json()))
         return receipt
 
     def _require_next(self, statement: Statement) -> ChannelRow:
         got = statement.members
         self._require_case(got["case"])
-        channel = rows.find_channel(self.session, require_id(got["channel"], "channel"))
+        channel = self.rows.find_channel(require_id(got["channel"], "channel"))
         if channel is None or (channel.case, channel.originator) != (self.act.row.case, self.originator):
             raise Refused(422, "channel", "the statement names no channel of this originator in this case")
         expected = (channel.last_sequence + 1, channel.last_digest)
@@ -312,7 +294,7 @@ class Push:
 
     def _decide_items(
         self, got: Mapping[str, Any], channel: ChannelRow, bases: list[Basis]
-    ) -> tuple[list[tuple[FragmentRow, Basis]], list[Decision]]:
+    ) -> tuple[list[tuple[str, Basis]], list[Decision]]:
         if (got["recipient"], got["recipient_agency"], got["recipient_member"]) != (
             channel.recipient,
             channel.recipient_agency,
@@ -323,44 +305,56 @@ class Push:
         recipient = Recipient(require_agency(channel.recipient_agency), member)
         claimed = _listed(got["decisions"], MAX_ITEMS, "decisions")
         enabled = self.bundle.enabled_gateways(self.at.date())
-        accepted: list[tuple[FragmentRow, Basis]] = []
+        names = ("fragment", "sha256", "encrypted_key_sha256", "basis", "decision")
+        items = [
+            require_members(item, names, "disclosure item")
+            for item in _listed(got["items"], MAX_ITEMS, "items", at_least=1)
+        ]
+        self.rows.load(require_id(item["fragment"], "fragment") for item in items)
+        decided: dict[tuple[Facts, int], Decision] = {}
+        accepted: dict[str, Basis] = {}
         decisions: list[Decision] = []
-        for item in _listed(got["items"], MAX_ITEMS, "items", at_least=1):
-            names = ("fragment", "sha256", "encrypted_key_sha256", "basis", "decision")
-            listed = require_members(item, names, "disclosure item")
-            row = self._require_own_fragment(listed)
-            basis = _pick(bases, listed["basis"], "basis")
-            header = header_of(row)
+        for item in items:
+            known = self._require_own_fragment(item)
+            basis = _pick(bases, item["basis"], "basis")
             facts = facts_for(
-                header, recipient, basis, self.state, stage=Stage.PUSH, at=self.at, enabled_gateways=enabled
+                known.header, recipient, basis, self.state, stage=Stage.PUSH, at=self.at, enabled_gateways=enabled
             )
-            signed = require_members(_pick(claimed, listed["decision"], "decision"), ("facts", "rules"), "decision")
-            different = facts.differences(require_members(signed["facts"], list(facts.to_json()), "facts"))
-            if different:
-                raise Refused(409, "facts_differ", f"the hub's facts differ in {', '.join(different)}", facts=different)
-            decision = decide(self.bundle, facts)
-            if not decision.is_permit:
-                raise Refused(
-                    403,
-                    "policy",
-                    "the policy does not permit this disclosure",
-                    fragment=row.fragment,
-                    rules=list(decision.rules),
-                    missing=list(decision.missing),
-                )
-            accepted.append((row, basis))
-            decisions.append(decision)
-        if len({row.fragment for row, _ in accepted}) != len(accepted):
-            raise Malformed("disclosure: a fragment is listed twice")
-        return accepted, decisions
+            signed = _pick(claimed, item["decision"], "decision")
+            # Many items rest on the same facts and the same signed decision; each such pair is checked once.
+            question = (facts, item["decision"])
+            if question not in decided:
+                decided[question] = self._require_permit(facts, signed, item["fragment"])
+            if item["fragment"] in accepted:
+                raise Malformed("disclosure: a fragment is listed twice")
+            accepted[item["fragment"]] = basis
+            decisions.append(decided[question])
+        return list(accepted.items()), decisions
 
-    def _require_own_fragment(self, listed: Mapping[str, Any]) -> FragmentRow:
-        row = rows.find_fragment(self.session, require_id(listed["fragment"], "fragment"))
-        if row is None or (row.case, row.agency) != (self.act.row.case, self.originator):
+    def _require_permit(self, facts: Facts, claimed: object, fragment: str) -> Decision:
+        signed = require_members(claimed, ("facts", "rules"), "decision")
+        different = facts.differences(require_members(signed["facts"], list(facts.to_json()), "facts"))
+        if different:
+            raise Refused(409, "facts_differ", f"the hub's facts differ in {', '.join(different)}", facts=different)
+        decision = decide(self.bundle, facts)
+        if not decision.is_permit:
+            raise Refused(
+                403,
+                "policy",
+                "the policy does not permit this disclosure",
+                fragment=fragment,
+                rules=list(decision.rules),
+                missing=list(decision.missing),
+            )
+        return decision
+
+    def _require_own_fragment(self, listed: Mapping[str, Any]) -> KnownFragment:
+        known = self.rows.find_fragment(listed["fragment"])
+        if known is None or (known.case, known.agency) != (self.act.row.case, self.originator):
             raise Refused(422, "fragment", "a disclosed fragment is not one of this originator in this case")
-        if row.digest != listed["sha256"]:
+        if known.digest != listed["sha256"]:
             raise Refused(409, "conflict", "a disclosed fragment has another digest here")
-        return row
+        return known
 
     def _require_grants(self, grants: object, items: list[Mapping[str, Any]]) -> dict[str, str]:
         keys: dict[str, str] = {}
@@ -424,13 +418,12 @@ def push(
     """Process a batch under the case's lock. Raises ``Refused`` only for the batch as a whole."""
     if not 1 <= len(lines) <= MAX_LINES:
         raise Refused(413, "too_many", f"a push has 1 to {MAX_LINES} lines, got {len(lines)}")
-    batch = Push(lock_case(session, case, originator, at), directory, bundle, originator, at)
-    return [batch.line(number, payload) for number, payload in enumerate(lines, 1)]
+    return Push(lock_case(session, case, originator, at), directory, bundle, originator, at).lines(lines)
 
 
 def header_of(row: FragmentRow) -> Header:
     """Return the header of a stored fragment."""
-    return Header.from_json(json.loads(b64u_decode(row.protected)))
+    return parse_stored_header(row.protected)
 
 
 def _listed(value: object, most: int, name: str, *, at_least: int = 0) -> list[Any]:

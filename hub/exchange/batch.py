@@ -1,0 +1,130 @@
+"""The rows of one push: read in few statements, known for the rest of the batch, written together at its end.
+
+Under the case's lock nobody else changes what is read here, so a line need not ask the database what an earlier line
+brought. A line that is refused has added nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from hub.store import exchange_rows as rows
+from hub.store import push_rows
+from hub.store.base import Session
+from hub.store.tables import ChannelRow
+from keys.envelopes import MAX_CONTENT_BYTES, MAX_HEADER_BYTES, SealedFragment
+from keys.jose import b64u_decode
+from policies.model import Header, Malformed, require_id
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFragment:
+    """A fragment that is stored, or that an earlier line of the batch brought."""
+
+    case: str
+    agency: str
+    digest: str
+    jws: str
+    archive_key: str
+    header: Header
+
+
+@dataclass(slots=True)
+class BatchRows:
+    """What one push knows and what it will write. ``write`` must be called before the transaction ends."""
+
+    session: Session
+    _fragments: dict[str, KnownFragment | None] = field(default_factory=dict)
+    _channels: dict[str, ChannelRow | None] = field(default_factory=dict)
+    _new_fragments: list[Mapping[str, object]] = field(default_factory=list)
+    _new_grants: list[Mapping[str, object]] = field(default_factory=list)
+
+    def load(self, fragments: Iterable[str]) -> None:
+        """Look up fragments that the batch will ask for, those that it does not know yet."""
+        wanted = set(fragments) - set(self._fragments)
+        if not wanted:
+            return
+        self._fragments |= dict.fromkeys(wanted)
+        for row in push_rows.find_fragments(self.session, wanted):
+            self._fragments[row.fragment] = KnownFragment(
+                row.case, row.agency, row.digest, row.jws, row.archive_key, parse_stored_header(row.protected)
+            )
+
+    def find_fragment(self, fragment: str) -> KnownFragment | None:
+        """Return a fragment that is stored or was added, or None."""
+        if fragment not in self._fragments:
+            self.load([fragment])
+        return self._fragments[fragment]
+
+    def add_fragment(self, sealed: SealedFragment, digest: str, archive: tuple[str, str], log_index: int) -> None:
+        """Take a verified fragment. ``archive`` is the archive grant's channel and wrapped key."""
+        header = sealed.header
+        self._fragments[header.fragment] = KnownFragment(
+            header.case, header.agency, digest, sealed.jws, archive[1], header
+        )
+        self._new_fragments.append(
+            {
+                "fragment": header.fragment,
+                "case": header.case,
+                "agency": header.agency,
+                "category": header.category.value,
+                "digest": digest,
+                "protected": sealed.protected,
+                "iv": sealed.iv,
+                "ciphertext": b64u_decode(sealed.ciphertext, max_bytes=MAX_CONTENT_BYTES),
+                "tag": sealed.tag,
+                "jws": sealed.jws,
+                "archive_channel": archive[0],
+                "archive_key": archive[1],
+                "log_index": log_index,
+            }
+        )
+
+    def find_channel(self, channel: str) -> ChannelRow | None:
+        """Return a channel that is stored or was added, or None."""
+        if channel not in self._channels:
+            self._channels[channel] = rows.find_channel(self.session, channel)
+        return self._channels[channel]
+
+    def add_channel(self, row: ChannelRow) -> None:
+        """Take a channel; it is written at once."""
+        rows.add(self.session, row)
+        self._channels[row.channel] = row
+
+    def add_grant(self, fragment: str, channel: str, disclosure: str, encrypted_key: str, basis: str) -> None:
+        """Take a grant that an accepted disclosure lists."""
+        self._new_grants.append(
+            {
+                "fragment": fragment,
+                "channel": channel,
+                "disclosure": disclosure,
+                "encrypted_key": encrypted_key,
+                "basis": basis,
+            }
+        )
+
+    def write(self) -> None:
+        """Write fragments, then the grants that rest on them."""
+        if self._new_fragments:
+            push_rows.insert_fragments(self.session, self._new_fragments)
+        if self._new_grants:
+            self.session.flush()
+            push_rows.insert_grants(self.session, self._new_grants)
+        self._new_fragments, self._new_grants = [], []
+
+
+def parse_stored_header(protected: str) -> Header:
+    """Return the header of a stored fragment, which was checked when it was accepted."""
+    return Header.from_json(json.loads(b64u_decode(protected)))
+
+
+def claimed_fragment(payload: object) -> str | None:
+    """Return the id that an unchecked fragment line seems to be about: good for looking it up early, nothing else."""
+    try:
+        jwe = payload["jwe"]  # type: ignore[index]
+        header = json.loads(b64u_decode(jwe["protected"], max_bytes=MAX_HEADER_BYTES))
+        return require_id(header["fragment"], "fragment")
+    except (Malformed, ValueError, TypeError, KeyError, IndexError, RecursionError):
+        return None
