@@ -7,7 +7,7 @@ which (``sealed_…``). Statements and codes are as public as they are at the hu
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,16 @@ from sqlalchemy import (
     delete,
     event,
     select,
+    update,
 )
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.orm import Session as Session  # re-exported: nothing else here speaks SQL
 
 from keys.storage import Vault
 
 STORE_VERSION = 1
+MAX_IDS_PER_STATEMENT = 500
 
 
 class Base(DeclarativeBase):
@@ -254,6 +257,57 @@ def find_drafts(session: Session, case: str, states: Sequence[str]) -> Sequence[
 def own_fragments(session: Session, case: str) -> Sequence[OwnFragmentRow]:
     """Return the fragments this agency sealed in a case."""
     return session.scalars(select(OwnFragmentRow).where(OwnFragmentRow.case == case)).all()
+
+
+def sealed_drafts(session: Session, case: str, drafts: Collection[str]) -> dict[str, OwnFragmentRow]:
+    """Return by draft id the fragments that were made of these drafts in a case."""
+    found: dict[str, OwnFragmentRow] = {}
+    for some in _chunks(drafts):
+        query = select(OwnFragmentRow).where(OwnFragmentRow.case == case, OwnFragmentRow.draft.in_(some))
+        found |= {row.draft: row for row in session.scalars(query)}
+    return found
+
+
+def own_digests(session: Session, case: str) -> list[tuple[str, str]]:
+    """Return id and digest of each fragment this agency sealed in a case."""
+    query = select(OwnFragmentRow.fragment, OwnFragmentRow.digest).where(OwnFragmentRow.case == case)
+    return [(fragment, digest) for fragment, digest in session.execute(query)]
+
+
+def mark_drafts(session: Session, drafts: Collection[str], state: str) -> None:
+    """Move drafts to a state; ids that are no drafts here change nothing."""
+    for some in _chunks(drafts):
+        session.execute(update(DraftRow).where(DraftRow.draft.in_(some)).values(state=state))
+
+
+def keep_grants(session: Session, channel: str, granted: Iterable[tuple[str, str]], disclosure: str) -> None:
+    """Record which (fragment, purpose) a disclosure grants on a channel; it takes the place of an earlier one."""
+    values = [
+        {"channel": channel, "fragment": fragment, "purpose": purpose, "disclosure": disclosure}
+        for fragment, purpose in granted
+    ]
+    if values:
+        statement = insert(GrantedRow)
+        keys = (GrantedRow.channel, GrantedRow.fragment, GrantedRow.purpose)
+        newer = {"disclosure": statement.excluded.disclosure}
+        session.execute(statement.on_conflict_do_update(index_elements=keys, set_=newer), values)
+
+
+def keep_not_given(session: Session, channel: str, refused: Iterable[tuple[str, str, str]]) -> None:
+    """Record (fragment, code, rules as JSON) of what a channel's recipient is not given, in place of earlier ones."""
+    values = [
+        {"channel": channel, "fragment": fragment, "code": code, "rules": rules} for fragment, code, rules in refused
+    ]
+    if values:
+        statement = insert(NotGivenRow)
+        newer = {"code": statement.excluded.code, "rules": statement.excluded.rules}
+        keys = (NotGivenRow.channel, NotGivenRow.fragment)
+        session.execute(statement.on_conflict_do_update(index_elements=keys, set_=newer), values)
+
+
+def _chunks(ids: Collection[str]) -> Iterator[list[str]]:
+    listed = sorted(set(ids))
+    return (listed[start : start + MAX_IDS_PER_STATEMENT] for start in range(0, len(listed), MAX_IDS_PER_STATEMENT))
 
 
 def find_own_channel(session: Session, case: str, recipient: str) -> OwnChannelRow | None:

@@ -15,11 +15,9 @@ from typing import Any
 
 from adapters.cases import CaseBook, CaseRefused, VerifiedCase
 from adapters.release.bases import default_basis
+from adapters.release.disclosing import Item, tabulate
 from adapters.release.drafts import Draft, DraftState
 from adapters.store import (
-    DraftRow,
-    GrantedRow,
-    NotGivenRow,
     OutboxRow,
     OwnChannelRow,
     OwnFragmentRow,
@@ -27,11 +25,14 @@ from adapters.store import (
     Store,
     find_own_channel,
     granted_fragments,
+    keep_grants,
+    keep_not_given,
+    mark_drafts,
     not_given_of,
-    own_fragments,
+    own_digests,
+    sealed_drafts,
 )
 from keys.directory import Certificate, Directory, KeyUse, NotCertified
-from keys.envelopes import wrapped_key_digest
 from keys.jose import statement_digest
 from keys.sealing import ChannelKey, ContentKey, make_channel, seal, wrap
 from keys.statements import StatementType, make_statement
@@ -96,18 +97,6 @@ class Released:
 
 
 @dataclass(frozen=True, slots=True)
-class _Item:
-    """One fragment on its way to one recipient."""
-
-    header: Header
-    digest: str
-    key: ContentKey
-    basis: Basis
-    facts: Facts
-    decision: Decision
-
-
-@dataclass(frozen=True, slots=True)
 class Releaser:
     """Releases drafts of one agency."""
 
@@ -138,32 +127,33 @@ class Releaser:
         with self.store.write() as session:
             follower.require_fresh_quorum(session)
             maker = _Maker(self, session, verified, directory, at)
-            sealed = [maker.seal_draft(draft) for draft in drafts]
+            sealed = maker.seal_drafts(drafts)
             released.fragments = [header.fragment for header, _, _ in sealed]
+            asked = [frozenset(self._recipients(verified, draft, terms)) for draft in drafts]
             for recipient in self._all_recipients(verified, drafts, terms):
-                self._disclose(maker, recipient, drafts, sealed, terms, released)
+                offered = [item for item, recipients in zip(sealed, asked, strict=True) if recipient in recipients]
+                self._disclose(maker, recipient, offered, terms, released)
         return released
 
     def _disclose(
         self,
         maker: _Maker,
         recipient: Recipient,
-        drafts: Sequence[Draft],
-        sealed: Sequence[tuple[Header, str, ContentKey]],
+        offered: Sequence[tuple[Header, str, ContentKey]],
         terms: ReleaseTerms,
         released: Released,
     ) -> None:
-        items: list[_Item] = []
+        items: list[Item] = []
         held = maker.granted_to(recipient, terms.purpose)
         refused: list[tuple[str, Decision]] = []
-        for draft, (header, digest, key) in zip(drafts, sealed, strict=True):
-            if header.fragment in held or recipient not in self._recipients(maker.case, draft, terms):
+        for header, digest, key in offered:
+            if header.fragment in held:
                 continue
             basis = self._basis(maker.case, header, terms)
             facts = self._facts(header, recipient, basis, maker.case, Stage.WRAP, maker.at)
             decision = decide(self.bundle, facts)
             if decision.is_permit:
-                items.append(_Item(header, digest, key, basis, facts, decision))
+                items.append(Item(header, digest, key, basis, facts, decision))
             else:
                 refused.append((header.fragment, decision))
                 released.refused.append((header.fragment, recipient, decision))
@@ -263,21 +253,35 @@ class _Maker:
     def _book(self) -> CaseBook:
         return self.releaser.book
 
-    def seal_draft(self, draft: Draft) -> tuple[Header, str, ContentKey]:
-        """Seal a draft once; a draft sealed before keeps its fragment. Archive grant included."""
-        store = self.releaser.store
-        for row in own_fragments(self.session, self.case.case):
-            if row.draft == draft.draft:
-                secret = store.vault.open(f"cek:{row.fragment}", row.sealed_key)
-                return Header.from_json(json.loads(row.header)), row.digest, ContentKey(secret)
+    def seal_drafts(self, drafts: Sequence[Draft]) -> list[tuple[Header, str, ContentKey]]:
+        """Seal each draft once; one sealed before keeps its fragment. Archive grants included."""
+        names = {draft.draft for draft in drafts}
+        made = {
+            draft: (Header.from_json(json.loads(row.header)), row.digest, self._content_key(row))
+            for draft, row in sealed_drafts(self.session, self.case.case, names).items()
+        }
+        fresh = names - set(made)
+        if fresh:
+            archive = self.channel_to(Recipient(AgencyId(self._book.agency), None), KeyUse.ARCHIVE)
+            archive_key = self._channel_key(archive)
+            for draft in drafts:
+                if draft.draft not in made:
+                    made[draft.draft] = self._seal_draft(draft, archive_key)
+            mark_drafts(self.session, fresh, DraftState.RELEASED.value)
+            self.session.flush()
+        return [made[draft.draft] for draft in drafts]
+
+    def _content_key(self, row: OwnFragmentRow) -> ContentKey:
+        return ContentKey(self.releaser.store.vault.open(f"cek:{row.fragment}", row.sealed_key))
+
+    def _seal_draft(self, draft: Draft, archive_key: ChannelKey) -> tuple[Header, str, ContentKey]:
         header = self.releaser.header_for(draft, self.case.case, self.at)
         fragment, key = seal(draft.content, header, self._book.signing)
-        archive = self.channel_to(Recipient(AgencyId(self._book.agency), None), KeyUse.ARCHIVE)
         line = {
             "type": "fragment",
             "jwe": fragment.to_jwe(),
             "jws": fragment.jws,
-            "archive": {"channel": archive.channel, "encrypted_key": wrap(key, self._channel_key(archive))},
+            "archive": {"channel": archive_key.channel, "encrypted_key": wrap(key, archive_key)},
         }
         self.session.add(
             OwnFragmentRow(
@@ -287,14 +291,10 @@ class _Maker:
                 digest=fragment.digest,
                 header=json.dumps(fragment.header.to_json()),
                 is_accepted=False,
-                sealed_key=store.vault.seal(f"cek:{header.fragment}", key.secret),
+                sealed_key=self.releaser.store.vault.seal(f"cek:{header.fragment}", key.secret),
             )
         )
         self._queue("fragment", header.fragment, None, line)
-        kept = self.session.get(DraftRow, draft.draft)
-        if kept is not None:
-            kept.state = DraftState.RELEASED.value
-        self.session.flush()
         return fragment.header, fragment.digest, key
 
     def channel_to(self, recipient: Recipient, use: KeyUse | None = None) -> OwnChannelRow:
@@ -351,20 +351,24 @@ class _Maker:
 
     def note_refused(self, channel: OwnChannelRow, refused: Sequence[tuple[str, Decision]]) -> None:
         """Remember why fragments are not given to a recipient."""
-        for fragment, decision in refused:
-            code = NotGivenCode.CONSENT if set(decision.rules) & CONSENT_RULES else NotGivenCode.POLICY
-            self.session.merge(
-                NotGivenRow(
-                    channel=channel.channel, fragment=fragment, code=code.value, rules=json.dumps(list(decision.rules))
+        keep_not_given(
+            self.session,
+            channel.channel,
+            (
+                (
+                    fragment,
+                    (NotGivenCode.CONSENT if set(decision.rules) & CONSENT_RULES else NotGivenCode.POLICY).value,
+                    json.dumps(list(decision.rules)),
                 )
-            )
-        self.session.flush()
+                for fragment, decision in refused
+            ),
+        )
 
-    def disclose(self, channel: OwnChannelRow, items: Sequence[_Item]) -> None:
+    def disclose(self, channel: OwnChannelRow, items: Sequence[Item]) -> None:
         """Sign one disclosure for a channel and queue it with its grants."""
         key = self._channel_key(channel)
         wrapped = {item.header.fragment: wrap(item.key, key) for item in items}
-        bases, decisions, listed = _tabulate(items, wrapped)
+        bases, decisions, listed = tabulate(items, wrapped)
         given = granted_fragments(self.session, channel.channel) | set(wrapped)
         statement = self._sign(
             StatementType.DISCLOSURE,
@@ -391,23 +395,16 @@ class _Maker:
         )
         channel.last_sequence += 1
         channel.last_digest = digest
-        for item in items:
-            self.session.merge(
-                GrantedRow(
-                    channel=channel.channel,
-                    fragment=item.header.fragment,
-                    purpose=item.basis.purpose.value,
-                    disclosure=digest,
-                )
-            )
+        granted = ((item.header.fragment, item.basis.purpose.value) for item in items)
+        keep_grants(self.session, channel.channel, granted, digest)
         self.session.flush()
 
     def _not_given(self, channel: OwnChannelRow, given: set[str]) -> list[dict[str, str]]:
         codes = not_given_of(self.session, channel.channel)
         listed = [
-            {"sha256": row.digest, "code": codes.get(row.fragment, NotGivenCode.HELD.value)}
-            for row in own_fragments(self.session, self.case.case)
-            if row.fragment not in given
+            {"sha256": digest, "code": codes.get(fragment, NotGivenCode.HELD.value)}
+            for fragment, digest in own_digests(self.session, self.case.case)
+            if fragment not in given
         ]
         return sorted(listed, key=lambda item: item["sha256"])
 
@@ -435,29 +432,3 @@ class _Maker:
                 receipt=None,
             )
         )
-
-
-def _tabulate(
-    items: Sequence[_Item], wrapped: Mapping[FragmentId, str]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return bases, decisions and items of a disclosure; equal bases and decisions stand once."""
-    bases: list[dict[str, Any]] = []
-    decisions: list[dict[str, Any]] = []
-    listed = []
-    for item in items:
-        basis = item.basis.to_json()
-        facts = {**item.facts.to_json(), "stage": Stage.PUSH.value}
-        decision = {"facts": facts, "rules": list(item.decision.rules)}
-        for table, entry in ((bases, basis), (decisions, decision)):
-            if entry not in table:
-                table.append(entry)
-        listed.append(
-            {
-                "fragment": item.header.fragment,
-                "sha256": item.digest,
-                "encrypted_key_sha256": wrapped_key_digest(wrapped[item.header.fragment]),
-                "basis": bases.index(basis),
-                "decision": decisions.index(decision),
-            }
-        )
-    return bases, decisions, listed
