@@ -25,10 +25,11 @@ def create_app(services: Services) -> Flask:
         },
     )
     app.extensions["nrmhub"] = services
-    access.install(app, services)
     services.authorization.init_app(app)
     api = Api(app)
     api.ERROR_SCHEMA = None
     for module in (exchange, log, health):
         api.register_blueprint(module.blueprint)
+    # Last, so that no other part's rendering of errors stands before ours.
+    access.install(app, services)
     return app

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import fcntl
+import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+from gunicorn.http import errors
+from gunicorn.util import write_nonblock
+from gunicorn.workers.gthread import ThreadWorker
 
 from hub.app import create_app
 from hub.config import Config, ConfigRefused
@@ -15,6 +21,45 @@ from hub.services import open_services
 
 LOCK_NAME = "hub.lock"
 GRACEFUL_SECONDS = 10
+
+
+_STATUSES = {
+    errors.LimitRequestLine: "414 URI Too Long",
+    errors.LimitRequestHeaders: "431 Request Header Fields Too Large",
+    errors.UnsupportedTransferCoding: "501 Not Implemented",
+    errors.ExpectationFailed: "417 Expectation Failed",
+}
+_NOT_HTTP = b'{"type":"urn:nrmhub:problem:malformed","title":"malformed","status":%s,"detail":"this is not a request"}'
+
+
+class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
+    """Answers what is not HTTP without repeating it, neither to the sender nor in the log."""
+
+    def handle_error(self, req: object, client: Any, addr: object, exc: BaseException) -> None:  # noqa: ARG002
+        """Log the kind of fault and send problem details (RFC 9457)."""
+        is_theirs = isinstance(exc, errors.ParseException)
+        status = _STATUSES.get(type(exc), "400 Bad Request" if is_theirs else "500 Internal Server Error")
+        if is_theirs:
+            self.log.warning("refused what is not a request: %s", type(exc).__name__)
+        else:
+            self.log.exception("a request failed")
+        body = _NOT_HTTP % status[:3].encode()
+        head = f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
+        try:
+            write_nonblock(client, f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        except OSError:
+            self.log.debug("the sender is gone")
+
+
+class _Logger(Logger):  # type: ignore[misc]
+    """Logs where something failed and its type, never its text: that could hold what a caller sent."""
+
+    def exception(self, msg: str, *args: object, **kwargs: object) -> None:  # noqa: ARG002
+        """Log without the message's arguments, which hold addresses of requests."""
+        kind, _, trace = sys.exc_info()
+        frames = traceback.extract_tb(trace)
+        where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"
+        self.error("unexpected %s at %s", "failure" if kind is None else kind.__name__, where)
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
@@ -43,7 +88,8 @@ def run(config: Config, passphrase: str, *, bind: str, threads: int) -> None:
                 "bind": bind,
                 "workers": 1,
                 "threads": threads,
-                "worker_class": "gthread",
+                "worker_class": _Worker,
+                "logger_class": _Logger,
                 "graceful_timeout": GRACEFUL_SECONDS,
                 # Paths hold opaque ids only; bodies and headers are never logged.
                 "accesslog": None,

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.scene import Scene
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -35,3 +40,34 @@ def samples_dir(shared_dir: Path) -> Path:
 def vectors_dir(shared_dir: Path) -> Path:
     """Published test vectors."""
     return shared_dir / "data" / "vectors"
+
+
+@pytest.fixture(scope="session")
+def scene_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A federation in mid-work, built once for all test processes. Copy it, do not change it."""
+    from tests.scene import template
+
+    base = tmp_path_factory.getbasetemp()
+    return template(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
+
+
+@pytest.fixture(scope="module")
+def make_scene(scene_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Scene]]:
+    """Makes copies of the federation for a module, closed at its end."""
+    from tests.scene import copy
+
+    made: list[Scene] = []
+
+    def make() -> Scene:
+        made.append(copy(scene_source, tmp_path_factory.mktemp("scene")))
+        return made[-1]
+
+    yield make
+    for scene in made:
+        scene.close()
+
+
+@pytest.fixture
+def embedded(make_scene: Callable[[], Scene]) -> Scene:
+    """A fresh copy whose hub runs inside the test."""
+    return make_scene().embed()

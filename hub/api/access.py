@@ -6,17 +6,24 @@ from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from hub.auth.dpop import ProofRefused
-from hub.config import MAX_REQUEST_BYTES
+from hub.config import MAX_JSON_BYTES, MAX_REQUEST_BYTES
 from hub.refusal import Refused
 from hub.services import Services
 
 OPEN_ENDPOINTS = frozenset({"health.health", "oauth_token", "oauth_metadata", "api-docs.openapi_json"})
+LARGE_ENDPOINTS = frozenset({"exchange.push"})
+NOT_JSON_ENDPOINTS = LARGE_ENDPOINTS | {"oauth_token"}
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
 def install(app: Flask, services: Services) -> None:
     """Check every request before its view, and render every refusal as problem details (RFC 9457)."""
-    app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = MAX_JSON_BYTES
+
+    @app.before_request
+    def _limit_body() -> None:
+        if request.endpoint in LARGE_ENDPOINTS:
+            request.max_content_length = MAX_REQUEST_BYTES
 
     @app.before_request
     def _require_agency() -> Response | None:
@@ -36,6 +43,12 @@ def install(app: Flask, services: Services) -> None:
             return response
         return None
 
+    @app.before_request
+    def _require_json() -> None:
+        takes_json = request.method == "POST" and request.endpoint not in NOT_JSON_ENDPOINTS
+        if takes_json and request.mimetype != "application/json":
+            raise Refused(415, "media_type", "expected application/json")
+
     @app.after_request
     def _set_headers(response: Response) -> Response:
         response.headers.setdefault("DPoP-Nonce", services.authorization.nonces.issue(services.clock()))
@@ -51,6 +64,10 @@ def install(app: Flask, services: Services) -> None:
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
         return problem(_from_http(error))
+
+    @app.errorhandler(RecursionError)
+    def _nested(_error: RecursionError) -> Response:
+        return problem(Refused(400, "malformed", "the request is nested too deeply"))
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:
@@ -68,7 +85,10 @@ def _from_http(error: HTTPException) -> Refused:
         400: ("malformed", "the request is not of the documented form"),
         404: ("not_found", "there is nothing at this address"),
         405: ("method", "this address does not take this method"),
-        413: ("too_large", f"a request has at most {MAX_REQUEST_BYTES} bytes"),
+        413: (
+            "too_large",
+            f"a request has at most {MAX_JSON_BYTES} bytes, a push {MAX_REQUEST_BYTES}",
+        ),
         415: ("media_type", "this address does not take this media type"),
     }
     code, text = texts.get(status, ("internal", "the hub could not do this; nothing was recorded"))

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Response, current_app, g, request, stream_with_context
 from flask_smorest import Blueprint
+from marshmallow import RAISE
 
 from hub.api import ndjson, schemas
 from hub.api.receipts import prove_positions, recorded, signed_head
@@ -34,7 +35,7 @@ def policy() -> dict[str, Any]:
 
 
 @blueprint.get("/directory")
-@blueprint.arguments(schemas.DirectoryQuerySchema, location="query")
+@blueprint.arguments(schemas.DirectoryQuerySchema, location="query", unknown=RAISE)
 @blueprint.response(200, schemas.DirectorySchema)
 def directory(query: dict[str, int]) -> dict[str, Any]:
     """Agencies, certificates and witnesses, each with its inclusion proof in the newest witnessed checkpoint."""
@@ -95,7 +96,7 @@ def case_statements(case: str) -> dict[str, Any]:
 
 
 @blueprint.get("/cases/<case>/log")
-@blueprint.arguments(schemas.CaseLogQuerySchema, location="query")
+@blueprint.arguments(schemas.CaseLogQuerySchema, location="query", unknown=RAISE)
 @blueprint.response(200, schemas.CaseLogSchema)
 def case_log(query: dict[str, int], case: str) -> dict[str, Any]:
     """Bodies and salts of a case's entries, for its parties, in the case's order."""

@@ -19,7 +19,7 @@ MAX_WITNESSED_SECONDS = 600
 @blueprint.alt_response(503, schema=schemas.HealthSchema)
 @blueprint.response(200, schemas.HealthSchema)
 def health() -> Response:
-    """Database, log and witnesses, each checked now. 503 where the hub cannot take acts."""
+    """Database, log, directory and witnesses, each checked now. 503 where the hub cannot take acts."""
     report = check()
     response = jsonify(report)
     response.status_code = 200 if report["status"] in ("ok", "degraded") else 503
@@ -28,13 +28,17 @@ def health() -> Response:
 
 def check() -> dict[str, Any]:
     """Return status ``ok``, ``degraded`` (works, but nothing new may be shared) or ``failing``, with each check."""
-    checks = {"database": "failing", "log": "failing", "witnesses": "failing"}
+    checks = {"database": "failing", "log": "failing", "directory": "failing", "witnesses": "failing"}
     size = witnessed_size = seconds = None
+    looking_at = "database"
     try:
         with services().database.read() as session:
-            checks["database"] = "ok"
+            services().database.require_file()
+            checks["database"], looking_at = "ok", "log"
             size = ledger.size(session)
-            checks["log"] = "ok"
+            checks["log"], looking_at = "ok", "directory"
+            services().directory.current(session)
+            checks["directory"], looking_at = "ok", "witnesses"
             head = ledger.witnessed(session)
             if head is not None and head.witnessed_at is not None:
                 witnessed_size = head.size
@@ -43,8 +47,8 @@ def check() -> dict[str, Any]:
             else:
                 checks["witnesses"] = "no checkpoint has a quorum yet"
     except Exception as error:  # noqa: BLE001 - whatever is wrong, the answer must say so
-        checks["log" if checks["database"] == "ok" else "database"] = f"failing ({type(error).__name__})"
-    working = checks["database"] == "ok" and checks["log"] == "ok"
+        checks[looking_at] = f"failing ({type(error).__name__})"
+    working = all(checks[name] == "ok" for name in ("database", "log", "directory"))
     status = "failing" if not working else "ok" if checks["witnesses"] == "ok" else "degraded"
     return {
         "status": status,

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Response
 from flask_smorest import Blueprint
+from marshmallow import RAISE
 
 from hub.api import schemas
 from hub.api.exchange import services
@@ -45,7 +46,7 @@ def witnessed() -> Response:
 
 
 @blueprint.get("/consistency")
-@blueprint.arguments(schemas.ConsistencyQuerySchema, location="query")
+@blueprint.arguments(schemas.ConsistencyQuerySchema, location="query", unknown=RAISE)
 @blueprint.response(200, schemas.ConsistencySchema)
 def consistency(query: dict[str, int]) -> dict[str, Any]:
     """The consistency proof between two tree sizes."""

@@ -10,6 +10,8 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields, validate
 
 MAX_STATEMENT_CHARS = 256 * 1024
+MAX_POSITION = 2**53 - 1
+"""Log positions and sizes: beyond what any log reaches, within what every JSON reader and the database can hold."""
 _statement = validate.Length(min=20, max=MAX_STATEMENT_CHARS)
 _hex_id = validate.Regexp(r"^[0-9a-f]{32}$")
 
@@ -91,7 +93,7 @@ class CaseStatementsSchema(Strict):
 class CaseLogQuerySchema(Strict):
     """Where to go on reading a case's entries."""
 
-    after = fields.Integer(load_default=0, validate=validate.Range(min=0))
+    after = fields.Integer(load_default=0, validate=validate.Range(min=0, max=MAX_POSITION))
     limit = fields.Integer(load_default=500, validate=validate.Range(min=1, max=1000))
 
 
@@ -105,7 +107,7 @@ class CaseLogSchema(Strict):
 class DirectoryQuerySchema(Strict):
     """Where to go on reading the directory."""
 
-    after = fields.Integer(load_default=-1, validate=validate.Range(min=-1))
+    after = fields.Integer(load_default=-1, validate=validate.Range(min=-1, max=MAX_POSITION))
     limit = fields.Integer(load_default=500, validate=validate.Range(min=1, max=1000))
 
 
@@ -135,8 +137,8 @@ class PolicySchema(Strict):
 class ConsistencyQuerySchema(Strict):
     """Two tree sizes."""
 
-    first = fields.Integer(required=True, data_key="from", validate=validate.Range(min=0))
-    second = fields.Integer(required=True, data_key="to", validate=validate.Range(min=0))
+    first = fields.Integer(required=True, data_key="from", validate=validate.Range(min=0, max=MAX_POSITION))
+    second = fields.Integer(required=True, data_key="to", validate=validate.Range(min=0, max=MAX_POSITION))
 
 
 class ConsistencySchema(Strict):
@@ -148,7 +150,7 @@ class ConsistencySchema(Strict):
 class CosignaturesSchema(Strict):
     """A witness's signature lines for one checkpoint."""
 
-    size = fields.Integer(required=True, validate=validate.Range(min=1))
+    size = fields.Integer(required=True, validate=validate.Range(min=1, max=MAX_POSITION), strict=True)
     lines = fields.List(
         fields.String(validate=validate.Length(min=10, max=5000)), required=True, validate=validate.Length(min=1, max=4)
     )

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
-from authlib.oauth2.rfc6749 import ClientMixin, InvalidRequestError, OAuth2Error
+from authlib.oauth2.rfc6749 import ClientMixin, InvalidClientError, InvalidRequestError, OAuth2Error
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator
@@ -80,12 +80,19 @@ class AgencyAssertion(JWTBearerClientAssertion):  # type: ignore[misc]
         """Return the agency's certified signing keys."""
         return KeySet(client.keys)
 
-    def process_assertion_claims(self, assertion: str, resolve_key: KeySet) -> dict[str, Any]:
-        """Verify with an explicit list of algorithms (the library's default has no Ed25519). Raises InvalidClient."""
-        from authlib.oauth2.rfc6749 import InvalidClientError
-
+    def extract_assertion(self, assertion: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Read header and claims to find the client; the limit comes first. Raises ``InvalidClientError``."""
         if len(assertion) > MAX_ASSERTION_CHARS:
             raise InvalidClientError(description="assertion is too long")
+        try:
+            headers, claims = super().extract_assertion(assertion)
+        except RecursionError as error:
+            # Four thousand brackets are within the limit and beyond what the parser takes.
+            raise InvalidClientError(description="Invalid JWT payload.") from error
+        return headers, claims
+
+    def process_assertion_claims(self, assertion: str, resolve_key: KeySet) -> dict[str, Any]:
+        """Verify with an explicit list of algorithms (the library's default has no Ed25519). Raises InvalidClient."""
         try:
             claims = jwt.decode(assertion, resolve_key, algorithms=list(CLIENT_ALGORITHMS)).claims
         except (JoseError, ValueError) as error:

@@ -6,6 +6,7 @@ keep them apart. Schema changes are Alembic migrations from the first table on.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.orm import Session
 
 BUSY_TIMEOUT_MS = 10_000
+_SQLITE_MAGIC = b"SQLite format 3\x00"
 
 
 class Database:
@@ -25,11 +27,14 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.engine: Engine = create_engine(url, pool_pre_ping=True)
+        self.engine: Engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
         self._writer = threading.Lock()
         self._is_sqlite = self.engine.dialect.name == "sqlite"
+        file = self.engine.url.database
+        self._path = Path(file) if self._is_sqlite and file else None
+        self._inode: int | None = None
         if self._is_sqlite:
-            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "connect", self._prepare)
             event.listen(self.engine, "begin", _begin_sqlite)
 
     @contextmanager
@@ -61,17 +66,32 @@ class Database:
         config.attributes["engine"] = self.engine
         command.upgrade(config, "head")
 
-    def is_reachable(self) -> bool:
-        """Whether a statement can be answered now."""
-        with self.engine.connect() as connection:
-            return connection.exec_driver_sql("SELECT 1").scalar() == 1
+    def require_file(self) -> None:
+        """Raise ``OSError`` where the file on disk is not the SQLite database that this process has open.
+
+        SQLite goes on answering from what it holds open after its file was removed or replaced: what is written then
+        is lost with the process.
+        """
+        if self._path is None:
+            return
+        if self._inode is None:
+            self.engine.connect().close()
+        with self._path.open("rb") as file:
+            magic, inode = file.read(len(_SQLITE_MAGIC)), os.fstat(file.fileno()).st_ino
+        if magic != _SQLITE_MAGIC or inode != self._inode:
+            raise OSError("the database file is not the one that was opened")
+
+    def _prepare(self, connection: Any, _record: Any) -> None:
+        _prepare_sqlite(connection)
+        if self._path is not None and self._inode is None:
+            self._inode = self._path.stat().st_ino
 
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def _prepare_sqlite(connection: Any) -> None:
     # The driver's own transaction handling is off: BEGIN is ours (below), so that writers queue before they read.
     connection.isolation_level = None
     cursor = connection.cursor()

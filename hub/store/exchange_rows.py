@@ -67,6 +67,14 @@ def case_statements(session: Session, case: str, kind: str) -> Sequence[CaseStat
     return session.scalars(query.order_by(CaseStatementRow.case_seq)).all()
 
 
+def case_tokens(session: Session, case: str) -> list[str]:
+    """Return every signed statement of a case as received: of the case itself, its channels, its disclosures."""
+    found = list(session.scalars(select(CaseStatementRow.statement).where(CaseStatementRow.case == case)))
+    found += session.scalars(select(ChannelRow.statement).where(ChannelRow.case == case))
+    found += session.scalars(select(DisclosureRow.statement).where(DisclosureRow.case == case))
+    return found
+
+
 def newest_statement(session: Session, case: str, kind: str) -> CaseStatementRow | None:
     """Return a case's newest statement of one type."""
     query = select(CaseStatementRow).where(CaseStatementRow.case == case, CaseStatementRow.type == kind)

@@ -1,0 +1,248 @@
+"""The audit page: who saw what, for which purpose, under which rule, and what was refused. Metadata only.
+
+It rests on the log's bodies, and on signed statements only as far as a body names them by their digest. The page says
+whether the log verifies and how far a quorum of witnesses has seen it; a damaged log still gives a page.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from hub.audit_lines import AuditLine, Source, claims_of, make_line, person_of, unreadable
+from hub.config import Config
+from hub.exchange.acts import render_instant, system_clock
+from hub.ledger.report import LogReport
+from hub.refusal import Refused
+from hub.services import open_services
+from hub.setting_up import verify_hub
+from hub.store import exchange_rows, ledger_rows
+from hub.store.base import Session
+from hub.store.ledger_rows import StoredEntry
+from keys.canonical import NotCanonical, parse_canonical
+from keys.custody.keyfile import write_private_file
+from keys.directory import verify_agency
+from keys.jose import KeyRefused, SignatureRefused, statement_digest
+from policies.bundles import Bundle
+from policies.model import Malformed
+
+TEMPLATES = Path(__file__).parent / "templates"
+ENTRIES_PER_BATCH = 500
+Reader = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one reader has of one originator in one case: fragments given, fragments seen, their categories."""
+
+    given: int
+    seen: int
+    categories: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class CaseAudit:
+    """One case: its lines in order, and who was given and shown which fragments."""
+
+    case: str
+    lines: list[AuditLine] = field(default_factory=list)
+    fragments: dict[str, tuple[str, str]] = field(default_factory=dict)
+    given: dict[Reader, set[str]] = field(default_factory=dict)
+    seen: dict[Reader, set[str]] = field(default_factory=dict)
+
+    @property
+    def originators(self) -> list[str]:
+        """Every agency that stored a fragment."""
+        return sorted({agency for agency, _ in self.fragments.values()})
+
+    @property
+    def readers(self) -> list[Reader]:
+        """Everybody who was given or shown something."""
+        return sorted(set(self.given) | set(self.seen))
+
+    def cell(self, reader: Reader, originator: str) -> Cell:
+        """Return the matrix's cell of a reader and an originator."""
+        owned = {name: category for name, (agency, category) in self.fragments.items() if agency == originator}
+        given = self.given.get(reader, set()) & set(owned)
+        seen = self.seen.get(reader, set()) & set(owned)
+        return Cell(len(given | seen), len(seen), tuple(sorted({owned[name] for name in seen})))
+
+
+@dataclass(slots=True)
+class Audit:
+    """Everything the page shows. ``report`` is None where the log could not be verified; ``unverified`` says why."""
+
+    origin: str
+    made_at: str
+    report: LogReport | None
+    unverified: str
+    bundle: Bundle
+    entries: int = 0
+    cases: dict[str, CaseAudit] = field(default_factory=dict)
+    agencies: dict[str, str] = field(default_factory=dict)
+    denied: list[tuple[str, AuditLine]] = field(default_factory=list)
+
+    @property
+    def witnessed(self) -> int:
+        """Up to how many entries a quorum of witnesses has seen."""
+        return 0 if self.report is None else self.report.witnessed_size
+
+
+def write_audit(config: Config, passphrase: str, output: Path) -> int:
+    """Write the audit page of a hub to a file (0600) and return how many log entries it covers.
+
+    Raises ``ConfigRefused`` or ``KeyFileRefused`` where the hub cannot be opened, ``OSError`` where the file cannot be
+    written. A log that does not verify is no error here: the page says so.
+    """
+    audit = read_audit(config, passphrase)
+    write_private_file(output.resolve(), render_audit(audit).encode("utf-8", "replace"))
+    return audit.entries
+
+
+def read_audit(config: Config, passphrase: str) -> Audit:
+    """Verify the log and collect the page's content from it."""
+    report, unverified = _verify(config, passphrase)
+    services = open_services(config, passphrase, upgrade=False)
+    try:
+        audit = Audit(config.origin, render_instant(system_clock()), report, unverified, services.bundle)
+        with services.database.read() as session:
+            _collect(audit, session)
+        return audit
+    finally:
+        services.database.close()
+
+
+def _verify(config: Config, passphrase: str) -> tuple[LogReport | None, str]:
+    try:
+        return verify_hub(config, passphrase).log, ""
+    except Refused as refusal:
+        return None, refusal.detail
+
+
+def _collect(audit: Audit, session: Session) -> None:
+    faults: dict[int, str] = {}
+    for fault in () if audit.report is None else audit.report.faults:
+        if fault.index is not None:
+            faults.setdefault(fault.index, fault.message)
+    # What was appended after the verification is left to the next page: this one shows nothing it did not verify.
+    audit.entries = ledger_rows.count_entries(session) if audit.report is None else audit.report.entries
+    statements: dict[str, dict[str, str]] = {}
+    for row in _entries(session, audit.entries):
+        body = _body(row)
+        wrong = faults.get(row.position, "")
+        if body is not None and body.get("type") == "agency":
+            _name_agency(audit, body)
+        if row.type == "denied" and row.case is None:
+            audit.denied.append(("", _line_of(row, body, {}, wrong, audit)))
+        if row.case is None:
+            continue
+        if row.case not in statements:
+            tokens = exchange_rows.case_tokens(session, row.case)
+            statements[row.case] = {statement_digest(token): token for token in tokens if token.isascii()}
+        case = audit.cases.setdefault(row.case, CaseAudit(row.case))
+        line = _line_of(row, body, statements[row.case], wrong, audit)
+        case.lines.append(line)
+        if row.type == "denied":
+            audit.denied.append((row.case, line))
+        _note(case, body, statements[row.case])
+
+
+def _entries(session: Session, size: int) -> Iterator[StoredEntry]:
+    for start in range(0, size, ENTRIES_PER_BATCH):
+        yield from ledger_rows.read_entry_range(session, start, min(start + ENTRIES_PER_BATCH, size))
+
+
+def _body(row: StoredEntry) -> Mapping[str, Any] | None:
+    try:
+        body = None if row.body is None else parse_canonical(row.body.encode("utf-8"))
+    except (NotCanonical, UnicodeEncodeError, AttributeError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _line_of(
+    row: StoredEntry, body: Mapping[str, Any] | None, statements: Mapping[str, str], fault: str, audit: Audit
+) -> AuditLine:
+    if body is None:
+        return unreadable(row.position, fault)
+    token = statements.get(str(body.get("statement")))
+    return make_line(Source(row.position, body, None if token is None else claims_of(token), fault), audit.bundle)
+
+
+def _name_agency(audit: Audit, body: Mapping[str, Any]) -> None:
+    try:
+        record = verify_agency(body.get("statement"))
+    except (SignatureRefused, Malformed, KeyRefused):
+        return
+    audit.agencies[record.agency] = record.name
+
+
+def _note(case: CaseAudit, body: Mapping[str, Any] | None, statements: Mapping[str, str]) -> None:
+    """Count what an entry gave or showed to whom. A body that is not of its form counts for nothing."""
+    try:
+        if body is None:
+            return
+        if body["type"] == "fragment":
+            case.fragments[str(body["fragment"])] = (str(body["agency"]), str(body["category"]))
+        elif body["type"] == "viewed":
+            reader = (str(body["agency"]), person_of(body["member"]))
+            case.seen.setdefault(reader, set()).update(str(item["fragment"]) for item in body["fragments"])
+        elif body["type"] == "disclosure":
+            said = claims_of(statements.get(str(body["statement"]), "")) or {}
+            reader = (str(body["recipient_agency"]), person_of(body["recipient_member"]))
+            case.given.setdefault(reader, set()).update(str(item["fragment"]) for item in said.get("items", ()))
+    except (KeyError, TypeError):
+        return
+
+
+def render_audit(audit: Audit) -> str:
+    """Return the page as HTML text: no script, nothing from elsewhere, every value escaped."""
+    return (
+        _environment()
+        .get_template("audit.html.j2")
+        .render(
+            audit=audit,
+            style=Markup(_style()),  # noqa: S704 - our own file, no input in it
+            policy=_policy(),
+        )
+    )
+
+
+@functools.cache
+def _policy() -> str:
+    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+@functools.cache
+def _style() -> str:
+    return (TEMPLATES / "audit.css").read_text(encoding="utf-8")
+
+
+def _finalize(item: Any) -> Any:
+    # A tampered database may hold anything: control characters and hidden direction marks become visible.
+    if isinstance(item, str) and not isinstance(item, Markup):
+        return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in item)
+    return item
+
+
+@functools.cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+    environment.filters["moment"] = lambda text: str(text)[:19].replace("T", " ")
+    return environment

@@ -1,0 +1,107 @@
+"""Every route is documented, and every route refuses who does not prove who they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from flask import Flask
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from hub.api.access import OPEN_ENDPOINTS
+from hub.app import create_app
+from tests.scene import Scene, embedded_services, now
+
+UNDOCUMENTED = {
+    # OAuth 2.0 describes itself: RFC 8414 metadata names the token endpoint.
+    "/oauth/token",
+    "/.well-known/oauth-authorization-server",
+    "/openapi.json",
+}
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+
+
+@pytest.fixture(scope="module")
+def application(make_scene: Callable[[], Scene]) -> Iterator[Flask]:
+    """The hub's application, to look into its routes."""
+    services = embedded_services(make_scene().hub, now)
+    yield create_app(services)
+    services.database.close()
+
+
+@pytest.fixture(scope="module")
+def document(scene: Scene) -> dict[str, Any]:
+    """What the running hub serves."""
+    response = httpx.get(f"{scene.hub.issuer}/openapi.json")
+    assert response.status_code == 200
+    served: dict[str, Any] = response.json()
+    return served
+
+
+def _documented(rule: str) -> str:
+    """Write a route as OpenAPI does."""
+    return rule.replace("<path:", "{").replace("<", "{").replace(">", "}")
+
+
+def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
+    """Version 3.1, valid against its schema, and it names how to get in."""
+    assert document["openapi"].startswith("3.1")
+    assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
+    assert document["components"]["securitySchemes"]["dpop"]["scheme"] == "DPoP"
+
+
+def test_every_route_is_in_the_document_or_named_here(application: Flask, document: dict[str, Any]) -> None:
+    """No route that nobody can find, no documented route that is not there."""
+    routes = {_documented(rule.rule): rule.methods for rule in application.url_map.iter_rules()}
+    assert set(routes) - set(document["paths"]) == UNDOCUMENTED
+    assert set(document["paths"]) - set(routes) == set()
+    for path, described in document["paths"].items():
+        served = {method.lower() for method in routes[path]} - {"head", "options"}
+        assert served == set(described) - {"parameters"}, path
+    assert len(document["paths"]) >= 13
+
+
+def test_the_open_routes_are_the_named_ones(application: Flask) -> None:
+    """Four routes answer without a token, no more."""
+    endpoints = {rule.endpoint for rule in application.url_map.iter_rules()}
+    assert endpoints >= OPEN_ENDPOINTS
+    opened = {rule.rule for rule in application.url_map.iter_rules() if rule.endpoint in OPEN_ENDPOINTS}
+    assert opened == {"/health", *UNDOCUMENTED}
+
+
+def test_every_route_refuses_without_a_token(application: Flask, scene: Scene) -> None:
+    """Walk every route with every method: 401, or a method that is not there. Nothing else."""
+    walked = 0
+    with httpx.Client(base_url=scene.hub.issuer, trust_env=False) as client:
+        for rule in application.url_map.iter_rules():
+            if rule.endpoint in OPEN_ENDPOINTS:
+                continue
+            path = rule.rule.replace("<case>", scene.main).replace("<path:path>", "0/000")
+            for method in METHODS:
+                for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "DPoP x", "DPoP": "x"}):
+                    response = client.request(method, path, headers=headers)
+                    walked += 1
+                    assert response.status_code == 401, (method, path, response.text)
+                    assert scene.main not in response.text
+    assert walked >= 13 * len(METHODS) * 3
+
+
+def test_a_refusal_has_the_headers_of_every_answer(scene: Scene) -> None:
+    """Nothing is stored on the way, nothing is guessed from content."""
+    response = httpx.get(f"{scene.hub.issuer}/v1/cases")
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["referrer-policy"] == "no-referrer"
+    assert response.headers["content-type"] == "application/problem+json"
+    assert set(response.json()) == {"type", "title", "status", "detail"}
+
+
+def test_the_metadata_names_what_is_accepted(scene: Scene) -> None:
+    """RFC 8414: one grant, one way to authenticate, no default algorithm."""
+    found = httpx.get(f"{scene.hub.issuer}/.well-known/oauth-authorization-server").json()
+    assert found["issuer"] == scene.hub.issuer
+    assert found["token_endpoint_auth_methods_supported"] == ["private_key_jwt"]
+    assert found["grant_types_supported"] == ["client_credentials"]
+    assert "none" not in found["token_endpoint_auth_signing_alg_values_supported"]
