@@ -212,6 +212,21 @@ class Story:
         out = self.stage.adapter(home, "drafts", self.case, show=False)
         return tuple(line.split()[0] for line in out.strip().splitlines())
 
+    def give_a_view(self) -> None:
+        """The lead professional says what she makes of it: professional judgement, grounded in what was observed."""
+        draft = self._write(
+            "care",
+            "professional_view",
+            {
+                "role": "lead_professional",
+                "job_title": "Social worker (invented)",
+                "view": "She was moved to Hastings to sell drugs for others and fears a debt. She is a victim here.",
+                "explanation": "She gave the police no account because she is afraid for her brother.",
+                "concern_for_future": True,
+            },
+        )
+        self._release("care", PANEL, REFERRAL, only=(draft,))
+
     def ask_housing(self) -> None:
         """A request that nobody answers."""
         due = (today() + timedelta(days=3)).date().isoformat()
@@ -232,15 +247,21 @@ class Story:
     # --- 5. the whole ---
 
     def show_the_whole(self) -> dict[str, Any]:
-        """A panel member of the hospital reads one picture, made from four agencies' fragments."""
-        self.chapter("6. What only the whole shows: a doctor on the panel reads one picture")
+        """The panel reads one picture, made from four agencies' fragments."""
+        self.chapter("6. What only the whole shows: the panel reads one picture")
         self.stage.wait_for_quorum()
+        doctor = ("--member", self.stage.member_id("doctor"))
+        refused = self.stage.adapter(
+            "health",
+            *("picture", self.case, *doctor, "--html", str(self.stage.folder / "not-written.html")),
+            member="doctor",
+            expect=1,
+        )
+        self.say(f"The doctor reads it on screen; writing it to a file is the chair's: {last_line(refused)}")
         picture = self._picture("picture-before-withdrawal")
         opened = picture["record_of_use"]["fragments_opened"]
         agencies = [row["kind"] for row in picture["agencies"] if row["fragments"]]
-        self.say(
-            f"{opened} fragments of {len(agencies)} agencies ({', '.join(agencies)}), each verified, each with its source."
-        )
+        self.say(f"{opened} fragments of {len(agencies)} agencies ({', '.join(agencies)}), each verified.")
         self.say("The child, in her own words, first:")
         self.stage.console.print(escape(f"   {_first_words(picture)}"), style="italic")
         self.say("Disagreements that no single agency could see:")
@@ -254,22 +275,22 @@ class Story:
             raise DemoFailed("the picture shows no disagreement or no gap")
         return picture
 
-    def _picture(self, name: str, *, quiet: bool = True) -> dict[str, Any]:
+    def _picture(self, name: str) -> dict[str, Any]:
         path = self.stage.folder / f"{name}.json"
         page = self.stage.folder / f"{name}.html"
+        # Only the lead and the chair may write a case to a file; everybody else reads it where they are signed in.
         self.stage.adapter(
-            "health",
-            *("picture", self.case, "--member", self.stage.member_id("doctor"), "--purpose", PANEL),
+            "police",
+            *("picture", self.case, "--member", self.stage.member_id("chair"), "--purpose", PANEL, "--quiet"),
             *("--json", str(path), "--html", str(page)),
-            *(("--quiet",) if quiet else ()),
-            member="doctor",
+            member="chair",
         )
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return found
 
     def withdraw(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """The child withdraws; the next pull is shorter, and says why."""
-        self.chapter("7. The child withdraws her consent, and the next pull stops")
+        self.chapter("8. The child withdraws her consent, and the next pull stops")
         form = {"state": "withdrawn", "given_by": "child", "wishes": "recorded"}
         self.stage.adapter("charity", "case", "consent", self.case, "-", form=form)
         after = self._picture("picture")
@@ -284,7 +305,7 @@ class Story:
 
     def draft_referral(self) -> dict[str, Any]:
         """The lead professional drafts the NRM referral from the picture."""
-        self.chapter("8. The NRM referral drafts itself, and says what is missing")
+        self.chapter("7. The NRM referral drafts itself, and says what is missing")
         path = self.stage.folder / "nrm.json"
         arguments = ("nrm", self.case, "--member", self.stage.member_id("lead"), "--out", str(path))
         self.stage.adapter("care", *arguments, member="lead")
@@ -344,6 +365,7 @@ class Story:
         ).strip()
         self._release("police", PANEL, only=(made,))
         self.say(stage.adapter("police", "panel", "verify", str(path)).strip())
+        self._picture("picture")
 
 
 def _first_words(picture: Mapping[str, Any]) -> str:
@@ -355,9 +377,16 @@ def _first_words(picture: Mapping[str, Any]) -> str:
     return str(picture["childs_voice"].get("sentence", ""))
 
 
+def last_line(text: str) -> str:
+    """Return what a command said last, without its prefix."""
+    return text.strip().splitlines()[-1].removeprefix("Error: ")
+
+
 def _gap_lines(picture: Mapping[str, Any]) -> list[str]:
     gaps = picture["gaps"]
-    lines = [f"{item.get('name') or item.get('agency')}: silent" for item in gaps.get("silent", [])]
-    for item in gaps.get("not_given", []):
-        lines.append(f"{item.get('name') or item.get('agency')}: holds {item['count']} not given ({item['code']})")
-    return lines + [f"a request is open since {item.get('days', 0)} days" for item in gaps.get("requests", [])]
+    lines = [f"{item['name']} was invited and has not answered" for item in gaps["silent"]]
+    lines += [
+        f"{item['name']} holds {item['count']} more, not given to this reader ({item['code']}): {item['sentence']}"
+        for item in gaps["held_back"]
+    ]
+    return lines + [f"asked of {item['to_name']}, due {item['due']}: no answer yet" for item in gaps["open_requests"]]

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from demo.stage import DemoFailed
-from demo.story import FILES, Story
+from demo.story import FILES, Story, last_line
 from keys.custody.keyfile import read_key_file
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement, peek
 from policies.model import parse_time
 
 MIN_CHARS = 6
+EDITED = "edited-hub"
 WORDS = (
     "Juniper",
     "Madeup",
@@ -104,11 +105,13 @@ def swaps_a_key(story: Story) -> None:
     stage.start_hub(false_home)
     # Housing has been silent until now; its adapter comes online while the thief holds the hub.
     out = stage.adapter("housing", "release", story.case, "--purpose", "safeguarding", expect=1)
-    story.say(f"Housing comes online now, and its adapter refuses: {_last_line(out)}")
+    story.say(f"Housing comes online now, and its adapter refuses: {last_line(out)}")
     stage.stop_hub()
+    shutil.rmtree(false_home)
+    # While the hub is down, its folder is copied once more for what the thief does next.
+    shutil.copytree(stage.hub_home, stage.folder / EDITED)
     stage.start_hub()
     stage.adapter("housing", "sync")
-    shutil.rmtree(false_home)
     story.say("The true hub is back; housing's adapter verifies it and carries on. The alarm stays.")
 
 
@@ -136,7 +139,6 @@ def _replace_key(home: Path, member: str) -> None:
             database.execute(
                 "UPDATE log_entry SET body = ?, entry = ? WHERE position = ?", (text, b"\x01" + text.encode(), index)
             )
-            database.execute("UPDATE certificate SET statement = ? WHERE log_index = ?", (forged, index))
             return
     raise DemoFailed("the lead professional's certificate was not found")
 
@@ -146,13 +148,10 @@ def rewrites_history(story: Story) -> None:
     stage = story.stage
     story.say("")
     story.say("The thief edits the database: the entry that says who looked.")
-    stage.stop_hub()
-    edited = stage.folder / "edited-hub"
-    shutil.copytree(stage.hub_home, edited)
-    stage.start_hub()
+    edited = stage.folder / EDITED
     with sqlite3.connect(edited / "hub.db") as database:
         index, body = database.execute(
-            "SELECT position, body FROM log_entry WHERE type = 'viewed' ORDER BY position LIMIT 1"
+            "SELECT position, body FROM log_entry WHERE type = 'viewed' AND body LIKE '%fern-health%' LIMIT 1"
         ).fetchone()
         database.execute(
             "UPDATE log_entry SET body = ? WHERE position = ?", (body.replace("fern-health", "fern-police"), index)
@@ -163,7 +162,3 @@ def rewrites_history(story: Story) -> None:
         raise DemoFailed(f"the edit of entry {index} was not named: {out}")
     story.say(f"   {named[0]}")
     shutil.rmtree(edited)
-
-
-def _last_line(text: str) -> str:
-    return text.strip().splitlines()[-1].removeprefix("Error: ")

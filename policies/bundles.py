@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -45,7 +46,13 @@ E = TypeVar("E", bound=StrEnum)
 
 def load_bundle(folder: Path | None = None) -> Bundle:
     """Read and check a bundle; without a folder, the agreement this package ships. Raises ``BundleRefused``."""
-    return parse_bundle(read_files(files("policies") / "bundle" if folder is None else folder))
+    return _packaged_bundle() if folder is None else parse_bundle(read_files(folder))
+
+
+@cache
+def _packaged_bundle() -> Bundle:
+    # A bundle is an immutable value and the packaged files do not change under a running process.
+    return parse_bundle(read_files(files("policies") / "bundle"))
 
 
 def read_files(folder: Traversable) -> dict[str, bytes]:
@@ -214,7 +221,7 @@ def _build_rule(policy: Policy) -> Rule:
 
 def _parse_gateways(document: Mapping[str, Any]) -> dict[Gateway, GatewayEntry]:
     try:
-        entries = {require_term(Gateway, name, GATEWAYS): item for name, item in document.items()}
+        entries = {require_term(Gateway, name, GATEWAYS, shown=True): item for name, item in document.items()}
         if set(entries) != set(Gateway):
             missing = sorted(item.value for item in set(Gateway) - set(entries))
             raise Malformed(f"{GATEWAYS}: missing gateways {missing[:5]}")
@@ -255,7 +262,7 @@ def _parse_gateway(gateway: Gateway, payload: Any) -> GatewayEntry:
 def _parse_terms(kind: type[E], listed: Any, where: str) -> frozenset[E]:
     if not isinstance(listed, list) or not listed:
         raise Malformed(f"{where}: expected a list with at least one term of {kind.__name__}")
-    terms = [require_term(kind, item, where) for item in listed]
+    terms = [require_term(kind, item, where, shown=True) for item in listed]
     if len(set(terms)) != len(terms):
         raise Malformed(f"{where}: a term of {kind.__name__} stands twice")
     return frozenset(terms)

@@ -75,7 +75,7 @@ def case_state(
     acceptances: Iterable[tuple[str, Mapping[str, Any]]],
     consent: tuple[str, Mapping[str, Any]] | None,
 ) -> CaseState:
-    """Build the state of a case from (digest, members) of its newest membership and consent and from its acceptances."""
+    """Build a case's state from (digest, members) of its newest membership and consent, and from its acceptances."""
     digest, members = membership
     listed = Membership.from_json(members)
     return CaseState(
@@ -89,7 +89,7 @@ def case_state(
 def require_successor(new: Membership, old: Membership, old_digest: str) -> None:
     """Raise ``Malformed`` unless a membership follows the one before it: next number, its digest, same case and lead.
 
-    A child's path never turns into an adult's by a list: the age path may only stay or move to ``not_sure`` or ``child``.
+    A child's path never turns into an adult's by a list: the age path stays, or moves to ``not_sure`` or ``child``.
     """
     if new.case != old.case or new.lead != old.lead:
         raise Malformed("membership: case and lead stay the same")

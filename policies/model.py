@@ -58,9 +58,13 @@ def parse_time(text: object) -> datetime:
     if not isinstance(text, str) or len(text) != 20:
         raise Malformed("time: expected the form 2026-01-31T12:00:00Z")
     try:
-        return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+        moment = datetime.strptime(text, _TIME).replace(tzinfo=UTC)
     except ValueError as error:
         raise Malformed("time: expected the form 2026-01-31T12:00:00Z") from error
+    if render_time(moment) != text:
+        # One spelling per time: blanks for zeros and full-width digits mean the same to a parser, not to a digest.
+        raise Malformed("time: expected the form 2026-01-31T12:00:00Z")
+    return moment
 
 
 def render_time(moment: datetime) -> str:
@@ -89,14 +93,18 @@ def require_agency(text: object, name: str = "agency") -> AgencyId:
     return AgencyId(text)
 
 
-def require_term(kind: type[E], text: object, name: str) -> E:
-    """Return the term of a closed list or raise ``Malformed``."""
+def require_term(kind: type[E], text: object, name: str, *, shown: bool = False) -> E:
+    """Return the term of a closed list or raise ``Malformed``.
+
+    The message repeats the value only where it is ``shown``: in files that whoever reads the message wrote.
+    """
     try:
         if not isinstance(text, str):
             raise ValueError
         return kind(text)
     except ValueError as error:
-        raise Malformed(f"{name}: {str(text)[:40]!r} is not a term of {kind.__name__}") from error
+        what = f"{str(text)[:40]!r} is" if shown else "expected a term of the list, the value is"
+        raise Malformed(f"{name}: {what} not a term of {kind.__name__}") from error
 
 
 def require_members(payload: object, names: Sequence[str], what: str) -> Mapping[str, Any]:
@@ -105,7 +113,7 @@ def require_members(payload: object, names: Sequence[str], what: str) -> Mapping
         raise Malformed(f"{what}: expected an object")
     unknown, missing = sorted(set(payload) - set(names)), sorted(set(names) - set(payload))
     if unknown or missing:
-        raise Malformed(f"{what}: unknown members {unknown[:5]}, missing members {missing[:5]}")
+        raise Malformed(f"{what}: {len(unknown)} unknown members, missing members {missing[:5]}")
     return payload
 
 
@@ -169,8 +177,10 @@ class Header:
             "commitment",
         ]
         got = require_members(payload, names, "fragment header")
-        if got["typ"] != "nrmhub-fragment+jwe" or got["enc"] != "A256GCM" or got["schema"] != SCHEMA_VERSION:
-            raise Malformed("fragment header: typ, enc or schema is not the one of this protocol")
+        if got["typ"] != "nrmhub-fragment+jwe" or got["enc"] != "A256GCM":
+            raise Malformed("fragment header: typ or enc is not the one of this protocol")
+        if type(got["schema"]) is not int or got["schema"] != SCHEMA_VERSION:
+            raise Malformed(f"fragment header schema: expected {SCHEMA_VERSION}")
         version, supersedes = got["version"], got["supersedes"]
         if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= 9999:
             raise Malformed("fragment header version: expected a whole number from 1 to 9999")

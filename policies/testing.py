@@ -92,7 +92,7 @@ def _expand(file: str, base: Mapping[str, Any], item: Any, rule_ids: frozenset[s
         raise Malformed(f"{where}: rules: expected a sorted list of rule ids")
     if not rule_ids.issuperset(rules):
         raise Malformed(f"{where}: unknown rules {sorted(set(rules) - rule_ids)[:5]}")
-    effect = require_term(Effect, item.get("effect"), f"{where}: effect")
+    effect = require_term(Effect, item.get("effect"), f"{where}: effect", shown=True)
     if _count(each) > MAX_ROWS_PER_FILE:
         raise Malformed(f"{where}: more than {MAX_ROWS_PER_FILE} combinations")
     rows = []
@@ -124,8 +124,8 @@ def _parse_fact(hint: Any, value: Any, where: str) -> Any:
         kind = get_args(hint)[0]
         if not isinstance(value, list):
             raise Malformed(f"{where}: expected a list")
-        terms = tuple(require_term(kind, item, where) for item in value)
+        terms = tuple(require_term(kind, item, where, shown=True) for item in value)
         if list(terms) != sorted(set(terms)):
             raise Malformed(f"{where}: expected each once, sorted")
         return terms
-    return require_term(hint, value, where)
+    return require_term(hint, value, where, shown=True)

@@ -37,9 +37,7 @@ def open_case(adapter: Adapter, case: str, member: str, purpose: Purpose, *, kep
 @click.option("--member", required=True, help="Who reads; their passphrase is NRM_MEMBER_PASSPHRASE.")
 @click.option("--purpose", type=PURPOSES, default=Purpose.PANEL_REVIEW.value, show_default=True)
 @click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Write picture.json here.")
-@click.option(
-    "--html", "html_path", type=click.Path(dir_okay=False, path_type=Path), help="Write a page here."
-)
+@click.option("--html", "html_path", type=click.Path(dir_okay=False, path_type=Path), help="Write a page here.")
 @click.option("--manifest", "manifest_path", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--kept", is_flag=True, help="Open the last pull again instead of pulling.")
 @click.option("--quiet", is_flag=True, help="Do not print the picture.")
@@ -60,7 +58,11 @@ def picture(
     with opened(home_option()) as adapter:
         with progress("pulling and verifying"):
             found = open_case(adapter, case, member, Purpose(purpose), kept=kept)
-            made = assemble(found.view)
+            shown = assemble(found.view)
+        # A file leaves the hub's reach: what is written is decided again, as an export.
+        made = shown
+        if json_path is not None or html_path is not None:
+            made = assemble(adapter.receiver.for_export(found.view))
         if json_path is not None:
             text = json.dumps(made.to_json(), indent=1, ensure_ascii=False)
             write_private_file(json_path, text.encode("utf-8"))
@@ -69,7 +71,7 @@ def picture(
         if manifest_path is not None:
             write_private_file(manifest_path, found.manifest)
         if not quiet:
-            print_picture(made, Console())
+            print_picture(shown, Console())
         view = found.view
         click.echo(
             f"{len(view.opened)} fragments opened, {len(view.refused)} refused now, "
@@ -77,6 +79,22 @@ def picture(
             f"{len(view.withheld_by_hub)} withheld by the hub, {len(view.unverified)} not verified",
             err=True,
         )
+
+
+@click.command(name="list")
+@click.argument("case")
+@click.option("--member", required=True)
+@click.option("--purpose", type=PURPOSES, default=Purpose.PANEL_REVIEW.value, show_default=True)
+def list_(case: str, member: str, purpose: str) -> None:
+    """List what the last pull holds for a person: headers only, no content.
+
+    Example: nrm-adapter --home health list 0f3a… --member 9c…
+    """
+    with opened(home_option()) as adapter:
+        adapter.follower.sync_cases()
+        for header in adapter.receiver.list_kept(case, member, adapter.member_keys(member), Purpose(purpose)):
+            handling = "".join((header.handling.code.value, *(f" {item}" for item in header.handling.instructions)))
+            click.echo(f"{header.fragment} {header.sealed_at:%Y-%m-%d} {header.agency} {header.category} {handling}")
 
 
 @click.command()
@@ -123,4 +141,4 @@ def nrm(case: str, member: str, purpose: str, out: Path, kept: bool) -> None:
         click.echo(render_gaps(draft))
 
 
-COMMANDS: tuple[click.Command, ...] = (picture, intake, nrm)
+COMMANDS: tuple[click.Command, ...] = (picture, list_, intake, nrm)

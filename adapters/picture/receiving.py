@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ from keys.statements import Statement, StatementType, make_statement
 from keys.transparency import Checkpoint, NoteInvalid, ProofInvalid, verify_checkpoint
 from policies.engine import Bundle, decide
 from policies.explain import explain_safely
-from policies.model import AgencyId, Decision, MemberId, Recipient, facts_for, render_time
+from policies.model import AgencyId, Decision, Header, MemberId, Recipient, facts_for, render_time
 from policies.vocabulary import Category, Effect, Purpose, Role, Stage
 
 INTAKE = "0" * 32
@@ -103,23 +103,51 @@ class Receiver:
 
     def permitted(self, view: CaseView, stage: Stage) -> frozenset[str]:
         """Return the opened fragments for which the policy permits this reader a further stage (export, submit)."""
-        enabled = self.bundle.enabled_gateways(view.at.date())
         return frozenset(
-            item.header.fragment
-            for item in view.opened
-            if decide(
-                self.bundle,
-                facts_for(
-                    item.header,
-                    view.reader,
-                    item.basis,
-                    view.case,
-                    stage=stage,
-                    at=view.at,
-                    enabled_gateways=enabled,
-                ),
-            ).is_permit
+            item.header.fragment for item in view.opened if self._decide_opened(item, view, stage).is_permit
         )
+
+    def for_export(self, view: CaseView) -> CaseView:
+        """Return the view as it may leave as a file: the rest is named as refused. Raises ``CaseRefused`` for nothing.
+
+        The policy is asked at stage export for each fragment (attack 36: the same evaluation at every stage).
+        """
+        allowed = self.permitted(view, Stage.EXPORT)
+        if view.opened and not allowed:
+            raise CaseRefused("the policy lets this person read the case, not write it to a file; see export rules")
+        kept = tuple(item for item in view.opened if item.header.fragment in allowed)
+        left_out = tuple(
+            self._refused_for_export(item, view) for item in view.opened if item.header.fragment not in allowed
+        )
+        return replace(view, opened=kept, refused=(*view.refused, *left_out))
+
+    def _refused_for_export(self, item: OpenedFragment, view: CaseView) -> RefusedFragment:
+        decision = self._decide_opened(item, view, Stage.EXPORT)
+        header = item.header
+        return RefusedFragment(
+            header.fragment, header.agency, header.category, decision.rules, explain_safely(decision, self.bundle)
+        )
+
+    def _decide_opened(self, item: OpenedFragment, view: CaseView, stage: Stage) -> Decision:
+        facts = facts_for(
+            item.header,
+            view.reader,
+            item.basis,
+            view.case,
+            stage=stage,
+            at=view.at,
+            enabled_gateways=self.bundle.enabled_gateways(view.at.date()),
+        )
+        return decide(self.bundle, facts)
+
+    def list_kept(self, case: str, member: str, keys: KeyFile, purpose: Purpose) -> list[Header]:
+        """Return the headers of what the last pull holds and this person may see listed (stage list), oldest first."""
+        view = self.reopen(case, member, keys, purpose).view
+        return [
+            item.header
+            for item in sorted(view.opened, key=lambda item: item.log_index)
+            if self._decide_opened(item, view, Stage.LIST).is_permit
+        ]
 
     def _open(
         self,
