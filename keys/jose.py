@@ -32,6 +32,7 @@ HPKE_PUBLIC_BYTES = 1184 + 32
 MLKEM768_PUBLIC_BYTES = 1184
 MLDSA44_PUBLIC_BYTES = 1312
 MAX_BUILT_KEYS = 1024
+MAX_KNOWN_HEADERS = 1024
 _ED25519_P = 2**255 - 19
 # The y coordinates of the points of order 4, 1 and 2, and 8, whatever the sign of x.
 _ED25519_ORDER_8_Y = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
@@ -242,6 +243,23 @@ def sign_compact(payload: bytes, typ: str, signer: Signer) -> str:
     return f"{signing_input}.{b64u(signer.sign(signing_input.encode('ascii')))}"
 
 
+# A key signs all its statements of one type under one header, so those of a batch are taken apart once.
+@lru_cache(maxsize=MAX_KNOWN_HEADERS)
+def _parse_jws_header(text: str) -> tuple[str, str, str]:
+    """Return alg, kid and typ of an encoded JWS header. Raises ``SignatureRefused``."""
+    try:
+        header = parse_canonical(b64u_decode(text, max_bytes=MAX_JWS_HEADER_BYTES))
+    except ValueError as error:
+        raise SignatureRefused("a part of the JWS is not in its canonical form") from error
+    if not isinstance(header, dict) or set(header) != {"alg", "kid", "typ"}:
+        raise SignatureRefused("the JWS header must have exactly alg, kid and typ")
+    if not all(isinstance(item, str) for item in header.values()):
+        raise SignatureRefused("the JWS header's members must be text")
+    if not is_kid(header["kid"]):
+        raise SignatureRefused("the JWS header's kid is not a SHA-256 thumbprint")
+    return header["alg"], header["kid"], header["typ"]
+
+
 @dataclass(frozen=True, slots=True)
 class UnverifiedJws:
     """A compact JWS taken apart, nothing verified yet: good for finding the key, for nothing else."""
@@ -262,19 +280,13 @@ class UnverifiedJws:
         if len(parts) != 3:
             raise SignatureRefused("a compact JWS has three parts")
         try:
-            header = parse_canonical(b64u_decode(parts[0], max_bytes=MAX_JWS_HEADER_BYTES))
             payload = b64u_decode(parts[1], max_bytes=max_bytes)
             signature = b64u_decode(parts[2], max_bytes=MAX_SIGNATURE_BYTES)
         except ValueError as error:
             raise SignatureRefused("a part of the JWS is not in its canonical form") from error
-        if not isinstance(header, dict) or set(header) != {"alg", "kid", "typ"}:
-            raise SignatureRefused("the JWS header must have exactly alg, kid and typ")
-        if not all(isinstance(item, str) for item in header.values()):
-            raise SignatureRefused("the JWS header's members must be text")
-        if not is_kid(header["kid"]):
-            raise SignatureRefused("the JWS header's kid is not a SHA-256 thumbprint")
+        alg, kid, typ = _parse_jws_header(parts[0])
         signing_input = f"{parts[0]}.{parts[1]}".encode("ascii")
-        return cls(header["kid"], header["typ"], header["alg"], signing_input, payload, signature)
+        return cls(kid, typ, alg, signing_input, payload, signature)
 
     def verify(self, key: PublicKey, typ: str) -> bytes:
         """Return the payload if typ, key id, algorithm and signature are right. Raises ``SignatureRefused``."""
