@@ -42,9 +42,18 @@ def map_encounter(record: Record) -> list[MappingOutcome]:
         "end": period.end or absent(encounter),
         **given({"status": encounter.value("status"), "urgency": coded(encounter.child("priority"))}),
         "in_progress": Value(period.end is None and encounter.text("status") != "finished", encounter.locator),
-        **_place(record, encounter),
+        **_provider(record, encounter),
     }
+    places = [
+        place
+        for location in encounter.each("location")
+        if (place := organisation_name(record, location.child("location"))) is not None
+    ]
+    if places:
+        group["place"] = places[-1]
     fields: dict[str, FieldValue] = {"hub_HealthContact": [group]}
+    if len(places) > 1:
+        fields["hub_HealthContactPlace"] = places
     for name, element in (("hub_HealthContactReason", "reasonCode"), ("hub_HealthContactType", "type")):
         found = [value for concept in encounter.each(element) if (value := coded(concept)) is not None]
         if found:
@@ -68,19 +77,10 @@ def _encounter_class(record: Record, coding: Element | None) -> Value:
     return Value(words, locator, as_written=coding.text("display"), code=code, scheme=scheme)
 
 
-def _place(record: Record, encounter: Element) -> dict[str, Value]:
-    places = [
-        name
-        for location in encounter.each("location")
-        if (name := organisation_name(record, location.child("location"))) is not None
-    ]
+def _provider(record: Record, encounter: Element) -> dict[str, Value]:
     provider = encounter.child("serviceProvider")
     return given(
-        {
-            "place": places[-1] if places else None,
-            "provider": organisation_name(record, provider),
-            "provider_code": organisation_code(record, provider),
-        }
+        {"provider": organisation_name(record, provider), "provider_code": organisation_code(record, provider)}
     )
 
 

@@ -58,6 +58,10 @@ def map_care_team(record: Record) -> list[MappingOutcome]:
         message = "this care team is not that of a protection plan; it is not shared"
         return [Unshared(FindingCode.NOT_MAPPED, message, team.locator)]
     record.list_unread(("status", "category", "name", "subject", "period", "telecom"))
+    others = [telecom for telecom in team.each("telecom") if _telephone_part(telecom) is None]
+    if others:
+        message = f"{len(others)} other ways to reach this team are not shared: neither office nor emergency telephone"
+        record.warn(FindingCode.NOT_MAPPED, message, others[0].locator)
     period = record.period(team)
     group = {
         "kind": kind or absent(team),
@@ -74,8 +78,14 @@ def map_care_team(record: Record) -> list[MappingOutcome]:
 def _authority(team: Element) -> dict[str, Value]:
     found = given({"authority": team.value("name")})
     for telecom in team.each("telecom"):
-        part = _TELEPHONES.get(telecom.text("use") or "")
+        part = _telephone_part(telecom)
         number = telecom.value("value")
-        if part is not None and number is not None and telecom.text("system") in {None, "phone"}:
+        if part is not None and number is not None:
             found.setdefault(part, number)
     return found
+
+
+def _telephone_part(telecom: Element) -> str | None:
+    if telecom.text("system") not in {None, "phone"}:
+        return None
+    return _TELEPHONES.get(telecom.text("use") or "")

@@ -63,10 +63,22 @@ def test_attendance() -> None:
     assert (part["kind"].value, part["kind"].code, part["urgency"].value) == ("emergency", "EMER", "emergency")
     assert (part["place"].value, part["provider"].value) == ("Invented Ward", "Invented Trust")
     assert part["in_progress"].value is False
+    assert (part["start"].value, part["end"].value) == ("2026-01-02T10:00:00Z", "2026-01-02T12:00:00Z")
+    assert draft.summary == "Health contact, emergency: 2026-01-02T10:00:00Z, 2026-01-02T12:00:00Z"
     assert (draft.observed_from, draft.observed_to) == ("2026-01-02T10:00:00Z", "2026-01-02T12:00:00Z")
     reasons = draft.fields["hub_HealthContactReason"]
     assert not isinstance(reasons, Value)
     assert len(reasons) == 2
+
+
+def test_every_place_of_a_stay_is_kept() -> None:
+    """The last place is where the child was seen last; the earlier ones are not lost."""
+    record = encounter(location=[{"location": {"display": name}} for name in ("Invented Desk", "Invented Ward")])
+    draft = one(record, Category.HEALTH_CONTACT)
+    assert group(draft, "hub_HealthContact")["place"].value == "Invented Ward"
+    places = draft.fields["hub_HealthContactPlace"]
+    assert not isinstance(places, Value)
+    assert [item.value for item in places if isinstance(item, Value)] == ["Invented Desk", "Invented Ward"]
 
 
 @pytest.mark.parametrize(("code", "words"), [("IMP", "inpatient"), ("AMB", "ambulatory")])
@@ -118,7 +130,8 @@ def test_episode_of_care() -> None:
         "managingOrganization": {"display": "Invented Trust"},
     }
     draft = one(record, Category.HEALTH_CONTACT)
-    assert group(draft, "hub_HealthContact")["provider"].value == "Invented Trust"
+    part = group(draft, "hub_HealthContact")
+    assert (part["provider"].value, part["start"].value) == ("Invented Trust", "2026-01")
     assert draft.observed_from == "2026-01"
 
 
@@ -211,7 +224,8 @@ PATIENT_ENTITY = {"what": CHILD_REFERENCE, "role": {"system": "x", "code": "1"}}
 
 def test_who_looked_before() -> None:
     draft = one(audit(PATIENT_ENTITY, {"what": {"identifier": {"system": "t", "value": "1"}}}), Category.ACCESS)
-    assert group(draft, "hub_Access")["when"].value == "2026-01-02T10:00:00.1234567Z"
+    access = group(draft, "hub_Access")
+    assert (access["when"].value, access["kind"].value) == ("2026-01-02T10:00:00.1234567Z", "rest")
     agent = group(draft, "hub_AccessAgent")
     assert (agent["who"].value, agent["identifier"].value, agent["requestor"].value) == (
         "Invented Surgery",
@@ -219,6 +233,19 @@ def test_who_looked_before() -> None:
         True,
     )
     assert OTHER_NUMBER not in str(draft.to_content())
+
+
+@pytest.mark.parametrize(
+    "entity",
+    [
+        {"what": {"reference": f"Patient/{CHILD_NUMBER}"}},
+        {"what": CHILD_REFERENCE | {"type": "Patient"}},
+        {"what": {"reference": f"urn:x/{CHILD_NUMBER}"}, "type": {"system": "x", "code": "Patient"}},
+    ],
+)
+def test_entities_that_are_patients(entity: dict[str, Any]) -> None:
+    """By the kind of reference, by the kind of entity, or by its role."""
+    assert read(audit({"what": {"display": "a query"}}, entity), CHILD).fragments == 1
 
 
 def test_other_patients_in_the_same_record_are_left_out() -> None:
@@ -257,6 +284,8 @@ def test_communication() -> None:
     report = read(record, CHILD)
     draft = only(report, Category.NARRATIVE)
     assert [group(draft, "hub_Narrative", index)["text"].value for index in range(2)] == ["first words", "second words"]
+    first = group(draft, "hub_Narrative")
+    assert (first["kind"].value, first["date"].value) == ("notification", "2026-01-02T10:00:00Z")
     assert group(draft, "hub_Attachment")["title"].value == "letter"
     assert "aGlkZGVu" not in str(draft.to_content())
     assert any("enclosed" in finding.message for finding in found(report, FindingCode.NOT_MAPPED))
@@ -308,6 +337,8 @@ def test_sections_of_a_document() -> None:
     record = composition(div("<p>One &amp;&nbsp;<b>two</b> three</p><ul><li>four</li></ul>"), div("<!-- no -->"))
     record["section"][0]["section"] = [{"title": "inner", "text": {"status": "generated", "div": div("five")}}]
     draft = one(bundle(record, kind="document"), Category.NARRATIVE)
+    whole = group(draft, "hub_Narrative")
+    assert (whole["kind"].value, whole["date"].value) == ("Discharge summary", "2026-01-02")
     texts = [group(draft, "hub_Narrative", index).get("text") for index in range(1, 4)]
     assert [(item.value, item.state.value) for item in texts if item is not None] == [
         ("One &\xa0two three\nfour", "given"),

@@ -217,9 +217,24 @@ def test_a_masked_value_is_withheld() -> None:
         assert (birth_date.state, birth_date.as_written) == (state, reason)
 
 
+def test_a_masked_value_of_xml_is_withheld() -> None:
+    inner = (
+        '<name><family value="Invented"/><given value="Robin"/><given><extension '
+        'url="http://hl7.org/fhir/StructureDefinition/data-absent-reason"><valueCode value="masked"/></extension>'
+        '</given></name><birthDate><extension url="http://hl7.org/fhir/StructureDefinition/data-absent-reason">'
+        '<valueCode value="masked"/></extension></birthDate>'
+    )
+    draft = only(read(xml(inner)), Category.IDENTITY)
+    birth_date = value(draft, "prs_Birthdate")
+    assert (birth_date.state, birth_date.locator) == (ValueState.WITHHELD, "/Patient/birthDate[1]")
+    assert value(draft, "prs_FirstName").value == "Robin"
+    assert "prs_MiddleName" not in draft.fields
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        ({"fhir_comments": ["x"]}, "fhir_comments is not an element"),
         ({"gendr": "female"}, "gendr is not an element of Patient"),
         ({"name": {"family": "x"}}, "name must be a list"),
         ({"gender": ["female"]}, "gender may stand only once"),
@@ -253,6 +268,8 @@ def test_messages_do_not_repeat_names_that_are_no_element_names() -> None:
         '<foo value="x"/>',
         '<gender value="female" foo="x"/>',
         '<gender xmlns="urn:other" value="female"/>',
+        '<gender xmlns="http://www.w3.org/1999/xhtml" value="female"/>',
+        '<text><status value="generated"/><div xmlns="urn:other"/></text>',
         "<contained/>",
         '<contained><Patient><id value="a"/></Patient><Patient><id value="b"/></Patient></contained>',
         "<name><period><start><foo/></start></period></name>",
@@ -310,7 +327,7 @@ def test_shapes_come_from_the_model_classes() -> None:
     assert shapes("Encounter")["class"].type_name == "Coding"
     assert shapes("Patient")["name"].is_list
     assert shapes("Patient")["birthDate"].is_primitive
-    assert "resource_type" not in shapes("Patient")
+    assert not {"resource_type", "fhir_comments", "birthDate__ext", "_birthDate"} & set(shapes("Patient"))
     assert get_fhir_model_class("Patient").__module__.endswith("R4B.patient")
 
 

@@ -58,6 +58,7 @@ def test_name_parts() -> None:
     parts = {name: value(draft, name).value for name in draft.fields if name.startswith("prs_") and "Name" in name}
     assert parts == {"prs_FirstName": "Robin", "prs_MiddleName": "Sky Lee", "prs_SecondName": "Invented"}
     assert value(draft, "prs_Salutation").value == "Dr"
+    assert not {"hub_Alias", "hub_NameText"} & set(draft.fields)
 
 
 def test_other_names_are_aliases_and_ended_ones_former() -> None:
@@ -84,6 +85,14 @@ def test_a_name_of_text_only_is_kept_as_text() -> None:
     draft = identity(name=[{"text": "Robin Sky Invented"}])
     assert value(draft, "hub_NameText").value == "Robin Sky Invented"
     assert value(draft, "prs_SecondName").state is ValueState.ABSENT
+
+
+def test_text_is_kept_where_a_part_is_missing() -> None:
+    whole = {"text": "Robin Invented", "family": "Invented", "given": ["Robin"]}
+    assert "hub_NameText" not in identity(name=[whole]).fields
+    for missing in ("family", "given"):
+        part = {name: item for name, item in whole.items() if name != missing}
+        assert value(identity(name=[part]), "hub_NameText").value == "Robin Invented"
 
 
 def test_no_current_name_is_said() -> None:
@@ -320,6 +329,17 @@ def test_periods_that_end_before_they_start() -> None:
         patient(telecom=[{"system": "phone", "value": "01632 960001", "period": {"start": "2020", "end": "2019-12"}}])
     )
     assert codes(report)["ends_before_start"] == 1
+
+
+def test_property_reference_number() -> None:
+    """The UPRN of an address is kept; an address key that lacks its kind or value says nothing."""
+    kind = {"url": "type", "valueCoding": {"system": "x", "code": "UPRN"}}
+    number = {"url": "value", "valueString": "000123456789"}
+    keys = [{"url": f"{UKCORE}AddressKey", "extension": parts} for parts in ([kind], [number], [kind, number])]
+    draft = contact(address=[{"line": ["1 Invented Road"], "extension": keys}])
+    assert value(draft, "hub_UPRN").value == "000123456789"
+    assert "hub_UPRN" not in contact(address=[{"line": ["1 Invented Road"], "extension": keys[:2]}]).fields
+    assert draft.summary == "Address and telephone"
 
 
 # Relations

@@ -67,6 +67,15 @@ def test_references_resolve(full_url: str | None, own_id: str | None, reference:
     assert codes(report)["unresolved_reference"] == 0
 
 
+def test_references_by_identifier_resolve_to_any_resource() -> None:
+    """An organisation referred to by its code alone is found by that code."""
+    code = {"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": "Y12345"}
+    surgery = {"resourceType": "Organization", "identifier": [code], "name": "Invented Surgery"}
+    half = {"resourceType": "Organization", "identifier": [{"value": "Y12345"}], "name": "Another"}
+    report = read(bundle(patient(generalPractitioner=[{"identifier": code}]), surgery, half), CHILD)
+    assert group(only(report, Category.RELATION), "hub_Professional")["organisation"].value == "Invented Surgery"
+
+
 def test_contained_patient_resolves() -> None:
     contained = patient(own_id="inner")
     report = read(flag(CONCERN, {"reference": "#inner"}, contained=[contained]), CHILD)
@@ -353,6 +362,8 @@ def test_a_restriction_is_kept_from_any_file_and_any_label() -> None:
     very = {"security": [{"code": "V"}]}
     own = read(bundle(patient(), flag(CONCERN, meta=very)))
     assert [draft.restricted for draft in own.drafts] == [False, True]
+    both = read(bundle(patient(), flag(CONCERN)), siblings={"p.json": sibling})
+    assert [draft.restricted for draft in both.drafts if draft.category is Category.CONCERN] == [True]
     normal = {"security": [{"code": "N"}]}
     assert not read(patient(meta=normal)).drafts[0].restricted
     assert categories(read(patient(meta=normal))) == ["identity"]

@@ -135,6 +135,7 @@ def test_safeguarding_category_with_another_code_or_none() -> None:
     unspecified = read(flag(concept("U", BARS_CODES, "Unspecified"), CHILD_REFERENCE, category=SG), CHILD)
     assert group(unspecified.drafts[0], "hub_Concern")["concern"].code is None
     assert codes(unspecified)["unknown_code"] == 0
+    assert unspecified.drafts[0].summary.startswith("Safeguarding concern")
     words = read(flag({"text": "seen with adults"}, CHILD_REFERENCE, category=SG), CHILD)
     assert group(words.drafts[0], "hub_Concern")["concern"].value == "seen with adults"
 
@@ -303,6 +304,8 @@ def test_plan_with_its_authority_and_telephones() -> None:
         assert part["emergency_telephone"].value == "07700 900123"
         assert part["authority"].locator == "#/entry/1/resource/name"
         assert draft.about == CHILD_NUMBER
+        assert "office@invented.example" not in str(draft.to_content())
+    assert "1 other ways" in found(report, FindingCode.NOT_MAPPED)[0].message
 
 
 def test_other_care_teams_are_not_shared() -> None:
