@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
-from flask import Response, current_app, g, request, stream_with_context
+from flask import Response, current_app, g, request
 from flask_smorest import Blueprint
 from marshmallow import RAISE
 
@@ -133,14 +133,15 @@ def push(case: str) -> Response:
 
 
 def _push_answer(results: list[pushing.LineResult]) -> list[dict[str, Any]]:
-    receipts = [result.receipt for result in results if result.receipt is not None]
-    answer = recorded(services(), receipts)
+    answer = recorded(
+        services(), (_position(result) if result.receipt is None else result.receipt for result in results)
+    )
     proven = {item["index"]: item for item in answer["receipts"]}
     lines: list[dict[str, Any]] = [
         {
             "line": result.line,
             "status": result.status,
-            "receipt": None if result.receipt is None else proven[result.receipt.index],
+            "receipt": proven.get(_position(result)),
             "problem": result.problem,
         }
         for result in results
@@ -150,6 +151,10 @@ def _push_answer(results: list[pushing.LineResult]) -> list[dict[str, Any]]:
         {"type": "checkpoint", "note": answer["checkpoint"]},
         {"type": "end", "lines": len(results)},
     ]
+
+
+def _position(result: pushing.LineResult) -> int | None:
+    return result.repeats if result.receipt is None else result.receipt.index
 
 
 @blueprint.post("/cases/<case>/pull")
@@ -176,16 +181,19 @@ def pull(payload: dict[str, str], case: str) -> Response:
         with services().database.write() as session:
             pulling.record_denied(session, denied, at)
         raise not_found() from denied
-    lines = stream_with_context(ndjson.render_lines(_pull_answer(pulled)))
-    return Response(lines, mimetype=ndjson.MEDIA_TYPE)
+    # Whatever can be refused is refused here, before the first byte: a stream that has begun cannot become a refusal.
+    first, proven = _pull_head(pulled)
+    return Response(ndjson.render_lines(chain(first, pulling.render_lines(pulled, proven))), mimetype=ndjson.MEDIA_TYPE)
 
 
-def _pull_answer(pulled: pulling.Pulled) -> Iterator[dict[str, Any]]:
+def _pull_head(pulled: pulling.Pulled) -> tuple[list[dict[str, Any]], dict[int, dict[str, Any]]]:
+    """Return the first two lines, and the receipts of what was given by log position. Raises ``Refused``."""
+    viewed: Receipt = pulled.receipt
+    positions = [item.fragment.log_index for item in pulled.served if item.decision.is_permit]
     with services().database.read() as session:
         note, size = signed_head(session, services())
-        viewed: Receipt = pulled.receipt
-        positions = [item.fragment.log_index for item in pulled.served if item.decision.is_permit]
         proven = prove_positions(session, [viewed.index, *positions], size)
-    yield {"type": "viewed", "receipt": proven[viewed.index]}
-    yield {"type": "checkpoint", "note": note}
-    yield from pulling.render_lines(pulled, proven)
+    missing = {viewed.index, *positions} - set(proven)
+    if missing:
+        raise Refused(500, "ledger_damaged", f"the log has no text of entry {min(missing)}, which a receipt needs")
+    return [{"type": "viewed", "receipt": proven[viewed.index]}, {"type": "checkpoint", "note": note}], proven

@@ -32,13 +32,18 @@ def prove_positions(session: Session, positions: Iterable[int], size: int) -> di
     return {item["index"]: item for item in prove(session, receipts, size)}
 
 
-def recorded(services: Services, receipts: Iterable[Receipt | None]) -> dict[str, Any]:
-    """Return the answer to an act that has committed: its receipts and the head they are proven in."""
-    listed = [receipt for receipt in receipts if receipt is not None]
+def recorded(services: Services, done: Iterable[Receipt | int | None]) -> dict[str, Any]:
+    """Return the answer to an act that has committed: its receipts and the head they are proven in.
+
+    An act is given as its receipt, or as its log position where the same act was recorded before.
+    """
+    listed = list(done)
+    fresh = [item for item in listed if isinstance(item, Receipt)]
     with services.database.read() as session:
         note, size = signed_head(session, services)
+        earlier = prove_positions(session, [item for item in listed if isinstance(item, int)], size)
         return {
-            "status": "accepted" if listed else "repeated",
-            "receipts": prove(session, listed, size),
+            "status": "accepted" if fresh else "repeated",
+            "receipts": [*prove(session, fresh, size), *earlier.values()],
             "checkpoint": note,
         }

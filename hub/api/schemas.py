@@ -58,7 +58,7 @@ class ReceiptSchema(Strict):
 
 
 class RecordedSchema(Strict):
-    """The answer to an act: its receipts, and the checkpoint they are proven in. Empty where it was known already."""
+    """The answer to an act: its receipts and the checkpoint they are proven in; the same again for the same act."""
 
     status = fields.String(required=True, validate=validate.OneOf(["accepted", "repeated"]))
     receipts = fields.List(fields.Nested(ReceiptSchema), required=True)

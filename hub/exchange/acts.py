@@ -102,6 +102,13 @@ def record_public(session: Session, kind: str, members: Mapping[str, Any], at: d
     return Receipt(appended.index, appended.body_text, None)
 
 
+def record_caseless(session: Session, kind: str, members: Mapping[str, Any], at: datetime) -> Receipt:
+    """Append a salted entry of no case: what was asked of a case that is not there, or not for who asked."""
+    body = {**members, "type": kind, "at": render_instant(at)}
+    appended = ledger.append(session, body, public=False, case=None, randomness=os.urandom)
+    return Receipt(appended.index, appended.body_text, appended.salt)
+
+
 def outcomes(decisions: Iterable[Decision], bundle: str) -> dict[str, Any]:
     """Return the ``decision`` member of a log body: effect, bundle, and how often which rules determined it."""
     counted = Counter((decision.effect.value, decision.rules) for decision in decisions)

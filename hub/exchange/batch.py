@@ -29,6 +29,7 @@ class KnownFragment:
     jws: str
     archive_key: str
     header: Header
+    log_index: int
 
 
 @dataclass(slots=True)
@@ -49,7 +50,13 @@ class BatchRows:
         self._fragments |= dict.fromkeys(wanted)
         for row in push_rows.find_fragments(self.session, wanted):
             self._fragments[row.fragment] = KnownFragment(
-                row.case, row.agency, row.digest, row.jws, row.archive_key, parse_stored_header(row.protected)
+                row.case,
+                row.agency,
+                row.digest,
+                row.jws,
+                row.archive_key,
+                parse_stored_header(row.protected),
+                row.log_index,
             )
 
     def find_fragment(self, fragment: str) -> KnownFragment | None:
@@ -62,7 +69,7 @@ class BatchRows:
         """Take a verified fragment. ``archive`` is the archive grant's channel and wrapped key."""
         header = sealed.header
         self._fragments[header.fragment] = KnownFragment(
-            header.case, header.agency, digest, sealed.jws, archive[1], header
+            header.case, header.agency, digest, sealed.jws, archive[1], header, log_index
         )
         self._new_fragments.append(
             {

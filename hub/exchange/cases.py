@@ -72,8 +72,11 @@ def find_repeat(session: Session, token: object) -> CaseStatementRow | None:
     return rows.find_statement(session, statement_digest(token))
 
 
-def submit(session: Session, directory: Directory, caller: str, token: object, at: datetime) -> Receipt | None:
-    """Accept one statement of a case by its type; None for one accepted before. Raises ``Refused``."""
+def submit(session: Session, directory: Directory, caller: str, token: object, at: datetime) -> Receipt | int:
+    """Accept one statement of a case by its type; return its receipt, or its log position if it was accepted before.
+
+    Raises ``Refused``.
+    """
     try:
         claimed = peek(token)
     except (SignatureRefused, Malformed) as error:
@@ -89,7 +92,7 @@ def submit(session: Session, directory: Directory, caller: str, token: object, a
         raise Refused(422, "malformed", "this is not a statement that a case takes here")
     repeat = find_repeat(session, token)
     if repeat is not None and repeat.agency == caller:
-        return None
+        return repeat.log_index
     statement = verify_from_agency(directory, token, claimed.type, caller, at)
     try:
         return handler(Submitted(session, directory, statement, at))

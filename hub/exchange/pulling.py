@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.exchange.acts import CaseAct, Receipt, lock_case, outcomes
+from hub.exchange.acts import CaseAct, Receipt, lock_case, outcomes, record_caseless
 from hub.exchange.cases import require_fresh
 from hub.exchange.pushing import header_of
 from hub.exchange.standing import load_case_state
@@ -36,7 +36,7 @@ from policies.model import (
     require_id,
     require_term,
 )
-from policies.vocabulary import MembershipState, Purpose, Stage
+from policies.vocabulary import Effect, MembershipState, Purpose, Stage
 
 MAX_PULL_AGE = timedelta(minutes=5)
 
@@ -62,9 +62,12 @@ class Pulled:
 
 
 class Denied(Exception):
-    """A pull that is answered as "not found" but must leave an entry: the caller records it in its own transaction."""
+    """A pull that is answered as "not found" but must leave an entry: the caller records it in its own transaction.
 
-    def __init__(self, case: str, agency: str, member: str, digest: str, code: str) -> None:
+    ``case`` is None where there is no such case, or not for this agency: both leave the same entry.
+    """
+
+    def __init__(self, case: str | None, agency: str, member: str | None, digest: str, code: str) -> None:
         super().__init__(code)
         self.case, self.agency, self.member, self.digest, self.code = case, agency, member, digest, code
 
@@ -72,34 +75,40 @@ class Denied(Exception):
 def pull(
     session: Session, directory: Directory, bundle: Bundle, *, case: str, caller: str, token: object, at: datetime
 ) -> Pulled:
-    """Decide, record and collect one pull. Raises ``Refused``, or ``Denied`` for somebody who is not a member now."""
+    """Decide, record and collect one pull. Raises ``Refused``, or ``Denied`` for somebody who is not a member now.
+
+    The same statement again is the same act: it is decided again and answered, without a second entry.
+    """
     # 1. Who asks, proven by the person's own key; the agency brings it.
-    statement = _verify_pull(directory, token, caller, at)
+    statement, purpose = _verify_pull(directory, token, caller, at)
     if statement.members["case"] != case:
         raise Refused(422, "case", "the statement names another case")
-    purpose = require_term(Purpose, statement.members["purpose"], "purpose")
-    # 2. The case's order: from here on nothing can change under us.
-    act = lock_case(session, case, caller, at)
-    state = load_case_state(session, case)
     named = statement.members["member"]
+    # 2. The case's order: from here on nothing can change under us.
+    try:
+        act = lock_case(session, case, caller, at)
+    except Refused as error:
+        raise Denied(None, caller, named, statement.digest, error.code) from error
+    state = load_case_state(session, case)
     recipient = Recipient(statement.issuer, None if named is None else MemberId(named))
     _require_member(state, recipient, statement, at)
     # 3. Decide again for each grant.
     channels = list(rows.channels_to(session, case, caller, recipient.member))
     served = _decide_grants(session, channels, state, bundle, recipient, purpose, at)
     # 4. Record, then answer.
-    receipt = _record(act, statement, served, bundle)
+    receipt = _repeated(act, statement, served) or _record(act, statement, served, bundle)
     chain = list(rows.chains_of(session, [row.channel for row in channels]))
     return Pulled(receipt, describe_case(session, act.row), channels, chain, served)
 
 
-def _verify_pull(directory: Directory, token: object, caller: str, at: datetime) -> Statement:
+def _verify_pull(directory: Directory, token: object, caller: str, at: datetime) -> tuple[Statement, Purpose]:
     try:
         # A person signs with their own key; an agency's own key signs for its intake (member null).
         use = KeyUse.SIGNING if peek(token).members.get("member") is None else KeyUse.MEMBER_SIGNING
         statement = directory.verify(token, StatementType.PULL, use, at)
         if statement.members["member"] is not None:
             require_id(statement.members["member"], "member")
+        purpose = require_term(Purpose, statement.members["purpose"], "purpose")
     except (SignatureRefused, NotCertified) as error:
         raise Refused(422, "signature", str(error)) from error
     except Malformed as error:
@@ -107,7 +116,7 @@ def _verify_pull(directory: Directory, token: object, caller: str, at: datetime)
     if statement.issuer != caller:
         raise Refused(403, "issuer", "a pull is brought by the agency of the person who signed it")
     require_fresh(statement.issued_at, at, MAX_PULL_AGE)
-    return statement
+    return statement, purpose
 
 
 def _require_member(state: CaseState, recipient: Recipient, statement: Statement, at: datetime) -> None:
@@ -135,12 +144,46 @@ def _decide_grants(
         basis = Basis.from_json(json.loads(grant.basis))
         if basis.purpose is not purpose:
             continue  # granted for another purpose: not part of what this pull asks for
-        facts = facts_for(
-            header_of(fragment), recipient, basis, state, stage=Stage.PULL, at=at, enabled_gateways=enabled
-        )
+        try:
+            facts = facts_for(
+                header_of(fragment), recipient, basis, state, stage=Stage.PULL, at=at, enabled_gateways=enabled
+            )
+            decision = decide(bundle, facts)
+        except Malformed:
+            # Its originator takes part no more: there is no question to ask, and no rule that permits.
+            decision = Decision(Effect.REFUSE, ("membership-active",))
         # Where a fragment was disclosed again for the same purpose, the newest disclosure counts.
-        served[fragment.fragment] = Served(grant, fragment, decide(bundle, facts))
+        served[fragment.fragment] = Served(grant, fragment, decision)
     return list(served.values())
+
+
+def _listed(served: list[Served]) -> dict[str, Any]:
+    return {
+        "fragments": [
+            {"fragment": item.fragment.fragment, "sha256": item.fragment.digest}
+            for item in served
+            if item.decision.is_permit
+        ],
+        "refused": [
+            {"fragment": item.fragment.fragment, "rules": list(item.decision.rules)}
+            for item in served
+            if not item.decision.is_permit
+        ],
+    }
+
+
+def _repeated(act: CaseAct, statement: Statement, served: list[Served]) -> Receipt | None:
+    """Return the receipt of this very pull if it was answered before, an answer having been lost. Raises ``Refused``.
+
+    What it was answered with then must be what it is answered with now: the entry says what was shown.
+    """
+    entry = rows.find_viewed(act.session, act.row.case, statement.digest)
+    if entry is None or entry.body is None:
+        return None
+    body = json.loads(entry.body)
+    if {name: body[name] for name in ("fragments", "refused")} != _listed(served):
+        raise Refused(409, "pull_repeated", "this pull was answered before, and otherwise than now; sign a new one")
+    return Receipt(entry.position, entry.body, entry.salt)
 
 
 def _record(act: CaseAct, statement: Statement, served: list[Served], bundle: Bundle) -> Receipt:
@@ -151,16 +194,7 @@ def _record(act: CaseAct, statement: Statement, served: list[Served], bundle: Bu
             "member": statement.members["member"],
             "purpose": statement.members["purpose"],
             "statement": statement.digest,
-            "fragments": [
-                {"fragment": item.fragment.fragment, "sha256": item.fragment.digest}
-                for item in served
-                if item.decision.is_permit
-            ],
-            "refused": [
-                {"fragment": item.fragment.fragment, "rules": list(item.decision.rules)}
-                for item in served
-                if not item.decision.is_permit
-            ],
+            **_listed(served),
             "decision": outcomes((item.decision for item in served), bundle.digest),
         },
     )
@@ -168,18 +202,17 @@ def _record(act: CaseAct, statement: Statement, served: list[Served], bundle: Bu
 
 def record_denied(session: Session, denied: Denied, at: datetime) -> Receipt:
     """Record a pull that was answered as "not found"."""
-    act = lock_case(session, denied.case, denied.agency, at)
-    return act.record(
-        "denied",
-        {
-            "agency": denied.agency,
-            "member": denied.member,
-            "act": "pull",
-            "statement": denied.digest,
-            "code": denied.code,
-            "rules": [],
-        },
-    )
+    members: dict[str, Any] = {
+        "agency": denied.agency,
+        "member": denied.member,
+        "act": "pull",
+        "statement": denied.digest,
+        "code": denied.code,
+        "rules": [],
+    }
+    if denied.case is None:
+        return record_caseless(session, "denied", members, at)
+    return lock_case(session, denied.case, denied.agency, at).record("denied", members)
 
 
 def describe_case(session: Session, row: CaseRow) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 from hub.exchange.acts import CaseAct, Receipt, dump, lock_case, outcomes
 from hub.exchange.batch import BatchRows, KnownFragment, claimed_fragment, parse_stored_header
 from hub.exchange.cases import MAX_OUTBOX_AGE, require_fresh, verify_from_agency
+from hub.exchange.disclosure_form import pick, require_list, require_not_given
 from hub.exchange.standing import load_case_state
 from hub.ledger import ledger
 from hub.refusal import Refused
@@ -48,7 +49,7 @@ from policies.model import (
     require_id,
     require_members,
 )
-from policies.vocabulary import NotGivenCode, Stage
+from policies.vocabulary import Stage
 
 MAX_LINES = 1_000
 MAX_ITEMS = 1_000
@@ -59,11 +60,12 @@ _USES = {"member-hpke": KeyUse.MEMBER_HPKE, "intake": KeyUse.INTAKE, "archive": 
 
 @dataclass(frozen=True, slots=True)
 class LineResult:
-    """What became of one line: accepted with a receipt, repeated, or refused with a problem."""
+    """What became of one line: accepted with a receipt, repeated with its log position then, or refused."""
 
     line: int
     status: str
     receipt: Receipt | None = None
+    repeats: int | None = None
     problem: Mapping[str, Any] | None = None
 
 
@@ -104,14 +106,17 @@ class Push:
         try:
             if not isinstance(payload, Mapping) or not isinstance(payload.get("type"), str):
                 raise Malformed("each line is an object with a type")
-            receipt = self._dispatch(payload["type"], payload)
+            done = self._dispatch(payload["type"], payload)
         except Refused as refusal:
             return LineResult(number, "refused", problem=refusal.to_problem())
         except (Malformed, EnvelopeRefused, NotCertified, SignatureRefused) as error:
             return LineResult(number, "refused", problem=Refused(422, "malformed", str(error)).to_problem())
-        return LineResult(number, "repeated" if receipt is None else "accepted", receipt)
+        if isinstance(done, Receipt):
+            return LineResult(number, "accepted", receipt=done)
+        return LineResult(number, "repeated", repeats=done)
 
-    def _dispatch(self, kind: str, payload: Mapping[str, Any]) -> Receipt | None:
+    def _dispatch(self, kind: str, payload: Mapping[str, Any]) -> Receipt | int:
+        """Return the receipt of a new act, or the log position of the same act before."""
         if kind == "channel":
             got = require_members(payload, ("type", "jwe", "statement"), "channel line")
             return self.channel(got["jwe"], got["statement"])
@@ -127,12 +132,12 @@ class Push:
 
     # --- channel ---
 
-    def channel(self, jwe: object, token: object) -> Receipt | None:
+    def channel(self, jwe: object, token: object) -> Receipt | int:
         """Accept a channel: signed by the originator, to a key certified for that use of that recipient."""
         sealed = SealedChannel.parse(jwe)
         known = self._known_channel(token, sealed)
-        if known:
-            return None
+        if known is not None:
+            return known.log_index
         statement = verify_from_agency(self.directory, token, StatementType.CHANNEL, self.originator, self.at)
         got = statement.members
         self._require_case(got["case"])
@@ -178,19 +183,21 @@ class Push:
         )
         return receipt
 
-    def _known_channel(self, token: object, sealed: SealedChannel) -> bool:
+    def _known_channel(self, token: object, sealed: SealedChannel) -> ChannelRow | None:
         if not isinstance(token, str):
-            return False
+            return None
         try:
             named = require_id(peek(token).members.get("channel"), "channel")
         except SignatureRefused:
-            return False
+            return None
         row = self.rows.find_channel(named)
-        return row is not None and row.statement == token and row.jwe == dump(sealed.to_jwe())
+        if row is None or (row.case, row.originator) != (self.act.row.case, self.originator):
+            return None
+        return row if row.statement == token and row.jwe == dump(sealed.to_jwe()) else None
 
     # --- fragment ---
 
-    def fragment(self, jwe: object, jws: object, archive: object) -> Receipt | None:
+    def fragment(self, jwe: object, jws: object, archive: object) -> Receipt | int:
         """Accept a sealed fragment with its archive grant."""
         sealed = SealedFragment.parse(jwe, jws)
         header = sealed.header
@@ -198,8 +205,9 @@ class Push:
         wrapped = require_wrapped_key(grant["encrypted_key"])
         known = self.rows.find_fragment(header.fragment)
         if known is not None:
-            if (known.digest, known.jws, known.archive_key) == (sealed.digest, sealed.jws, wrapped):
-                return None
+            ours = (self.act.row.case, self.originator, sealed.digest, sealed.jws, wrapped)
+            if (known.case, known.agency, known.digest, known.jws, known.archive_key) == ours:
+                return known.log_index
             raise Refused(409, "conflict", "a fragment with this id exists already with other bytes")
         self._require_case(header.case)
         if header.agency != self.originator:
@@ -241,12 +249,11 @@ class Push:
 
     # --- disclosure ---
 
-    def disclosure(self, token: object, grants: object) -> Receipt | None:
+    def disclosure(self, token: object, grants: object) -> Receipt | int:
         """Accept a disclosure whole: chain, items, keys, and the hub's own decision on every item."""
-        if isinstance(token, str) and token.isascii():
-            known = rows.find_disclosure(self.session, statement_digest(token))
-            if known is not None and known.statement == token:
-                return None
+        known = self._known_number(token)
+        if known is not None:
+            return known
         statement = verify_from_agency(self.directory, token, StatementType.DISCLOSURE, self.originator, self.at)
         got = statement.members
         channel = self._require_next(statement)
@@ -254,11 +261,11 @@ class Push:
             raise Refused(409, "stale_membership", "the case's membership has changed; decide again under the newest")
         if got["bundle"] != self.bundle.digest:
             raise Refused(409, "stale_bundle", "another policy bundle is active; decide again under it")
-        bases = [Basis.from_json(item) for item in _listed(got["bases"], MAX_BASES, "bases")]
+        bases = [Basis.from_json(item) for item in require_list(got["bases"], MAX_BASES, "bases")]
         self._require_consents(bases)
         listed, decisions = self._decide_items(got, channel, bases)
         keys = self._require_grants(grants, got["items"])
-        _require_not_given(got["not_given"])
+        require_not_given(got["not_given"])
         receipt = self.act.record(
             "disclosure",
             {
@@ -275,6 +282,17 @@ class Push:
         for fragment, basis in listed:
             self.rows.add_grant(fragment, channel.channel, statement.digest, keys[fragment], dump(basis.to_json()))
         return receipt
+
+    def _known_number(self, token: object) -> int | None:
+        """Return the log position of a disclosure or void of ours that was accepted before with the same bytes."""
+        if not isinstance(token, str) or not token.isascii():
+            return None
+        row = rows.find_disclosure(self.session, statement_digest(token))
+        if row is None or row.statement != token:
+            return None
+        channel = self.rows.find_channel(row.channel)
+        ours = channel is not None and (channel.case, channel.originator) == (self.act.row.case, self.originator)
+        return row.log_index if ours else None
 
     def _require_next(self, statement: Statement) -> ChannelRow:
         got = statement.members
@@ -303,12 +321,12 @@ class Push:
             raise Malformed("disclosure: the recipient is not the channel's")
         member = None if channel.recipient_member is None else MemberId(channel.recipient_member)
         recipient = Recipient(require_agency(channel.recipient_agency), member)
-        claimed = _listed(got["decisions"], MAX_ITEMS, "decisions")
+        claimed = require_list(got["decisions"], MAX_ITEMS, "decisions")
         enabled = self.bundle.enabled_gateways(self.at.date())
         names = ("fragment", "sha256", "encrypted_key_sha256", "basis", "decision")
         items = [
             require_members(item, names, "disclosure item")
-            for item in _listed(got["items"], MAX_ITEMS, "items", at_least=1)
+            for item in require_list(got["items"], MAX_ITEMS, "items", at_least=1)
         ]
         self.rows.load(require_id(item["fragment"], "fragment") for item in items)
         decided: dict[tuple[Facts, int], Decision] = {}
@@ -316,11 +334,11 @@ class Push:
         decisions: list[Decision] = []
         for item in items:
             known = self._require_own_fragment(item)
-            basis = _pick(bases, item["basis"], "basis")
+            basis = pick(bases, item["basis"], "basis")
             facts = facts_for(
                 known.header, recipient, basis, self.state, stage=Stage.PUSH, at=self.at, enabled_gateways=enabled
             )
-            signed = _pick(claimed, item["decision"], "decision")
+            signed = pick(claimed, item["decision"], "decision")
             # Many items rest on the same facts and the same signed decision; each such pair is checked once.
             question = (facts, item["decision"])
             if question not in decided:
@@ -358,7 +376,7 @@ class Push:
 
     def _require_grants(self, grants: object, items: list[Mapping[str, Any]]) -> dict[str, str]:
         keys: dict[str, str] = {}
-        for grant in _listed(grants, MAX_ITEMS, "grants"):
+        for grant in require_list(grants, MAX_ITEMS, "grants"):
             got = require_members(grant, ("fragment", "encrypted_key"), "grant")
             keys[require_id(got["fragment"], "fragment")] = require_wrapped_key(got["encrypted_key"])
         expected = {item["fragment"]: item["encrypted_key_sha256"] for item in items}
@@ -368,12 +386,11 @@ class Push:
 
     # --- void ---
 
-    def void(self, token: object) -> Receipt | None:
+    def void(self, token: object) -> Receipt | int:
         """Close a number of a channel whose disclosure was refused."""
-        if isinstance(token, str) and token.isascii():
-            known = rows.find_disclosure(self.session, statement_digest(token))
-            if known is not None and known.statement == token:
-                return None
+        known = self._known_number(token)
+        if known is not None:
+            return known
         statement = verify_from_agency(self.directory, token, StatementType.VOID, self.originator, self.at)
         channel = self._require_next(statement)
         require_digest(statement.members["refused"], "refused")
@@ -424,27 +441,3 @@ def push(
 def header_of(row: FragmentRow) -> Header:
     """Return the header of a stored fragment."""
     return parse_stored_header(row.protected)
-
-
-def _listed(value: object, most: int, name: str, *, at_least: int = 0) -> list[Any]:
-    if not isinstance(value, list) or not at_least <= len(value) <= most:
-        raise Malformed(f"{name}: expected a list of {at_least} to {most}")
-    return value
-
-
-def _pick(values: list[Any], index: object, name: str) -> Any:
-    if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(values):
-        raise Malformed(f"disclosure item {name}: no such entry")
-    return values[index]
-
-
-def _require_not_given(value: object) -> None:
-    listed = _listed(value, 10_000, "not_given")
-    digests = []
-    for item in listed:
-        got = require_members(item, ("sha256", "code"), "not_given entry")
-        digests.append(require_digest(got["sha256"], "not_given sha256"))
-        if got["code"] not in {code.value for code in NotGivenCode}:
-            raise Malformed("not_given code: unknown term")
-    if digests != sorted(set(digests)):
-        raise Malformed("not_given: expected each digest once, sorted")

@@ -148,6 +148,12 @@ def grants_of(session: Session, channels: Sequence[str]) -> Sequence[tuple[Grant
     return [(grant, fragment) for grant, fragment in session.execute(query)]
 
 
+def find_viewed(session: Session, case: str, statement: str) -> LogEntryRow | None:
+    """Return the entry of a pull by the digest of its statement. Looks through the pulls of one case."""
+    query = select(LogEntryRow).where(LogEntryRow.case == case, LogEntryRow.type == "viewed")
+    return session.scalars(query.where(LogEntryRow.body.contains(f'"statement":"{statement}"'))).first()
+
+
 def use_assertion(session: Session, jti: str, expires_at: int, now: int) -> bool:
     """Record a client assertion's ``jti``; False where it was used before. Forgets those that have expired."""
     session.execute(delete(AssertionRow).where(AssertionRow.expires_at < now - 60))

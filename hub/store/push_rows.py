@@ -27,6 +27,7 @@ class StoredFragment:
     protected: str
     jws: str
     archive_key: str
+    log_index: int
 
 
 _STORED = (
@@ -37,6 +38,7 @@ _STORED = (
     FragmentRow.protected,
     FragmentRow.jws,
     FragmentRow.archive_key,
+    FragmentRow.log_index,
 )
 
 
