@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -212,7 +213,7 @@ class Stage:
     def _start_adapter(self, home: str, port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "adapters.cli", "--home", str(self.folder / home)]
         return subprocess.Popen(
-            [*command, "serve", "--bind", f"127.0.0.1:{port}", "--every", "0.5"],
+            [*command, "serve", "--bind", f"127.0.0.1:{port}", "--every", "1"],
             # A watching adapter needs the agency's working keys, never the root key.
             env={**_plain_environment(), "NRM_ADAPTER_PASSPHRASE": self.secrets[home]["NRM_ADAPTER_PASSPHRASE"]},
             stdout=log,
@@ -268,7 +269,8 @@ def read_json(url: str) -> dict[str, Any] | None:
 
 def _stop(process: subprocess.Popen[Any]) -> None:
     if process.poll() is None:
-        process.terminate()
+        # SIGINT: gunicorn ends at once, without waiting for connections that its clients keep open.
+        process.send_signal(signal.SIGINT)
         try:
             process.wait(timeout=15)
         except subprocess.TimeoutExpired:
