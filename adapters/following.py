@@ -54,7 +54,7 @@ from keys.transparency import (
     verify_consistency,
     verify_inclusion,
 )
-from policies.model import Malformed, render_time
+from policies.model import Malformed, parse_time, render_time, require_id
 
 MAX_QUORUM_AGE = timedelta(minutes=10)
 PAGE = 1000
@@ -111,16 +111,20 @@ class Follower:
             raise self._alarm("head_invalid", f"the hub shows a head that does not verify: {error}") from error
         if checkpoint.origin != self.pin.origin:
             raise self._alarm("head_invalid", "the hub shows the head of another log")
-        with self.store.write() as session:
-            seen = read_setting(session, "highest_head")
-        if seen is not None:
-            self._require_consistent(seen, checkpoint)
-        if seen is None or checkpoint.size > seen["size"]:
+        head = {"size": checkpoint.size, "root": checkpoint.root.hex(), "note": note}
+        while True:
             with self.store.write() as session:
-                write_setting(
-                    session, "highest_head", {"size": checkpoint.size, "root": checkpoint.root.hex(), "note": note}
-                )
-        return checkpoint
+                seen = read_setting(session, "highest_head")
+            if seen is not None:
+                self._require_consistent(seen, checkpoint)
+                if checkpoint.size <= seen["size"]:
+                    return checkpoint
+            with self.store.write() as session:
+                # Another process of this adapter may have seen another head meanwhile: then prove against that one,
+                # or two forks of one size could both be taken in.
+                if read_setting(session, "highest_head") == seen:
+                    write_setting(session, "highest_head", head)
+                    return checkpoint
 
     def _require_consistent(self, seen: Mapping[str, Any], checkpoint: Checkpoint) -> None:
         small, large = sorted(
@@ -303,24 +307,22 @@ class Follower:
 
     def sync_cases(self) -> list[str]:
         """Fetch the statements of our cases. They are verified where they are used. Return the case ids."""
-        listed = self.client.get("/v1/cases")["cases"]
-        for item in listed:
-            statements = self.client.get(f"/v1/cases/{item['case']}")
+        listed = _case_list(self.client.get("/v1/cases"))
+        for case, opened_at in listed:
+            statements = _case_statements(self.client.get(f"/v1/cases/{case}"))
             with self.store.write() as session:
-                row = session.get(CaseRow, item["case"])
+                row = session.get(CaseRow, case)
                 if row is None:
-                    row = CaseRow(case=item["case"], opened_at=item["opened_at"], statements="{}", sealed_label=None)
+                    row = CaseRow(case=case, opened_at=opened_at, statements="{}", sealed_label=None)
                     session.add(row)
                 fault = _shortened(json.loads(row.statements), statements)
                 if fault is not None:
-                    raise_alarm(
-                        session, "case_rollback", f"case {item['case'][:8]}: {fault}", render_time(self.clock())
-                    )
+                    raise_alarm(session, "case_rollback", f"case {case[:8]}: {fault}", render_time(self.clock()))
                 else:
                     row.statements = json.dumps(statements, sort_keys=True)
             if fault is not None:
                 raise LogRefused("case_rollback", fault)
-        return [item["case"] for item in listed]
+        return [case for case, _ in listed]
 
     # --- witness ---
 
@@ -332,20 +334,23 @@ class Follower:
         """
         note = self.client.get_bytes("/log/checkpoint").decode("utf-8", "replace")
         checkpoint = self.accept_head(note)
+        root = checkpoint.root.hex()
         with self.store.write() as session:
             cosigned = read_setting(session, "cosigned")
-            seen = read_setting(session, "highest_head")
-            age = None if cosigned is None else self.clock().timestamp() - cosigned["at"]
-            same = cosigned is not None and cosigned["size"] == checkpoint.size
-            if checkpoint.size < max(seen["size"] if seen else 0, cosigned["size"] if cosigned else 0):
-                return None
-            if same and age is not None and age < RECOSIGN_SECONDS:
-                return None
-            write_setting(
-                session,
-                "cosigned",
-                {"size": checkpoint.size, "root": checkpoint.root.hex(), "at": int(self.clock().timestamp())},
-            )
+            # Every head of this size or above that we have seen or signed. Only the newest of one line is signed.
+            known = [item for item in (read_setting(session, "highest_head"), cosigned) if item is not None]
+            is_fork = any(item["size"] == checkpoint.size and item["root"] != root for item in known)
+            if not is_fork:
+                if any(item["size"] > checkpoint.size for item in known):
+                    return None
+                age = None if cosigned is None else self.clock().timestamp() - cosigned["at"]
+                if age is not None and cosigned["size"] == checkpoint.size and age < RECOSIGN_SECONDS:
+                    return None
+                write_setting(
+                    session, "cosigned", {"size": checkpoint.size, "root": root, "at": int(self.clock().timestamp())}
+                )
+        if is_fork:
+            raise self._alarm("fork", f"the hub shows two heads of {checkpoint.size} entries; this one is not signed")
         name = f"{self.pin.origin}/witness/{self.home.agency}"
         at = self.clock()
         lines = [
@@ -369,6 +374,25 @@ def bytes_of(certificate: Certificate) -> bytes:
     key = certificate.key
     raw = key.ed25519().public_bytes_raw() if certificate.use is KeyUse.WITNESS else key.mldsa44().public_bytes_raw()
     return bytes(raw)
+
+
+def _case_list(answer: object) -> list[tuple[str, str]]:
+    """Return id and opening time of each case the hub lists. Raises ``LogRefused`` where that is not what came."""
+    try:
+        if not isinstance(answer, dict) or not isinstance(answer["cases"], list):
+            raise Malformed("cases: expected a list")
+        return [
+            (require_id(item["case"], "case"), render_time(parse_time(item["opened_at"]))) for item in answer["cases"]
+        ]
+    except (Malformed, KeyError, TypeError) as error:
+        raise LogRefused("answer", "the hub's list of cases is not of the agreed form") from error
+
+
+def _case_statements(answer: object) -> dict[str, Any]:
+    names = ("membership", "acceptances", "consents", "refusals")
+    if not isinstance(answer, dict) or not all(isinstance(answer.get(name), list) for name in names):
+        raise LogRefused("answer", "the hub's statements of a case are not of the agreed form")
+    return answer
 
 
 def _shortened(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
