@@ -5,8 +5,10 @@ The page has no sign-in and therefore shows nothing of any case: agency, verifie
 
 from __future__ import annotations
 
+import hashlib
 import threading
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Flask, Response, jsonify, render_template
@@ -17,11 +19,17 @@ from adapters.following import LogRefused
 from adapters.home import HomeRefused
 from adapters.hub_client import HubRefused, HubUnreachable
 from adapters.runtime import Adapter
-from adapters.store import list_alarms, list_case_rows, pending_cases, read_setting
+from adapters.store import CaseRow, StoreRefused, list_alarms, list_case_rows, pending_cases, read_setting
 from policies.model import render_time
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+MISSED_LOOKS = 10
+"""So many looks that did not happen make the watch's last word too old to be shown as good."""
+MAX_PORT = 65_535
+MIN_SECONDS = 0.1
+TIDY_EVERY = timedelta(minutes=10)
+"""Kept pulls are decided again when a case changes, and this often because time itself ends things."""
 
 
 class Watch:
@@ -30,8 +38,11 @@ class Watch:
     def __init__(self, adapter: Adapter, every_seconds: float) -> None:
         self._adapter, self._every = adapter, every_seconds
         self._stop = threading.Event()
+        self._since = adapter.clock()
+        self._tidied: dict[str, tuple[str, datetime]] = {}
         self.last_look: datetime | None = None
         self.trouble: str | None = None
+        self._synced_size = -1
 
     def run(self) -> None:
         """Look until stopped. A hub that does not answer is said on the page and tried again."""
@@ -44,14 +55,31 @@ class Watch:
         try:
             self._adapter.follower.witness_once(self._adapter.keys.keys)
             self._adapter.follower.sync()
-            self._adapter.follower.sync_cases()
+            self._tidy(self._adapter.follower.sync_cases())
             self.trouble = None
         except HubRefused as error:
             # Before the first quorum the hub has no witnessed head to show: that is not an alarm.
             self.trouble = None if error.code == "no_quorum" else f"the hub refused: {error.code}"
-        except (HubUnreachable, LogRefused, CaseRefused) as error:
+        except (HubUnreachable, LogRefused, CaseRefused, StoreRefused) as error:
             self.trouble = str(error)
         self.last_look = self._adapter.clock()
+
+    def _tidy(self, cases: Sequence[str]) -> None:
+        """Delete from kept pulls what a changed case, or the time, does not let us keep any more."""
+        now = self._adapter.clock()
+        for case in cases:
+            with self._adapter.store.write() as session:
+                row = session.get(CaseRow, case)
+                known = "" if row is None else hashlib.sha256(row.statements.encode()).hexdigest()
+            done = self._tidied.get(case)
+            if done is None or done[0] != known or now - done[1] >= TIDY_EVERY:
+                self._adapter.receiver.drop_refused(case)
+                self._tidied[case] = (known, now)
+
+    def is_late(self) -> bool:
+        """Whether the last look is longer ago than a working watch would leave it."""
+        allowed = timedelta(seconds=max(60.0, MISSED_LOOKS * self._every))
+        return self._adapter.clock() - (self.last_look or self._since) > allowed
 
     def stop(self) -> None:
         """End the loop."""
@@ -61,6 +89,8 @@ class Watch:
 def create_app(adapter: Adapter, watch: Watch) -> Flask:
     """Return the status page's application."""
     app = Flask("adapters", static_folder=None, template_folder="templates")
+    # A page of another origin whose name was made to lead here (DNS rebinding) asks under that name.
+    app.config["TRUSTED_HOSTS"] = ["127.0.0.1", "[::1]", "localhost"]
 
     @app.after_request
     def _headers(response: Response) -> Response:
@@ -92,14 +122,15 @@ def describe(adapter: Adapter, watch: Watch) -> dict[str, Any]:
         witnessed = read_setting(session, "witnessed")
         alarms = [{"at": row.raised_at, "code": row.code, "text": row.text} for row in list_alarms(session)]
         cases, waiting = len(list_case_rows(session)), len(pending_cases(session))
+    trouble = "the watch has stopped looking; restart this process" if watch.is_late() else watch.trouble
     return {
-        "status": "ok" if watch.trouble is None and not alarms and witnessed is not None else "attention",
+        "status": "ok" if trouble is None and not alarms and witnessed is not None else "attention",
         "agency": adapter.home.agency,
         "name": adapter.home.name,
         "environment": adapter.home.environment,
         "hub": adapter.pin.issuer,
         "last_look": None if watch.last_look is None else render_time(watch.last_look),
-        "trouble": watch.trouble,
+        "trouble": trouble,
         "witnessed_size": None if witnessed is None else witnessed["size"],
         "witnessed_at": None if witnessed is None else witnessed["at"],
         "cases": cases,
@@ -108,13 +139,27 @@ def describe(adapter: Adapter, watch: Watch) -> dict[str, Any]:
     }
 
 
+def parse_bind(bind: str) -> tuple[str, int]:
+    """Return host and port of an address on loopback. Raises ``HomeRefused``: the page has no sign-in."""
+    host, _, port = bind.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if host not in LOOPBACK:
+        raise HomeRefused(f"the status page listens on loopback only, got {host[:60]!r}")
+    if not port.isascii() or not port.isdigit() or not 0 <= int(port[:6]) <= MAX_PORT:
+        raise HomeRefused(f"the status page's port: expected 0 to {MAX_PORT}, got {port[:20]!r}")
+    return host, int(port)
+
+
 def run(adapter: Adapter, *, bind: str, every_seconds: float) -> None:
     """Serve until interrupted. Raises ``HomeRefused`` for an address that is not loopback: the page has no sign-in."""
-    host, _, port = bind.rpartition(":")
-    if host not in LOOPBACK:
-        raise HomeRefused(f"the status page listens on loopback only, got {host!r}")
+    host, port = parse_bind(bind)
+    if not every_seconds >= MIN_SECONDS:
+        raise HomeRefused(f"seconds between two looks: expected at least {MIN_SECONDS}, got {every_seconds}")
     watch = Watch(adapter, every_seconds)
-    server = make_server(host, int(port), create_app(adapter, watch), threaded=True)
+    try:
+        server = make_server(host, port, create_app(adapter, watch), threaded=True)
+    except OSError as error:
+        raise HomeRefused(f"the status page cannot listen on {bind}: the address is in use or not ours") from error
     thread = threading.Thread(target=watch.run, name="watch", daemon=True)
     thread.start()
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from adapters.cases import VerifiedCase, verify_when_made
@@ -79,15 +80,24 @@ class VerifiedAnswer:
     not_given: dict[tuple[str, NotGivenCode], int] = field(default_factory=dict)
 
 
-def split_lines(lines: Sequence[Any]) -> dict[str, list[Mapping[str, Any]]]:
-    """Group lines by type, after checking that the answer is whole. Raises ``LogRefused``."""
+NOTHING_DROPPED: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+_WRONG_SHAPE = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+
+
+def split_lines(
+    lines: Sequence[Any], dropped: Mapping[str, tuple[str, ...]] = NOTHING_DROPPED
+) -> dict[str, list[Mapping[str, Any]]]:
+    """Group lines by type, after checking that the answer is whole. Raises ``LogRefused``.
+
+    ``dropped`` names the fragments that came in this answer and were deleted here since, with the rules that said so.
+    """
     if not lines or not all(isinstance(line, Mapping) and isinstance(line.get("type"), str) for line in lines):
         raise LogRefused("answer", "the hub's answer is not of the agreed form")
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for line in lines:
         groups.setdefault(line["type"], []).append(line)
     counts = {
-        "fragment": len(groups.get("fragment", [])),
+        "fragment": len(groups.get("fragment", [])) + len(dropped),
         "refused": len(groups.get("refused", [])),
         "channel": len(groups.get("channel", [])),
         "disclosure": len(groups.get("disclosure", [])) + len(groups.get("void", [])),
@@ -110,14 +120,35 @@ def verify_answer(
     checkpoint: Checkpoint,
     directory: Directory,
     seen: Callable[[str], tuple[int, str] | None],
+    dropped: Mapping[str, tuple[str, ...]] = NOTHING_DROPPED,
 ) -> VerifiedAnswer:
     """Verify every line but the case's own statements (``case`` is verified). Raises ``LogRefused``.
 
-    ``seen`` returns how far a channel's chain had come when we last saw it (sequence, digest), or None.
+    ``seen`` returns how far a channel's chain had come when we last saw it (sequence, digest), or None. ``dropped``
+    names what came and was deleted here since, with its rules: it counts as come, and as refused.
     """
-    answer = VerifiedAnswer()
-    # 1. The entry that says what we were shown, in a head the log signed.
-    _verify_viewed(groups, reader, purpose, pull_digest, checkpoint)
+    try:
+        answer = VerifiedAnswer(refused=dict(dropped))
+        # 1. The entry that says what we were shown, in a head the log signed.
+        _verify_viewed(groups, reader, purpose, pull_digest, checkpoint, dropped)
+        _verify_lines(answer, groups, case, reader, reader_kid, purpose, checkpoint, directory, seen)
+    except _WRONG_SHAPE as error:
+        # A line may be anything at all: whatever breaks on its shape is the same refusal.
+        raise LogRefused("answer", "the hub's answer is not of the agreed form; nothing of it was used") from error
+    return answer
+
+
+def _verify_lines(
+    answer: VerifiedAnswer,
+    groups: Mapping[str, Sequence[Mapping[str, Any]]],
+    case: VerifiedCase,
+    reader: Recipient,
+    reader_kid: str,
+    purpose: Purpose,
+    checkpoint: Checkpoint,
+    directory: Directory,
+    seen: Callable[[str], tuple[int, str] | None],
+) -> None:
     # 2. Channels and their chains.
     for line in groups.get("channel", ()):
         channel = _verify_channel(line, case, reader, reader_kid, directory)
@@ -136,7 +167,6 @@ def verify_answer(
     # 5. What did not.
     arrived = {item.sealed.header.fragment for item in answer.given} | {item for item, _ in answer.unverified}
     answer.withheld = sorted(set(answer.listings) - arrived - set(answer.refused))
-    return answer
 
 
 def verify_entry(receipt: Mapping[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
@@ -160,17 +190,19 @@ def _verify_viewed(
     purpose: Purpose,
     pull_digest: str,
     checkpoint: Checkpoint,
+    dropped: Mapping[str, tuple[str, ...]],
 ) -> None:
     body = verify_entry(groups["viewed"][0]["receipt"], checkpoint)
     expected = ("viewed", reader.agency, reader.member, purpose.value, pull_digest)
     if (body["type"], body["agency"], body["member"], body["purpose"], body["statement"]) != expected:
         raise LogRefused("viewed", "the log's entry of this pull speaks of another one; nothing was opened")
-    came = sorted(_fragment_id(line) for line in groups.get("fragment", ()))
+    came = sorted([*(fragment_id(line) for line in groups.get("fragment", ())), *dropped])
     if sorted(item["fragment"] for item in body["fragments"]) != came:
         raise LogRefused("viewed", "the log's entry of this pull lists other fragments than came; nothing was opened")
 
 
-def _fragment_id(line: Mapping[str, Any]) -> str:
+def fragment_id(line: Mapping[str, Any]) -> str:
+    """Return which fragment a line claims to carry; nothing is verified. Raises ``LogRefused``."""
     try:
         header = parse_canonical(b64u_decode(line["jwe"]["protected"]))
         return str(header["fragment"])
@@ -271,11 +303,13 @@ def _take_fragment(
     checkpoint: Checkpoint,
     directory: Directory,
 ) -> None:
-    name = _fragment_id(line)
+    name = fragment_id(line)
     try:
         answer.given.append(_verify_given(answer, line, case, checkpoint, directory))
-    except (EnvelopeRefused, NotCertified, SignatureRefused, Malformed, LogRefused, KeyError, TypeError) as error:
+    except (EnvelopeRefused, NotCertified, SignatureRefused, Malformed, LogRefused) as error:
         answer.unverified.append((name, str(error)))
+    except _WRONG_SHAPE:
+        answer.unverified.append((name, "the fragment's line is not of the agreed form"))
 
 
 def _verify_given(

@@ -1,37 +1,37 @@
 """Pull a case for one person, verify it, open what may be opened now, and give the view that a picture is made of.
 
 Opening happens only after the ``viewed`` entry is proven. The policy is asked again before each opening; what it
-refuses now is dropped from the inbox. Plaintext is in memory only.
+refuses now is deleted from the inbox, here and by every look at the log. Plaintext is in memory only.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from adapters.cases import CaseBook, CaseRefused, VerifiedCase, verify_case
+from adapters.following import LogRefused
 from adapters.hub_client import parse_lines
 from adapters.picture.answer import Given, Listing, VerifiedAnswer, manifest_of, split_lines, verify_answer
+from adapters.picture.inbox import Inbox, KeptPull
 from adapters.picture.view import CaseView, NotGiven, OpenedFragment, RefusedFragment, Unverified
-from adapters.store import InboxRow, PeerChannelRow, Store
+from adapters.store import PeerChannelRow, Store
 from keys.custody.keyfile import KeyFile
 from keys.directory import Directory, KeyUse
 from keys.jose import statement_digest
 from keys.private import PrivateKey
 from keys.sealing import ChannelKey, OpenRefused, open_channel, open_fragment, unwrap
 from keys.statements import Statement, StatementType, make_statement
+from keys.storage import StorageRefused
 from keys.transparency import Checkpoint, NoteInvalid, ProofInvalid, verify_checkpoint
 from policies.engine import Bundle, decide
 from policies.explain import explain_safely
-from policies.model import AgencyId, Decision, Header, MemberId, Recipient, facts_for, render_time
+from policies.model import AgencyId, Decision, Header, Malformed, MemberId, Recipient, facts_for, render_time
 from policies.vocabulary import Category, Effect, Purpose, Role, Stage
-
-INTAKE = "0" * 32
-"""Stands for the agency's intake key where the inbox wants a member."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,11 @@ class Receiver:
     book: CaseBook
     bundle: Bundle
 
+    @property
+    def inbox(self) -> Inbox:
+        """What was pulled and kept."""
+        return Inbox(self.store)
+
     def pull(self, case: str, member: str | None, keys: KeyFile, purpose: Purpose) -> Opened:
         """Pull for one person (or, member None, for the agency's intake), verify, keep sealed, open.
 
@@ -67,39 +72,48 @@ class Receiver:
             checkpoint=follower.newest_reference(),
         )
         body = follower.client.post_for_lines(f"/v1/cases/{case}/pull", {"statement": token})
-        lines = parse_lines(body)
-        checkpoint = follower.accept_head(str(split_lines(lines)["checkpoint"][0].get("note")))
-        pulled_at = render_time(follower.clock())
-        opened = self._open(lines, case, member, reading, purpose, statement_digest(token), checkpoint)
-        row_name = f"inbox:{case}:{member or INTAKE}:{purpose.value}"
-        kept = {"lines": lines, "pull": token, "pulled_at": pulled_at}
-        with self.store.write() as session:
-            session.merge(
-                InboxRow(
-                    case=case,
-                    member=member or INTAKE,
-                    purpose=purpose.value,
-                    pulled_at=pulled_at,
-                    sealed_answer=self.store.seal_json(row_name, kept),
-                )
-            )
-        return opened
+        pull = KeptPull(parse_lines(body), token, render_time(follower.clock()), reading.public.kid)
+        checkpoint = follower.accept_head(str(split_lines(pull.lines)["checkpoint"][0].get("note")))
+        judged = self._judge(pull, case, member, purpose, checkpoint, self._seen)
+        self._remember(judged.answer)
+        self.inbox.keep(case, member, purpose, pull.without(judged.refused_now))
+        self._drop_refused(case, besides=(member, purpose))
+        return judged.open(reading, purpose)
 
     def reopen(self, case: str, member: str, keys: KeyFile, purpose: Purpose) -> Opened:
-        """Open the newest pull again, under today's policy and the case's newest statements. Raises ``CaseRefused``."""
-        with self.store.write() as session:
-            row = session.get(InboxRow, (case, member, purpose.value))
-            if row is None:
-                raise CaseRefused("nothing was pulled for this person, case and purpose yet")
-            kept = self.store.open_json(f"inbox:{case}:{member}:{purpose.value}", row.sealed_answer)
+        """Open the newest pull again, under today's policy and the case's newest statements.
+
+        What is refused now is deleted here first, from this pull and every other kept one of the case. Raises
+        ``CaseRefused`` or ``LogRefused``.
+        """
+        self.drop_refused(case)
         _, reading = _keys_of(member, keys)
-        note = str(split_lines(kept["lines"])["checkpoint"][0].get("note"))
-        try:
-            checkpoint = verify_checkpoint(note, self.book.follower.log_key)
-        except (NoteInvalid, ProofInvalid) as error:
-            raise CaseRefused("the kept answer's head does not verify") from error
-        digest = statement_digest(kept["pull"])
-        return self._open(kept["lines"], case, member, reading, purpose, digest, checkpoint)
+        return self._judge_kept(self.inbox.load(case, member, purpose), case, member, purpose).open(reading, purpose)
+
+    def drop_refused(self, case: str) -> int:
+        """Delete from every kept pull of a case what the policy refuses now; return how many fragments went.
+
+        No person's key is needed: headers, bases and statements decide. A kept pull that does not verify stays as it
+        is; it does not open either.
+        """
+        return self._drop_refused(case, besides=None)
+
+    def _drop_refused(self, case: str, besides: tuple[str | None, Purpose] | None) -> int:
+        gone = 0
+        for member, purpose in self.inbox.readers(case):
+            if (member, purpose) == besides:
+                continue
+            try:
+                pull = self.inbox.load(case, member, purpose)
+                refused = self._judge_kept(pull, case, member, purpose).refused_now
+            except (LogRefused, CaseRefused, StorageRefused):
+                continue
+            if refused:
+                self.inbox.keep(case, member, purpose, pull.without(refused))
+                gone += len(refused)
+        if gone:
+            self.store.forget_deleted()
+        return gone
 
     def permitted(self, view: CaseView, stage: Stage) -> frozenset[str]:
         """Return the opened fragments for which the policy permits this reader a further stage (export, submit)."""
@@ -149,78 +163,136 @@ class Receiver:
             if self._decide_opened(item, view, Stage.LIST).is_permit
         ]
 
-    def _open(
+    def _judge_kept(self, pull: KeptPull, case: str, member: str | None, purpose: Purpose) -> _Judged:
+        note = str(split_lines(pull.lines, pull.dropped)["checkpoint"][0].get("note"))
+        try:
+            checkpoint = verify_checkpoint(note, self.book.follower.log_key)
+        except (NoteInvalid, ProofInvalid) as error:
+            raise CaseRefused("the kept answer's head does not verify") from error
+        # A later pull may have seen a channel further on; what was kept before it is older, not rolled back.
+        return self._judge(pull, case, member, purpose, checkpoint, lambda _: None)
+
+    def _judge(
         self,
-        lines: list[Any],
+        pull: KeptPull,
         case: str,
         member: str | None,
-        reading: PrivateKey,
         purpose: Purpose,
-        pull_digest: str,
         checkpoint: Checkpoint,
-    ) -> Opened:
-        follower, directory = self.book.follower, self.book.follower.directory()
-        groups = split_lines(lines)
+        seen: Callable[[str], tuple[int, str] | None],
+    ) -> _Judged:
+        """Verify an answer whole and decide on each fragment in it, without any key that opens."""
+        directory = self.book.follower.directory()
+        groups = split_lines(pull.lines, pull.dropped)
         reader = Recipient(AgencyId(self.book.agency), None if member is None else MemberId(member))
         verified = self._newest_case(case, groups["case"][0], directory)
+        answer = verify_answer(
+            groups,
+            case=verified,
+            reader=reader,
+            reader_kid=pull.reader_kid,
+            purpose=purpose,
+            pull_digest=statement_digest(pull.pull),
+            checkpoint=checkpoint,
+            directory=directory,
+            seen=seen,
+            dropped=pull.dropped,
+        )
+        at = self.book.follower.clock()
+        decided = tuple((given, _decide(self.bundle, verified, reader, given, at)) for given in answer.given)
+        return _Judged(self.bundle, directory, checkpoint, verified, reader, answer, decided, at)
+
+    def _seen(self, channel: str) -> tuple[int, str] | None:
         with self.store.write() as session:
+            row = session.get(PeerChannelRow, channel)
+            return None if row is None else (row.sequence, row.digest)
 
-            def seen(channel: str) -> tuple[int, str] | None:
-                row = session.get(PeerChannelRow, channel)
-                return None if row is None else (row.sequence, row.digest)
-
-            answer = verify_answer(
-                groups,
-                case=verified,
-                reader=reader,
-                reader_kid=reading.public.kid,
-                purpose=purpose,
-                pull_digest=pull_digest,
-                checkpoint=checkpoint,
-                directory=directory,
-                seen=seen,
-            )
+    def _remember(self, answer: VerifiedAnswer) -> None:
+        with self.store.write() as session:
             for name, channel in answer.channels.items():
-                if channel.chain:
-                    newest = channel.chain[-1]
+                row = session.get(PeerChannelRow, name)
+                newest = channel.chain[-1] if channel.chain else None
+                if newest is not None and (row is None or row.sequence < newest.members["sequence"]):
                     session.merge(
                         PeerChannelRow(channel=name, sequence=newest.members["sequence"], digest=newest.digest)
                     )
-        opener = _Opener(self.bundle, verified, reader, reading, answer, follower.clock())
-        return opener.open(directory, checkpoint, purpose)
 
     def _newest_case(self, case: str, line: Mapping[str, Any], directory: Directory) -> VerifiedCase:
-        """Verify the case's statements as they came; where the newest sync knows more, that counts."""
+        """Verify the case's statements as they came; where the newest sync knows more, that counts.
+
+        Raises ``LogRefused`` where each leaves out something that the other has: the hub shows two cases.
+        """
         came = verify_case(case, line, directory)
         try:
             known = self.book.load(case)
         except CaseRefused:
             return came
-        newer = len(known.membership) + len(known.consents) > len(came.membership) + len(came.consents)
-        return known if newer else came
+        if _continues(came, known):
+            return came
+        if _continues(known, came):
+            return known
+        raise LogRefused("case_rollback", "the hub shows a case without statements that it showed before")
+
+
+def _continues(newer: VerifiedCase, older: VerifiedCase) -> bool:
+    """Whether every chain of a case begins with the other's."""
+    return all(
+        [item.digest for item in getattr(newer, name)][: len(getattr(older, name))]
+        == [item.digest for item in getattr(older, name)]
+        for name in ("membership", "acceptances", "consents", "refusals")
+    )
+
+
+def _decide(bundle: Bundle, case: VerifiedCase, reader: Recipient, given: Given, at: datetime) -> Decision:
+    try:
+        facts = facts_for(
+            given.sealed.header,
+            reader,
+            given.listing.basis,
+            case.state,
+            stage=Stage.OPEN,
+            at=at,
+            enabled_gateways=bundle.enabled_gateways(at.date()),
+        )
+    except Malformed:
+        # The originator or we are no agency of the case any more.
+        return Decision(Effect.REFUSE, ("membership-active",))
+    return decide(bundle, facts)
 
 
 @dataclass(frozen=True, slots=True)
-class _Opener:
+class _Judged:
+    """A verified answer with the decision on each fragment now. Only ``open`` needs a key."""
+
     bundle: Bundle
+    directory: Directory
+    checkpoint: Checkpoint
     case: VerifiedCase
     reader: Recipient
-    reading: PrivateKey
     answer: VerifiedAnswer
+    decided: tuple[tuple[Given, Decision], ...]
     at: datetime
 
-    def open(self, directory: Directory, checkpoint: Checkpoint, purpose: Purpose) -> Opened:
+    @property
+    def refused_now(self) -> dict[str, tuple[str, ...]]:
+        """Which fragments of the answer the policy refuses now, and by which rules."""
+        return {
+            given.sealed.header.fragment: decision.rules for given, decision in self.decided if not decision.is_permit
+        }
+
+    def open(self, reading: PrivateKey, purpose: Purpose) -> Opened:
+        """Open what may be opened now, with the reader's key."""
         opened: list[OpenedFragment] = []
         refused = [self._refused(name, rules) for name, rules in sorted(self.answer.refused.items())]
         unverified = [Unverified(name, reason) for name, reason in self.answer.unverified]
         channels: dict[str, ChannelKey] = {}
-        for given in self.answer.given:
-            decision = self._decide(given)
+        for given, decision in self.decided:
             if not decision.is_permit:
                 refused.append(self._refused_now(given, decision))
                 continue
             try:
-                content = open_fragment(given.sealed, unwrap(given.encrypted_key, self._channel(given, channels)))
+                key = unwrap(given.encrypted_key, self._channel(given, channels, reading))
+                content = open_fragment(given.sealed, key)
             except OpenRefused as error:
                 unverified.append(Unverified(given.sealed.header.fragment, str(error)))
                 continue
@@ -236,11 +308,24 @@ class _Opener:
                 )
             )
         manifest = manifest_of(
-            self.case.case, checkpoint, ((item.header.fragment, item.digest, item.header.version) for item in opened)
+            self.case.case,
+            self.checkpoint,
+            ((item.header.fragment, item.digest, item.header.version) for item in opened),
         )
-        view = CaseView(
+        view = self._view(purpose, opened, refused, unverified, hashlib.sha256(manifest).hexdigest())
+        return Opened(view, manifest)
+
+    def _view(
+        self,
+        purpose: Purpose,
+        opened: Sequence[OpenedFragment],
+        refused: Sequence[RefusedFragment],
+        unverified: Sequence[Unverified],
+        manifest_digest: str,
+    ) -> CaseView:
+        return CaseView(
             case=self.case.state,
-            agency_names={record.agency: record.name for record in directory.agencies.values()},
+            agency_names={record.agency: record.name for record in self.directory.agencies.values()},
             reader=self.reader,
             reader_roles=self._roles(),
             purpose=purpose,
@@ -253,13 +338,12 @@ class _Opener:
             ),
             withheld_by_hub=tuple(self.answer.withheld),
             unverified=tuple(unverified),
-            checkpoint_size=checkpoint.size,
-            checkpoint_root=checkpoint.root.hex(),
+            checkpoint_size=self.checkpoint.size,
+            checkpoint_root=self.checkpoint.root.hex(),
             consents=tuple(_public_part(item) for item in self.case.consents),
             refusals=tuple(_public_part(item) for item in self.case.refusals),
-            manifest_digest=hashlib.sha256(manifest).hexdigest(),
+            manifest_digest=manifest_digest,
         )
-        return Opened(view, manifest)
 
     def _roles(self) -> tuple[Role, ...]:
         if self.reader.member is None:
@@ -267,23 +351,11 @@ class _Opener:
         listed = self.case.state.membership.find_member(self.reader.agency, self.reader.member)
         return () if listed is None else listed.roles
 
-    def _decide(self, given: Given) -> Decision:
-        facts = facts_for(
-            given.sealed.header,
-            self.reader,
-            given.listing.basis,
-            self.case.state,
-            stage=Stage.OPEN,
-            at=self.at,
-            enabled_gateways=self.bundle.enabled_gateways(self.at.date()),
-        )
-        return decide(self.bundle, facts)
-
-    def _channel(self, given: Given, opened: dict[str, ChannelKey]) -> ChannelKey:
+    def _channel(self, given: Given, opened: dict[str, ChannelKey], reading: PrivateKey) -> ChannelKey:
         name = given.listing.channel
         if name not in opened:
             channel = self.answer.channels[name]
-            opened[name] = open_channel(channel.sealed, self.case.case, channel.originator, name, self.reading)
+            opened[name] = open_channel(channel.sealed, self.case.case, channel.originator, name, reading)
         return opened[name]
 
     def _refused(self, name: str, rules: tuple[str, ...]) -> RefusedFragment:

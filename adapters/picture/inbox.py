@@ -1,0 +1,102 @@
+"""What a pull left at rest in this adapter: sealed, and made shorter when the policy refuses what it permitted once.
+
+DESIGN section 4.5: adapters decide again and delete affected ciphertext and grants. What is deleted leaves its id and
+the rules that said so, so that the kept answer still verifies and a reader learns that something was there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from adapters.cases import CaseRefused
+from adapters.picture.answer import fragment_id
+from adapters.store import InboxRow, Session, Store, inbox_of_case
+from policies.vocabulary import Purpose
+
+INTAKE = "0" * 32
+"""Stands for the agency's intake key where the inbox wants a member."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPull:
+    """One answer to one pull as it came, less what was deleted since.
+
+    ``pull`` is the signed statement that asked, ``reader_kid`` the thumbprint of the reader's key, ``dropped`` the
+    deleted fragments with the rules that refuse them.
+    """
+
+    lines: list[Any]
+    pull: str
+    pulled_at: str
+    reader_kid: str
+    dropped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def without(self, refused: Mapping[str, tuple[str, ...]]) -> KeptPull:
+        """Return the answer without the lines (ciphertext, grant, receipt) of these fragments."""
+        if not refused:
+            return self
+        lines = [line for line in self.lines if line.get("type") != "fragment" or fragment_id(line) not in refused]
+        return replace(self, lines=lines, dropped={**self.dropped, **refused})
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """The kept pulls of one adapter, sealed to the agency."""
+
+    store: Store
+
+    def keep(self, case: str, member: str | None, purpose: Purpose, pull: KeptPull) -> None:
+        """Keep an answer in place of the one before it for this reader, case and purpose."""
+        reader = member or INTAKE
+        sealed = self.store.seal_json(
+            _row_name(case, reader, purpose.value),
+            {
+                "lines": pull.lines,
+                "pull": pull.pull,
+                "pulled_at": pull.pulled_at,
+                "reader_kid": pull.reader_kid,
+                "dropped": {name: list(rules) for name, rules in pull.dropped.items()},
+            },
+        )
+        with self.store.write() as session:
+            session.merge(
+                InboxRow(
+                    case=case, member=reader, purpose=purpose.value, pulled_at=pull.pulled_at, sealed_answer=sealed
+                )
+            )
+
+    def load(self, case: str, member: str | None, purpose: Purpose) -> KeptPull:
+        """Return a kept answer. Raises ``CaseRefused`` where nothing was pulled, ``StorageRefused``."""
+        with self.store.write() as session:
+            row = session.get(InboxRow, (case, member or INTAKE, purpose.value))
+            if row is None:
+                raise CaseRefused("nothing was pulled for this person, case and purpose yet")
+            return _open(self.store, row)
+
+    def readers(self, case: str) -> list[tuple[str | None, Purpose]]:
+        """Return for whom and what for answers of a case are kept."""
+        with self.store.write() as session:
+            rows = [(row.member, Purpose(row.purpose)) for row in inbox_of_case(session, case)]
+        return [(None if member == INTAKE else member, purpose) for member, purpose in rows]
+
+
+def kept_pulls(store: Store, session: Session, case: str) -> list[KeptPull]:
+    """Return every kept answer of a case, opened with the agency's key, within an open transaction."""
+    return [_open(store, row) for row in inbox_of_case(session, case)]
+
+
+def _open(store: Store, row: InboxRow) -> KeptPull:
+    data = store.open_json(_row_name(row.case, row.member, row.purpose), row.sealed_answer)
+    return KeptPull(
+        lines=data["lines"],
+        pull=data["pull"],
+        pulled_at=data["pulled_at"],
+        reader_kid=data["reader_kid"],
+        dropped={name: tuple(rules) for name, rules in data["dropped"].items()},
+    )
+
+
+def _row_name(case: str, reader: str, purpose: str) -> str:
+    return f"inbox:{case}:{reader}:{purpose}"
