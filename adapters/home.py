@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from keys.canonical import canonical_bytes
+from keys.canonical import NotCanonical, canonical_bytes
 from keys.custody.keyfile import (
     KeyFile,
     KeyFileRefused,
@@ -36,6 +36,9 @@ ROOT_NAME = "root.key"
 AGENCY_NAME = "agency.key"
 STORE_NAME = "store.db"
 REQUEST_NAME = "enrolment-request.json"
+MAX_PIN_BYTES = 1024 * 1024
+MAX_CONFIG_BYTES = 64 * 1024
+MAX_PASSPHRASE_BYTES = 4 * 1024
 ROOT_YEARS = 5
 MEMBER_DAYS = 365
 
@@ -68,9 +71,20 @@ class HubPin:
             roots = {
                 str(require_agency(agency)): normalise_fingerprint(print_) for agency, print_ in got["roots"].items()
             }
-        except (Malformed, ProofInvalid, AttributeError) as error:
+            if not isinstance(got["issuer"], str) or not got["issuer"].startswith(("https://", "http://")):
+                raise Malformed("issuer: expected an address that begins with https://")
+            if not isinstance(got["origin"], str) or not got["origin"]:
+                raise Malformed("origin: expected the log's name")
+        except (Malformed, ProofInvalid) as error:
             raise HomeRefused(f"hub pin: {error}") from error
-        return cls(str(got["issuer"]), str(got["origin"]), got["log_vkey"], got["witnesses"], roots)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise HomeRefused("hub pin: witnesses or roots are not of the agreed form") from error
+        pin = cls(got["issuer"], got["origin"], got["log_vkey"], got["witnesses"], roots)
+        try:
+            canonical_bytes(pin.to_json())
+        except NotCanonical as error:
+            raise HomeRefused("hub pin: it holds something that no fingerprint can cover") from error
+        return pin
 
     def to_json(self) -> dict[str, Any]:
         """Return the pin file's content."""
@@ -103,10 +117,10 @@ class Home:
         """Read ``adapter.toml``. Raises ``HomeRefused`` naming file and setting."""
         path = folder / CONFIG_NAME
         try:
-            data = tomllib.loads(path.read_text(encoding="utf-8"))
+            data = tomllib.loads(_read_text(path, MAX_CONFIG_BYTES))
         except FileNotFoundError as error:
             raise HomeRefused(f"{path} is missing; make an adapter with: nrm-adapter --home {folder} init") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise HomeRefused(f"{path} is not readable TOML") from error
         try:
             if set(data) != {"agency", "kind", "name", "environment"}:
@@ -132,14 +146,16 @@ class Home:
         """Return what was pinned of the hub. Raises ``HomeRefused`` before ``nrm-adapter pin``."""
         path = self.folder / HUB_NAME
         try:
-            pin = HubPin.from_json(json.loads(path.read_text(encoding="utf-8")))
+            pin = read_pin(path)
         except FileNotFoundError as error:
             raise HomeRefused(f"{path} is missing; pin the hub first with: nrm-adapter pin-hub") from error
-        except json.JSONDecodeError as error:
-            raise HomeRefused(f"{path} is damaged") from error
-        if self.environment == "production" and not pin.issuer.startswith("https://"):
-            raise HomeRefused(f"{path}: production needs an https address")
+        self.require_usable(pin)
         return pin
+
+    def require_usable(self, pin: HubPin) -> None:
+        """Raise ``HomeRefused`` for a pin that this adapter may not use: production speaks https only."""
+        if self.environment == "production" and not pin.issuer.startswith("https://"):
+            raise HomeRefused(f"hub pin: production needs an https address, got {pin.issuer[:100]!r}")
 
     def write_pin(self, pin: HubPin) -> None:
         """Keep what was pinned of the hub."""
@@ -159,6 +175,31 @@ class Home:
         return _open(path, read_passphrase("NRM_MEMBER_PASSPHRASE", environ))
 
 
+def _read_text(path: Path, limit_bytes: int) -> str:
+    """Read a small text file. Raises ``HomeRefused``, or ``FileNotFoundError`` for the caller's own words."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit_bytes + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise HomeRefused(f"{path} cannot be read") from error
+    if len(data) > limit_bytes:
+        raise HomeRefused(f"{path} has more than {limit_bytes:,} bytes")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise HomeRefused(f"{path} is not text in UTF-8") from error
+
+
+def read_pin(path: Path) -> HubPin:
+    """Read a pin file. Raises ``HomeRefused``, or ``FileNotFoundError``."""
+    try:
+        return HubPin.from_json(json.loads(_read_text(path, MAX_PIN_BYTES)))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise HomeRefused(f"{path} is not JSON: it is damaged, or no pin file") from error
+
+
 def _open(path: Path, passphrase: str) -> KeyFile:
     try:
         return read_key_file(path, passphrase)
@@ -172,10 +213,11 @@ def read_passphrase(variable: str, environ: Mapping[str, str] = os.environ) -> s
     """Return a passphrase from ``<variable>_FILE`` or ``<variable>``. Raises ``HomeRefused`` where neither is set."""
     named = environ.get(f"{variable}_FILE")
     if named:
+        # No cause and no path in the text: either could show what is in the file.
         try:
-            return Path(named).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise HomeRefused(f"{variable}_FILE names a file that cannot be read") from error
+            return _read_text(Path(named), MAX_PASSPHRASE_BYTES).strip()
+        except (HomeRefused, OSError, ValueError):
+            raise HomeRefused(f"{variable}_FILE names a file that cannot be read as text") from None
     text = environ.get(variable, "")
     if not text:
         raise HomeRefused(f"no passphrase: set {variable}_FILE (or {variable})")
@@ -199,6 +241,7 @@ def init_home(
     require_agency(agency)
     if (folder / CONFIG_NAME).exists():
         raise HomeRefused(f"{folder} holds an adapter already")
+    passphrases = [read_passphrase(name, environ) for name in ("NRM_ROOT_PASSPHRASE", "NRM_ADAPTER_PASSPHRASE")]
     root = PrivateKey.generate("Ed25519")
     keys = {
         KeyUse.SIGNING: PrivateKey.generate("Ed25519"),
@@ -209,13 +252,11 @@ def init_home(
     }
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
-    write_key_file(
-        folder / ROOT_NAME, KeyFile({"root": root}, generate_storage()), read_passphrase("NRM_ROOT_PASSPHRASE", environ)
-    )
+    write_key_file(folder / ROOT_NAME, KeyFile({"root": root}, generate_storage()), passphrases[0])
     write_key_file(
         folder / AGENCY_NAME,
         KeyFile({use.value: key for use, key in keys.items()}, generate_storage()),
-        read_passphrase("NRM_ADAPTER_PASSPHRASE", environ),
+        passphrases[1],
     )
     request = {
         "agency": make_statement(

@@ -16,16 +16,17 @@ from typing import Any
 
 from adapters.picture.receiving import Opened
 from adapters.picture.view import CaseView, OpenedFragment
-from keys.canonical import canonical_bytes, parse_canonical
+from keys.canonical import NotCanonical, canonical_bytes, parse_canonical
 from keys.custody.keyfile import KeyFile
 from keys.directory import Directory, KeyUse, NotCertified
 from keys.jose import SignatureRefused, UnverifiedJws
 from keys.statements import CheckpointRef, Statement, StatementType, make_statement
-from policies.model import Malformed, parse_time
+from policies.model import Malformed, parse_time, require_members
 from policies.vocabulary import Category, Role
 
 QUESTIONS = frozenset({"rg", "cg", "rg_and_cg"})
 OUTCOMES = frozenset({"positive", "negative", "adjourn"})
+MAX_VOTES = 200
 VOTING_ROLES = frozenset({Role.PANEL_VOTING, Role.PANEL_CHAIR})
 
 
@@ -66,14 +67,14 @@ def find_frozen(view: CaseView) -> Frozen:
     newest = max(meetings, key=lambda item: item.log_index)
     manifest = newest.content["manifest"]
     question = _field(newest, "hub_Question")
-    if manifest.get("case") != view.case.membership.case or question not in QUESTIONS:
+    digest, _ = _checked_manifest(manifest)
+    if manifest["case"] != view.case.membership.case or question not in QUESTIONS:
         raise PanelRefused("the frozen manifest is of another case, or the meeting names no question")
-    return Frozen(manifest, manifest_digest(manifest), question, newest.header.fragment)
+    return Frozen(manifest, digest, question, newest.header.fragment)
 
 
 def _field(fragment: OpenedFragment, name: str) -> str:
-    field = fragment.content.get("fields", {}).get(name, {})
-    return str(field.get("value", "")) if isinstance(field, Mapping) else ""
+    return _value_of(fragment.content.get("fields"), name)
 
 
 def compare_with_view(frozen: Frozen, view: CaseView) -> tuple[int, list[str]]:
@@ -142,7 +143,7 @@ def collect_votes(view: CaseView, frozen: Frozen, directory: Directory) -> list[
     return list(votes.values())
 
 
-def verify_vote(token: str, directory: Directory) -> Statement:
+def verify_vote(token: object, directory: Directory) -> Statement:
     """Verify a vote by the key that the member's agency certified when it was cast. Raises ``PanelRefused``."""
     try:
         cast_at = parse_time(parse_canonical(UnverifiedJws.parse(token).payload)["issued_at"])
@@ -151,11 +152,14 @@ def verify_vote(token: str, directory: Directory) -> Statement:
         certificate = directory.require_key(
             statement.kid, KeyUse.MEMBER_SIGNING, statement.issuer, cast_at, member=statement.members["member"]
         )
-    except (SignatureRefused, NotCertified, Malformed, ValueError, KeyError) as error:
+        is_of_lists = statement.members["outcome"] in OUTCOMES and statement.members["question"] in QUESTIONS
+    except (SignatureRefused, NotCertified, Malformed) as error:
         raise PanelRefused(f"a vote does not verify: {error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise PanelRefused("a vote does not verify: it is not of the agreed form") from error
     if role not in VOTING_ROLES or role not in certificate.roles:
         raise PanelRefused("a vote is of a role that does not vote, or that the agency did not certify")
-    if statement.members["outcome"] not in OUTCOMES or statement.members["question"] not in QUESTIONS:
+    if not is_of_lists:
         raise PanelRefused("a vote names no question or outcome of the agreed lists")
     return statement
 
@@ -180,23 +184,40 @@ def verify_decision(content: Mapping[str, Any], directory: Directory) -> Verifie
     """Verify a decision offline: each vote by its member's key, over the manifest it carries, with a majority.
 
     Raises ``PanelRefused``. Whether the fragments still exist is another question: the manifest names them by digest.
+    The votes sign question, outcome and set of fragments. The reasons are the chair's words: who wrote them is proven
+    by the sealed fragment that carried them, not by this file.
     """
-    manifest, tokens = content.get("manifest"), content.get("votes")
+    manifest, tokens, fields = content.get("manifest"), content.get("votes"), content.get("fields")
     if not isinstance(manifest, Mapping) or not isinstance(tokens, list) or not tokens:
         raise PanelRefused("this is not a decision with a manifest and votes")
-    digest = manifest_digest(manifest)
+    if len(tokens) > MAX_VOTES:
+        raise PanelRefused(f"a decision has at most {MAX_VOTES} votes, got {len(tokens)}")
+    digest, fragments = _checked_manifest(manifest)
     votes = [verify_vote(token, directory) for token in tokens]
     people = {(vote.issuer, vote.members["member"]) for vote in votes}
     if len(people) != len(votes):
         raise PanelRefused("a member's vote is counted twice")
-    if any(vote.members["manifest"] != digest or vote.members["case"] != manifest.get("case") for vote in votes):
+    if any(vote.members["manifest"] != digest or vote.members["case"] != manifest["case"] for vote in votes):
         raise PanelRefused("a vote is over another set of fragments than the decision names")
-    fields = content.get("fields", {})
-    outcome = str(fields.get("hub_Outcome", {}).get("value"))
-    question = str(fields.get("hub_Question", {}).get("value"))
+    outcome, question = (_value_of(fields, name) for name in ("hub_Outcome", "hub_Question"))
     counted = tally(votes)
     if any(vote.members["question"] != question for vote in votes):
         raise PanelRefused("a vote answers another question than the decision")
     if counted[outcome] * 2 <= len(votes):
-        raise PanelRefused(f"the outcome {outcome!r} has no majority of the votes")
-    return VerifiedDecision(outcome, question, digest, len(manifest["fragments"]), dict(counted))
+        raise PanelRefused("the outcome that the decision names has no majority of the votes")
+    return VerifiedDecision(outcome, question, digest, fragments, dict(counted))
+
+
+def _checked_manifest(manifest: Mapping[str, Any]) -> tuple[str, int]:
+    """Return a manifest's digest and its number of fragments. Raises ``PanelRefused`` where it is not one."""
+    try:
+        got = require_members(manifest, ("case", "checkpoint", "fragments"), "manifest")
+        listed = [require_members(item, ("fragment", "sha256", "version"), "manifest") for item in got["fragments"]]
+        return manifest_digest(manifest), len(listed)
+    except (Malformed, NotCanonical, TypeError) as error:
+        raise PanelRefused("the decision's manifest is not of the agreed form") from error
+
+
+def _value_of(fields: object, name: str) -> str:
+    field = fields.get(name) if isinstance(fields, Mapping) else None
+    return str(field.get("value", "")) if isinstance(field, Mapping) else ""
