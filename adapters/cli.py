@@ -25,6 +25,9 @@ def main(context: click.Context, home: Path) -> None:
 
     Passphrases come from NRM_ADAPTER_PASSPHRASE(_FILE), NRM_MEMBER_PASSPHRASE(_FILE) and, for the root key only,
     NRM_ROOT_PASSPHRASE(_FILE).
+
+    \b
+    Example: nrm-adapter --home police sync
     """
     context.obj = home
 
@@ -35,4 +38,4 @@ for _module in (keeping, casework, sharing, reading, panel):
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="nrm-adapter")

@@ -39,6 +39,9 @@ def main(context: click.Context, home: Path) -> None:
     """Run a hub that carries sealed case fragments between agencies and proves what it did.
 
     The passphrase of the hub's keys comes from NRM_HUB_PASSPHRASE_FILE or NRM_HUB_PASSPHRASE.
+
+    \b
+    Example: nrm-hub --home hub-home serve --bind 127.0.0.1:8080
     """
     context.obj = home
 
@@ -51,6 +54,7 @@ def main(context: click.Context, home: Path) -> None:
 def init(home: Path, issuer: str, origin: str, environment: str) -> None:
     """Make a new hub: keys, database, the first log entry.
 
+    \b
     Example: nrm-hub --home hub-home init --issuer https://hub.example --origin hub.example/main
     """
     from hub.setting_up import init_hub
@@ -67,6 +71,7 @@ def init(home: Path, issuer: str, origin: str, environment: str) -> None:
 def serve(home: Path, bind: str, threads: int) -> None:
     """Serve the hub's API with gunicorn.
 
+    \b
     Example: nrm-hub --home hub-home serve --bind 127.0.0.1:8080
     """
     from hub.serving import run
@@ -81,6 +86,7 @@ def serve(home: Path, bind: str, threads: int) -> None:
 def enrol(home: Path, request: Path, fingerprint: str) -> None:
     """Enrol an agency from its request file, if the fingerprint read out on a second channel is the file's.
 
+    \b
     Example: nrm-hub --home hub-home enrol police-request.json --fingerprint "1a2b 3c4d …"
     """
     from hub.setting_up import enrol_from_file
@@ -96,6 +102,7 @@ def enrol(home: Path, request: Path, fingerprint: str) -> None:
 def witnesses(home: Path, quorum: int, witnesses: tuple[str, ...]) -> None:
     """Record which agencies witness the log and how many make a quorum.
 
+    \b
     Example: nrm-hub --home hub-home witnesses --quorum 3 --witness police-a --witness care-a --witness … --witness …
     """
     from hub.setting_up import record_witnesses
@@ -111,6 +118,8 @@ def pin(home: Path, output: Path) -> None:
     """Write the pin file that every agency keeps: address, log key, witnesses, root fingerprints.
 
     Read the fingerprint it prints out to each agency on a second channel.
+
+    \b
     Example: nrm-hub --home hub-home pin hub-pin.json
     """
     from hub.setting_up import write_pin
@@ -120,7 +129,11 @@ def pin(home: Path, output: Path) -> None:
 
 @main.group()
 def log() -> None:
-    """Look after the transparency log."""
+    """Look after the transparency log.
+
+    \b
+    Example: nrm-hub --home hub-home log verify
+    """
 
 
 @log.command()
@@ -129,6 +142,7 @@ def log() -> None:
 def verify(home: Path, report: Path | None) -> None:
     """Recompute the whole log and compare it with everything the hub keeps. Exit 1 where anything differs.
 
+    \b
     Example: nrm-hub --home hub-home log verify --report log-report.json
     """
     from hub.setting_up import verify_hub
@@ -147,6 +161,7 @@ def verify(home: Path, report: Path | None) -> None:
 def audit(home: Path, output: Path) -> None:
     """Write an audit page: who saw what, under which rule, and what was refused. Metadata only.
 
+    \b
     Example: nrm-hub --home hub-home audit audit.html
     """
     from hub.audit import write_audit
@@ -157,13 +172,18 @@ def audit(home: Path, output: Path) -> None:
 
 @main.group()
 def policy() -> None:
-    """The policy bundle."""
+    """The policy bundle.
+
+    \b
+    Example: nrm-hub policy test
+    """
 
 
 @policy.command(name="test")
 def policy_test() -> None:
     """Run the bundle's own table of expected decisions. Exit 1 where one differs.
 
+    \b
     Example: nrm-hub policy test
     """
     from policies.bundles import load_bundle
@@ -178,4 +198,4 @@ def policy_test() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="nrm-hub")

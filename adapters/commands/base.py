@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,11 +19,13 @@ from adapters.home import Home, HomeRefused
 from adapters.hub_client import HubRefused, HubUnreachable
 from adapters.nrm.draft import DraftRefused as NrmRefused
 from adapters.panel.deciding import PanelRefused
+from adapters.picture.neutral import neutral_text
 from adapters.picture.view import PictureRefused
 from adapters.release.drafts import DraftRefused
 from adapters.release.quoting import QuoteRefused
 from adapters.release.writing import AuthoredRefused
 from adapters.runtime import Adapter
+from adapters.store import StoreRefused
 from keys.custody.keyfile import KeyFileRefused
 from keys.sealing import ContentRefused
 from keys.storage import StorageRefused
@@ -47,6 +50,7 @@ EXPECTED = (
     PictureRefused,
     QuoteRefused,
     StorageRefused,
+    StoreRefused,
 )
 
 
@@ -58,7 +62,8 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except EXPECTED as error:
-            raise click.ClickException(str(error)) from error
+            # The hub's words may be among them.
+            raise click.ClickException(neutral_text(str(error))) from error
 
 
 @contextmanager
@@ -82,11 +87,11 @@ def progress(text: str) -> Iterator[None]:
         yield
 
 
-def read_form(source: Path) -> dict[str, Any]:
+def read_form(source: Path, limit_bytes: int = MAX_FORM_BYTES) -> dict[str, Any]:
     """Read a form (JSON object) from a file, or from standard input for ``-``. Words never stand in a command line."""
-    raw = sys.stdin.buffer.read(MAX_FORM_BYTES + 1) if str(source) == "-" else _read_file(source)
-    if len(raw) > MAX_FORM_BYTES:
-        raise click.ClickException(f"the form has more than {MAX_FORM_BYTES} bytes")
+    raw = sys.stdin.buffer.read(limit_bytes + 1) if str(source) == "-" else _read_file(source, limit_bytes)
+    if len(raw) > limit_bytes:
+        raise click.ClickException(f"the form has more than {limit_bytes:,} bytes")
     try:
         form = json.loads(raw)
     except (ValueError, RecursionError) as error:
@@ -96,17 +101,29 @@ def read_form(source: Path) -> dict[str, Any]:
     return form
 
 
-def _read_file(path: Path) -> bytes:
+def _read_file(path: Path, limit_bytes: int) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(MAX_FORM_BYTES + 1)
+            return file.read(limit_bytes + 1)
     except OSError as error:
         raise click.ClickException(f"{path} cannot be read") from error
 
 
+_HIDDEN = re.compile("[\x7f-\x9f\u2028-\u202e\u2060-\u2069\u200b\ufeff\ud800-\udfff]")
+
+
 def echo_json(value: Mapping[str, Any]) -> None:
-    """Print one JSON object."""
-    click.echo(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False))
+    """Print one JSON object, readable where the terminal can show it; what could steer a terminal is escaped."""
+    is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=not is_unicode)
+    click.echo(_HIDDEN.sub(lambda match: f"\\u{ord(match.group()):04x}", text))
+
+
+def echo_line(text: str) -> None:
+    """Print words that somebody else wrote, on one line and without anything that could steer a terminal."""
+    encoding = sys.stdout.encoding or "ascii"
+    shown = " ".join(neutral_text(text).split())
+    click.echo(shown.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def home_option() -> Path:

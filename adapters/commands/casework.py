@@ -9,11 +9,24 @@ from typing import Any
 import click
 
 from adapters.commands.base import echo_json, home_option, opened, read_form
-from adapters.release.drafts import keep_authored
+from adapters.following import LogRefused
+from adapters.release.authored import SourceKind, statement_detail
+from adapters.release.drafts import DraftRefused, DraftState, keep_authored, list_drafts
+from adapters.release.releasing import ReleaseTerms
 from adapters.release.writing import Author, AuthoredRefused
 from adapters.runtime import Adapter, system_clock
 from adapters.store import list_case_rows, own_fragments
-from policies.model import AgencyId, Malformed, Member, MemberId, require_agency, require_id, require_term
+from policies.case import parse_consent
+from policies.model import (
+    AgencyId,
+    ConsentScope,
+    Malformed,
+    Member,
+    MemberId,
+    require_agency,
+    require_id,
+    require_term,
+)
 from policies.vocabulary import (
     AgencyKind,
     AgePath,
@@ -41,7 +54,11 @@ def parse_member(text: str, until: datetime) -> Member:
 
 @click.group()
 def case() -> None:
-    """Open and run a case."""
+    """Open and run a case.
+
+    \b
+    Example: nrm-adapter --home police case list
+    """
 
 
 @case.command(name="open")
@@ -52,6 +69,7 @@ def case() -> None:
 def open_(agencies: tuple[str, ...], members: tuple[str, ...], age_path: str, days: int) -> None:
     """Open a case that this agency leads; print its id.
 
+    \b
     Example: nrm-adapter --home care case open --agency fern-police:police --member fern-care:3f…:lead_professional
     """
     until = (system_clock() + timedelta(days=days)).replace(microsecond=0)
@@ -69,6 +87,7 @@ def open_(agencies: tuple[str, ...], members: tuple[str, ...], age_path: str, da
 def accept(case: str) -> None:
     """Accept this agency's people in a case, as the newest membership lists them.
 
+    \b
     Example: nrm-adapter --home police case accept 0f3a…
     """
     with opened(home_option()) as adapter:
@@ -84,6 +103,7 @@ def accept(case: str) -> None:
 def members_(case: str, members: tuple[str, ...], days: int) -> None:
     """Show a case's members; with --member, replace the list (lead agency only).
 
+    \b
     Example: nrm-adapter --home care case members 0f3a…
     """
     with opened(home_option()) as adapter:
@@ -108,6 +128,7 @@ def members_(case: str, members: tuple[str, ...], days: int) -> None:
 def list_() -> None:
     """List the cases this agency takes part in.
 
+    \b
     Example: nrm-adapter --home police case list
     """
     with opened(home_option()) as adapter:
@@ -135,62 +156,87 @@ def consent(case: str, form: Path) -> None:
     scope {categories, recipients, purposes}; optional expires_at; optional words, competence, role, job_title: kept
     as a sealed draft (category statement_detail) to be released like any other.
 
+    \b
     Example: nrm-adapter --home care case consent 0f3a… consent.json
     """
     said = read_form(form)
     with opened(home_option()) as adapter:
         adapter.follower.sync_cases()
-        detail = _keep_detail(adapter, case, said)
-        scope = said.get("scope") or {"categories": [], "recipients": [], "purposes": []}
-        statement = adapter.book.record_consent(
-            case,
-            {
-                "state": require_term(ConsentState, said.get("state"), "state").value,
-                "reason": require_term(ConsentReason, said.get("reason", "none"), "reason").value,
-                "given_by": said.get("given_by", "nobody"),
-                "scope": _checked_scope(scope),
-                "wishes": require_term(WishesState, said.get("wishes"), "wishes").value,
-                "expires_at": said.get("expires_at"),
-                "detail": detail,
-            },
-        )
+        # The statement is checked whole before its words are sealed: a typing error must not send them off alone.
+        members = _consent_members(said)
+        words = _detail_content(said, adapter.clock()) if "words" in said else None
+        purpose = require_term(Purpose, said.get("purpose", Purpose.PANEL_REVIEW.value), "purpose")
+        _require_no_others(said)
+        if words is not None:
+            members["detail"] = _send_detail(adapter, case, words, purpose, members["state"])
+        statement = adapter.book.record_consent(case, members)
         click.echo(f"recorded consent {statement.members['state']} ({statement.digest[:12]})")
 
 
-def _checked_scope(scope: dict[str, Any]) -> dict[str, list[str]]:
-    return {
-        "categories": sorted(require_term(Category, item, "category").value for item in scope.get("categories", [])),
-        "recipients": sorted(require_term(AgencyKind, item, "recipient").value for item in scope.get("recipients", [])),
-        "purposes": sorted(require_term(Purpose, item, "purpose").value for item in scope.get("purposes", [])),
+_FORM_NAMES = frozenset(
+    {"state", "reason", "given_by", "scope", "wishes", "expires_at", "purpose"}
+    | {"words", "competence", "role", "job_title", "statement_kind", "source_kind"}
+)
+
+
+def _require_no_others(said: dict[str, Any]) -> None:
+    unknown = sorted(set(said) - _FORM_NAMES)
+    if unknown:
+        raise Malformed(f"form of a consent: unknown fields {[name[:40] for name in unknown[:5]]}")
+
+
+def _consent_members(said: dict[str, Any]) -> dict[str, Any]:
+    """Return the members of a consent statement without its place in the chain. Raises ``Malformed``."""
+    scope = ConsentScope.from_json(said.get("scope") or {"categories": [], "recipients": [], "purposes": []})
+    members = {
+        "state": require_term(ConsentState, said.get("state"), "state").value,
+        "reason": require_term(ConsentReason, said.get("reason", "none"), "reason").value,
+        "given_by": str(said.get("given_by", "nobody")),
+        "scope": scope.to_json(),
+        "wishes": require_term(WishesState, said.get("wishes"), "wishes").value,
+        "expires_at": said.get("expires_at"),
+        "detail": None,
     }
+    parse_consent("0" * 64, members)
+    return members
 
 
-def _keep_detail(adapter: Adapter, case: str, said: dict[str, Any]) -> dict[str, str] | None:
-    """Seal the words of a statement and return what names them; None where there are no words."""
-    if "words" not in said:
-        return None
-    from adapters.release.authored import SourceKind, statement_detail
-    from adapters.release.drafts import DraftState, list_drafts
-    from adapters.release.releasing import ReleaseTerms
-
-    by = author_of(said, adapter.clock())
-    content = statement_detail(
+def _detail_content(said: dict[str, Any], at: datetime) -> dict[str, Any]:
+    by = author_of(dict(said), at)
+    return statement_detail(
         by,
         statement_kind=said.get("statement_kind", "consent"),
         words=said["words"],
-        source_kind=SourceKind(said.get("source_kind", SourceKind.CHILD_ACCOUNT.value)),
+        source_kind=require_term(SourceKind, said.get("source_kind", SourceKind.CHILD_ACCOUNT.value), "source_kind"),
         given_by_role=said.get("given_by"),
         competence=said.get("competence"),
     )
+
+
+def _send_detail(
+    adapter: Adapter, case: str, content: dict[str, Any], purpose: Purpose, state: str
+) -> dict[str, str] | None:
+    """Seal and push the words of a statement and return what names them.
+
+    Without a fresh quorum nothing may be shared: a consent that is not given is recorded all the same, because it only
+    narrows, and its words wait as a draft (None).
+    """
     draft = keep_authored(adapter.store, case, Category.STATEMENT_DETAIL, content, adapter.clock())
     drafts = [item for item in list_drafts(adapter.store, case, [DraftState.DRAFT]) if item.draft == draft]
-    adapter.releaser.release(case, drafts, ReleaseTerms(Purpose(said.get("purpose", Purpose.PANEL_REVIEW.value))))
-    adapter.outbox.push_all()
+    try:
+        adapter.releaser.release(case, drafts, ReleaseTerms(purpose))
+    except LogRefused:
+        if state == ConsentState.GIVEN.value:
+            raise
+        click.echo(f"the words wait as draft {draft}: nothing is shared until a quorum has seen the log", err=True)
+        return None
+    report = adapter.outbox.push_all()
     with adapter.store.write() as session:
         for row in own_fragments(session, case):
-            if row.draft == draft:
+            if row.draft == draft and row.is_accepted:
                 return {"fragment": row.fragment, "sha256": row.digest}
-    return None
+    reason = report.problems[0].get("detail", "no reason given") if report.problems else "no reason given"
+    raise DraftRefused(f"the hub did not take the words of this statement, so it was not recorded: {reason}")
 
 
 @case.command()
@@ -203,6 +249,7 @@ def _keep_detail(adapter: Adapter, case: str, said: dict[str, Any]) -> dict[str,
 def refuse(case: str, category: str, code: str, reviewer: str, recipient: str | None, request: str | None) -> None:
     """Record that sharing was considered and refused, and why: same weight as sharing.
 
+    \b
     Example: nrm-adapter --home health case refuse 0f3a… --category health_contact --code not_relevant --reviewer 9c…
     """
     with opened(home_option()) as adapter:

@@ -8,14 +8,15 @@ from pathlib import Path
 import click
 
 from adapters.commands.base import echo_json, home_option, opened, progress
-from adapters.home import Home, HomeRefused, HubPin, add_member, init_home
-from adapters.runtime import system_clock
+from adapters.home import Home, HomeRefused, add_member, init_home, read_pin
+from adapters.runtime import Adapter, system_clock
 from adapters.store import list_alarms, list_case_rows, pending_cases, read_setting
 from keys.custody.keyfile import write_private_file
 from keys.directory import normalise_fingerprint
 from policies.vocabulary import AgencyKind, Role
 
 CERTIFICATES_NAME = "certificates-to-publish.json"
+MAX_CERTIFICATES_PER_REQUEST = 50
 
 
 @click.command()
@@ -28,6 +29,7 @@ def init(agency: str, kind: str, name: str, environment: str) -> None:
 
     Needs NRM_ROOT_PASSPHRASE(_FILE) and NRM_ADAPTER_PASSPHRASE(_FILE). Afterwards move root.key to offline storage.
 
+    \b
     Example: nrm-adapter --home police init --agency fern-police --kind police --name "Fernshire Police"
     """
     home = home_option()
@@ -42,13 +44,12 @@ def init(agency: str, kind: str, name: str, environment: str) -> None:
 def pin_hub(pin: Path, fingerprint: str) -> None:
     """Pin the hub: its address, log key, witnesses and every agency's root, if the fingerprint read out fits.
 
+    \b
     Example: nrm-adapter --home police pin-hub hub-pin.json --fingerprint "1a2b 3c4d …"
     """
     home = Home.load(home_option())
-    try:
-        parsed = HubPin.from_json(json.loads(pin.read_text(encoding="utf-8")))
-    except ValueError as error:
-        raise HomeRefused("the pin file is not one of this version") from error
+    parsed = read_pin(pin)
+    home.require_usable(parsed)
     if normalise_fingerprint(parsed.fingerprint) != normalise_fingerprint(fingerprint):
         raise HomeRefused("the fingerprint read out is not that of this pin file; nothing was pinned")
     home.write_pin(parsed)
@@ -57,7 +58,11 @@ def pin_hub(pin: Path, fingerprint: str) -> None:
 
 @click.group()
 def members() -> None:
-    """The people of this agency."""
+    """The people of this agency.
+
+    \b
+    Example: nrm-adapter --home police members add --role panel_voting
+    """
 
 
 @members.command(name="add")
@@ -74,33 +79,54 @@ def add(roles: tuple[str, ...]) -> None:
 
     Needs the root key. Prints the person's opaque id; their name stays with you.
 
+    \b
     Example: nrm-adapter --home police members add --role panel_voting
     """
     with opened(home_option()) as adapter:
         member, certificates = add_member(
             adapter.home, tuple(Role(role) for role in roles), at=system_clock(), environ=adapter.environ
         )
-        waiting = adapter.home.folder / CERTIFICATES_NAME
-        write_private_file(waiting, json.dumps(certificates).encode())
-        adapter.client.post("/v1/certificates", {"certificates": certificates})
-        waiting.unlink()
+        # What waits from an earlier try goes along; the id is said first, because the keys are made.
+        waiting = [*_waiting(adapter.home), *certificates]
+        write_private_file(adapter.home.folder / CERTIFICATES_NAME, json.dumps(waiting).encode())
         click.echo(member)
+        _publish(adapter, waiting)
+
+
+def _waiting(home: Home) -> list[str]:
+    """Return the certificates that were made and not yet published. Raises ``HomeRefused``."""
+    path = home.folder / CERTIFICATES_NAME
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, RecursionError) as error:
+        raise HomeRefused(f"{path} is damaged; move it away and make the person again") from error
+    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+        raise HomeRefused(f"{path} is damaged; move it away and make the person again")
+    return found
+
+
+def _publish(adapter: Adapter, certificates: list[str]) -> None:
+    for start in range(0, len(certificates), MAX_CERTIFICATES_PER_REQUEST):
+        some = certificates[start : start + MAX_CERTIFICATES_PER_REQUEST]
+        adapter.client.post("/v1/certificates", {"certificates": some})
+    (adapter.home.folder / CERTIFICATES_NAME).unlink()
 
 
 @click.command()
 def publish() -> None:
     """Publish certificates that could not be published when they were made.
 
+    \b
     Example: nrm-adapter --home police publish
     """
     with opened(home_option()) as adapter:
-        waiting = adapter.home.folder / CERTIFICATES_NAME
-        if not waiting.exists():
+        certificates = _waiting(adapter.home)
+        if not certificates:
             click.echo("nothing waits to be published")
             return
-        certificates = json.loads(waiting.read_text(encoding="utf-8"))
-        adapter.client.post("/v1/certificates", {"certificates": certificates})
-        waiting.unlink()
+        _publish(adapter, certificates)
         click.echo(f"{len(certificates)} certificates published")
 
 
@@ -108,11 +134,15 @@ def publish() -> None:
 def sync() -> None:
     """Take in the newest witnessed head, the directory and our cases, each verified.
 
+    \b
     Example: nrm-adapter --home police sync
     """
     with opened(home_option()) as adapter, progress("verifying the log"):
         quorum = adapter.follower.sync()
         cases = adapter.follower.sync_cases()
+        dropped = sum(adapter.receiver.drop_refused(case) for case in cases)
+    if dropped:
+        click.echo(f"{dropped} fragments of kept pulls are refused now and were deleted here", err=True)
     click.echo(
         f"log verified to {quorum.checkpoint.size} entries, seen by a quorum at "
         f"{quorum.witnessed_at:%Y-%m-%d %H:%M:%S} UTC; {len(cases)} cases"
@@ -123,6 +153,7 @@ def sync() -> None:
 def witness() -> None:
     """Cosign the newest head once, if it continues the last one we cosigned.
 
+    \b
     Example: nrm-adapter --home police witness
     """
     with opened(home_option()) as adapter:
@@ -136,6 +167,7 @@ def witness() -> None:
 def serve(bind: str, every: float) -> None:
     """Keep watch: witness the log, follow it, raise alarms; serve a status page without content.
 
+    \b
     Example: nrm-adapter --home police serve --bind 127.0.0.1:8101
     """
     from adapters.serving import run
@@ -148,6 +180,7 @@ def serve(bind: str, every: float) -> None:
 def status() -> None:
     """Show what this adapter knows: the log, cases, what waits to be pushed, alarms.
 
+    \b
     Example: nrm-adapter --home police status
     """
     with opened(home_option()) as adapter, adapter.store.write() as session:

@@ -23,6 +23,7 @@ from adapters.panel.deciding import (
 from adapters.release import authored
 from adapters.release.drafts import keep_authored
 from adapters.release.quoting import inherited_handling
+from keys.custody.keyfile import write_private_file
 from policies.vocabulary import Category, Purpose, Role
 
 MAX_DECISION_BYTES = 4 * 1024 * 1024
@@ -30,7 +31,11 @@ MAX_DECISION_BYTES = 4 * 1024 * 1024
 
 @click.group()
 def panel() -> None:
-    """Meetings, votes and decisions."""
+    """Meetings, votes and decisions.
+
+    \b
+    Example: nrm-adapter --home police panel verify decision.json
+    """
 
 
 @panel.command()
@@ -42,6 +47,7 @@ def freeze(case: str, form: Path, member: str) -> None:
 
     FORM is the meeting (JSON): role, job_title, held_on, question, agencies, is_quorate, minutes.
 
+    \b
     Example: nrm-adapter --home police panel freeze 0f3a… meeting.json --member 7d…
     """
     fields = read_form(form)
@@ -62,6 +68,7 @@ def vote(case: str, form: Path, member: str) -> None:
 
     FORM (JSON): role, job_title, outcome, reasons, optional dissent.
 
+    \b
     Example: nrm-adapter --home health panel vote 0f3a… vote.json --member 9c…
     """
     fields = read_form(form)
@@ -104,6 +111,7 @@ def decide(case: str, form: Path, member: str, out: Path | None) -> None:
     FORM (JSON): role, job_title, reasons_by_element, evidence_relied_on (list; empty: all of the manifest),
     less_weight, dissent, actions (list), letter_owner.
 
+    \b
     Example: nrm-adapter --home police panel decide 0f3a… decision.json --member 7d…
     """
     fields = read_form(form)
@@ -132,8 +140,8 @@ def decide(case: str, form: Path, member: str, out: Path | None) -> None:
         content["handling"] = inherited_handling(adapter.store, case, content.get("derived_from", [])).to_json()
         click.echo(keep_authored(adapter.store, case, Category.DECISION, content, adapter.clock()))
         if out is not None:
-            out.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-            out.chmod(0o600)
+            text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+            write_private_file(out, text.encode("utf-8"))
         click.echo(f"{outcome}: {dict(counted)} over manifest {frozen.digest[:12]}", err=True)
 
 
@@ -142,15 +150,13 @@ def decide(case: str, form: Path, member: str, out: Path | None) -> None:
 def verify(decision: Path) -> None:
     """Verify a decision file offline: every vote's signature, all over the manifest that the decision names.
 
+    The votes sign question, outcome and set of fragments; the reasons are proven by the sealed decision only.
+
+    \b
     Example: nrm-adapter --home police panel verify decision.json
     """
-    if decision.stat().st_size > MAX_DECISION_BYTES:
-        raise click.ClickException(f"a decision has at most {MAX_DECISION_BYTES} bytes")
+    content = read_form(decision, MAX_DECISION_BYTES)
     with opened(home_option()) as adapter:
-        try:
-            content = json.loads(decision.read_text(encoding="utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise click.ClickException("the decision file is not JSON") from error
         found = verify_decision(content, adapter.follower.directory())
         click.echo(
             f"the decision holds: {found.question} {found.outcome}, votes {dict(found.votes)}, "

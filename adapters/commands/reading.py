@@ -53,6 +53,7 @@ def picture(
 ) -> None:
     """Pull a case, verify it, open it and show one picture. Files written hold content: keep them as such.
 
+    \b
     Example: nrm-adapter --home health picture 0f3a… --member 9c… --purpose panel_review --html picture.html
     """
     with opened(home_option()) as adapter:
@@ -88,6 +89,7 @@ def picture(
 def list_(case: str, member: str, purpose: str) -> None:
     """List what the last pull holds for a person: headers only, no content.
 
+    \b
     Example: nrm-adapter --home health list 0f3a… --member 9c…
     """
     with opened(home_option()) as adapter:
@@ -102,6 +104,7 @@ def list_(case: str, member: str, purpose: str) -> None:
 def intake(case: str) -> None:
     """Read what was sent to this agency's intake: subject cards and requests. Shows content.
 
+    \b
     Example: nrm-adapter --home police intake 0f3a…
     """
     with opened(home_option()) as adapter:
@@ -129,6 +132,7 @@ def intake(case: str) -> None:
 def nrm(case: str, member: str, purpose: str, out: Path, kept: bool) -> None:
     """Draft the NRM referral (child path) from the picture: every field with its state and where it comes from.
 
+    \b
     Example: nrm-adapter --home care nrm 0f3a… --member 3f… --out nrm.json
     """
     with opened(home_option()) as adapter:

@@ -5,17 +5,26 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from adapters.commands.base import echo_json, home_option, opened, progress, read_form
+from adapters.commands.base import echo_json, echo_line, home_option, opened, progress, read_form
 from adapters.commands.casework import author_of
 from adapters.commands.forms import build_content
 from adapters.home import CONFIG_NAME, Home
-from adapters.release.drafts import Draft, DraftRefused, DraftState, hold, keep_authored, keep_records, list_drafts
+from adapters.release.drafts import (
+    Draft,
+    DraftRefused,
+    DraftState,
+    hold,
+    keep_authored,
+    keep_records,
+    list_drafts,
+    take_hold_off,
+)
 from adapters.release.quoting import inherited_handling
 from adapters.release.releasing import Planned, ReleaseTerms
 from adapters.runtime import system_clock
@@ -53,6 +62,7 @@ def read(
 
     Exit 0 when the file was read, 2 when it was refused. With --case the records become drafts.
 
+    \b
     Example: nrm-adapter read census.xml --report json
     Example: nrm-adapter --home care read census.xml --case 0f3a… --child la_child_id=DEMO0001
     """
@@ -93,7 +103,7 @@ def _print_report(report: ReadReport) -> None:
         f"+ {data['not_about']} not about the child asked for"
     )
     for finding in data["findings"]:
-        click.echo(f"{finding['severity']}: {finding['code']}: {finding['message']} [{finding['locator']}]")
+        echo_line(f"{finding['severity']}: {finding['code']}: {finding['message']} [{finding['locator']}]")
 
 
 @click.command()
@@ -105,6 +115,7 @@ def write(kind: str, form: Path, case: str) -> None:
 
     FORM is a JSON file, or - for standard input, with role, job_title and the fields of the kind (docs/sources.md).
 
+    \b
     Example: nrm-adapter --home charity write wishes_and_feelings wishes.json --case 0f3a…
     """
     fields = read_form(form)
@@ -123,25 +134,31 @@ def write(kind: str, form: Path, case: str) -> None:
 def drafts(case: str, everything: bool) -> None:
     """List a case's drafts for review.
 
+    \b
     Example: nrm-adapter --home care drafts 0f3a…
     """
     states = list(DraftState) if everything else [DraftState.DRAFT]
     with opened(home_option()) as adapter:
         for draft in list_drafts(adapter.store, case, states):
             marks = " restricted" if draft.restricted else ""
-            click.echo(f"{draft.draft} {draft.state.value} {draft.category.value}{marks}: {draft.summary}")
+            echo_line(f"{draft.draft} {draft.state.value} {draft.category.value}{marks}: {draft.summary}")
 
 
 @click.command(name="hold")
 @click.argument("draft")
-def hold_(draft: str) -> None:
+@click.option("--off", is_flag=True, help="Take the hold off again.")
+def hold_(draft: str, off: bool) -> None:
     """Keep a draft back from release.
 
+    \b
     Example: nrm-adapter --home care hold 77ab…
     """
     with opened(home_option()) as adapter:
-        hold(adapter.store, draft)
-        click.echo("held")
+        if off:
+            take_hold_off(adapter.store, draft)
+        else:
+            hold(adapter.store, draft)
+    click.echo("the hold is off" if off else "held")
 
 
 @click.command()
@@ -165,6 +182,7 @@ def release(
 ) -> None:
     """Decide, seal and sign drafts for everybody the policy permits; they leave with the next push.
 
+    \b
     Example: nrm-adapter --home care release 0f3a… --purpose panel_review --dry-run
     Example: nrm-adapter --home care release 0f3a… --purpose panel_review --purpose nrm_referral
     """
@@ -177,7 +195,8 @@ def release(
                 purpose=Purpose(purpose),
                 gateway=None if gateway is None else Gateway(gateway),
                 originator_release=originator_release,
-                expires_at=None if until is None else until.replace(tzinfo=adapter.clock().tzinfo),
+                # The day named is the last one: sharing ends when it does.
+                expires_at=None if until is None else until.replace(tzinfo=UTC) + timedelta(days=1),
                 only=frozenset(only) if only else None,
             )
             if dry_run:
@@ -199,7 +218,7 @@ def _chosen_drafts(listed: Sequence[Draft], chosen: Sequence[str]) -> list[Draft
     if missing:
         raise DraftRefused(f"draft {missing[0][:12]} is not one of this case")
     if any(by_id[name].state is DraftState.HELD for name in chosen):
-        raise DraftRefused("a chosen draft is held; take the hold off first")
+        raise DraftRefused("a chosen draft is held; take the hold off first: nrm-adapter hold DRAFT --off")
     return [by_id[name] for name in chosen]
 
 
@@ -215,13 +234,14 @@ def _print_plan(planned: Sequence[Planned], purpose: str) -> None:
 def push() -> None:
     """Send what was released; safe to repeat at any time.
 
+    \b
     Example: nrm-adapter --home care push
     """
     with opened(home_option()) as adapter, progress("pushing"):
         report = adapter.outbox.push_all()
     click.echo(f"{report.accepted} accepted, {report.repeated} known already, {report.refused} refused")
     for problem in report.problems:
-        click.echo(f"refused: {problem.get('detail', 'no reason given')} {json.dumps(_named(problem))}")
+        echo_line(f"refused: {problem.get('detail', 'no reason given')} {json.dumps(_named(problem))}")
     if report.refused:
         sys.exit(1)
 

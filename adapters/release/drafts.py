@@ -115,3 +115,12 @@ def hold(store: Store, draft: str) -> None:
         if row is None or row.state == DraftState.RELEASED.value:
             raise DraftRefused("this draft is not here, or was released already")
         row.state = DraftState.HELD.value
+
+
+def take_hold_off(store: Store, draft: str) -> None:
+    """Let a held draft be released again. Raises ``DraftRefused`` for one that is not held."""
+    with store.write() as session:
+        row = session.get(DraftRow, draft)
+        if row is None or row.state != DraftState.HELD.value:
+            raise DraftRefused("this draft is not here, or is not held")
+        row.state = DraftState.DRAFT.value

@@ -107,6 +107,7 @@ class Releaser:
     def plan(self, case: str, drafts: Sequence[Draft], terms: ReleaseTerms) -> list[Planned]:
         """Return what the policy says for each draft and recipient, before anything is sealed (stage draft)."""
         verified, at = self.book.load(case), self.book.follower.clock()
+        _require_known(verified, terms)
         planned = []
         for draft in drafts:
             header = self.header_for(draft, case, at)
@@ -123,6 +124,7 @@ class Releaser:
         """
         follower = self.book.follower
         verified, directory, at = self.book.load(case), follower.directory(), follower.clock()
+        _require_known(verified, terms)
         released = Released()
         with self.store.write() as session:
             follower.require_fresh_quorum(session)
@@ -233,6 +235,15 @@ class Releaser:
         for draft in drafts:
             found.update(dict.fromkeys(self._recipients(verified, draft, terms)))
         return list(found)
+
+
+def _require_known(verified: VerifiedCase, terms: ReleaseTerms) -> None:
+    """Raise ``CaseRefused`` where a release is limited to somebody the case does not know: a typing error, usually."""
+    membership = verified.state.membership
+    known = {str(agency) for agency, _ in membership.agencies} | {str(item.member) for item in membership.members}
+    unknown = sorted((terms.only or frozenset()) - known)
+    if unknown:
+        raise CaseRefused(f"only: {unknown[0][:40]!r} is no agency or member of this case; nothing was released")
 
 
 def _is_chosen(recipient: Recipient, terms: ReleaseTerms) -> bool:
