@@ -1,7 +1,8 @@
 """Push what is in the outbox and take in the answers: nothing lost, nothing twice, whenever either side stops.
 
 A line stays pending until the hub has answered it. Receipts are verified: signed head, inclusion, and that the entry
-says what was pushed. A refused disclosure's number is closed by a signed ``void``; its grants did not happen.
+says what was pushed. A refused disclosure's number is closed by a signed ``void``; its grants did not happen. A refused
+channel or fragment is forgotten, so that the next release makes it anew.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from typing import Any
 
 from adapters.cases import CaseBook
 from adapters.following import LogRefused
+from adapters.receipts import require_entry
+from adapters.release.drafts import DraftState
 from adapters.store import (
+    DraftRow,
     NotGivenRow,
     OutboxRow,
     OwnChannelRow,
@@ -25,15 +29,16 @@ from adapters.store import (
     pending_cases,
     pending_lines,
     pending_of_channel,
+    raise_alarm,
 )
-from keys.canonical import NotCanonical, parse_canonical
-from keys.jose import b64u_decode, statement_digest
+from keys.jose import statement_digest
 from keys.statements import StatementType, make_statement, peek
-from keys.transparency import ProofInvalid, entry_bytes, leaf_hash, parse_proof, verify_inclusion
+from policies.model import render_time
 from policies.vocabulary import NotGivenCode
 
 MAX_LINES_PER_PUSH = 1_000
 MAX_BYTES_PER_PUSH = 32 * 1024 * 1024
+_STATUSES = ("accepted", "repeated", "refused")
 
 
 @dataclass(slots=True)
@@ -91,23 +96,27 @@ class Outbox:
         results, note = _parse_answer(answer, len(lines))
         head = self.book.follower.accept_head(note)
         report = PushReport()
-        with self.store.write() as session:
-            for number, result in zip(numbers, results, strict=True):
-                kept = session.get(OutboxRow, number)
-                if kept is None or kept.state != "pending":
-                    continue  # dropped meanwhile, because a line before it in its channel was refused
-                self._take(session, kept, result, head.size, head.root, report)
+        try:
+            with self.store.write() as session:
+                for number, result in zip(numbers, results, strict=True):
+                    kept = session.get(OutboxRow, number)
+                    if kept is None or kept.state != "pending":
+                        continue  # dropped meanwhile, because a line before it in its channel was refused
+                    self._take(session, kept, result, head.size, head.root, report)
+        except LogRefused as error:
+            with self.store.write() as session:
+                raise_alarm(session, error.code, str(error), render_time(self.book.follower.clock()))
+            raise
         return report
 
     def _take(
         self, session: Session, row: OutboxRow, result: Mapping[str, Any], size: int, root: bytes, report: PushReport
     ) -> None:
-        status = result.get("status")
-        if status in ("accepted", "repeated"):
-            if status == "accepted":
-                verify_receipt(result.get("receipt"), size, root, row)
-                row.receipt = json.dumps(result["receipt"])
-            row.state = "accepted"
+        status = result["status"]
+        if status != "refused":
+            # A repeat is proven like the first time: the hub's word that it knows a line is no receipt.
+            verify_receipt(result.get("receipt"), size, root, row)
+            row.receipt, row.state = json.dumps(result["receipt"]), "accepted"
             if row.kind == "fragment":
                 fragment = session.get(OwnFragmentRow, row.subject)
                 if fragment is not None:
@@ -115,11 +124,49 @@ class Outbox:
             setattr(report, status, getattr(report, status) + 1)
             return
         problem = result.get("problem")
+        if not isinstance(problem, dict):
+            problem = {}
         row.state, row.problem = "refused", json.dumps(problem)
         report.refused += 1
-        report.problems.append(problem if isinstance(problem, dict) else {})
+        report.problems.append(problem)
         if row.kind == "disclosure":
-            self._close_number(session, row, problem if isinstance(problem, dict) else {})
+            self._close_number(session, row, problem)
+        elif row.kind == "channel":
+            self._forget_channel(session, row)
+        elif row.kind == "fragment":
+            self._forget_fragment(session, row)
+        else:
+            self._reopen_number(session, row)
+
+    def _forget_channel(self, session: Session, row: OutboxRow) -> None:
+        """A channel that the hub did not take is not there: the next release makes another one."""
+        channel = session.get(OwnChannelRow, row.subject)
+        for later in pending_of_channel(session, row.subject):
+            later.state = "dropped"
+            drop_grants(session, later.subject)
+        if channel is not None:
+            session.delete(channel)
+        session.flush()
+
+    def _forget_fragment(self, session: Session, row: OutboxRow) -> None:
+        """A fragment that the hub did not take is a draft again: the next release seals it anew."""
+        fragment = session.get(OwnFragmentRow, row.subject)
+        if fragment is None:
+            return
+        draft = session.get(DraftRow, fragment.draft)
+        if draft is not None:
+            draft.state = DraftState.DRAFT.value
+        session.delete(fragment)
+        session.flush()
+
+    def _reopen_number(self, session: Session, row: OutboxRow) -> None:
+        """A void that the hub did not take closed no number: the next disclosure takes that number."""
+        channel = session.get(OwnChannelRow, row.channel)
+        if channel is None or channel.last_digest != row.subject:
+            return
+        void = peek(json.loads(row.line)["statement"]).members
+        channel.last_sequence, channel.last_digest = void["sequence"] - 1, void["previous"]
+        session.flush()
 
     def _close_number(self, session: Session, row: OutboxRow, problem: Mapping[str, Any]) -> None:
         """Close the refused number with a void; what was queued behind it in its channel did not happen either."""
@@ -131,7 +178,8 @@ class Outbox:
             if later is not row:
                 later.state = "dropped"
             drop_grants(session, later.subject)
-        if isinstance(problem.get("fragment"), str):
+        listed = {item["fragment"] for item in refused["items"]}
+        if problem.get("fragment") in listed:
             session.merge(
                 NotGivenRow(
                     channel=channel.channel,
@@ -187,25 +235,13 @@ def _parse_answer(answer: Sequence[Any], count: int) -> tuple[list[Mapping[str, 
         or answer[-1] != {"type": "end", "lines": count}
         or answer[-2].get("type") != "checkpoint"
         or [item.get("line") for item in answer[:count]] != list(range(1, count + 1))
+        or any(item.get("status") not in _STATUSES for item in answer[:count])
     ):
         raise LogRefused("answer", "the hub's answer to a push is not whole; nothing was lost, push again")
     return list(answer[:count]), str(answer[-2].get("note"))
 
 
 def verify_receipt(receipt: object, size: int, root: bytes, row: OutboxRow) -> None:
-    """Verify that an accepted line stands in the log under a head the hub signed. Raises ``LogRefused``.
-
-    (1) body and salt hash to a leaf included at the position; (2) the body speaks of what was pushed.
-    """
-    try:
-        if not isinstance(receipt, dict):
-            raise ProofInvalid("no receipt")
-        body, salt = str(receipt["body"]), receipt["salt"]
-        leaf = leaf_hash(entry_bytes(body.encode("utf-8"), None if salt is None else b64u_decode(salt)))
-        verify_inclusion(leaf, receipt["index"], size, parse_proof(receipt["inclusion"]), root)
-        said = parse_canonical(body.encode("utf-8"))
-        name = {"channel": "channel", "fragment": "fragment"}.get(row.kind, "statement")
-        if (said["type"], said["case"], said[name]) != (row.kind, row.case, row.subject):
-            raise ProofInvalid("the entry speaks of something else")
-    except (ProofInvalid, NotCanonical, KeyError, TypeError, ValueError) as error:
-        raise LogRefused("receipt", "a receipt of the hub does not prove what was pushed") from error
+    """Verify that an accepted line stands in the log under a head the hub signed. Raises ``LogRefused``."""
+    name = {"channel": "channel", "fragment": "fragment"}.get(row.kind, "statement")
+    require_entry(receipt, size, root, {"type": row.kind, "case": row.case, name: row.subject})

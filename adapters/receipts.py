@@ -1,0 +1,39 @@
+"""What a receipt of the hub proves: that an entry with this text stands in a log whose head was verified.
+
+docs/protocol.md section 8.2. An answer of the hub that something was recorded counts only with one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapters.following import LogRefused
+from keys.canonical import NotCanonical, parse_canonical
+from keys.jose import b64u_decode
+from keys.transparency import ProofInvalid, entry_bytes, leaf_hash, parse_proof, verify_inclusion
+
+
+def prove_entry(receipt: object, size: int, root: bytes) -> dict[str, Any]:
+    """Return the body of an entry that is included in a verified head of this size and root. Raises ``LogRefused``.
+
+    (1) body and salt hash to a leaf, included at the position; (2) the body is canonical JSON, an object.
+    """
+    try:
+        if not isinstance(receipt, dict):
+            raise ProofInvalid("no receipt")
+        body, salt = str(receipt["body"]).encode("utf-8"), receipt["salt"]
+        leaf = leaf_hash(entry_bytes(body, None if salt is None else b64u_decode(salt)))
+        verify_inclusion(leaf, receipt["index"], size, parse_proof(receipt["inclusion"]), root)
+        said = parse_canonical(body)
+    except (ProofInvalid, NotCanonical, KeyError, TypeError, ValueError) as error:
+        raise LogRefused("receipt", "a receipt of the hub does not prove its entry") from error
+    if not isinstance(said, dict):
+        raise LogRefused("receipt", "a receipt of the hub does not prove its entry")
+    return said
+
+
+def require_entry(receipt: object, size: int, root: bytes, expected: dict[str, Any]) -> None:
+    """Verify a receipt, and that its entry has these members. Raises ``LogRefused``."""
+    said = prove_entry(receipt, size, root)
+    if any(name not in said or said[name] != value for name, value in expected.items()):
+        raise LogRefused("receipt", "a receipt of the hub proves something else than what was sent")
