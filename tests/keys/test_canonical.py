@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import OrderedDict
+from collections.abc import Callable
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -14,7 +15,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from keys_material import ANY_JSON, BOUNDED, CANONICAL_VALUES
 
-from keys.canonical import MAX_DEPTH, MAX_SAFE_INTEGER, NotCanonical, canonical_bytes, parse_canonical
+from keys.canonical import (
+    MAX_DEPTH,
+    MAX_SAFE_INTEGER,
+    NotCanonical,
+    _parse_strictly,
+    canonical_bytes,
+    parse_canonical,
+)
 from keys.refusal import KeysRefusal
 
 
@@ -57,6 +65,26 @@ def test_bytes_parse_to_their_own_rendering_or_are_refused(data: bytes) -> None:
     except NotCanonical:
         return
     assert canonical_bytes(value) == data
+
+
+@BOUNDED
+@given(st.binary(max_size=60) | ANY_JSON.map(lambda value: json.dumps(value).encode("utf-8", "surrogatepass")))
+@example(b'{"a":1,"a":1}')
+@example(b"18446744073709551616")
+@example(b"-0")
+@example(b'"\\u0041"')
+@example(b"[" * 33 + b"]" * 33)
+@example(b"[" * 34 + b"]" * 34)
+def test_the_fast_reader_says_what_the_strict_one_says(data: bytes) -> None:
+    """Value for value and refusal for refusal."""
+
+    def said(parse: Callable[[bytes], Any]) -> str:
+        try:
+            return repr(parse(data))
+        except NotCanonical as refusal:
+            return f"refused: {refusal}"
+
+    assert said(parse_canonical) == said(_parse_strictly)
 
 
 @BOUNDED
