@@ -66,22 +66,30 @@ def read_file(
 
     Raises only ``OSError`` where the file cannot be opened.
     """
-    # 1. Size on disk, before a byte is read.
     try:
-        require_size(path.stat().st_size, limit_bytes)
-        for sibling in siblings:
-            require_size(sibling.stat().st_size, limit_bytes)
+        data = _read_bytes(path, limit_bytes)
+        others = {sibling.name: _read_bytes(sibling, limit_bytes) for sibling in siblings}
     except SourceRefused as refusal:
         return _refused_report("unknown", "", "", refusal)
     source = SourceFile(
         name=path.name,
-        data=path.read_bytes(),
+        data=data,
         today=today,
-        siblings={sibling.name: sibling.read_bytes() for sibling in siblings},
+        siblings=others,
         chosen_year=chosen_year,
         is_test_hub=is_test_hub,
     )
     return read_source(source, subject, limit_bytes=limit_bytes)
+
+
+def _read_bytes(path: Path, limit_bytes: int) -> bytes:
+    """Read a whole file, its size checked before a byte is read. Raises ``SourceRefused``."""
+    require_size(path.stat().st_size, limit_bytes)
+    with path.open("rb") as file:
+        # A pipe or device has no size to check, and a file may grow: never more than the limit is taken in.
+        data = file.read(limit_bytes + 1)
+    require_size(len(data), limit_bytes)
+    return data
 
 
 def read_source(source: SourceFile, subject: Subject | None = None, *, limit_bytes: int = MAX_FILE_BYTES) -> ReadReport:
