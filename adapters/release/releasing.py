@@ -97,6 +97,16 @@ class Released:
 
 
 @dataclass(frozen=True, slots=True)
+class _Sealed:
+    """A draft's fragment on its way out. ``stage`` is wrap for one sealed now, grant for one sealed before."""
+
+    header: Header
+    digest: str
+    key: ContentKey
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
 class Releaser:
     """Releases drafts of one agency."""
 
@@ -130,7 +140,7 @@ class Releaser:
             follower.require_fresh_quorum(session)
             maker = _Maker(self, session, verified, directory, at)
             sealed = maker.seal_drafts(drafts)
-            released.fragments = [header.fragment for header, _, _ in sealed]
+            released.fragments = [item.header.fragment for item in sealed]
             asked = [frozenset(self._recipients(verified, draft, terms)) for draft in drafts]
             for recipient in self._all_recipients(verified, drafts, terms):
                 offered = [item for item, recipients in zip(sealed, asked, strict=True) if recipient in recipients]
@@ -141,21 +151,22 @@ class Releaser:
         self,
         maker: _Maker,
         recipient: Recipient,
-        offered: Sequence[tuple[Header, str, ContentKey]],
+        offered: Sequence[_Sealed],
         terms: ReleaseTerms,
         released: Released,
     ) -> None:
         items: list[Item] = []
         held = maker.granted_to(recipient, terms.purpose)
         refused: list[tuple[str, Decision]] = []
-        for header, digest, key in offered:
+        for sealed in offered:
+            header = sealed.header
             if header.fragment in held:
                 continue
             basis = self._basis(maker.case, header, terms)
-            facts = self._facts(header, recipient, basis, maker.case, Stage.WRAP, maker.at)
+            facts = self._facts(header, recipient, basis, maker.case, sealed.stage, maker.at)
             decision = decide(self.bundle, facts)
             if decision.is_permit:
-                items.append(Item(header, digest, key, basis, facts, decision))
+                items.append(Item(header, sealed.digest, sealed.key, basis, facts, decision))
             else:
                 refused.append((header.fragment, decision))
                 released.refused.append((header.fragment, recipient, decision))
@@ -166,7 +177,8 @@ class Releaser:
         except NotCertified as error:
             raise CaseRefused(f"a recipient's key is not certified in the witnessed log: {error}") from error
         maker.note_refused(channel, refused)
-        for start in range(0, len(items), MAX_ITEMS_PER_DISCLOSURE):
+        # Somebody who is given nothing is told all the same that there is something: one disclosure without items.
+        for start in range(0, max(len(items), 1), MAX_ITEMS_PER_DISCLOSURE):
             maker.disclose(channel, items[start : start + MAX_ITEMS_PER_DISCLOSURE])
             released.disclosures += 1
         released.grants += len(items)
@@ -264,11 +276,11 @@ class _Maker:
     def _book(self) -> CaseBook:
         return self.releaser.book
 
-    def seal_drafts(self, drafts: Sequence[Draft]) -> list[tuple[Header, str, ContentKey]]:
+    def seal_drafts(self, drafts: Sequence[Draft]) -> list[_Sealed]:
         """Seal each draft once; one sealed before keeps its fragment. Archive grants included."""
         names = {draft.draft for draft in drafts}
         made = {
-            draft: (Header.from_json(json.loads(row.header)), row.digest, self._content_key(row))
+            draft: _Sealed(Header.from_json(json.loads(row.header)), row.digest, self._content_key(row), Stage.GRANT)
             for draft, row in sealed_drafts(self.session, self.case.case, names).items()
         }
         fresh = names - set(made)
@@ -285,7 +297,7 @@ class _Maker:
     def _content_key(self, row: OwnFragmentRow) -> ContentKey:
         return ContentKey(self.releaser.store.vault.open(f"cek:{row.fragment}", row.sealed_key))
 
-    def _seal_draft(self, draft: Draft, archive_key: ChannelKey) -> tuple[Header, str, ContentKey]:
+    def _seal_draft(self, draft: Draft, archive_key: ChannelKey) -> _Sealed:
         header = self.releaser.header_for(draft, self.case.case, self.at)
         fragment, key = seal(draft.content, header, self._book.signing)
         line = {
@@ -306,7 +318,7 @@ class _Maker:
             )
         )
         self._queue("fragment", header.fragment, None, line)
-        return fragment.header, fragment.digest, key
+        return _Sealed(fragment.header, fragment.digest, key, Stage.WRAP)
 
     def channel_to(self, recipient: Recipient, use: KeyUse | None = None) -> OwnChannelRow:
         """Return the channel to a recipient's newest certified key, made where missing. Raises ``NotCertified``."""

@@ -114,7 +114,7 @@ def outcomes(decisions: Iterable[Decision], bundle: str) -> dict[str, Any]:
     counted = Counter((decision.effect.value, decision.rules) for decision in decisions)
     effects = {effect for effect, _ in counted}
     return {
-        "effect": "permit" if effects == {"permit"} else "refuse" if effects == {"refuse"} else "mixed",
+        "effect": "permit" if effects == {"permit"} else "mixed" if "permit" in effects else "refuse",
         "bundle": bundle,
         "outcomes": [{"rules": list(rules), "count": count} for (_, rules), count in sorted(counted.items(), key=str)],
     }

@@ -326,7 +326,8 @@ class Push:
         names = ("fragment", "sha256", "encrypted_key_sha256", "basis", "decision")
         items = [
             require_members(item, names, "disclosure item")
-            for item in require_list(got["items"], MAX_ITEMS, "items", at_least=1)
+            # A disclosure without items tells a recipient who is given nothing that there is something.
+            for item in require_list(got["items"], MAX_ITEMS, "items", at_least=0 if got["not_given"] else 1)
         ]
         self.rows.load(require_id(item["fragment"], "fragment") for item in items)
         decided: dict[tuple[Facts, int], Decision] = {}

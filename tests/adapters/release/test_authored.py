@@ -268,7 +268,7 @@ REFUSALS: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
     (decision, {"outcome": Outcome.ADJOURN}, "at least one where the panel adjourns"),
     (decision, {"evidence_relied_on": [TWO]}, "only fragments that stand in the manifest"),
     (decision, {"manifest": {**MANIFEST, "fragments": []}}, "manifest fragments: expected 1 to 4,000"),
-    (decision, {"manifest": {**MANIFEST, "more": 1}}, "manifest: unknown members"),
+    (decision, {"manifest": {**MANIFEST, "more": 1}}, "manifest: 1 unknown members"),
     (decision, {"manifest": {**MANIFEST, "case": "x"}}, "manifest case: expected 32"),
     (decision, {"manifest": {**MANIFEST, "checkpoint": {"size": 0, "root": "e" * 64}}}, "whole number from 1"),
     (decision, {"manifest": {**MANIFEST, "checkpoint": {"size": True, "root": "e" * 64}}}, "whole number from 1"),
