@@ -178,9 +178,11 @@ class Scene:
         return self
 
     def embed(self, *, clock: Callable[[], datetime] = now) -> Scene:
-        """Run the hub's application inside the test, at its address, on its own database."""
+        """Run the hub's application inside the test, at its address, on its own database; all clocks are ``clock``."""
         if self.database is not None:
             self.database.close()
+        for party in self.parties.values():
+            party.clock = clock
         services = embedded_services(self.hub, clock)
         self.database = services.database
         self.use(httpx.WSGITransport(app=create_app(services), raise_app_exceptions=False))

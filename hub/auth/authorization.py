@@ -103,6 +103,25 @@ class AgencyAssertion(JWTBearerClientAssertion):  # type: ignore[misc]
         self.verify_claims(claims)
         return dict(claims)
 
+    def verify_claims(self, claims: dict[str, Any]) -> None:
+        """Check issuer, subject, audience, times and number by the hub's own clock. Raises ``InvalidClientError``."""
+        registry = jwt.JWTClaimsRegistry(
+            now=lambda: int(self._clock().timestamp()),
+            leeway=self.leeway,
+            iss={"essential": True},
+            sub={"essential": True},
+            aud={"essential": True, "values": self.get_audiences()},
+            exp={"essential": True},
+        )
+        try:
+            registry.validate(claims)
+        except JoseError as error:
+            raise InvalidClientError(description=error.description) from error
+        if claims["sub"] != claims["iss"]:
+            raise InvalidClientError(description="Issuer and Subject MUST match.")
+        if not self.validate_jti(claims, claims.get("jti")):
+            raise InvalidClientError(description="JWT ID is missing, not of 16 to 64 characters, or used before.")
+
     def validate_jti(self, claims: dict[str, Any], jti: object) -> bool:
         """Record a ``jti``; False where it was used before."""
         if not isinstance(jti, str) or not 16 <= len(jti) <= 64:
