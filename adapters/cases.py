@@ -12,16 +12,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from adapters.following import Follower
-from adapters.store import CaseRow
+from adapters.following import Follower, LogRefused
+from adapters.receipts import require_entry
+from adapters.store import CaseRow, raise_alarm
 from keys.canonical import NotCanonical, parse_canonical
 from keys.directory import Directory, KeyUse, NotCertified
-from keys.jose import SignatureRefused, UnverifiedJws
+from keys.jose import SignatureRefused, UnverifiedJws, statement_digest
 from keys.private import PrivateKey
 from keys.statements import Statement, StatementType, make_statement
 from policies.case import case_state, parse_consent, require_successor
-from policies.model import AgencyId, CaseId, CaseState, Malformed, Member, Membership, parse_time
-from policies.vocabulary import AgencyKind, AgePath
+from policies.model import AgencyId, CaseId, CaseState, Malformed, Member, Membership, parse_time, render_time
+from policies.vocabulary import AgencyKind, AgePath, ConsentState
 
 
 class CaseRefused(Exception):
@@ -112,6 +113,11 @@ def _require_consent_chain(statements: Sequence[Statement]) -> None:
         previous = statement.digest
 
 
+def _widens(new: Member, old: Member | None) -> bool:
+    """Whether an entry gives a person something that the one before it did not."""
+    return old is None or not set(new.roles) <= set(old.roles) or new.until > old.until
+
+
 @dataclass(frozen=True, slots=True)
 class CaseBook:
     """An agency's cases: reads what was synced, makes and sends the agency's own statements."""
@@ -135,11 +141,27 @@ class CaseBook:
         return verify_case(case, answer, self.follower.directory())
 
     def send(self, kind: StatementType, members: Mapping[str, Any]) -> Statement:
-        """Sign a statement, send it, take the newest state. Raises ``HubRefused`` or ``HubUnreachable``."""
+        """Sign a statement, send it, prove that it is in the log, take the newest state.
+
+        Raises ``HubRefused``, ``HubUnreachable``, or ``LogRefused`` where the hub says yes and proves nothing.
+        """
         token = self._sign(kind, members)
-        self.follower.client.post("/v1/statements", {"statement": token})
+        answer = self.follower.client.post("/v1/statements", {"statement": token})
+        try:
+            self._require_recorded(answer, {"case": members["case"], "statement": statement_digest(token)})
+        except LogRefused as error:
+            with self.follower.store.write() as session:
+                raise_alarm(session, error.code, str(error), render_time(self.follower.clock()))
+            raise
         self.follower.sync_cases()
         return verify_when_made(token, kind, self.follower.directory())
+
+    def _require_recorded(self, answer: object, expected: dict[str, Any]) -> None:
+        receipts = answer.get("receipts") if isinstance(answer, dict) else None
+        if not isinstance(answer, dict) or not isinstance(receipts, list) or len(receipts) != 1:
+            raise LogRefused("receipt", "the hub accepted a statement without a receipt")
+        head = self.follower.accept_head(str(answer.get("checkpoint")))
+        require_entry(receipts[0], head.size, head.root, expected)
 
     def _sign(self, kind: StatementType, members: Mapping[str, Any]) -> str:
         return make_statement(
@@ -152,12 +174,15 @@ class CaseBook:
             checkpoint=self.follower.newest_reference(),
         )
 
+    def _require_fresh_quorum(self) -> None:
+        with self.follower.store.write() as session:
+            self.follower.require_fresh_quorum(session)
+
     def open_case(
         self, agencies: Sequence[tuple[str, AgencyKind]], members: Sequence[Member], age_path: AgePath
     ) -> str:
         """Open a case that this agency leads and return its id. Needs a fresh quorum: it widens who may know."""
-        with self.follower.store.write() as session:
-            self.follower.require_fresh_quorum(session)
+        self._require_fresh_quorum()
         case = os.urandom(16).hex()
         listed = sorted({(self.agency, self.follower.home.kind), *agencies})
         membership = Membership(
@@ -173,11 +198,17 @@ class CaseBook:
         return case
 
     def change_members(self, case: str, members: Sequence[Member]) -> Statement:
-        """Replace the list of members; this agency must lead. Raises ``CaseRefused``."""
+        """Replace the list of members; this agency must lead.
+
+        A list that only takes away (people, roles, time) binds at once; one that adds needs a fresh quorum. Raises
+        ``CaseRefused`` or ``LogRefused``.
+        """
         verified = self.load(case)
         current = verified.state.membership
         if current.lead != self.agency:
             raise CaseRefused(f"only the lead agency {current.lead} changes the membership")
+        if any(_widens(item, current.find_member(item.agency, item.member)) for item in members):
+            self._require_fresh_quorum()
         new = replace(
             current,
             sequence=current.sequence + 1,
@@ -187,20 +218,28 @@ class CaseBook:
         return self.send(StatementType.MEMBERSHIP, new.to_json())
 
     def accept(self, case: str) -> Statement:
-        """Accept this agency's entries of the newest membership."""
+        """Accept this agency's entries of the newest membership. Somebody new needs a fresh quorum (``LogRefused``)."""
         verified = self.load(case)
-        ours = [item.to_json() for item in verified.state.membership.members if item.agency == self.agency]
+        state = verified.state
+        ours = [item for item in state.membership.members if item.agency == self.agency]
+        if any((item.agency, item.member) not in state.accepted for item in ours):
+            self._require_fresh_quorum()
         return self.send(
             StatementType.ACCEPTANCE,
-            {"case": case, "membership": verified.state.membership_digest, "members": ours},
+            {"case": case, "membership": state.membership_digest, "members": [item.to_json() for item in ours]},
         )
 
     def record_consent(self, case: str, members: Mapping[str, Any]) -> Statement:
-        """Record a consent; ``members`` are those of the statement without case, sequence and previous."""
+        """Record a consent; ``members`` are those of the statement without case, sequence and previous.
+
+        A given consent can widen what is shared and needs a fresh quorum; every other state binds at once. Raises
+        ``Malformed``, ``CaseRefused`` or ``LogRefused``.
+        """
         verified = self.load(case)
         previous = verified.consents[-1].digest if verified.consents else None
         full = {**members, "case": case, "sequence": len(verified.consents), "previous": previous}
-        parse_consent("0" * 64, full)
+        if parse_consent("0" * 64, full).state is ConsentState.GIVEN:
+            self._require_fresh_quorum()
         return self.send(StatementType.CONSENT, full)
 
     def refuse(self, case: str, members: Mapping[str, Any]) -> Statement:
