@@ -40,3 +40,28 @@ def test_a_fragment_reaches_the_panel_and_opens(tmp_path: Path) -> None:
         assert [item.content for item in opened.view.opened] == [content]
         assert opened.view.withheld_by_hub == ()
         assert opened.view.unverified == ()
+
+
+def test_who_is_given_nothing_is_told_that_there_is_something(tmp_path: Path) -> None:
+    """A shorter case is never mistaken for a whole one, not even an empty one."""
+    with federation(tmp_path, PEOPLE) as fed:
+        members = [
+            fed.member("fern-care", "lead", Role.LEAD_PROFESSIONAL),
+            fed.member("fern-charity", "worker", Role.PRACTITIONER),
+        ]
+        case = fed.open_case("fern-care", members)
+        fed.witness()
+        care, charity = fed.agencies["fern-care"], fed.agencies["fern-charity"]
+        assert care.store is not None
+        content = {"kind": "offence", "summary": "An invented offence", "fields": {}}
+        keep_authored(care.store, case, Category.OFFENCE, content, care.follower.clock())
+        released = care.releaser.release(case, list_drafts(care.store, case), ReleaseTerms(Purpose.SAFEGUARDING))
+        assert [recipient.agency for _, recipient, _ in released.refused] == ["fern-charity"]
+        assert care.outbox.push_all().refused == 0
+        opened = charity.receiver.pull(
+            case, charity.members["worker"], charity.member_keys("worker"), Purpose.SAFEGUARDING
+        )
+        assert opened.view.opened == ()
+        assert [(item.agency, item.code.value, item.count) for item in opened.view.not_given] == [
+            ("fern-care", "policy", 1)
+        ]
