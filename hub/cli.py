@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
 
 from hub.config import Config, ConfigRefused, read_passphrase
 from hub.refusal import Refused
 from keys.custody.keyfile import KeyFileRefused
+
+
+@contextmanager
+def _progress(text: str) -> Iterator[None]:
+    """Show that work is going on, where a person is looking."""
+    console = Console(stderr=True)
+    with console.status(text) if console.is_terminal else nullcontext():
+        yield
 
 
 class Commands(click.Group):
@@ -147,7 +158,8 @@ def verify(home: Path, report: Path | None) -> None:
     """
     from hub.setting_up import verify_hub
 
-    found = verify_hub(Config.load(home), read_passphrase())
+    with _progress("recomputing the log"):
+        found = verify_hub(Config.load(home), read_passphrase())
     if report is not None:
         report.write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
     click.echo(found.render())
@@ -166,7 +178,8 @@ def audit(home: Path, output: Path) -> None:
     """
     from hub.audit import write_audit
 
-    entries = write_audit(Config.load(home), read_passphrase(), output)
+    with _progress("reading the log"):
+        entries = write_audit(Config.load(home), read_passphrase(), output)
     click.echo(f"{entries} entries written to {output}")
 
 
