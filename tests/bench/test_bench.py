@@ -1,0 +1,58 @@
+"""The bench runs from end to end with tiny counts; what it measures then means nothing and is not looked at."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+from click.testing import CliRunner
+from rich.console import Console
+from rich.progress import Progress
+
+from bench.__main__ import main
+from bench.measuring import Bench
+from bench.report import explain
+from bench.scale import FULL, TINY
+
+
+def test_the_bench_runs_and_writes_its_ratios(tmp_path: Path) -> None:
+    """Every comparison is there once, in the form that docs/bench.md describes, and the table names each."""
+    output = tmp_path / "var" / "bench.json"
+    result = CliRunner().invoke(main, ["--tiny", "--output", str(output)])
+    assert result.exit_code == 0, result.output
+    listed = json.loads(output.read_text(encoding="utf-8"))
+    words = explain(TINY)
+    assert [item["name"] for item in listed] == list(dict.fromkeys(item["name"] for item in listed))
+    assert {item["name"] for item in listed} == set(words)
+    for item in listed:
+        assert set(item) == {"name", "ratio", "baseline", "value", "unit"}
+        assert item["unit"] in {"ms", "us per entry"}
+        assert all(math.isfinite(item[name]) and item[name] > 0 for name in ("ratio", "baseline", "value"))
+        assert words[item["name"]] in result.output
+
+
+def test_the_pages_table_is_that_of_the_bench() -> None:
+    """docs/bench.md explains every ratio that the bench gives, and no other."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "bench.md").read_text(encoding="utf-8")
+    explained = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
+    assert explained == set(explain(FULL))
+
+
+def test_a_ratio_is_the_median_of_its_pairs() -> None:
+    """One untimed round, then the jobs take turns in both orders; values are per item."""
+    ticks, order = iter(range(10_000)), []
+    seconds = {"slow": 3, "fast": 1}
+    now = 0.0
+
+    def job(name: str) -> None:
+        nonlocal now
+        order.append(name)
+        now += seconds[name] + next(ticks) / 1e9
+
+    with Progress(console=Console(quiet=True)) as progress:
+        (result,) = Bench(3, progress).compare(
+            ("one",), lambda: job("slow"), (lambda: job("fast"),), per_round=10, clock=lambda: now
+        )
+    assert order == ["fast", "slow", "slow", "fast", "fast", "slow", "slow", "fast"]
+    assert result.to_json() == {"name": "one", "ratio": 3.0, "baseline": 100.0, "value": 300.0, "unit": "ms"}
