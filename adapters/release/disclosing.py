@@ -28,23 +28,20 @@ def tabulate(
     items: Sequence[Item], wrapped: Mapping[FragmentId, str]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
     """Return bases, decisions and items of a disclosure; equal bases and decisions stand once."""
-    bases: list[dict[str, Any]] = []
-    decisions: list[dict[str, Any]] = []
+    bases: dict[Basis, int] = {}
+    decisions: dict[tuple[Facts, tuple[str, ...]], int] = {}
     listed = []
     for item in items:
-        basis = item.basis.to_json()
-        facts = {**item.facts.to_json(), "stage": Stage.PUSH.value}
-        decision = {"facts": facts, "rules": list(item.decision.rules)}
-        for table, entry in ((bases, basis), (decisions, decision)):
-            if entry not in table:
-                table.append(entry)
         listed.append(
             {
                 "fragment": item.header.fragment,
                 "sha256": item.digest,
                 "encrypted_key_sha256": wrapped_key_digest(wrapped[item.header.fragment]),
-                "basis": bases.index(basis),
-                "decision": decisions.index(decision),
+                "basis": bases.setdefault(item.basis, len(bases)),
+                "decision": decisions.setdefault((item.facts, item.decision.rules), len(decisions)),
             }
         )
-    return bases, decisions, listed
+    rendered = [
+        {"facts": {**facts.to_json(), "stage": Stage.PUSH.value}, "rules": list(rules)} for facts, rules in decisions
+    ]
+    return [basis.to_json() for basis in bases], rendered, listed
