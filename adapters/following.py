@@ -155,23 +155,24 @@ class Follower:
     def sync(self) -> QuorumCheckpoint:
         """Fetch the newest witnessed head and every public entry up to it, each proven. Raises ``LogRefused``."""
         note = self.client.get_bytes("/log/checkpoint/witnessed").decode("utf-8", "replace")
-        quorum = self._require_quorum(note)
-        self.accept_head(note)
         with self.store.write() as session:
             known = public_entries(session)
             held = read_setting(session, "witnessed")
-        if held is not None and held["size"] > quorum.checkpoint.size:
-            raise self._alarm(
-                "rollback", f"the witnessed head went back from {held['size']} to {quorum.checkpoint.size}"
-            )
+        quorum = self._take_witnessed(note, held)
         cursor = known[-1][0] if known else -1
         if held is not None and held["note"] == note:
             return quorum
         while True:
             page = self.client.get("/v1/directory", after=cursor, limit=PAGE)
+            if isinstance(page, dict) and page.get("checkpoint") != note:
+                # The witnesses went on between two requests: a page is proven in the head it brings.
+                note = str(page.get("checkpoint"))
+                quorum = self._take_witnessed(note, held)
             entries = self._verify_page(page, quorum.checkpoint, cursor)
             with self.store.write() as session:
-                session.add_all(PublicEntryRow(log_index=index, body=body) for index, body in entries)
+                # Another process of this adapter may have proven the same entries meanwhile.
+                fresh = [(index, body) for index, body in entries if session.get(PublicEntryRow, index) is None]
+                session.add_all(PublicEntryRow(log_index=index, body=body) for index, body in fresh)
             if len(entries) < PAGE:
                 break
             cursor = entries[-1][0]
@@ -187,6 +188,16 @@ class Follower:
                 },
             )
         self._check_directory()
+        return quorum
+
+    def _take_witnessed(self, note: str, held: Mapping[str, Any] | None) -> QuorumCheckpoint:
+        """Verify a head with its quorum, that it continues what we saw, and that it is not an older one."""
+        quorum = self._require_quorum(note)
+        self.accept_head(note)
+        if held is not None and held["size"] > quorum.checkpoint.size:
+            raise self._alarm(
+                "rollback", f"the witnessed head went back from {held['size']} to {quorum.checkpoint.size}"
+            )
         return quorum
 
     def _require_quorum(self, note: str) -> QuorumCheckpoint:

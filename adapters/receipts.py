@@ -18,18 +18,28 @@ def prove_entry(receipt: object, size: int, root: bytes) -> dict[str, Any]:
 
     (1) body and salt hash to a leaf, included at the position; (2) the body is canonical JSON, an object.
     """
+    leaf = leaf_of(receipt)
     try:
         if not isinstance(receipt, dict):
             raise ProofInvalid("no receipt")
-        body, salt = str(receipt["body"]).encode("utf-8"), receipt["salt"]
-        leaf = leaf_hash(entry_bytes(body, None if salt is None else b64u_decode(salt)))
         verify_inclusion(leaf, receipt["index"], size, parse_proof(receipt["inclusion"]), root)
-        said = parse_canonical(body)
+        said = parse_canonical(str(receipt["body"]).encode("utf-8"))
     except (ProofInvalid, NotCanonical, KeyError, TypeError, ValueError) as error:
         raise LogRefused("receipt", "a receipt of the hub does not prove its entry") from error
     if not isinstance(said, dict):
         raise LogRefused("receipt", "a receipt of the hub does not prove its entry")
     return said
+
+
+def leaf_of(receipt: object) -> bytes:
+    """Return the leaf hash of the entry that a receipt speaks of; nothing is proven yet. Raises ``LogRefused``."""
+    try:
+        if not isinstance(receipt, dict):
+            raise ProofInvalid("no receipt")
+        salt = receipt["salt"]
+        return leaf_hash(entry_bytes(str(receipt["body"]).encode("utf-8"), None if salt is None else b64u_decode(salt)))
+    except (ProofInvalid, KeyError, TypeError, ValueError) as error:
+        raise LogRefused("receipt", "a receipt of the hub does not prove its entry") from error
 
 
 def require_entry(receipt: object, size: int, root: bytes, expected: dict[str, Any]) -> None:

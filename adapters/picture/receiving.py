@@ -14,12 +14,21 @@ from datetime import datetime
 from typing import Any
 
 from adapters.cases import CaseBook, CaseRefused, VerifiedCase, verify_case
+from adapters.feed import CaseFeed
 from adapters.following import LogRefused
 from adapters.hub_client import parse_lines
-from adapters.picture.answer import Given, Listing, VerifiedAnswer, manifest_of, split_lines, verify_answer
+from adapters.picture.answer import (
+    Given,
+    Listing,
+    VerifiedAnswer,
+    manifest_of,
+    split_lines,
+    verify_answer,
+    verify_entry,
+)
 from adapters.picture.inbox import Inbox, KeptPull
 from adapters.picture.view import CaseView, NotGiven, OpenedFragment, RefusedFragment, Unverified
-from adapters.store import PeerChannelRow, Store
+from adapters.store import PeerChannelRow, Store, raise_alarm
 from keys.custody.keyfile import KeyFile
 from keys.directory import Directory, KeyUse
 from keys.jose import statement_digest
@@ -73,8 +82,14 @@ class Receiver:
         )
         body = follower.client.post_for_lines(f"/v1/cases/{case}/pull", {"statement": token})
         pull = KeptPull(parse_lines(body), token, render_time(follower.clock()), reading.public.kid)
-        checkpoint = follower.accept_head(str(split_lines(pull.lines)["checkpoint"][0].get("note")))
-        judged = self._judge(pull, case, member, purpose, checkpoint, self._seen)
+        try:
+            checkpoint = follower.accept_head(str(split_lines(pull.lines)["checkpoint"][0].get("note")))
+            judged = self._judge(pull, case, member, purpose, checkpoint, self._seen)
+            self._require_complete(judged, pull, checkpoint)
+        except LogRefused as error:
+            with self.store.write() as session:
+                raise_alarm(session, error.code, str(error), render_time(follower.clock()))
+            raise
         self._remember(judged.answer)
         self.inbox.keep(case, member, purpose, pull.without(judged.refused_now))
         self._drop_refused(case, besides=(member, purpose))
@@ -201,6 +216,22 @@ class Receiver:
         at = self.book.follower.clock()
         decided = tuple((given, _decide(self.bundle, verified, reader, given, at)) for given in answer.given)
         return _Judged(self.bundle, directory, checkpoint, verified, reader, answer, decided, at)
+
+    def _require_complete(self, judged: _Judged, pull: KeptPull, checkpoint: Checkpoint) -> None:
+        """Raise ``LogRefused`` unless every channel to the reader came, with every number that the log has of it."""
+        viewed = verify_entry(split_lines(pull.lines)["viewed"][0]["receipt"], checkpoint)
+        feed = CaseFeed(self.book.follower, judged.case.case)
+        for channel, said in feed.follow_to(viewed["case_seq"], statement_digest(pull.pull)).items():
+            # An agency's own archive channels lead to itself and are no part of an answer.
+            if said.member != judged.reader.member or (said.member is None and said.originator == judged.reader.agency):
+                continue
+            came = judged.answer.channels.get(channel)
+            if came is None or tuple(item.digest for item in came.chain) != said.numbers:
+                raise LogRefused(
+                    "withheld",
+                    f"the log has {len(said.numbers)} disclosures of {said.originator} in a channel to this reader, "
+                    f"{0 if came is None else len(came.chain)} came: the hub keeps something back",
+                )
 
     def _seen(self, channel: str) -> tuple[int, str] | None:
         with self.store.write() as session:
