@@ -16,8 +16,8 @@ from typing import Any
 from keys.canonical import canonical_bytes
 from keys.jose import KeyRefused, PublicKey, SignatureRefused, parse_public_jwk
 from keys.refusal import KeysRefusal
-from keys.statements import Statement, StatementType, parse_statement_time, peek, verify_statement
-from policies.model import AgencyId, Malformed, MemberId, require_agency, require_id, require_term
+from keys.statements import Statement, StatementType, peek, verify_statement
+from policies.model import AgencyId, Malformed, MemberId, parse_time, require_agency, require_id, require_term
 from policies.vocabulary import AgencyKind, Role
 
 MAX_NAME_CHARS = 120
@@ -135,8 +135,8 @@ def verify_certificate(token: object, agency: AgencyRecord) -> Certificate:
         key=key,
         member=None if got["member"] is None else MemberId(require_id(got["member"], "member")),
         roles=_parse_roles(got["roles"]),
-        not_before=parse_statement_time(got["not_before"], "not_before"),
-        not_after=parse_statement_time(got["not_after"], "not_after"),
+        not_before=parse_time(got["not_before"], "not_before"),
+        not_after=parse_time(got["not_after"], "not_after"),
         statement=statement,
     )
     if (use in MEMBER_USES) != (certificate.member is not None) or bool(certificate.roles) != (use in MEMBER_USES):

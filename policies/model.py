@@ -53,17 +53,17 @@ class Malformed(ValueError):
     """A statement, header or bundle is not of the agreed form. The text says what, expected and got; never content."""
 
 
-def parse_time(text: object) -> datetime:
+def parse_time(text: object, name: str = "time") -> datetime:
     """Read a time as every statement writes it: ``2026-01-31T12:00:00Z``. Raises ``Malformed``."""
     if not isinstance(text, str) or len(text) != 20:
-        raise Malformed("time: expected the form 2026-01-31T12:00:00Z")
+        raise Malformed(f"{name}: expected the form 2026-01-31T12:00:00Z")
     try:
         moment = datetime.strptime(text, _TIME).replace(tzinfo=UTC)
     except ValueError as error:
-        raise Malformed("time: expected the form 2026-01-31T12:00:00Z") from error
+        raise Malformed(f"{name}: expected the form 2026-01-31T12:00:00Z") from error
     if render_time(moment) != text:
         # One spelling per time: blanks for zeros and full-width digits mean the same to a parser, not to a digest.
-        raise Malformed("time: expected the form 2026-01-31T12:00:00Z")
+        raise Malformed(f"{name}: expected the form 2026-01-31T12:00:00Z")
     return moment
 
 

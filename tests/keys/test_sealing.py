@@ -406,6 +406,7 @@ def test_every_flipped_bit_of_a_grant_is_refused_in_the_same_words() -> None:
         None,
         7,
     ],
+    ids=range(11),
 )
 def test_a_grant_of_another_form_is_refused_in_the_same_words(text: Any) -> None:
     """Also a genuine one that holds a shorter or longer key."""

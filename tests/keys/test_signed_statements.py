@@ -20,11 +20,10 @@ from keys.statements import (
     CheckpointRef,
     StatementType,
     make_statement,
-    parse_statement_time,
     peek,
     verify_statement,
 )
-from policies.model import Malformed
+from policies.model import Malformed, parse_time
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"
 SIGNER = key("Ed25519")
@@ -196,10 +195,10 @@ def test_a_statement_nobody_would_take_is_not_signed() -> None:
 
 def test_times_have_one_spelling() -> None:
     """The one that is written."""
-    assert parse_statement_time("2026-01-31T12:00:00Z", "time") == AT
-    assert parse_statement_time("2026-01-31T11:59:59Z", "time") == AT - timedelta(seconds=1)
+    assert parse_time("2026-01-31T12:00:00Z", "time") == AT
+    assert parse_time("2026-01-31T11:59:59Z", "time") == AT - timedelta(seconds=1)
     with pytest.raises(Malformed, match="until: expected the form"):
-        parse_statement_time("2026-01- 1T12:00:00Z", "until")
+        parse_time("2026-01- 1T12:00:00Z", "until")
 
 
 # The page
