@@ -199,6 +199,9 @@ def _verify_viewed(
     came = sorted([*(fragment_id(line) for line in groups.get("fragment", ())), *dropped])
     if sorted(item["fragment"] for item in body["fragments"]) != came:
         raise LogRefused("viewed", "the log's entry of this pull lists other fragments than came; nothing was opened")
+    said = sorted((line["fragment"], list(line["rules"])) for line in groups.get("refused", ()))
+    if sorted((item["fragment"], item["rules"]) for item in body["refused"]) != said:
+        raise LogRefused("viewed", "the log's entry of this pull lists other refusals than came; nothing was opened")
 
 
 def fragment_id(line: Mapping[str, Any]) -> str:
