@@ -163,7 +163,7 @@ def test_each_use_takes_its_own_algorithms_only(use: KeyUse) -> None:
         ({"not_after": render_time(AT - DAY)}, Malformed, "ends before it begins"),
         ({"not_after": render_time(AT - 2 * DAY)}, Malformed, "ends before it begins"),
         ({"not_before": "2026-01- 1T00:00:00Z"}, Malformed, "not_before"),
-        ({"not_after": None}, Malformed, "time"),
+        ({"not_after": None}, Malformed, "not_after"),
         ({"use": "member-signing", "roles": ["practitioner"]}, Malformed, "names the member"),
         ({"use": "member-signing", "member": MEMBER}, Malformed, "at least one role"),
         ({"use": "member-signing", "member": MEMBER, "roles": ["practitioner", "ictg"]}, Malformed, "sorted"),

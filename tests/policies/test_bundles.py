@@ -298,7 +298,7 @@ def test_another_schema_is_refused(contents: dict[str, bytes], old: str) -> None
         ('["A6_C", "A6_E"]', "[]", "at least one term of Article6"),
         ('["A6_C", "A6_E"]', '["A6_C", "A6_C"]', "a term of Article6 stands twice"),
         ('"A6_C"', "6", "'6' is not a term of Article6"),
-        ("{ from = ", "{ frm = ", "route: unknown members"),
+        ("{ from = ", "{ frm = ", "route: 1 unknown members"),
         (f"routes = [\n{SECTION_17_ROUTE}\n]", "routes = []", "expected at least one route"),
     ],
 )
