@@ -320,20 +320,29 @@ class Follower:
         """Fetch the statements of our cases. They are verified where they are used. Return the case ids."""
         listed = _case_list(self.client.get("/v1/cases"))
         for case, opened_at in listed:
-            statements = _case_statements(self.client.get(f"/v1/cases/{case}"))
-            with self.store.write() as session:
-                row = session.get(CaseRow, case)
-                if row is None:
-                    row = CaseRow(case=case, opened_at=opened_at, statements="{}", sealed_label=None)
-                    session.add(row)
-                fault = _shortened(json.loads(row.statements), statements)
-                if fault is not None:
-                    raise_alarm(session, "case_rollback", f"case {case[:8]}: {fault}", render_time(self.clock()))
-                else:
-                    row.statements = json.dumps(statements, sort_keys=True)
-            if fault is not None:
-                raise LogRefused("case_rollback", fault)
+            self.take_case(case, self.client.get(f"/v1/cases/{case}"), opened_at)
         return [case for case, _ in listed]
+
+    def take_case(self, case: str, answer: object, opened_at: str | None = None) -> None:
+        """Keep a case's statements as they came: never fewer than before.
+
+        ``opened_at`` makes a case known that was not; without it an unknown case stays unknown. Raises ``LogRefused``.
+        """
+        statements = _case_statements(answer)
+        with self.store.write() as session:
+            row = session.get(CaseRow, case)
+            if row is None and opened_at is None:
+                return
+            if row is None:
+                row = CaseRow(case=case, opened_at=opened_at, statements="{}", sealed_label=None)
+                session.add(row)
+            fault = _shortened(json.loads(row.statements), statements)
+            if fault is not None:
+                raise_alarm(session, "case_rollback", f"case {case[:8]}: {fault}", render_time(self.clock()))
+            else:
+                row.statements = json.dumps(statements, sort_keys=True)
+        if fault is not None:
+            raise LogRefused("case_rollback", fault)
 
     # --- witness ---
 
@@ -400,10 +409,10 @@ def _case_list(answer: object) -> list[tuple[str, str]]:
 
 
 def _case_statements(answer: object) -> dict[str, Any]:
-    names = ("membership", "acceptances", "consents", "refusals")
-    if not isinstance(answer, dict) or not all(isinstance(answer.get(name), list) for name in names):
+    lists = ("membership", "acceptances", "consents", "refusals")
+    if not isinstance(answer, dict) or not all(isinstance(answer.get(name), list) for name in lists):
         raise LogRefused("answer", "the hub's statements of a case are not of the agreed form")
-    return answer
+    return {name: answer.get(name) for name in (*lists, "opened_at")}
 
 
 def _shortened(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:

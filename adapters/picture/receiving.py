@@ -42,6 +42,9 @@ from policies.explain import explain_safely
 from policies.model import AgencyId, Decision, Header, Malformed, MemberId, Recipient, facts_for, render_time
 from policies.vocabulary import Category, Effect, Purpose, Role, Stage
 
+CHAINS = ("membership", "acceptances", "consents", "refusals")
+"""The statements of a case, by name on the wire and in ``VerifiedCase``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -91,6 +94,10 @@ class Receiver:
                 raise_alarm(session, error.code, str(error), render_time(follower.clock()))
             raise
         self._remember(judged.answer)
+        line = split_lines(pull.lines)["case"][0]
+        if all(len(line[name]) == len(getattr(judged.case, name)) for name in CHAINS):
+            # What this pull taught of the case decides on every other kept pull as well.
+            follower.take_case(case, line)
         self.inbox.keep(case, member, purpose, pull.without(judged.refused_now))
         self._drop_refused(case, besides=(member, purpose))
         return judged.open(reading, purpose)
@@ -270,7 +277,7 @@ def _continues(newer: VerifiedCase, older: VerifiedCase) -> bool:
     return all(
         [item.digest for item in getattr(newer, name)][: len(getattr(older, name))]
         == [item.digest for item in getattr(older, name)]
-        for name in ("membership", "acceptances", "consents", "refusals")
+        for name in CHAINS
     )
 
 
