@@ -21,7 +21,17 @@ from keys.jose import SignatureRefused, UnverifiedJws, statement_digest
 from keys.private import PrivateKey
 from keys.statements import Statement, StatementType, make_statement
 from policies.case import case_state, parse_consent, require_successor
-from policies.model import AgencyId, CaseId, CaseState, Malformed, Member, Membership, parse_time, render_time
+from policies.model import (
+    AgencyId,
+    CaseId,
+    CaseState,
+    Malformed,
+    Member,
+    Membership,
+    parse_time,
+    render_time,
+    require_number,
+)
 from policies.vocabulary import AgencyKind, AgePath, ConsentState
 
 
@@ -108,7 +118,8 @@ def _require_consent_chain(statements: Sequence[Statement]) -> None:
     previous: str | None = None
     for number, statement in enumerate(statements):
         parse_consent(statement.digest, statement.members)
-        if (statement.members["sequence"], statement.members["previous"]) != (number, previous):
+        sequence = require_number(statement.members["sequence"], "consent sequence")
+        if (sequence, statement.members["previous"]) != (number, previous):
             raise Malformed("consent: the chain has a gap")
         previous = statement.digest
 

@@ -57,8 +57,11 @@ def parse_consent(digest: str, members: Mapping[str, Any]) -> Consent:
         raise Malformed("consent: not_sought and not_required need a reason, other states have none")
     if (state is ConsentState.GIVEN) != bool(scope.categories and scope.recipients and scope.purposes):
         raise Malformed("consent: a given consent says what it covers, other states cover nothing")
-    if members["given_by"] not in GIVEN_BY:
+    given_by = members["given_by"]
+    if not isinstance(given_by, str) or given_by not in GIVEN_BY:
         raise Malformed(f"consent given_by: expected one of {sorted(GIVEN_BY)}")
+    if state in (ConsentState.GIVEN, ConsentState.REFUSED) and given_by == "nobody":
+        raise Malformed("consent: somebody gives or refuses it, expected given_by to say who")
     expires = members["expires_at"]
     return Consent(
         digest=digest,

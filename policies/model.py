@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any, NewType, TypeVar
 
 from policies.vocabulary import (
+    CONSENT_GATEWAYS,
     AgencyKind,
     AgePath,
     Article6,
@@ -70,6 +71,13 @@ def parse_time(text: object, name: str = "time") -> datetime:
 def render_time(moment: datetime) -> str:
     """Write a time in UTC, whole seconds."""
     return moment.astimezone(UTC).strftime(_TIME)
+
+
+def require_number(value: object, name: str) -> int:
+    """Return a whole number from 0 (a truth value is none) or raise ``Malformed``."""
+    if type(value) is not int or value < 0:
+        raise Malformed(f"{name}: expected a whole number from 0")
+    return value
 
 
 def require_id(text: object, name: str) -> str:
@@ -225,7 +233,8 @@ class Basis:
     article6: Article6
     condition: Condition
     consent: str | None
-    """Digest of the consent statement it rests on; needed where the gateway is consent."""
+    """Digest of the consent statement it rests on; needed where the gateway is consent, and covers nothing once another
+    consent statement has followed."""
     originator_release: bool
     """The originator's own explicit release to this recipient for this purpose: what handling ``C`` needs."""
     expires_at: datetime | None
@@ -310,13 +319,11 @@ class Membership:
     @classmethod
     def from_json(cls, payload: Mapping[str, Any]) -> Membership:
         """Read the case part of a membership statement's payload. Raises ``Malformed``."""
-        agencies, members, sequence = payload.get("agencies"), payload.get("members"), payload.get("sequence")
+        agencies, members = payload.get("agencies"), payload.get("members")
         if not isinstance(agencies, list) or not 1 <= len(agencies) <= MAX_AGENCIES:
             raise Malformed(f"agencies: expected 1 to {MAX_AGENCIES}")
         if not isinstance(members, list) or len(members) > MAX_MEMBERS:
             raise Malformed(f"members: expected at most {MAX_MEMBERS}")
-        if not isinstance(sequence, int) or isinstance(sequence, bool) or sequence < 0:
-            raise Malformed("sequence: expected a whole number from 0")
         listed = []
         for item in agencies:
             got = require_members(item, ("agency", "kind"), "agency of a case")
@@ -324,7 +331,7 @@ class Membership:
         previous = payload.get("previous")
         membership = cls(
             case=CaseId(require_id(payload.get("case"), "case")),
-            sequence=sequence,
+            sequence=require_number(payload.get("sequence"), "sequence"),
             previous=None if previous is None else require_digest(previous, "previous"),
             lead=require_agency(payload.get("lead"), "lead"),
             age_path=require_term(AgePath, payload.get("age_path"), "age_path"),
@@ -379,11 +386,14 @@ class ConsentScope:
         got = require_members(payload, ("categories", "recipients", "purposes"), "consent scope")
         if not all(isinstance(got[name], list) for name in got):
             raise Malformed("consent scope: expected lists")
-        return cls(
+        scope = cls(
             categories=frozenset(require_term(Category, item, "category") for item in got["categories"]),
             recipients=frozenset(require_term(AgencyKind, item, "recipient") for item in got["recipients"]),
             purposes=frozenset(require_term(Purpose, item, "purpose") for item in got["purposes"]),
         )
+        if any(len(got[name]) != len(getattr(scope, name)) for name in got):
+            raise Malformed("consent scope: expected each term once")
+        return scope
 
     def to_json(self) -> dict[str, Any]:
         """Return the wire form, each list sorted."""
@@ -532,10 +542,17 @@ def facts_for(
         article6=basis.article6,
         condition=basis.condition,
         consent_state=case.consent.state,
-        consent_covers=case.consent.covers(header.category, recipient_kind, basis.purpose, at),
+        consent_covers=_consent_covers(header.category, recipient_kind, basis, case.consent, at),
         gateway_enabled=basis.gateway in enabled_gateways,
         basis_expired=basis.expires_at is not None and at >= basis.expires_at,
     )
+
+
+def _consent_covers(category: Category, recipient: AgencyKind, basis: Basis, consent: Consent, at: datetime) -> bool:
+    # What was shared on one consent does not live on under a later one: a withdrawal in between ended it for good.
+    if basis.gateway in CONSENT_GATEWAYS and (basis.consent is None or basis.consent != consent.digest):
+        return False
+    return consent.covers(category, recipient, basis.purpose, at)
 
 
 def _standing(recipient: Recipient, case: CaseState, at: datetime) -> tuple[tuple[Role, ...], MembershipState]:

@@ -26,6 +26,7 @@ from policies.model import (
     render_time,
     require_agency,
     require_id,
+    require_number,
     require_term,
 )
 from policies.vocabulary import Category
@@ -183,6 +184,7 @@ def _consent(submitted: Submitted) -> Receipt:
     require_detail(members["detail"])
     newest = rows.newest_statement(session, case, StatementType.CONSENT.value)
     expected: tuple[int, str | None] = (0, None)
+    require_number(members["sequence"], "consent sequence")
     if newest is not None:
         earlier: UnverifiedStatement = peek(newest.statement)
         expected = (earlier.members["sequence"] + 1, newest.digest)

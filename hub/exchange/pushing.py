@@ -49,7 +49,7 @@ from policies.model import (
     require_id,
     require_members,
 )
-from policies.vocabulary import Stage
+from policies.vocabulary import CONSENT_GATEWAYS, Stage
 
 MAX_LINES = 1_000
 MAX_ITEMS = 1_000
@@ -309,6 +309,8 @@ class Push:
         for basis in bases:
             if basis.consent is not None and basis.consent != self.state.consent.digest:
                 raise Refused(409, "stale_consent", "a basis rests on a consent that is not the newest one")
+            if basis.consent is None and basis.gateway in CONSENT_GATEWAYS:
+                raise Malformed("disclosure: a basis whose gateway is consent names the consent it rests on")
 
     def _decide_items(
         self, got: Mapping[str, Any], channel: ChannelRow, bases: list[Basis]

@@ -1,0 +1,71 @@
+"""Rules of a case that hold whoever asks: consent, membership, limits. Each is tried against the whole application."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from keys.statements import StatementType, peek
+from policies.vocabulary import Gateway
+from tests.hub.api.test_pull_refused import CONSENTED, consent
+from tests.hub.api.test_push_refused import is_refused, make_lines, of_kind, resign, send, submit
+from tests.scene import CARE, HEALTH, POLICE, Scene
+
+
+@pytest.fixture
+def fresh(make_scene: Callable[[], Scene]) -> Scene:
+    """A copy of its own, just witnessed."""
+    scene = make_scene().embed()
+    scene.witness()
+    return scene
+
+
+def _summaries(scene: Scene) -> list[Any]:
+    return [item.content["summary"] for item in scene[POLICE].pull(scene.main, "chair").view.opened]
+
+
+def test_a_withdrawn_consent_does_not_come_back_to_life(fresh: Scene) -> None:
+    """Given, withdrawn, given again by whomever: what rested on the first stays refused, here and in kept pulls."""
+    care, health, police = fresh[CARE], fresh[HEALTH], fresh[POLICE]
+    care.book.record_consent(fresh.main, consent("given"))
+    fresh.witness()
+    assert health.share(fresh.main, CONSENTED, gateway=Gateway.CLDC_CONSENT).refused == 0
+    assert CONSENTED["summary"] in _summaries(fresh)
+    care.book.record_consent(fresh.main, consent("withdrawn"))
+    police.follower.sync_cases()
+    police.book.record_consent(fresh.main, consent("given"))
+    fresh.witness()
+    view = police.pull(fresh.main, "chair").view
+    assert CONSENTED["summary"] not in [item.content["summary"] for item in view.opened]
+    assert [item.rules for item in view.refused] == [("consent-gateway-needs-consent",)]
+    # The hub alone decided; the adapter decides the same on its own.
+    assert view.withheld_by_hub == ()
+
+
+def test_a_basis_on_consent_names_the_consent(fresh: Scene) -> None:
+    """Without the digest nobody could say which consent a sharing ended with."""
+    care, health = fresh[CARE], fresh[HEALTH]
+    care.book.record_consent(fresh.main, consent("given"))
+    fresh.witness()
+    lines = make_lines(health, fresh.main, gateway=Gateway.CLDC_CONSENT)
+    send(health, fresh.main, *[line for line in lines if line["type"] != "disclosure"])
+    line = of_kind(lines, "disclosure")
+    bases = copy.deepcopy(peek(line["statement"]).members["bases"])
+    bases[0]["consent"] = None
+    token = resign(health, StatementType.DISCLOSURE, line["statement"], bases=bases)
+    problem = is_refused(send(health, fresh.main, {**line, "statement": token})[0], "malformed", 422)
+    assert "names the consent it rests on" in problem["detail"]
+    assert send(health, fresh.main, line)[0]["status"] == "accepted"
+
+
+def test_nobody_cannot_give_or_refuse_consent(fresh: Scene) -> None:
+    """The hub refuses the statement too, whoever made it."""
+    care = fresh[CARE]
+    token = care.book.record_consent(fresh.main, consent("given")).token
+    newest = care.book.load(fresh.main).consents[-1]
+    for state in ("given", "refused"):
+        changed = {"sequence": 1, "previous": newest.digest, **consent(state, given_by="nobody")}
+        assert submit(care, resign(care, StatementType.CONSENT, token, **changed)) == (422, "malformed")
