@@ -1,0 +1,403 @@
+"""Following a log that may lie: what a witness signs, what is believed, and what goes on when nothing fresh is seen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from adapters.cases import CaseRefused
+from adapters.commands.base import EXPECTED
+from adapters.following import Follower, LogRefused
+from adapters.home import HubPin
+from adapters.store import PublicEntryRow, SettingRow, list_alarms, read_setting, write_setting
+from hub.services import LOG_KEY
+from keys.cosigning import sign_checkpoint
+from keys.directory import fingerprint
+from keys.private import PrivateKey
+from keys.transparency import verify_checkpoint
+from policies.model import Member
+from policies.vocabulary import AgePath
+from tests.attacks.hostile import Lying, lie
+from tests.scene import CARE, CHARITY, HEALTH, POLICE, Party, Scene, now, opened_keys
+
+NOTE = {"kind": "concern", "summary": "An invented note", "fields": {}}
+NO_SCOPE: dict[str, list[str]] = {"categories": [], "recipients": [], "purposes": []}
+
+
+@pytest.fixture(scope="module")
+def shared(make_scene: Callable[[], Scene]) -> Scene:
+    """One copy whose log only grows."""
+    scene = make_scene().embed()
+    scene.witness()
+    return scene
+
+
+@pytest.fixture
+def scene(shared: Scene) -> Iterator[Scene]:
+    """The copy with an honest hub and the right time, before and after each test."""
+    honest = shared.transport
+    yield shared
+    for party in shared.parties.values():
+        party.clock = now
+    shared.use(honest)
+
+
+@pytest.fixture
+def fresh(embedded: Scene) -> Scene:
+    """A copy of its own, for a test that leaves alarms or changes a case."""
+    embedded.witness()
+    return embedded
+
+
+def refusal(act: Callable[[], object]) -> LogRefused:
+    with pytest.raises(LogRefused) as found:
+        act()
+    return found.value
+
+
+def codes(party: Party) -> list[str]:
+    with party.store.write() as session:
+        return [row.code for row in list_alarms(session)]
+
+
+def setting(party: Party, name: str) -> Any:
+    with party.store.write() as session:
+        return read_setting(session, name)
+
+
+def signed_by_hub(scene: Scene, size: int, root: bytes) -> str:
+    """A head that the real log key signs: only a hub that lies makes it."""
+    config = scene.hub.config
+    private = opened_keys(config.keys_path, scene.hub.passphrase).keys[LOG_KEY].ed25519()
+    return sign_checkpoint(config.origin, size, root, private)
+
+
+class Counting(Lying):
+    """Remembers what was posted to the log."""
+
+    def __init__(self, honest: Any, change: Any) -> None:
+        super().__init__(honest, change)
+        self.cosigned = 0
+
+    def handle_request(self, request: Any) -> Any:
+        self.cosigned += request.url.path == "/log/cosignatures"
+        return super().handle_request(request)
+
+
+def show_head(scene: Scene, note: str, agency: str) -> Counting:
+    """Let the hub show one agency another head."""
+    transport = Counting(scene.transport, lambda path, answer: note if path == "/log/checkpoint" else answer)
+    scene.use(transport, agency)
+    return transport
+
+
+# --- heads ---
+
+
+def test_a_fork_is_never_signed(fresh: Scene) -> None:
+    """Two heads of one size, and a longer one that does not continue ours: alarm, and no signature leaves."""
+    honest = fresh.transport
+    health = fresh[HEALTH]
+    size = setting(health, "highest_head")["size"]
+    before = setting(health, "cosigned")
+    for note in (signed_by_hub(fresh, size, os.urandom(32)), signed_by_hub(fresh, size + 5, os.urandom(32))):
+        fresh.transport = honest
+        transport = show_head(fresh, note, HEALTH)
+        assert refusal(health.witness).code == "fork"
+        assert transport.cosigned == 0
+        assert setting(health, "cosigned") == before
+    assert "fork" in codes(health)
+
+
+def test_an_older_head_is_not_signed(fresh: Scene) -> None:
+    """A head that our log went past is no fork, and not signed again either."""
+    health = fresh[HEALTH]
+    old = health.client.get_bytes("/log/checkpoint").decode()
+    fresh[CARE].share(fresh.main, NOTE)
+    fresh.witness()
+    transport = show_head(fresh, old, HEALTH)
+    assert health.follower.witness_once(health.keys.keys) is None
+    assert transport.cosigned == 0
+    assert codes(health) == []
+
+
+def test_a_fork_seen_by_a_second_process_is_not_signed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes of one adapter look at once, and the hub shows each another head of the same size."""
+    police = scene[POLICE]
+    scene[CARE].share(scene.main, NOTE)
+    seen = setting(police, "highest_head")
+    other = signed_by_hub(scene, seen["size"] + 1, os.urandom(32))
+    real = Follower._require_consistent
+
+    def meanwhile(self: Follower, known: Any, checkpoint: Any) -> None:
+        # Between our proof and our writing it down, the other process has written down the other head.
+        if checkpoint.root != verify_checkpoint(other, self.log_key).root:
+            monkeypatch.setattr(Follower, "_require_consistent", real)
+            real(self, known, checkpoint)
+            with self.store.write() as session:
+                made = verify_checkpoint(other, self.log_key)
+                write_setting(session, "highest_head", {"size": made.size, "root": made.root.hex(), "note": other})
+            return
+        real(self, known, checkpoint)
+
+    monkeypatch.setattr(Follower, "_require_consistent", meanwhile)
+    cosigned = setting(police, "cosigned")
+    assert refusal(police.witness).code == "fork"
+    assert setting(police, "cosigned") == cosigned
+    with police.store.write() as session:
+        write_setting(session, "highest_head", seen)
+
+
+def test_a_witness_never_signs_two_heads_of_one_size(scene: Scene) -> None:
+    """Even where its memory of the highest head was lost, what it signed stands."""
+    charity = scene[CHARITY]
+    charity.witness()
+    signed = setting(charity, "cosigned")
+    with charity.store.write() as session:
+        held = read_setting(session, "highest_head")
+        session.delete(session.get(SettingRow, "highest_head"))
+    honest = scene.transport
+    transport = show_head(scene, signed_by_hub(scene, signed["size"], os.urandom(32)), CHARITY)
+    charity.clock = lambda: now() + timedelta(minutes=5)
+    with pytest.raises(LogRefused) as found:
+        Follower(
+            charity.home, charity.store, charity.client, charity.home.pin(), lambda: now() + timedelta(minutes=5)
+        ).witness_once(charity.keys.keys)
+    assert found.value.code == "fork"
+    assert transport.cosigned == 0
+    assert setting(charity, "cosigned") == signed
+    with charity.store.write() as session:
+        write_setting(session, "highest_head", held)
+    scene.transport = honest
+
+
+@pytest.mark.parametrize(
+    "note",
+    ["", "not a note", "hub.example/test\n5\n\n— hub.example/test AAAA\n", "\x00", "x" * 300_000],
+)
+def test_what_is_no_head_is_refused(scene: Scene, note: str) -> None:
+    lie(scene, lambda path, answer: note if path.startswith("/log/checkpoint") else answer, HEALTH)
+    assert refusal(scene[HEALTH].witness).code == "head_invalid"
+    assert refusal(scene[HEALTH].follower.sync).code in ("quorum", "head_invalid")
+
+
+def test_a_head_of_another_log_key_is_refused(scene: Scene) -> None:
+    note = sign_checkpoint(scene.hub.config.origin, 500, os.urandom(32), PrivateKey.generate("Ed25519").ed25519())
+    lie(scene, lambda path, answer: note if path == "/log/checkpoint" else answer, HEALTH)
+    assert refusal(scene[HEALTH].witness).code == "head_invalid"
+
+
+def test_a_head_without_its_quorum_is_not_taken_in(scene: Scene) -> None:
+    """The log's own signature is not enough: what is believed was seen by a quorum."""
+    health = scene[HEALTH]
+    before = setting(health, "witnessed")
+    unseen = signed_by_hub(scene, before["size"], bytes.fromhex(before["root"]))
+    lie(scene, lambda path, answer: unseen if path == "/log/checkpoint/witnessed" else answer, HEALTH)
+    assert refusal(health.follower.sync).code == "quorum"
+    assert setting(health, "witnessed") == before
+
+
+# --- the directory ---
+
+
+def forget_directory(party: Party) -> None:
+    """Let an adapter take in the directory anew."""
+    with party.store.write() as session:
+        for row in session.query(PublicEntryRow).all():
+            session.delete(row)
+        held = session.get(SettingRow, "witnessed")
+        if held is not None:
+            session.delete(held)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda page: {**page, "entries": [{**page["entries"][0], "body": page["entries"][1]["body"]}]},
+        lambda page: {**page, "entries": [{**page["entries"][0], "inclusion": page["entries"][1]["inclusion"]}]},
+        lambda page: {**page, "entries": [{**page["entries"][0], "index": 10_000}]},
+        lambda page: {**page, "entries": [page["entries"][0], page["entries"][0]]},
+        lambda page: {**page, "entries": [{"index": "x"}]},
+        lambda page: {**page, "entries": [None]},
+        lambda page: {**page, "entries": None},
+        lambda page: {**page, "size": page["size"] + 1},
+        lambda _: {},
+        lambda _: [],
+    ],
+)
+def test_a_directory_entry_without_proof_is_refused(scene: Scene, change: Callable[[Any], Any]) -> None:
+    """What is not in the witnessed log is not believed, whatever it says; nothing of the page is kept."""
+    charity = scene[CHARITY]
+    forget_directory(charity)
+    lie(scene, lambda path, answer: change(answer) if path == "/v1/directory" else answer, CHARITY)
+    with pytest.raises(EXPECTED):
+        charity.follower.sync()
+    assert dict(charity.follower.directory().agencies) == {}
+    assert setting(charity, "witnessed") is None
+
+
+def test_the_directory_is_taken_in_again_once_it_is_proven(scene: Scene) -> None:
+    """The control: the same adapter, the honest page."""
+    charity = scene[CHARITY]
+    forget_directory(charity)
+    charity.follower.sync()
+    assert set(charity.follower.directory().agencies) == {CARE, POLICE, HEALTH, CHARITY}
+
+
+def test_an_agency_whose_root_is_not_pinned_is_not_believed(fresh: Scene) -> None:
+    """Another root than the one read out: an alarm, and not one key of that agency counts."""
+    health = fresh[HEALTH]
+    pin = health.home.pin()
+    other = fingerprint(PrivateKey.generate("Ed25519").public)
+    roots = {**pin.roots, CARE: other.replace(" ", "").lower()}
+    health.home.write_pin(HubPin(pin.issuer, pin.origin, pin.log_vkey, pin.witnesses, roots))
+    forget_directory(health)
+    health.follower.sync()
+    directory = health.follower.directory()
+    assert set(directory.agencies) == {POLICE, HEALTH, CHARITY}
+    assert not [item for item in directory.certificates if item.agency == CARE]
+    assert "directory" in codes(health)
+    with pytest.raises(CaseRefused):
+        health.book.load(fresh.main)
+
+
+def test_a_root_that_is_not_pinned_at_all_is_not_believed(fresh: Scene) -> None:
+    health = fresh[HEALTH]
+    pin = health.home.pin()
+    roots = {agency: root for agency, root in pin.roots.items() if agency != CHARITY}
+    health.home.write_pin(HubPin(pin.issuer, pin.origin, pin.log_vkey, pin.witnesses, roots))
+    forget_directory(health)
+    health.follower.sync()
+    assert CHARITY not in health.follower.directory().agencies
+    assert "directory" in codes(health)
+
+
+# --- cases ---
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        [],
+        {},
+        {"cases": None},
+        {"cases": [{}]},
+        {"cases": ["x"]},
+        {"cases": [{"case": "../x", "opened_at": "now"}]},
+    ],
+)
+def test_a_list_of_cases_of_any_shape_is_refused(scene: Scene, answer: Any) -> None:
+    lie(scene, lambda path, honest: answer if path == "/v1/cases" else honest, HEALTH)
+    assert refusal(scene[HEALTH].follower.sync_cases).code == "answer"
+
+
+@pytest.mark.parametrize("answer", [None, [], {}, {"membership": {}}, {"membership": [], "acceptances": []}])
+def test_statements_of_any_shape_are_refused(scene: Scene, answer: Any) -> None:
+    health = scene[HEALTH]
+    lie(scene, lambda path, honest: answer if path.startswith("/v1/cases/") else honest, HEALTH)
+    assert refusal(health.follower.sync_cases).code == "answer"
+    assert health.book.load(scene.main).state.membership.lead == CARE
+
+
+# --- a quorum that froze ---
+
+
+def consent(state: str, reason: str = "none") -> dict[str, Any]:
+    scope = {"categories": ["concern"], "recipients": ["health"], "purposes": ["panel_review"]}
+    return {
+        "state": state,
+        "reason": reason,
+        "given_by": "child",
+        "scope": scope if state == "given" else NO_SCOPE,
+        "wishes": "recorded",
+        "expires_at": None,
+        "detail": None,
+    }
+
+
+@pytest.fixture
+def frozen(fresh: Scene) -> Scene:
+    """Eleven minutes after the witnesses saw the last head; the hub's clock goes on as well."""
+    later = fresh.embed(clock=_later)
+    for party in later.parties.values():
+        party.clock = _later
+    later.use(later.transport)
+    return later
+
+
+def _later() -> Any:
+    return now() + timedelta(minutes=11)
+
+
+def is_frozen(act: Callable[[], object]) -> bool:
+    found = refusal(act)
+    return found.code == "freeze" and "older than ten minutes" in str(found)
+
+
+def test_nothing_widens_on_a_frozen_head(frozen: Scene) -> None:
+    """Release, a new case, a new member, more roles, more time, an acceptance, a given consent: all wait."""
+    care, police, health = frozen[CARE], frozen[POLICE], frozen[HEALTH]
+    care.write(frozen.main, NOTE)
+    entries = frozen.log_types()
+    assert is_frozen(lambda: care.release(frozen.main))
+    listed = list(care.book.load(frozen.main).state.membership.members)
+    assert is_frozen(lambda: care.book.open_case([(HEALTH, health.home.kind)], listed[:1], AgePath.CHILD))
+    added = Member(listed[0].agency, police.people["constable"], listed[0].roles, listed[0].until)
+    more_time = replace(listed[0], until=listed[0].until + timedelta(days=1))
+    voter = next(item for item in listed if item.agency == HEALTH)
+    chair = next(item for item in listed if item.agency == POLICE)
+    more_roles = replace(voter, roles=chair.roles)
+    for members in ([*listed, added], [more_time, *listed[1:]], [*[m for m in listed if m is not voter], more_roles]):
+        assert is_frozen(lambda members=members: care.book.change_members(frozen.main, members))
+    assert is_frozen(lambda: care.book.record_consent(frozen.main, consent("given")))
+    assert frozen.log_types() == entries
+    assert care.outbox.push_all().accepted == 0
+
+
+def test_what_narrows_binds_on_a_frozen_head(frozen: Scene) -> None:
+    """Withdrawal, refusal, removal, fewer roles and less time are recorded at once."""
+    care, charity = frozen[CARE], frozen[CHARITY]
+    for state, reason in (("withdrawn", "none"), ("refused", "none"), ("not_sought", "would_prejudice_protection")):
+        charity.book.record_consent(frozen.main, consent(state, reason))
+        assert frozen.log_types(frozen.main)[-1] == "consent"
+        assert charity.book.load(frozen.main).state.consent.state == state
+    refused = {
+        "recipient_agency": POLICE,
+        "category": "health_contact",
+        "request": None,
+        "code": "more_harm_than_good",
+        "reviewer": frozen[HEALTH].people["voter"],
+        "detail": None,
+    }
+    frozen[HEALTH].book.refuse(frozen.main, refused)
+    assert frozen.log_types(frozen.main)[-1] == "refusal"
+    care.follower.sync_cases()
+    listed = list(care.book.load(frozen.main).state.membership.members)
+    chair = next(item for item in listed if item.agency == POLICE)
+    fewer = replace(chair, roles=chair.roles[:1], until=chair.until - timedelta(days=1))
+    care.book.change_members(frozen.main, [fewer if item is chair else item for item in listed])
+    kept = [item for item in listed if item.agency == CARE]
+    care.book.change_members(frozen.main, kept)
+    assert [item.agency for item in care.book.load(frozen.main).state.membership.members] == [CARE]
+
+
+def test_sharing_goes_on_once_the_witnesses_see_it(frozen: Scene) -> None:
+    care = frozen[CARE]
+    care.write(frozen.main, NOTE)
+    frozen.witness()
+    assert care.release(frozen.main).grants > 0
+
+
+def test_before_the_first_quorum_nothing_is_shared(fresh: Scene) -> None:
+    care = fresh[CARE]
+    care.write(fresh.main, NOTE)
+    with care.store.write() as session:
+        session.delete(session.get(SettingRow, "witnessed"))
+    found = refusal(lambda: care.release(fresh.main))
+    assert (found.code, "nrm-adapter sync" in str(found)) == ("quorum", True)
