@@ -1,6 +1,7 @@
 """Typed client of the hub's API: token, proof of possession, retries of what is safe to repeat, no redirects.
 
-The hub is not trusted: whatever comes back is bytes to be verified by the caller. Only the pinned address is spoken to.
+The hub is not trusted: whatever comes back is bytes to be verified by the caller, counted while they come and never
+unpacked. Only the pinned address is spoken to.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import base64
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -21,14 +23,34 @@ from joserfc.jwk import ECKey, OKPKey
 from keys.private import PrivateKey
 
 TIMEOUT_SECONDS = 30.0
-MAX_ANSWER_BYTES = 256 * 1024 * 1024
+"""How long the hub may be silent: to connect, and between two parts of an answer."""
+DEADLINE_SECONDS = 300.0
+"""How long one answer may take in all, however steadily it drips."""
+MAX_NOTE_BYTES = 256 * 1024
+MAX_BUNDLE_BYTES = 256 * (2 + 65_535)
+"""An entry bundle of the log: 256 entries with their two-byte lengths (C2SP tlog-tiles)."""
+MAX_JSON_BYTES = 64 * 1024 * 1024
+MAX_FEED_BYTES = 256 * 1024 * 1024
+"""A page of a case's entries: each may be 1 MiB."""
+MAX_PUSH_ANSWER_BYTES = 32 * 1024 * 1024
+MAX_PULL_BYTES = 256 * 1024 * 1024
+MAX_PROBLEM_BYTES = 64 * 1024
+MAX_TOKEN_BYTES = 64 * 1024
+MAX_TOKEN_SECONDS = 24 * 3600
 RETRIES = 3
 RETRY_SECONDS = 0.2
 _TRANSIENT = frozenset({502, 503, 504})
 
 
 class HubUnreachable(Exception):
-    """The hub did not answer. What was to be sent is still in the outbox."""
+    """The hub did not answer, or not in the agreed form. What was to be sent is still in the outbox.
+
+    ``nothing_left`` says that not a byte of the request got to anybody: no connection was made.
+    """
+
+    def __init__(self, message: str, *, nothing_left: bool = False) -> None:
+        super().__init__(message)
+        self.nothing_left = nothing_left
 
 
 class HubRefused(Exception):
@@ -40,6 +62,15 @@ class HubRefused(Exception):
         self.detail = str(problem.get("detail", "no reason given"))[:500]
         self.extra = problem
         super().__init__(f"the hub refused ({status} {self.code}): {self.detail}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An answer that came whole and within its limit."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class HubClient:
@@ -68,63 +99,85 @@ class HubClient:
             follow_redirects=False,
             trust_env=False,
             transport=transport,
+            # What is not packed cannot grow while it is unpacked.
+            headers={"Accept-Encoding": "identity"},
         )
 
     def close(self) -> None:
         """Close the connection."""
         self._http.close()
 
-    def get(self, path: str, **query: str | int) -> Any:
-        """GET JSON. Raises ``HubUnreachable`` or ``HubRefused``."""
-        return _json(self._send("GET", path, params=query))
+    def get(self, path: str, *, at_most: int = MAX_JSON_BYTES, **query: str | int) -> Any:
+        """GET JSON of at most so many bytes. Raises ``HubUnreachable`` or ``HubRefused``."""
+        return _json(self._send("GET", path, at_most, params=query))
 
-    def get_bytes(self, path: str, **query: str | int) -> bytes:
+    def get_bytes(self, path: str, *, at_most: int = MAX_NOTE_BYTES) -> bytes:
         """GET the body as it is."""
-        return self._send("GET", path, params=query).content
+        return self._send("GET", path, at_most).body
 
     def post(self, path: str, payload: Any) -> Any:
         """POST JSON, get JSON. Every act of the protocol is safe to repeat, so it is retried."""
-        return _json(self._send("POST", path, content=msgspec.json.encode(payload), media="application/json"))
+        body = msgspec.json.encode(payload)
+        return _json(self._send("POST", path, MAX_JSON_BYTES, content=body, media="application/json"))
 
     def post_lines(self, path: str, lines: Iterable[Any]) -> list[Any]:
         """POST newline-delimited JSON, get newline-delimited JSON."""
         body = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
-        return parse_lines(self._send("POST", path, content=body, media="application/x-ndjson").content)
+        media = "application/x-ndjson"
+        return parse_lines(self._send("POST", path, MAX_PUSH_ANSWER_BYTES, content=body, media=media).body)
 
     def post_for_lines(self, path: str, payload: Any) -> bytes:
         """POST JSON, get newline-delimited JSON as received."""
-        return self._send("POST", path, content=msgspec.json.encode(payload), media="application/json").content
+        body = msgspec.json.encode(payload)
+        return self._send("POST", path, MAX_PULL_BYTES, content=body, media="application/json").body
 
     def _send(
         self,
         method: str,
         path: str,
+        at_most: int,
         *,
         params: dict[str, str | int] | None = None,
         content: bytes | None = None,
         media: str | None = None,
-    ) -> httpx.Response:
+    ) -> _Answer:
         last: Exception | None = None
+        has_left = False
         for attempt in range(RETRIES):
             if attempt:
                 time.sleep(RETRY_SECONDS * 2**attempt)
             try:
-                response = self._once(method, path, params, content, media)
-            except httpx.TransportError as error:
+                self._access_token()
+            except httpx.RequestError as error:
                 last = error
                 continue
-            if response.status_code in _TRANSIENT:
+            try:
+                answer = self._once(method, path, at_most, params, content, media)
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+                last = error
                 continue
-            if response.status_code >= 300:
-                raise HubRefused(response.status_code, _problem(response))
-            if len(response.content) > MAX_ANSWER_BYTES:
-                raise HubUnreachable(f"the hub's answer is larger than {MAX_ANSWER_BYTES} bytes")
-            return response
-        raise HubUnreachable(f"the hub at {self._issuer} does not answer; nothing was lost, try again") from last
+            except httpx.RequestError as error:
+                last, has_left = error, True
+                continue
+            has_left = True
+            if answer.status in _TRANSIENT:
+                continue
+            if answer.status >= 300:
+                raise HubRefused(answer.status, _problem(answer))
+            return answer
+        raise HubUnreachable(
+            f"the hub at {self._issuer} does not answer; nothing was lost, try again", nothing_left=not has_left
+        ) from last
 
     def _once(
-        self, method: str, path: str, params: dict[str, str | int] | None, content: bytes | None, media: str | None
-    ) -> httpx.Response:
+        self,
+        method: str,
+        path: str,
+        at_most: int,
+        params: dict[str, str | int] | None,
+        content: bytes | None,
+        media: str | None,
+    ) -> _Answer:
         for _ in range(2):
             headers = {
                 "Authorization": f"DPoP {self._access_token()}",
@@ -133,34 +186,56 @@ class HubClient:
             }
             if media:
                 headers["Content-Type"] = media
-            response = self._http.request(method, path, params=params or None, content=content, headers=headers)
-            self._remember_nonce(response)
-            if response.status_code != 401:
-                return response
-            if "use_dpop_nonce" not in response.headers.get("WWW-Authenticate", ""):
+            request = self._http.build_request(method, path, params=params or None, content=content, headers=headers)
+            answer = self._exchange(request, at_most)
+            if answer.status != 401:
+                return answer
+            if "use_dpop_nonce" not in answer.headers.get("WWW-Authenticate", ""):
                 self._token_until = 0.0
-        return response
+        return answer
+
+    def _exchange(self, request: httpx.Request, at_most: int) -> _Answer:
+        """Send one request and take in at most so many bytes, of an error fewer. Raises ``HubUnreachable``."""
+        until = time.monotonic() + DEADLINE_SECONDS
+        response = self._http.send(request, stream=True)
+        try:
+            self._nonce = response.headers.get("DPoP-Nonce", self._nonce)
+            if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+                raise HubUnreachable("the hub's answer is packed, which was not asked for; it was not unpacked")
+            limit = at_most if response.status_code < 300 else min(at_most, MAX_PROBLEM_BYTES)
+            parts, size = [], 0
+            for part in response.iter_bytes():
+                size += len(part)
+                if size > limit:
+                    raise HubUnreachable(f"the hub's answer is larger than {limit:,} bytes; the rest was not read")
+                if time.monotonic() > until:
+                    raise HubUnreachable(f"the hub's answer took more than {DEADLINE_SECONDS:.0f} seconds")
+                parts.append(part)
+            return _Answer(response.status_code, response.headers, b"".join(parts))
+        finally:
+            response.close()
 
     def _access_token(self) -> str:
-        if time.monotonic() >= self._token_until:
-            for _ in range(2):
-                response = self._http.post(
-                    "/oauth/token",
-                    data={
-                        "grant_type": "client_credentials",
-                        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-                        "client_assertion": self._assertion(),
-                    },
-                    headers={"DPoP": self._proof("POST", f"{self._issuer}/oauth/token", None)},
-                )
-                self._remember_nonce(response)
-                if response.status_code == 200:
-                    break
-            if response.status_code != 200:
-                raise HubRefused(response.status_code, {"type": "urn:x:token", "detail": _oauth_error(response)})
-            answer = response.json()
-            self._token = str(answer["access_token"])
-            self._token_until = time.monotonic() + float(answer["expires_in"]) * 0.8
+        if time.monotonic() < self._token_until:
+            return self._token
+        for _ in range(2):
+            request = self._http.build_request(
+                "POST",
+                "/oauth/token",
+                data={
+                    "grant_type": "client_credentials",
+                    "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                    "client_assertion": self._assertion(),
+                },
+                headers={"DPoP": self._proof("POST", f"{self._issuer}/oauth/token", None)},
+            )
+            answer = self._exchange(request, MAX_TOKEN_BYTES)
+            if answer.status == 200:
+                break
+        if answer.status != 200:
+            raise HubRefused(answer.status, {"type": "urn:x:token", "detail": _oauth_error(answer)})
+        self._token, seconds = _parse_token(answer)
+        self._token_until = time.monotonic() + seconds * 0.8
         return self._token
 
     def _assertion(self) -> str:
@@ -192,9 +267,6 @@ class HubClient:
         jwk = {name: str(self._dpop.as_dict(private=False)[name]) for name in ("kty", "crv", "x", "y")}
         return jwt.encode({"alg": "ES256", "typ": "dpop+jwt", "jwk": jwk}, claims, self._dpop, algorithms=["ES256"])
 
-    def _remember_nonce(self, response: httpx.Response) -> None:
-        self._nonce = response.headers.get("DPoP-Nonce", self._nonce)
-
 
 def parse_lines(body: bytes) -> list[Any]:
     """Decode newline-delimited JSON. Raises ``HubUnreachable`` where it breaks: the answer was cut or is not ours."""
@@ -204,23 +276,34 @@ def parse_lines(body: bytes) -> list[Any]:
         raise HubUnreachable("the hub's answer is not whole; nothing was lost, try again") from error
 
 
-def _json(response: httpx.Response) -> Any:
-    if response.status_code == 204:
+def _json(answer: _Answer) -> Any:
+    if answer.status == 204:
         return None
     try:
-        return msgspec.json.decode(response.content)
+        return msgspec.json.decode(answer.body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise HubUnreachable("the hub's answer is not JSON") from error
 
 
-def _problem(response: httpx.Response) -> dict[str, Any]:
+def _parse_token(answer: _Answer) -> tuple[str, float]:
+    """Return an access token and for how many seconds it is good. Raises ``HubUnreachable``."""
+    said = _problem(answer)
+    token, seconds = said.get("access_token"), said.get("expires_in")
+    if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
+        raise HubUnreachable("the hub's answer to a request for a token is not of the agreed form")
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        raise HubUnreachable("the hub's answer to a request for a token is not of the agreed form")
+    return token, float(max(0, min(seconds, MAX_TOKEN_SECONDS)))
+
+
+def _problem(answer: _Answer) -> dict[str, Any]:
     try:
-        problem = msgspec.json.decode(response.content)
+        problem = msgspec.json.decode(answer.body)
     except (msgspec.DecodeError, RecursionError):
         return {}
     return problem if isinstance(problem, dict) else {}
 
 
-def _oauth_error(response: httpx.Response) -> str:
-    problem = _problem(response)
+def _oauth_error(answer: _Answer) -> str:
+    problem = _problem(answer)
     return f"no access token: {problem.get('error', 'unknown')}: {problem.get('error_description', '')}"
