@@ -6,10 +6,10 @@ keep them apart. Schema changes are Alembic migrations from the first table on.
 
 from __future__ import annotations
 
-import os
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.orm import Session
 
 BUSY_TIMEOUT_MS = 10_000
-_SQLITE_MAGIC = b"SQLite format 3\x00"
 
 
 class Database:
@@ -67,19 +66,20 @@ class Database:
         command.upgrade(config, "head")
 
     def require_file(self) -> None:
-        """Raise ``OSError`` where the file on disk is not the SQLite database that this process has open.
+        """Raise ``OSError`` or ``sqlite3.Error`` where the file on disk is not the database that is open here.
 
         SQLite goes on answering from what it holds open after its file was removed or replaced: what is written then
-        is lost with the process.
+        is lost with the process. The file is read through SQLite alone: closing a descriptor of our own would drop
+        the locks that this process holds on it.
         """
         if self._path is None:
             return
         if self._inode is None:
             self.engine.connect().close()
-        with self._path.open("rb") as file:
-            magic, inode = file.read(len(_SQLITE_MAGIC)), os.fstat(file.fileno()).st_ino
-        if magic != _SQLITE_MAGIC or inode != self._inode:
+        if self._path.stat().st_ino != self._inode:
             raise OSError("the database file is not the one that was opened")
+        with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()
 
     def _prepare(self, connection: Any, _record: Any) -> None:
         _prepare_sqlite(connection)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -93,3 +95,15 @@ def test_a_process_whose_database_is_unusable_answers_503(make_scene: Callable[[
     code, report = ask(scene)
     assert (code, report["status"]) == (503, "failing")
     assert any(text.startswith("failing") for text in report["checks"].values())
+
+
+def test_asking_for_health_leaves_the_locks_alone(make_scene: Callable[[], Scene]) -> None:
+    """Another process that looks into the database and leaves must not take the hub's write-ahead log with it."""
+    scene = make_scene().start()
+    for _ in range(3):
+        assert ask(scene)[0] == 200
+        scene.witness()
+        look = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT COUNT(*) FROM log_entry').fetchone()"
+        subprocess.run([sys.executable, "-c", look, str(scene.hub.home / "hub.db")], check=True, capture_output=True)
+        assert (scene.hub.home / "hub.db-wal").exists()
+    assert ask(scene)[1]["log_size"] == len(scene.log_types())
