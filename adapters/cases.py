@@ -20,7 +20,7 @@ from keys.directory import Directory, KeyUse, NotCertified
 from keys.jose import SignatureRefused, UnverifiedJws, statement_digest
 from keys.private import PrivateKey
 from keys.statements import Statement, StatementType, make_statement
-from policies.case import case_state, parse_consent, require_successor
+from policies.case import case_state, parse_consent, require_successor, widens
 from policies.model import (
     AgencyId,
     CaseId,
@@ -68,7 +68,7 @@ def verify_case(case: str, answer: Mapping[str, Any], directory: Directory) -> V
         _require_consent_chain(consents)
         refusals = _verify_all(answer["refusals"], StatementType.REFUSAL, case, directory)
         state = case_state(
-            (membership[-1].digest, membership[-1].members),
+            [(item.digest, item.members) for item in membership],
             [(item.issuer, item.members) for item in acceptances],
             None if not consents else (consents[-1].digest, consents[-1].members),
         )
@@ -122,11 +122,6 @@ def _require_consent_chain(statements: Sequence[Statement]) -> None:
         if (sequence, statement.members["previous"]) != (number, previous):
             raise Malformed("consent: the chain has a gap")
         previous = statement.digest
-
-
-def _widens(new: Member, old: Member | None) -> bool:
-    """Whether an entry gives a person something that the one before it did not."""
-    return old is None or not set(new.roles) <= set(old.roles) or new.until > old.until
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +213,7 @@ class CaseBook:
         current = verified.state.membership
         if current.lead != self.agency:
             raise CaseRefused(f"only the lead agency {current.lead} changes the membership")
-        if any(_widens(item, current.find_member(item.agency, item.member)) for item in members):
+        if any(widens(item, current.find_member(item.agency, item.member)) for item in members):
             self._require_fresh_quorum()
         new = replace(
             current,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from policies.model import (
@@ -14,6 +14,7 @@ from policies.model import (
     Member,
     Membership,
     parse_time,
+    require_digest,
     require_members,
     require_term,
 )
@@ -23,24 +24,48 @@ GIVEN_BY = frozenset({"child", "adult", "parental_responsibility", "court", "nob
 
 
 def accepted_members(
-    membership: Membership, acceptances: Iterable[tuple[str, Mapping[str, Any]]]
+    chain: Sequence[tuple[str, Membership]], acceptances: Iterable[tuple[str, Mapping[str, Any]]]
 ) -> frozenset[tuple[str, str]]:
-    """Return the (agency, member) pairs of a membership that count.
+    """Return the (agency, member) pairs of the newest membership that count. Raises ``Malformed``.
 
-    The lead's own members count by the lead's signature; another agency's only where an acceptance issued by that
-    agency carries the very same entry, roles and end included. ``acceptances`` are (issuer, members of the statement).
+    ``chain`` holds every membership of the case with its statement's digest, oldest first; ``acceptances`` are (issuer,
+    members of the statement). The lead's own members count by the lead's signature. Another agency's count where an
+    acceptance issued by that agency carries the very same entry, roles and end included, from the membership it names
+    onwards, and only while each membership since lists the entry unchanged: whom the lead took out and lists again, the
+    agency must accept again.
     """
+    if not chain:
+        raise Malformed("case has no membership statement")
+    newest, since = chain[-1][1], _standing_since([membership for _, membership in chain])
+    numbers = {digest: number for number, (digest, _) in enumerate(chain)}
     accepted: set[Member] = set()
     for issuer, members in acceptances:
-        listed = members["members"]
-        if not isinstance(listed, list):
+        number = numbers.get(require_digest(members["membership"], "acceptance membership"), -1)
+        if not isinstance(members["members"], list):
             raise Malformed("acceptance members: expected a list")
-        accepted.update(item for item in map(Member.from_json, listed) if item.agency == issuer)
+        for entry in map(Member.from_json, members["members"]):
+            if entry.agency == issuer and entry in since and number >= since[entry]:
+                accepted.add(entry)
     return frozenset(
-        (member.agency, member.member)
-        for member in membership.members
-        if member.agency == membership.lead or member in accepted
+        (entry.agency, entry.member) for entry in newest.members if entry.agency == newest.lead or entry in accepted
     )
+
+
+def _standing_since(chain: Sequence[Membership]) -> dict[Member, int]:
+    """Return for each entry of the last membership the number of the first from which it stands without a break."""
+    since: dict[Member, int] = {}
+    unbroken = set(chain[-1].members)
+    for number in range(len(chain) - 1, -1, -1):
+        unbroken &= set(chain[number].members)
+        if not unbroken:
+            break
+        since.update(dict.fromkeys(unbroken, number))
+    return since
+
+
+def widens(new: Member, old: Member | None) -> bool:
+    """Whether an entry gives a person something that the one before it (None: no entry) did not."""
+    return old is None or not set(new.roles) <= set(old.roles) or new.until > old.until
 
 
 def parse_consent(digest: str, members: Mapping[str, Any]) -> Consent:
@@ -74,17 +99,21 @@ def parse_consent(digest: str, members: Mapping[str, Any]) -> Consent:
 
 
 def case_state(
-    membership: tuple[str, Mapping[str, Any]],
+    memberships: Sequence[tuple[str, Mapping[str, Any]]],
     acceptances: Iterable[tuple[str, Mapping[str, Any]]],
     consent: tuple[str, Mapping[str, Any]] | None,
 ) -> CaseState:
-    """Build a case's state from (digest, members) of its newest membership and consent, and from its acceptances."""
-    digest, members = membership
-    listed = Membership.from_json(members)
+    """Build a case's state from (digest, members): of every membership, oldest first, and of its newest consent.
+
+    ``acceptances`` as in ``accepted_members``. Raises ``Malformed``.
+    """
+    chain = [(digest, Membership.from_json(members)) for digest, members in memberships]
+    accepted = accepted_members(chain, acceptances)
+    digest, newest = chain[-1]
     return CaseState(
-        membership=listed,
+        membership=newest,
         membership_digest=digest,
-        accepted=accepted_members(listed, acceptances),
+        accepted=accepted,
         consent=NO_CONSENT if consent is None else parse_consent(*consent),
     )
 

@@ -9,7 +9,7 @@ from hub.store.base import Session
 from keys.directory import AgencyRecord, Certificate, Directory, verify_agency, verify_certificate
 from keys.statements import StatementType, peek
 from policies.case import case_state
-from policies.model import CaseState, Malformed
+from policies.model import CaseState
 
 
 class DirectoryCache:
@@ -40,14 +40,15 @@ class DirectoryCache:
 
 
 def load_case_state(session: Session, case: str) -> CaseState:
-    """Return the case as its accepted statements make it now. The statements were verified when they were accepted."""
-    head = rows.newest_statement(session, case, StatementType.MEMBERSHIP.value)
-    if head is None:
-        raise Malformed("case has no membership statement")
+    """Return the case as its accepted statements make it now. The statements were verified when they were accepted.
+
+    Raises ``Malformed`` for a case without a membership.
+    """
+    memberships = rows.case_statements(session, case, StatementType.MEMBERSHIP.value)
     consent = rows.newest_statement(session, case, StatementType.CONSENT.value)
     acceptances = [peek(row.statement) for row in rows.case_statements(session, case, StatementType.ACCEPTANCE.value)]
     return case_state(
-        (head.digest, peek(head.statement).members),
+        [(row.digest, peek(row.statement).members) for row in memberships],
         [(item.issuer, item.members) for item in acceptances],
         None if consent is None else (consent.digest, peek(consent.statement).members),
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from adapters.hub_client import HubRefused
 from keys.statements import StatementType, peek
 from policies.vocabulary import Gateway
 from tests.hub.api.test_pull_refused import CONSENTED, consent
@@ -69,3 +70,23 @@ def test_nobody_cannot_give_or_refuse_consent(fresh: Scene) -> None:
     for state in ("given", "refused"):
         changed = {"sequence": 1, "previous": newest.digest, **consent(state, given_by="nobody")}
         assert submit(care, resign(care, StatementType.CONSENT, token, **changed)) == (422, "malformed")
+
+
+def test_the_lead_alone_does_not_bring_a_removed_member_back(fresh: Scene) -> None:
+    """Taken out and listed again: the person's agency must accept again before anything reaches them (attack 20)."""
+    care, health, police = fresh[CARE], fresh[HEALTH], fresh[POLICE]
+    voter = (HEALTH, health.people["voter"])
+    members = care.book.load(fresh.main).state.membership.members
+    care.book.change_members(fresh.main, [item for item in members if item.agency != HEALTH])
+    care.book.change_members(fresh.main, list(members))
+    fresh.witness()
+    accepted = police.book.load(fresh.main).state.accepted
+    assert voter not in accepted
+    assert (POLICE, police.people["chair"]) in accepted
+    with pytest.raises(HubRefused) as refusal:
+        health.pull(fresh.main, "voter")
+    assert refusal.value.status == 404
+    health.book.accept(fresh.main)
+    fresh.witness()
+    assert voter in police.book.load(fresh.main).state.accepted
+    assert len(health.pull(fresh.main, "voter").view.opened) == 2
