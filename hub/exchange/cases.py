@@ -18,7 +18,7 @@ from hub.store.tables import CaseRow, CaseStatementRow
 from keys.directory import Directory, KeyUse, NotCertified
 from keys.jose import SignatureRefused, statement_digest
 from keys.statements import Statement, StatementType, UnverifiedStatement, peek
-from policies.case import parse_consent, require_detail, require_successor
+from policies.case import parse_consent, require_detail, require_successor, widens
 from policies.model import (
     Malformed,
     Member,
@@ -121,10 +121,10 @@ Handler = Callable[[Submitted], Receipt]
 def _membership(submitted: Submitted) -> Receipt:
     session, statement, at = submitted.session, submitted.statement, submitted.at
     new = Membership.from_json(statement.members)
-    _require_known(new, submitted.directory, at)
     if statement.issuer != new.lead:
         raise Refused(403, "issuer", "a membership is signed by the case's lead agency")
     if new.sequence == 0:
+        _require_known(new, None, submitted.directory, at)
         if rows.find_case(session, new.case) is not None:
             raise Refused(409, "conflict", "a case with this id exists already")
         row = CaseRow(case=new.case, lead=new.lead, opened_at=render_time(at), case_seq=0, last_leaf=None)
@@ -137,13 +137,18 @@ def _membership(submitted: Submitted) -> Receipt:
             require_successor(new, current.membership, current.membership_digest)
         except Malformed as error:
             raise Refused(409, "conflict", str(error)) from error
+        _require_known(new, current.membership, submitted.directory, at)
     receipt = _keep(act, statement, "membership")
     rows.replace_case_agencies(session, new.case, [agency for agency, _ in new.agencies])
     return receipt
 
 
-def _require_known(membership: Membership, directory: Directory, at: datetime) -> None:
-    """Every agency is enrolled under the kind named, every member certified with at least the roles named."""
+def _require_known(membership: Membership, current: Membership | None, directory: Directory, at: datetime) -> None:
+    """Every agency is enrolled under the kind named; whoever is new or given more is certified for the roles named.
+
+    An entry that stays as it is, or is narrowed, is not looked up: a certificate that ran out, of whomever, must not
+    keep the lead from taking somebody out.
+    """
     for agency, kind in membership.agencies:
         try:
             record = directory.get_agency(agency)
@@ -152,6 +157,8 @@ def _require_known(membership: Membership, directory: Directory, at: datetime) -
         if record.kind is not kind:
             raise Refused(422, "not_certified", f"agency {agency} is enrolled as {record.kind.value}")
     for member in membership.members:
+        if current is not None and not widens(member, current.find_member(member.agency, member.member)):
+            continue
         try:
             certificate = directory.newest_key(KeyUse.MEMBER_SIGNING, member.agency, at, member=member.member)
             directory.newest_key(KeyUse.MEMBER_HPKE, member.agency, at, member=member.member)

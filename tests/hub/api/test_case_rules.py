@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from adapters.hub_client import HubRefused
+from keys.jose import statement_digest
 from keys.statements import StatementType, peek
 from policies.vocabulary import Gateway
 from tests.hub.api.test_pull_refused import CONSENTED, consent
 from tests.hub.api.test_push_refused import is_refused, make_lines, of_kind, resign, send, submit
-from tests.scene import CARE, HEALTH, POLICE, Scene
+from tests.scene import CARE, HEALTH, POLICE, Scene, now
 
 
 @pytest.fixture
@@ -90,3 +92,25 @@ def test_the_lead_alone_does_not_bring_a_removed_member_back(fresh: Scene) -> No
     fresh.witness()
     assert voter in police.book.load(fresh.main).state.accepted
     assert len(health.pull(fresh.main, "voter").view.opened) == 2
+
+
+def test_a_certificate_that_ran_out_stops_no_removal(make_scene: Callable[[], Scene]) -> None:
+    """A year later nobody's certificate is valid: whoever is taken out is out, and nobody is given more."""
+    scene = make_scene().embed(clock=lambda: now() + timedelta(days=400))
+    care, case = scene[CARE], scene.main
+    verified = care.book.load(case)
+    current = verified.membership[-1]
+    later = now() + timedelta(days=400)
+
+    def change(members: list[dict[str, Any]]) -> tuple[int, str]:
+        newest = care.client.get(f"/v1/cases/{case}")["membership"]
+        said = {"sequence": len(newest), "previous": statement_digest(newest[-1]), "members": members}
+        token = resign(care, StatementType.MEMBERSHIP, current.token, **said, issued_at=later)
+        return submit(care, token)
+
+    stays = [item for item in current.members["members"] if item["agency"] != HEALTH]
+    longer = [{**item, "until": "2030-01-01T00:00:00Z"} for item in stays]
+    assert len(stays) == len(current.members["members"]) - 1
+    assert change(longer) == (422, "not_certified")
+    assert change(stays) == (200, "accepted")
+    assert change(list(current.members["members"])) == (422, "not_certified")
