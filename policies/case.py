@@ -15,6 +15,7 @@ from policies.model import (
     Membership,
     parse_time,
     require_digest,
+    require_id,
     require_members,
     require_term,
 )
@@ -136,5 +137,5 @@ def require_detail(value: object) -> None:
     if value is None:
         return
     got = require_members(value, ("fragment", "sha256"), "detail")
-    if not all(isinstance(item, str) for item in got.values()):
-        raise Malformed("detail: expected text members")
+    require_id(got["fragment"], "detail fragment")
+    require_digest(got["sha256"], "detail sha256")

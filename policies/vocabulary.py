@@ -227,6 +227,26 @@ class NotGivenCode(StrEnum):
     CONSENT = "consent"
 
 
+class VoidCode(StrEnum):
+    """The public code with which an originator closes the number of a disclosure: why the hub refused it."""
+
+    CASE = "case"
+    CHANNEL = "channel"
+    CLOCK = "clock"
+    CONFLICT = "conflict"
+    FACTS_DIFFER = "facts_differ"
+    FRAGMENT = "fragment"
+    ISSUER = "issuer"
+    MALFORMED = "malformed"
+    POLICY = "policy"
+    SEQUENCE = "sequence"
+    SIGNATURE = "signature"
+    STALE_BUNDLE = "stale_bundle"
+    STALE_CONSENT = "stale_consent"
+    STALE_MEMBERSHIP = "stale_membership"
+    UNKNOWN = "unknown"
+
+
 SHARED_CASE_CATEGORIES: frozenset[Category] = frozenset(Category) - {Category.STATISTICAL_RETURN}
 INTAKE_CATEGORIES: frozenset[Category] = frozenset({Category.SUBJECT_CARD, Category.REQUEST})
 CONSENT_GATEWAYS: frozenset[Gateway] = frozenset({Gateway.CLDC_CONSENT, Gateway.CONSENT_NRM_ADULT})

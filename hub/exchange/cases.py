@@ -17,7 +17,7 @@ from hub.store.base import Session
 from hub.store.tables import CaseRow, CaseStatementRow
 from keys.directory import Directory, KeyUse, NotCertified
 from keys.jose import SignatureRefused, statement_digest
-from keys.statements import Statement, StatementType, UnverifiedStatement, peek
+from keys.statements import Statement, StatementType, peek
 from policies.case import parse_consent, require_detail, require_successor, widens
 from policies.model import (
     Malformed,
@@ -29,11 +29,13 @@ from policies.model import (
     require_number,
     require_term,
 )
-from policies.vocabulary import Category
+from policies.vocabulary import Category, ConsentState
 
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 MAX_OUTBOX_AGE = timedelta(hours=24)
 """How long an adapter that lost its connection may keep a signed statement before it must decide again."""
+MAX_STATEMENTS_PER_CASE_AND_AGENCY = 1_000
+"""Memberships, acceptances, consents and refusals together: every party reads all of them at every look at a case."""
 REFUSAL_CODES = frozenset(
     {"policy", "not_relevant", "more_harm_than_good", "law_forbids", "not_held", "consent", "no_reason_given"}
 )
@@ -138,6 +140,7 @@ def _membership(submitted: Submitted) -> Receipt:
         except Malformed as error:
             raise Refused(409, "conflict", str(error)) from error
         _require_known(new, current.membership, submitted.directory, at)
+        _require_room(act, statement, narrows=_only_takes_away(new, current.membership))
     receipt = _keep(act, statement, "membership")
     rows.replace_case_agencies(session, new.case, [agency for agency, _ in new.agencies])
     return receipt
@@ -168,6 +171,26 @@ def _require_known(membership: Membership, current: Membership | None, directory
             raise Refused(422, "not_certified", f"{member.agency} does not certify this member for these roles")
 
 
+def _only_takes_away(new: Membership, old: Membership) -> bool:
+    """Whether a membership takes an agency or a person out and gives nobody anything."""
+    is_narrower = set(new.agencies) < set(old.agencies) or len(new.members) < len(old.members)
+    adds = not set(new.agencies) <= set(old.agencies) or new.age_path is not old.age_path
+    wider = any(widens(item, old.find_member(item.agency, item.member)) for item in new.members)
+    return is_narrower and not adds and not wider
+
+
+def _require_room(act: CaseAct, statement: Statement, *, narrows: bool = False) -> None:
+    """Raise ``Refused`` where an agency has filled its part of a case. What ends a sharing is taken all the same."""
+    count = rows.count_statements(act.session, act.row.case, statement.issuer)
+    if count >= MAX_STATEMENTS_PER_CASE_AND_AGENCY and not narrows:
+        raise Refused(
+            413,
+            "too_many",
+            f"an agency has at most {MAX_STATEMENTS_PER_CASE_AND_AGENCY} statements in a case; only what takes "
+            "somebody out or ends a consent is still accepted",
+        )
+
+
 def _acceptance(submitted: Submitted) -> Receipt:
     session, statement = submitted.session, submitted.statement
     case = require_id(statement.members["case"], "case")
@@ -179,6 +202,7 @@ def _acceptance(submitted: Submitted) -> Receipt:
     listed = statement.members["members"]
     if not isinstance(listed, list) or [Member.from_json(item) for item in listed] != ours:
         raise Refused(422, "malformed", "an acceptance repeats the agency's entries of the membership unchanged")
+    _require_room(act, statement)
     return _keep(act, statement, "acceptance")
 
 
@@ -187,16 +211,18 @@ def _consent(submitted: Submitted) -> Receipt:
     members = statement.members
     case = require_id(members["case"], "case")
     act = submitted.lock(case)
-    parse_consent(statement.digest, members)
+    consent = parse_consent(statement.digest, members)
     require_detail(members["detail"])
     newest = rows.newest_statement(session, case, StatementType.CONSENT.value)
     expected: tuple[int, str | None] = (0, None)
     require_number(members["sequence"], "consent sequence")
-    if newest is not None:
-        earlier: UnverifiedStatement = peek(newest.statement)
+    earlier = None if newest is None else peek(newest.statement)
+    if newest is not None and earlier is not None:
         expected = (earlier.members["sequence"] + 1, newest.digest)
     if (members["sequence"], members["previous"]) != expected:
         raise Refused(409, "conflict", f"another consent was recorded meanwhile; expected sequence {expected[0]}")
+    ends = earlier is not None and earlier.members["state"] == ConsentState.GIVEN
+    _require_room(act, statement, narrows=ends and consent.state is not ConsentState.GIVEN)
     return _keep(act, statement, "consent")
 
 
@@ -211,8 +237,10 @@ def _refusal(submitted: Submitted) -> Receipt:
         require_id(members["request"], "request")
     if members["recipient_agency"] is not None:
         require_agency(members["recipient_agency"], "recipient_agency")
-    if members["code"] not in REFUSAL_CODES:
+    code = members["code"]
+    if not isinstance(code, str) or code not in REFUSAL_CODES:
         raise Malformed(f"refusal code: expected one of {sorted(REFUSAL_CODES)}")
+    _require_room(act, statement)
     return _keep(act, statement, "refusal")
 
 

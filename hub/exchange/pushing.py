@@ -48,8 +48,9 @@ from policies.model import (
     require_digest,
     require_id,
     require_members,
+    require_term,
 )
-from policies.vocabulary import CONSENT_GATEWAYS, Stage
+from policies.vocabulary import CONSENT_GATEWAYS, Stage, VoidCode
 
 MAX_LINES = 1_000
 MAX_ITEMS = 1_000
@@ -397,6 +398,7 @@ class Push:
         statement = verify_from_agency(self.directory, token, StatementType.VOID, self.originator, self.at)
         channel = self._require_next(statement)
         require_digest(statement.members["refused"], "refused")
+        require_term(VoidCode, statement.members["code"], "void code")
         receipt = self.act.record(
             "void", {"agency": self.originator, "statement": statement.digest, "channel": channel.channel}
         )

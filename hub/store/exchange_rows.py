@@ -67,6 +67,12 @@ def case_statements(session: Session, case: str, kind: str) -> Sequence[CaseStat
     return session.scalars(query.order_by(CaseStatementRow.case_seq)).all()
 
 
+def count_statements(session: Session, case: str, agency: str) -> int:
+    """Return how many statements an agency has in a case."""
+    query = select(func.count()).select_from(CaseStatementRow)
+    return session.scalar(query.where(CaseStatementRow.case == case, CaseStatementRow.agency == agency)) or 0
+
+
 def case_tokens(session: Session, case: str) -> list[str]:
     """Return every signed statement of a case as received: of the case itself, its channels, its disclosures."""
     found = list(session.scalars(select(CaseStatementRow.statement).where(CaseStatementRow.case == case)))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from policies.case import accepted_members, parse_consent, widens
+from policies.case import accepted_members, parse_consent, require_detail, widens
 from policies.model import (
     AgencyId,
     Basis,
@@ -204,3 +204,28 @@ def test_a_case_needs_a_membership() -> None:
 def test_what_widens_an_entry(new: Member, old: Member | None, expected: bool) -> None:
     """A new person, another role, a later end."""
     assert widens(new, old) is expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"fragment": "x" * 32, "sha256": "0" * 64},
+        {"fragment": "0" * 32, "sha256": "words"},
+        {"fragment": "0" * 33, "sha256": "0" * 64},
+        {"fragment": ["0" * 32], "sha256": "0" * 64},
+        {"fragment": "0" * 32},
+        {"fragment": "0" * 32, "sha256": "0" * 64, "words": ""},
+        "words",
+        [],
+    ],
+)
+def test_a_detail_has_no_room_for_words(value: object) -> None:
+    """What a statement says in words travels sealed; here is room for an id and a digest."""
+    with pytest.raises(Malformed):
+        require_detail(value)
+
+
+def test_a_detail_is_absent_or_names_a_fragment() -> None:
+    """The two that are good."""
+    require_detail(None)
+    require_detail({"fragment": "0" * 32, "sha256": "0" * 64})

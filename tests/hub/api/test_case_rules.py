@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from adapters.hub_client import HubRefused
+from hub.exchange import cases
 from keys.jose import statement_digest
-from keys.statements import StatementType, peek
+from keys.statements import StatementType, make_statement, peek
 from policies.vocabulary import Gateway
 from tests.hub.api.test_pull_refused import CONSENTED, consent
 from tests.hub.api.test_push_refused import is_refused, make_lines, of_kind, resign, send, submit
@@ -114,3 +117,62 @@ def test_a_certificate_that_ran_out_stops_no_removal(make_scene: Callable[[], Sc
     assert change(longer) == (422, "not_certified")
     assert change(stays) == (200, "accepted")
     assert change(list(current.members["members"])) == (422, "not_certified")
+
+
+def test_a_statement_has_no_room_for_words(fresh: Scene) -> None:
+    """Neither in the detail of a refusal nor in the code of a void: the hub would read them."""
+    health = fresh[HEALTH]
+    refusal = {
+        "recipient_agency": None,
+        "category": "concern",
+        "request": None,
+        "code": "consent",
+        "reviewer": health.people["voter"],
+        "detail": None,
+    }
+    token = health.book.refuse(fresh.main, refusal).token
+    for detail in ({"fragment": "Invented words", "sha256": "0" * 64}, {"fragment": "0" * 32, "sha256": "words"}):
+        assert submit(health, resign(health, StatementType.REFUSAL, token, detail=detail)) == (422, "malformed")
+    lines = make_lines(health, fresh.main)
+    send(health, fresh.main, *[line for line in lines if line["type"] != "disclosure"])
+    said = peek(of_kind(lines, "disclosure")["statement"])
+    members = {name: said.members[name] for name in ("case", "channel", "sequence", "previous")}
+    for code, status in (("Invented words", "refused"), ([], "refused"), ("policy", "accepted")):
+        void = make_statement(
+            StatementType.VOID,
+            {**members, "refused": "0" * 64, "code": code},
+            issuer=HEALTH,
+            signer=health.keys.keys["signing"],
+            issued_at=now(),
+            statement_id=os.urandom(16).hex(),
+            checkpoint=None,
+        )
+        result = send(health, fresh.main, {"type": "void", "statement": void})[0]
+        assert (result["status"], void) == (status, void)
+
+
+def test_an_agency_fills_only_its_own_part_of_a_case(fresh: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the limit nothing more, but what ends a sharing: a withdrawal, a removal. Others are not touched."""
+    monkeypatch.setattr(cases, "MAX_STATEMENTS_PER_CASE_AND_AGENCY", 3)
+    care, health = fresh[CARE], fresh[HEALTH]
+    refusal = {
+        "recipient_agency": None,
+        "category": "concern",
+        "request": None,
+        "code": "consent",
+        "reviewer": care.people["lead"],
+        "detail": None,
+    }
+    care.book.record_consent(fresh.main, consent("given"))
+    care.book.refuse(fresh.main, refusal)
+    members = list(care.book.load(fresh.main).state.membership.members)
+    shorter = [replace(item, until=item.until - timedelta(days=1)) for item in members]
+    for act in (lambda: care.book.refuse(fresh.main, refusal), lambda: care.book.change_members(fresh.main, shorter)):
+        with pytest.raises(HubRefused) as refused:
+            act()
+        assert (refused.value.status, refused.value.code) == (413, "too_many")
+    care.book.record_consent(fresh.main, consent("withdrawn"))
+    with pytest.raises(HubRefused):
+        care.book.record_consent(fresh.main, consent("refused"))
+    care.book.change_members(fresh.main, [item for item in members if item.agency != HEALTH])
+    health.book.refuse(fresh.main, {**refusal, "reviewer": health.people["voter"]})
