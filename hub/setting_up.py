@@ -17,7 +17,7 @@ from hub.ledger.report import LogReport
 from hub.ledger.verification import ActRow, verify_log
 from hub.refusal import Refused
 from hub.services import LOG_KEY, TOKEN_KEY, Services, log_verifier, open_services
-from hub.store import exchange_rows
+from hub.store import exchange_rows, ledger_rows
 from hub.store.database import Database
 from keys.canonical import canonical_bytes
 from keys.custody.keyfile import KeyFile, generate_storage, write_key_file, write_private_file
@@ -52,19 +52,35 @@ def init_hub(config: Config, passphrase: str) -> str:
         raise ConfigRefused(f"{config.home} holds a hub already")
     config.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     config.home.chmod(0o700)
+    database = Database(config.database_url)
+    database.upgrade()
+    has_genesis = _has_genesis(database, config)
     log_key = PrivateKey.generate("Ed25519")
     keys = {LOG_KEY: log_key, TOKEN_KEY: PrivateKey.generate("Ed25519")}
     write_key_file(config.keys_path, KeyFile(keys, generate_storage()), passphrase)
-    database = Database(config.database_url)
-    database.upgrade()
-    with database.write() as session:
-        ledger.create(session)
-        members = {"origin": config.origin, "bundle": load_bundle().digest}
-        record_public(session, "genesis", members, system_clock())
+    if not has_genesis:
+        with database.write() as session:
+            ledger.create(session)
+            members = {"origin": config.origin, "bundle": load_bundle().digest}
+            record_public(session, "genesis", members, system_clock())
     database.close()
     # The settings come last: a folder without them is not a hub yet, so a crash before here is repeated from the start.
+    # A genesis entry that stands already is kept: nothing was signed over it.
     write_private_file(config.home / CONFIG_NAME, config.render().encode())
     return log_verifier(config.origin, log_key).render()
+
+
+def _has_genesis(database: Database, config: Config) -> bool:
+    """Whether an interrupted init left its one entry. Raises ``ConfigRefused`` for any other log."""
+    with database.read() as session:
+        entries = ledger_rows.read_entry_range(session, 0, 2)
+    if not entries:
+        return False
+    body = json.loads(entries[0].body or "null")
+    if len(entries) > 1 or not isinstance(body, dict) or body.get("origin") != config.origin:
+        database.close()
+        raise ConfigRefused(f"{config.home} holds the log of a hub, but no {CONFIG_NAME}; put the settings back")
+    return True
 
 
 def enrol_from_file(config: Config, passphrase: str, path: Path, read_out: str) -> AgencyRecord:

@@ -61,6 +61,8 @@ class HubProcess:
     port: int
     passphrase: str
     process: subprocess.Popen[bytes] | None = None
+    module: str = "hub.cli"
+    """What runs it: the command line itself, or one of the tests' around it."""
 
     @property
     def issuer(self) -> str:
@@ -75,7 +77,7 @@ class HubProcess:
     def start(self) -> None:
         """Start the process and wait until it answers."""
         environment = {**os.environ, "NRM_HUB_PASSPHRASE": self.passphrase}
-        command = [sys.executable, "-m", "hub.cli", "--home", str(self.home), "serve"]
+        command = [sys.executable, "-m", self.module, "--home", str(self.home), "serve"]
         self.process = subprocess.Popen(
             [*command, "--bind", f"127.0.0.1:{self.port}"],
             env=environment,

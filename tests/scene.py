@@ -306,17 +306,27 @@ def copy(source: Path, folder: Path) -> Scene:
     hub = HubProcess(folder / "hub", free_port(), said["passphrase"])
     config = replace(Config.load(hub.home), issuer=hub.issuer)
     (hub.home / CONFIG_NAME).write_text(config.render())
-    parties = {}
-    for name, environ in said["environ"].items():
+    for name in said["environ"]:
         home = Home.load(folder / name)
         pin = home.pin()
         home.write_pin(HubPin(hub.issuer, pin.origin, pin.log_vkey, pin.witnesses, pin.roots))
+    return load(folder, keys_from=source)
+
+
+def load(folder: Path, *, keys_from: Path | None = None) -> Scene:
+    """Open a copy's agencies. ``keys_from`` names a folder with the same key files, opened before perhaps."""
+    source = keys_from or folder
+    said = json.loads((folder / "scene.json").read_text())
+    issuer = Config.load(folder / "hub").issuer
+    hub = HubProcess(folder / "hub", int(issuer.rpartition(":")[2]), said["passphrase"])
+    parties = {}
+    for name, environ in said["environ"].items():
         keys = opened_keys(source / name / "agency.key", environ["NRM_ADAPTER_PASSPHRASE"])
         people = said["people"][name]
         member_keys = {
             label: opened_keys(source / name / "members" / f"{member}.key", environ["NRM_MEMBER_PASSPHRASE"])
             for label, member in people.items()
         }
-        client = HubClient(hub.issuer, name, keys.keys[KeyUse.SIGNING.value], clock=now)
-        parties[name] = Party(home, keys, people, member_keys, client)
+        client = HubClient(issuer, name, keys.keys[KeyUse.SIGNING.value], clock=now)
+        parties[name] = Party(Home.load(folder / name), keys, people, member_keys, client)
     return Scene(hub, parties, said["cases"])

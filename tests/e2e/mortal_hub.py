@@ -1,0 +1,70 @@
+"""A hub that dies by kill -9 at a chosen step: ``python -m tests.e2e.mortal_hub`` with the arguments of ``nrm-hub``.
+
+The file ``die-at`` in the hub's folder names the step and after how many requests to which path's end it comes; without
+the file it is the hub as it is. Steps: ``before-commit``, ``after-commit``, ``mid-answer``.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import hub.serving
+from hub.cli import main
+from hub.store.database import Database
+
+HOME = Path(sys.argv[sys.argv.index("--home") + 1])
+_request = threading.local()
+
+
+def reached(step: str) -> None:
+    """Die here if this step of this request was chosen."""
+    try:
+        wanted, end = (HOME / "die-at").read_text().split()
+    except FileNotFoundError:
+        return
+    if step == wanted and getattr(_request, "path", "").endswith(end):
+        (HOME / "die-at").unlink()
+        os.kill(os.getppid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def install() -> None:
+    """Put the steps into this process, before any worker is forked."""
+    write, create_app = Database.write, hub.serving.create_app
+
+    @contextmanager
+    def mortal_write(self: Database) -> Iterator[Any]:
+        with write(self) as session:
+            yield session
+            session.flush()
+            reached("before-commit")
+        reached("after-commit")
+
+    def mortal_app(services: Any) -> Any:
+        app = create_app(services)
+        inner: Callable[..., Iterable[bytes]] = app.wsgi_app
+
+        def answer(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+            _request.path = environ["PATH_INFO"]
+            for number, chunk in enumerate(inner(environ, start_response)):
+                yield chunk
+                if number == 0:
+                    reached("mid-answer")
+
+        app.wsgi_app = answer
+        return app
+
+    Database.write = mortal_write  # type: ignore[method-assign]
+    hub.serving.create_app = mortal_app
+
+
+if __name__ == "__main__":
+    install()
+    main()
