@@ -34,11 +34,12 @@ class KnownFragment:
 
 @dataclass(slots=True)
 class BatchRows:
-    """What one push knows and what it will write. ``write`` must be called before the transaction ends."""
+    """What one push of one originator knows and will write. ``write`` must be called before the transaction ends."""
 
     session: Session
     _fragments: dict[str, KnownFragment | None] = field(default_factory=dict)
     _channels: dict[str, ChannelRow | None] = field(default_factory=dict)
+    _held: set[tuple[str, str]] | None = None
     _new_fragments: list[Mapping[str, object]] = field(default_factory=list)
     _new_grants: list[Mapping[str, object]] = field(default_factory=list)
 
@@ -95,10 +96,17 @@ class BatchRows:
             self._channels[channel] = rows.find_channel(self.session, channel)
         return self._channels[channel]
 
+    def channels_of(self, case: str, originator: str) -> set[tuple[str, str]]:
+        """Return recipient key and use of every channel that an originator has in a case, stored or added."""
+        if self._held is None:
+            self._held = rows.channels_from(self.session, case, originator)
+        return self._held
+
     def add_channel(self, row: ChannelRow) -> None:
         """Take a channel; it is written at once."""
         rows.add(self.session, row)
         self._channels[row.channel] = row
+        self.channels_of(row.case, row.originator).add((row.recipient, row.use))
 
     def add_grant(self, fragment: str, channel: str, disclosure: str, encrypted_key: str, basis: str) -> None:
         """Take a grant that an accepted disclosure lists."""

@@ -128,7 +128,8 @@ def _membership(submitted: Submitted) -> Receipt:
     if new.sequence == 0:
         _require_known(new, None, submitted.directory, at)
         if rows.find_case(session, new.case) is not None:
-            raise Refused(409, "conflict", "a case with this id exists already")
+            # The answer to any id that cannot be: it says neither that there is such a case, nor whose it is.
+            raise Malformed("the case id is not acceptable")
         row = CaseRow(case=new.case, lead=new.lead, opened_at=render_time(at), case_seq=0, last_leaf=None)
         rows.add(session, row)
         act = CaseAct(session, row, at)

@@ -156,6 +156,7 @@ class Push:
         if self.state.membership.kind_of(agency) is None:
             raise Refused(422, "not_in_case", f"agency {agency} does not take part in this case")
         self.directory.require_key(sealed.recipient, use, agency, self.at, member=member)
+        self._require_only_channel(sealed.recipient, use)
         receipt = self.act.record(
             "channel",
             {
@@ -183,6 +184,16 @@ class Push:
             )
         )
         return receipt
+
+    def _require_only_channel(self, recipient: str, use: KeyUse) -> None:
+        """One channel per recipient key and use: a recipient reads all of an originator's channels at every pull."""
+        held = self.rows.channels_of(self.act.row.case, self.originator)
+        if (recipient, use.value) in held:
+            raise Refused(409, "conflict", "this originator has a channel to this key in this case already")
+        if len(held) >= MAX_CHANNELS_PER_CASE_AND_AGENCY:
+            raise Refused(
+                413, "too_many", f"an agency has at most {MAX_CHANNELS_PER_CASE_AND_AGENCY} channels in a case"
+            )
 
     def _known_channel(self, token: object, sealed: SealedChannel) -> ChannelRow | None:
         if not isinstance(token, str):

@@ -126,6 +126,15 @@ def channels_to(session: Session, case: str, agency: str, member: str | None) ->
     return session.scalars(query.where(ChannelRow.use != "archive").order_by(ChannelRow.log_index)).all()
 
 
+def channels_from(session: Session, case: str, originator: str) -> set[tuple[str, str]]:
+    """Return recipient key and use of every channel of an originator in a case."""
+    query = select(ChannelRow.recipient, ChannelRow.use)
+    return {
+        (recipient, use)
+        for recipient, use in session.execute(query.where(ChannelRow.case == case, ChannelRow.originator == originator))
+    }
+
+
 def find_fragment(session: Session, fragment: str) -> FragmentRow | None:
     """Return a sealed fragment by id."""
     return session.get(FragmentRow, fragment)

@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 
 from adapters.hub_client import HubRefused
-from hub.exchange import cases
+from hub.exchange import cases, pushing
+from keys.directory import KeyUse
 from keys.jose import statement_digest
+from keys.sealing import make_channel
 from keys.statements import StatementType, make_statement, peek
 from policies.vocabulary import Gateway
 from tests.hub.api.test_pull_refused import CONSENTED, consent
 from tests.hub.api.test_push_refused import is_refused, make_lines, of_kind, resign, send, submit
-from tests.scene import CARE, HEALTH, POLICE, Scene, now
+from tests.scene import CARE, CHARITY, HEALTH, POLICE, Scene, now
 
 
 @pytest.fixture
@@ -176,3 +178,82 @@ def test_an_agency_fills_only_its_own_part_of_a_case(fresh: Scene, monkeypatch: 
         care.book.record_consent(fresh.main, consent("refused"))
     care.book.change_members(fresh.main, [item for item in members if item.agency != HEALTH])
     health.book.refuse(fresh.main, {**refusal, "reviewer": health.people["voter"]})
+
+
+def _channel_line(scene: Scene, kind: KeyUse = KeyUse.MEMBER_HPKE) -> dict[str, Any]:
+    """A new channel from health to the police's chair, or to the police's intake."""
+    health, police = scene[HEALTH], scene[POLICE]
+    person = kind is KeyUse.MEMBER_HPKE
+    keys = police.member_keys["chair"] if person else police.keys
+    channel = os.urandom(16).hex()
+    sealed, _ = make_channel(scene.main, HEALTH, keys.keys[kind.value].public, channel)
+    members = {
+        "case": scene.main,
+        "channel": channel,
+        "recipient": sealed.recipient,
+        "recipient_agency": POLICE,
+        "recipient_member": police.people["chair"] if person else None,
+        "use": kind.value,
+        "sha256": sealed.digest,
+    }
+    statement = make_statement(
+        StatementType.CHANNEL,
+        members,
+        issuer=HEALTH,
+        signer=health.keys.keys["signing"],
+        issued_at=now(),
+        statement_id=os.urandom(16).hex(),
+        checkpoint=None,
+    )
+    return {"type": "channel", "jwe": sealed.to_jwe(), "statement": statement}
+
+
+def test_one_channel_leads_to_a_key(fresh: Scene) -> None:
+    """A second one to the same key is refused, in one batch and in the next; the first again is a repeat."""
+    health = fresh[HEALTH]
+    first, second = _channel_line(fresh), _channel_line(fresh)
+    results = send(health, fresh.main, first, second, first)
+    assert [item["status"] for item in results] == ["accepted", "refused", "repeated"]
+    is_refused(results[1], "conflict", 409)
+    is_refused(send(health, fresh.main, _channel_line(fresh))[0], "conflict", 409)
+    assert send(health, fresh.main, _channel_line(fresh, KeyUse.INTAKE))[0]["status"] == "accepted"
+
+
+def test_an_agency_has_so_many_channels_in_a_case(fresh: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is the originator's own; another originator is not touched by it."""
+    monkeypatch.setattr(pushing, "MAX_CHANNELS_PER_CASE_AND_AGENCY", 1)
+    health = fresh[HEALTH]
+    results = send(health, fresh.main, _channel_line(fresh), _channel_line(fresh, KeyUse.INTAKE))
+    assert results[0]["status"] == "accepted"
+    is_refused(results[1], "too_many", 413)
+
+
+def test_opening_a_case_says_nothing_about_the_cases_there_are(fresh: Scene) -> None:
+    """An id that is taken is answered like an id that cannot be, to parties and strangers alike."""
+    charity, care = fresh[CHARITY], fresh[CARE]
+    before = fresh.log_types()
+    for party, case in ((charity, fresh.other), (charity, fresh.main), (care, fresh.main)):
+        name = party.home.agency
+        members = {
+            "case": case,
+            "sequence": 0,
+            "previous": None,
+            "lead": name,
+            "age_path": "child",
+            "agencies": [{"agency": name, "kind": party.home.kind.value}],
+            "members": [],
+        }
+        token = make_statement(
+            StatementType.MEMBERSHIP,
+            members,
+            issuer=name,
+            signer=party.keys.keys["signing"],
+            issued_at=now(),
+            statement_id=os.urandom(16).hex(),
+            checkpoint=None,
+        )
+        with pytest.raises(HubRefused) as refusal:
+            party.client.post("/v1/statements", {"statement": token})
+        assert (refusal.value.status, refusal.value.code) == (422, "malformed")
+        assert "the case id is not acceptable" in str(refusal.value)
+    assert fresh.log_types() == before
