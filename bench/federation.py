@@ -151,7 +151,8 @@ def make_hub(folder: Path, agencies: Mapping[str, AgencyKeys]) -> HubUnderTest:
             tokens = [token for person in agency.people for token in person.certificates]
             for start in range(0, len(tokens), enrolment.MAX_CERTIFICATES_PER_REQUEST):
                 batch = tokens[start : start + enrolment.MAX_CERTIFICATES_PER_REQUEST]
-                enrolment.add_certificates(session, record, batch, now())
+                known = services.directory.current(session)
+                enrolment.add_certificates(session, known, record, batch, now())
     record_witnesses(config, passphrase, QUORUM, list(agencies))
     return HubUnderTest(config, passphrase, services)
 

@@ -156,19 +156,31 @@ def _parse_roles(value: Any) -> tuple[Role, ...]:
 
 
 class Directory:
-    """Verified agencies and certificates. Looking up never falls back: no certificate, no answer."""
+    """Verified agencies and certificates. Looking up never falls back: no certificate, no answer.
+
+    A key is one agency's, or one person's, for good: whoever certified it first in the log. What certifies it later for
+    somebody else is ``ignored``, so that nobody can take over another's key id, or make it ambiguous whose it is.
+    """
 
     def __init__(self, agencies: Iterable[AgencyRecord], certificates: Iterable[Certificate]) -> None:
-        """Raises ``NotCertified``: an agency with two roots, or a certificate not signed by its agency's root here."""
+        """``certificates`` come in the order of the log.
+
+        Raises ``NotCertified``: an agency with two roots, or a certificate not signed by its agency's root here.
+        """
         self._agencies: dict[AgencyId, AgencyRecord] = {}
         for record in agencies:
             if self._agencies.setdefault(record.agency, record).root.kid != record.root.kid:
                 raise NotCertified(f"agency {record.agency} is listed with two root keys")
         self._by_kid: dict[str, list[Certificate]] = {}
+        ignored: list[Certificate] = []
         for certificate in certificates:
             if certificate.statement.kid != self.get_agency(certificate.agency).root.kid:
                 raise NotCertified(f"a certificate of {certificate.agency} is not signed by the root key listed here")
-            self._by_kid.setdefault(certificate.key.kid, []).append(certificate)
+            if self.holder_of(certificate.key.kid) in (None, (certificate.agency, certificate.member)):
+                self._by_kid.setdefault(certificate.key.kid, []).append(certificate)
+            else:
+                ignored.append(certificate)
+        self._ignored = tuple(ignored)
 
     @property
     def agencies(self) -> Mapping[AgencyId, AgencyRecord]:
@@ -179,6 +191,16 @@ class Directory:
     def certificates(self) -> tuple[Certificate, ...]:
         """Every certificate."""
         return tuple(item for listed in self._by_kid.values() for item in listed)
+
+    @property
+    def ignored(self) -> tuple[Certificate, ...]:
+        """Certificates of keys that were somebody else's already, in the order of the log: an honest hub has none."""
+        return self._ignored
+
+    def holder_of(self, kid: str) -> tuple[AgencyId, MemberId | None] | None:
+        """Return whose key this is: the agency, and the person or None for the agency's own. None: nobody's yet."""
+        listed = self._by_kid.get(kid)
+        return None if listed is None else (listed[0].agency, listed[0].member)
 
     def get_agency(self, agency: str) -> AgencyRecord:
         """Return an enrolled agency. Raises ``NotCertified``."""

@@ -61,8 +61,9 @@ def certificates(payload: dict[str, list[str]]) -> dict[str, Any]:
     """Record certificates of the calling agency's keys."""
     at = services().clock()
     with services().database.write() as session:
-        agency = services().directory.current(session).get_agency(g.agency)
-        added = enrolment.add_certificates(session, agency, payload["certificates"], at)
+        known = services().directory.current(session)
+        agency = known.get_agency(g.agency)
+        added = enrolment.add_certificates(session, known, agency, payload["certificates"], at)
     return recorded(services(), [receipt for _, receipt in added])
 
 

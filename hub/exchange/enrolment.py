@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from hub.exchange.acts import Receipt, record_public
+from hub.exchange.standing import DirectoryCache
 from hub.ledger import ledger
 from hub.refusal import Refused
 from hub.store import exchange_rows as rows
@@ -20,6 +21,7 @@ from keys.directory import (
     AGENCY_USES,
     AgencyRecord,
     Certificate,
+    Directory,
     KeyUse,
     fingerprint,
     normalise_fingerprint,
@@ -64,15 +66,19 @@ def enrol_agency(session: Session, request: object, read_out: str, at: datetime)
             agency=record.agency, kind=record.kind.value, statement=record.statement.token, log_index=receipt.index
         ),
     )
+    _require_own_keys(DirectoryCache().current(session), certificates)
     for certificate in certificates:
         _add_certificate(session, certificate, at)
     return record
 
 
 def add_certificates(
-    session: Session, agency: AgencyRecord, tokens: Sequence[object], at: datetime
+    session: Session, directory: Directory, agency: AgencyRecord, tokens: Sequence[object], at: datetime
 ) -> list[tuple[Certificate, Receipt | None]]:
-    """Record further certificates of an enrolled agency; one known already changes nothing. Raises ``Refused``."""
+    """Record further certificates of an enrolled agency; one known already changes nothing. Raises ``Refused``.
+
+    ``directory`` is what is recorded so far.
+    """
     if not 1 <= len(tokens) <= MAX_CERTIFICATES_PER_REQUEST:
         raise Refused(413, "too_many", f"expected 1 to {MAX_CERTIFICATES_PER_REQUEST} certificates")
     if rows.count_certificates(session, agency.agency) + len(tokens) > MAX_CERTIFICATES_PER_AGENCY:
@@ -81,7 +87,17 @@ def add_certificates(
         certificates = [verify_certificate(token, agency) for token in tokens]
     except (Malformed, SignatureRefused, KeyRefused) as error:
         raise Refused(422, "certificate_refused", str(error)) from error
+    _require_own_keys(directory, certificates)
     return [(certificate, _add_certificate(session, certificate, at)) for certificate in certificates]
+
+
+def _require_own_keys(directory: Directory, certificates: Sequence[Certificate]) -> None:
+    """Raise ``Refused`` where a key is certified already for another agency or person, or here for two people."""
+    here: dict[str, tuple[str, str | None]] = {}
+    for certificate in certificates:
+        kid, holder = certificate.key.kid, (certificate.agency, certificate.member)
+        if directory.holder_of(kid) not in (None, holder) or here.setdefault(kid, holder) != holder:
+            raise Refused(409, "key_taken", f"key {kid[:12]} is certified already for another agency or person")
 
 
 def _add_certificate(session: Session, certificate: Certificate, at: datetime) -> Receipt | None:

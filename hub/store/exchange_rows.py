@@ -98,8 +98,9 @@ def agencies_after(session: Session, log_index: int) -> Sequence[AgencyRow]:
 
 
 def certificates_after(session: Session, log_index: int) -> Sequence[CertificateRow]:
-    """Return certificates recorded after a log position."""
-    return session.scalars(select(CertificateRow).where(CertificateRow.log_index > log_index)).all()
+    """Return certificates recorded after a log position, in the log's order."""
+    query = select(CertificateRow).where(CertificateRow.log_index > log_index)
+    return session.scalars(query.order_by(CertificateRow.log_index)).all()
 
 
 def find_certificate(session: Session, digest: str) -> CertificateRow | None:
@@ -178,55 +179,6 @@ def use_assertion(session: Session, jti: str, expires_at: int, now: int) -> bool
     except IntegrityError:
         return False
     return True
-
-
-def recorded_rows(session: Session) -> list[tuple[int, dict[str, object]]]:
-    """Return, for each row that records an act, its log position and what the log entry must say of it."""
-    listed: list[tuple[int, dict[str, object]]] = []
-    for agency in session.scalars(select(AgencyRow)):
-        expected: dict[str, object] = {"type": "agency", "statement": agency.statement}
-        listed.append((agency.log_index, expected))
-    for certificate in session.scalars(select(CertificateRow)):
-        listed.append((certificate.log_index, {"type": "certificate", "statement": certificate.statement}))
-    for statement in session.scalars(select(CaseStatementRow)):
-        listed.append(
-            (
-                statement.log_index,
-                {"case": statement.case, "agency": statement.agency, "statement": statement.digest},
-            )
-        )
-    for channel in session.scalars(select(ChannelRow)):
-        expected = {
-            "type": "channel",
-            "case": channel.case,
-            "channel": channel.channel,
-            "agency": channel.originator,
-            "recipient_agency": channel.recipient_agency,
-            "recipient_member": channel.recipient_member,
-        }
-        listed.append((channel.log_index, expected))
-    for fragment in session.scalars(select(FragmentRow)):
-        listed.append(
-            (
-                fragment.log_index,
-                {
-                    "type": "fragment",
-                    "case": fragment.case,
-                    "agency": fragment.agency,
-                    "fragment": fragment.fragment,
-                    "sha256": fragment.digest,
-                    "category": fragment.category,
-                },
-            )
-        )
-    for disclosure in session.scalars(select(DisclosureRow)):
-        listed.append(
-            (
-                disclosure.log_index,
-                {"case": disclosure.case, "channel": disclosure.channel, "statement": disclosure.digest},
-            )
-        )
-    return listed
 
 
 def public_positions(session: Session, after: int, before: int, limit: int) -> list[int]:

@@ -290,6 +290,34 @@ def test_a_certificate_of_another_root_or_of_nobody_is_refused() -> None:
         Directory([OTHER_AGENCY], [certified()])
 
 
+def test_a_key_stays_with_whom_it_was_certified_for_first() -> None:
+    """Certified again for another agency or another person: ignored and named. Renewed for the same one: taken."""
+    chair = certified(KeyUse.MEMBER_HPKE)
+    renewed = certified(KeyUse.MEMBER_HPKE, not_after=render_time(AT + 2 * DAY))
+    colleague = certified(KeyUse.MEMBER_HPKE, member=OTHER_MEMBER)
+    taken = {
+        "agency": "example-council",
+        "key": dict(own_key(KeyUse.MEMBER_HPKE).public.jwk),
+        "not_before": render_time(AT),
+    }
+    members = {**colleague.statement.members, **taken}
+    stolen = verify_certificate(
+        statement(StatementType.CERTIFICATE, members, OTHER_ROOT, "example-council"), OTHER_AGENCY
+    )
+    known = directory(chair, colleague, renewed, stolen)
+    assert known.ignored == (colleague, stolen)
+    assert known.certificates == (chair, renewed)
+    assert known.holder_of(chair.key.kid) == ("example-police", MEMBER)
+    assert known.newest_key(KeyUse.MEMBER_HPKE, "example-police", AT, member=MEMBER).key == chair.key
+    for agency in ("example-council", "example-police"):
+        with pytest.raises(NotCertified):
+            known.newest_key(KeyUse.MEMBER_HPKE, agency, AT, member=OTHER_MEMBER)
+    with pytest.raises(NotCertified):
+        known.require_key(chair.key.kid, KeyUse.MEMBER_HPKE, "example-council", AT, member=OTHER_MEMBER)
+    assert directory(stolen, chair).ignored == (chair,)
+    assert directory(chair).holder_of(own_key(KeyUse.SIGNING).public.kid) is None
+
+
 # Statements
 
 
