@@ -155,6 +155,8 @@ def run(adapter: Adapter, *, bind: str, every_seconds: float) -> None:
     host, port = parse_bind(bind)
     if not every_seconds >= MIN_SECONDS:
         raise HomeRefused(f"seconds between two looks: expected at least {MIN_SECONDS}, got {every_seconds}")
+    # Everything that may be missing is asked for here, where it ends the command; in the thread it would end the watch.
+    _ = adapter.follower, adapter.receiver
     watch = Watch(adapter, every_seconds)
     try:
         server = make_server(host, port, create_app(adapter, watch), threaded=True)

@@ -26,9 +26,7 @@ from adapters.release.quoting import QuoteRefused
 from adapters.release.writing import AuthoredRefused
 from adapters.runtime import Adapter
 from adapters.store import StoreRefused
-from keys.custody.keyfile import KeyFileRefused
-from keys.sealing import ContentRefused
-from keys.storage import StorageRefused
+from keys.refusal import KeysRefusal
 from policies.bundles import BundleRefused
 from policies.model import Malformed
 
@@ -37,19 +35,17 @@ EXPECTED = (
     AuthoredRefused,
     BundleRefused,
     CaseRefused,
-    ContentRefused,
     DraftRefused,
     HomeRefused,
     HubRefused,
     HubUnreachable,
-    KeyFileRefused,
+    KeysRefusal,
     LogRefused,
     Malformed,
     NrmRefused,
     PanelRefused,
     PictureRefused,
     QuoteRefused,
-    StorageRefused,
     StoreRefused,
 )
 
