@@ -17,8 +17,9 @@ from hub.ledger.report import LogReport
 from hub.ledger.verification import ActRow, verify_log
 from hub.refusal import Refused
 from hub.services import LOG_KEY, TOKEN_KEY, Services, log_verifier, open_services
-from hub.store import exchange_rows, ledger_rows
+from hub.store import ledger_rows
 from hub.store.database import Database
+from hub.store.recorded_rows import recorded_rows
 from keys.canonical import canonical_bytes
 from keys.custody.keyfile import KeyFile, generate_storage, write_key_file, write_private_file
 from keys.directory import AgencyRecord, Certificate, fingerprint, group_fingerprint
@@ -174,5 +175,5 @@ def verify_hub(config: Config, passphrase: str) -> HubReport:
         witnesses = ledger.current_witnesses(session)
         if witnesses is None:
             raise Refused(409, "no_witnesses", "record the witnesses first: nrm-hub witnesses")
-        acts = (ActRow(index, members) for index, members in exchange_rows.recorded_rows(session))
+        acts = (ActRow(index, members) for index, members in recorded_rows(session))
         return HubReport(verify_log(session, services.log_vkey, witnesses, acts=acts, acted_types=ACTED_TYPES))
