@@ -22,6 +22,7 @@ from joserfc.jwk import KeySet, OKPKey, import_key
 
 from hub.auth.dpop import Nonces, ProofRefused, verify_proof
 from hub.exchange.standing import DirectoryCache
+from hub.refusal import Refused
 from hub.store import exchange_rows as rows
 from hub.store.database import Database
 from keys.directory import Directory, KeyUse
@@ -213,6 +214,9 @@ class Authorization:
                 code = "use_dpop_nonce" if error.needs_nonce else "invalid_dpop_proof"
                 response = jsonify({"error": code, "error_description": str(error)})
                 response.status_code = 400
+            except Refused as refusal:
+                response = jsonify({"error": refusal.code, "error_description": refusal.detail})
+                response.status_code = refusal.status
             else:
                 response = server.create_token_response()
             response.headers["DPoP-Nonce"] = self.nonces.issue(g.now)

@@ -18,9 +18,14 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey
 
+from hub.refusal import Refused
+
 MAX_PROOF_CHARS = 4096
 NONCE_SECONDS = 300
 MAX_AGE_SECONDS = 60
+MAX_PROOFS_PER_SLOT = 200_000
+MAX_TIME = 2**40
+"""Seconds since 1970 that a claim may name: what is beyond is no time, and no number to calculate with."""
 ALGORITHMS = ("ES256", "Ed25519")
 _JWK_SHAPES = {
     "ES256": ({"kty", "crv", "x", "y"}, ("EC", "P-256")),
@@ -37,37 +42,52 @@ class ProofRefused(ValueError):
 
 
 class Nonces:
-    """Nonces and used ``jti`` values of one process."""
+    """Nonces and used ``jti`` values of one process.
+
+    Time is cut into slots. A nonce dies with the slot after its own, so what was used is remembered in two sets, of
+    this slot and of the one before; older ones are dropped whole.
+    """
 
     def __init__(self) -> None:
         self._secret = secrets.token_bytes(32)
-        self._used: dict[str, int] = {}
+        self._used: dict[int, set[bytes]] = {}
         self._lock = threading.Lock()
 
     def issue(self, at: datetime) -> str:
         """Return the nonce of this moment's slot."""
-        return self._mac(int(at.timestamp()) // NONCE_SECONDS)
+        return self._mac(_slot(at))
 
     def is_current(self, nonce: object, at: datetime) -> bool:
         """Whether a nonce is of this process and of this or the previous slot."""
-        slot = int(at.timestamp()) // NONCE_SECONDS
-        given = str(nonce).encode()
-        return any(hmac.compare_digest(given, self._mac(item).encode()) for item in (slot, slot - 1))
+        if not isinstance(nonce, str) or not nonce.isascii():
+            return False
+        slot = _slot(at)
+        return any(hmac.compare_digest(nonce, self._mac(item)) for item in (slot, slot - 1))
 
     def _mac(self, slot: int) -> str:
         digest = hmac.new(self._secret, slot.to_bytes(8, "big"), hashlib.sha256).digest()
         return base64.urlsafe_b64encode(digest[:18]).decode()
 
     def use(self, jti: str, at: datetime) -> bool:
-        """Remember a ``jti``; False where it was used before."""
-        now = int(at.timestamp())
+        """Remember a ``jti``; False where it was used before. Raises ``Refused`` (503) where no more can be remembered.
+
+        What could be used unseen is not accepted: a full memory answers "try again later" until its slot has passed.
+        """
+        slot, name = _slot(at), hashlib.sha256(jti.encode("utf-8", "surrogatepass")).digest()
         with self._lock:
-            if len(self._used) > 10_000:
-                self._used = {item: expires for item, expires in self._used.items() if expires > now}
-            if self._used.get(jti, 0) > now:
+            if slot not in self._used:
+                self._used = {item: used for item, used in self._used.items() if item >= slot - 1}
+                self._used[slot] = set()
+            if any(name in used for used in self._used.values()):
                 return False
-            self._used[jti] = now + 2 * NONCE_SECONDS
+            if len(self._used[slot]) >= MAX_PROOFS_PER_SLOT:
+                raise Refused(503, "temporarily_unavailable", "too many requests at this moment; try again in a while")
+            self._used[slot].add(name)
             return True
+
+
+def _slot(at: datetime) -> int:
+    return int(at.timestamp()) // NONCE_SECONDS
 
 
 def verify_proof(
@@ -84,20 +104,20 @@ def verify_proof(
     # 2. Signature by that key.
     try:
         claims = jwt.decode(proof, key, algorithms=list(ALGORITHMS)).claims
-    except (JoseError, ValueError) as error:
+    except (JoseError, ValueError, RecursionError) as error:
         raise ProofRefused("the DPoP proof does not verify") from error
     # 3. This request, now, with our nonce.
     if claims.get("htm") != method or claims.get("htu") != url:
         raise ProofRefused("the DPoP proof is for another request")
     issued = claims.get("iat")
-    if not isinstance(issued, int) or abs(at.timestamp() - issued) > MAX_AGE_SECONDS:
+    if type(issued) is not int or not 0 <= issued < MAX_TIME or abs(at.timestamp() - issued) > MAX_AGE_SECONDS:
         raise ProofRefused(f"the DPoP proof is not from the last {MAX_AGE_SECONDS} seconds")
     if not nonces.is_current(claims.get("nonce"), at):
         raise ProofRefused("the DPoP proof carries no current nonce of this server", needs_nonce=True)
     # 4. Bound to the token it comes with.
     if access_token is not None:
         expected = base64.urlsafe_b64encode(hashlib.sha256(access_token.encode()).digest()).rstrip(b"=").decode()
-        if not hmac.compare_digest(str(claims.get("ath")), expected):
+        if claims.get("ath") != expected:
             raise ProofRefused("the DPoP proof is for another access token")
     # 5. Once.
     jti = claims.get("jti")
@@ -109,7 +129,7 @@ def verify_proof(
 def _proof_key(proof: str) -> ECKey | OKPKey:
     try:
         header: dict[str, Any] = jws.extract_compact(proof.encode("ascii")).headers()
-    except (JoseError, ValueError, UnicodeEncodeError) as error:
+    except (JoseError, ValueError, RecursionError) as error:
         raise ProofRefused("the DPoP proof is not a compact JWS") from error
     algorithm, jwk = header.get("alg"), header.get("jwk")
     if header.get("typ") != "dpop+jwt" or set(header) != {"typ", "alg", "jwk"} or algorithm not in ALGORITHMS:
