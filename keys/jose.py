@@ -27,6 +27,11 @@ MAX_JWS_HEADER_BYTES = 512
 MAX_SIGNATURE_BYTES = 96
 _KID = re.compile(r"[A-Za-z0-9_-]{43}")
 _EC_SIZES = {"P-256": 32, "P-384": 48}
+EC_ORDERS: Mapping[str, int] = {
+    "P-256": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
+    "P-384": 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973,
+}
+"""Order n of each curve's group (NIST SP 800-186 section 3.2.1)."""
 _SIGNING = frozenset({"Ed25519", "ES256", "ES384"})
 HPKE_PUBLIC_BYTES = 1184 + 32
 MLKEM768_PUBLIC_BYTES = 1184
@@ -139,6 +144,9 @@ def _verify_ecdsa(jwk: Mapping[str, str], signature: bytes, data: bytes) -> None
     if len(signature) != 2 * size:
         raise SignatureRefused("signature does not verify")
     r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
+    if s > EC_ORDERS[jwk["crv"]] // 2:
+        # (r, n - s) verifies wherever (r, s) does: anybody could give a statement a second digest.
+        raise SignatureRefused("signature does not verify")
     algorithm = hashes.SHA256() if size == 32 else hashes.SHA384()
     _ec_public(jwk).verify(encode_dss_signature(r, s), data, ec.ECDSA(algorithm))
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, mlkem,
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 
-from keys.jose import KeyRefused, PublicKey, b64u, b64u_decode, parse_public_jwk
+from keys.jose import EC_ORDERS, KeyRefused, PublicKey, b64u, b64u_decode, parse_public_jwk
 
 SEED_BYTES = 32
 ALGORITHMS = ("Ed25519", "ES256", "ES384", "HPKE-9-KE", "ML-DSA-44")
@@ -73,13 +73,17 @@ class PrivateKey:
         return {**self.public.jwk, member: b64u(self._secret)}
 
     def sign(self, data: bytes) -> bytes:
-        """Return the raw signature, for ECDSA the JOSE form r || s. Raises ``KeyRefused`` if the key cannot sign."""
+        """Return the raw signature, for ECDSA the JOSE form r || s with s at most half the order of the curve.
+
+        Raises ``KeyRefused`` if the key cannot sign.
+        """
         key = self._private
         if isinstance(key, ed25519.Ed25519PrivateKey | mldsa.MLDSA44PrivateKey):
             return key.sign(data)
         if isinstance(key, ec.EllipticCurvePrivateKey):
             size = (key.curve.key_size + 7) // 8
             r, s = decode_dss_signature(key.sign(data, ec.ECDSA(hashes.SHA256() if size == 32 else hashes.SHA384())))
+            s = min(s, EC_ORDERS[self.public.jwk["crv"]] - s)
             return r.to_bytes(size, "big") + s.to_bytes(size, "big")
         raise KeyRefused(f"key of algorithm {self.public.alg} does not sign")
 

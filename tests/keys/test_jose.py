@@ -14,6 +14,7 @@ from keys_material import ANY_JSON, BOUNDED, flipped_bits, key, objects_with, ou
 
 from keys.canonical import canonical_bytes
 from keys.jose import (
+    EC_ORDERS,
     MAX_STATEMENT_BYTES,
     KeyRefused,
     SignatureRefused,
@@ -293,6 +294,21 @@ def test_an_ecdsa_signature_has_no_second_length(alg: str) -> None:
     for bad in (good[:half] + b"\0" + good[half:], good[:half] + bytes(half) + good[half:]):
         with pytest.raises(SignatureRefused, match=r"^signature does not verify$"):
             key(alg).public.verify(bad, b"data")
+
+
+@pytest.mark.parametrize("alg", ["ES256", "ES384"])
+def test_an_ecdsa_signature_has_no_second_form(alg: str) -> None:
+    """(r, n - s) is as good for the mathematics; here a statement has one signature and one digest."""
+    order = EC_ORDERS["P-256" if alg == "ES256" else "P-384"]
+    for number in range(20):
+        data = b"data %d" % number
+        good = key(alg).sign(data)
+        half = len(good) // 2
+        s = int.from_bytes(good[half:], "big")
+        assert s <= order // 2
+        key(alg).public.verify(good, data)
+        with pytest.raises(SignatureRefused, match=r"^signature does not verify$"):
+            key(alg).public.verify(good[:half] + (order - s).to_bytes(half, "big"), data)
 
 
 # Compact JWS

@@ -36,7 +36,7 @@ from story import (
 from keys.canonical import canonical_bytes
 from keys.directory import fingerprint
 from keys.envelopes import SealedFragment, wrapped_key_digest
-from keys.jose import b64u, b64u_decode, statement_digest
+from keys.jose import EC_ORDERS, b64u, b64u_decode, statement_digest
 from keys.sealing import ChannelKey, ContentKey, make_channel, pad, seal, wrap
 from keys.statements import StatementType as T
 
@@ -253,7 +253,23 @@ def statement_vectors(channel: Json, disclosure: Json, certificates: Json, kept:
         ]
     else:
         listed += [item for item in kept["statements"] if item["alg"] != "Ed25519"]
-    return {"statements": listed, "refused": refused_statements()}
+    upper = [_upper_half(item) for item in listed if item["alg"] != "Ed25519"]
+    return {"statements": listed, "refused": [*refused_statements(), *upper]}
+
+
+def _upper_half(item: Json) -> Json:
+    """Return an ECDSA statement with the other of its two signatures, which every library but ours takes."""
+    signing_input, _, text = item["jws"].rpartition(".")
+    signature, order = b64u_decode(text), EC_ORDERS["P-256" if item["alg"] == "ES256" else "P-384"]
+    half = len(signature) // 2
+    other = signature[:half] + (order - int.from_bytes(signature[half:], "big")).to_bytes(half, "big")
+    return {
+        "attack": f"{item['alg']} signature with s in the upper half",
+        "step": "signature",
+        "typ": item["typ"],
+        "key": item["key"],
+        "jws": f"{signing_input}.{b64u(other)}",
+    }
 
 
 def _described(kind: T, token: str, key: str) -> Json:

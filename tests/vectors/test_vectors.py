@@ -114,7 +114,7 @@ def test_statements(public: dict[str, PublicKey]) -> None:
 def test_refused_statements(public: dict[str, PublicKey]) -> None:
     """One thing is wrong in each, and that is enough."""
     vectors = load("statements")["refused"]
-    assert len(vectors) == 66
+    assert len(vectors) == 68
     for item in vectors:
         got = refusal(verify_statement, item["jws"], StatementType(item["typ"]), public[item["key"]])
         assert got == {"signature": "SignatureRefused", "payload": "Malformed"}[item["step"]], item["attack"]
