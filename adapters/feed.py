@@ -1,23 +1,32 @@
 """A case's entries as one chain: that the hub has kept none of them from us (attacks 5, 6, 16).
 
 Every entry of a case carries its number and the leaf hash of the entry before it. Our own ``viewed`` entry is one of
-them, so whoever shows it must show everything before it. docs/protocol.md section 10.2.
+them, so whoever shows it must show everything before it: channels, disclosures, and every statement about who takes
+part and what the child agreed to. docs/protocol.md section 10.2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.following import Follower, LogRefused
+from adapters.hub_client import MAX_FEED_BYTES, HubClient
 from adapters.receipts import leaf_of, prove_entry
-from adapters.store import read_setting, write_setting
+from adapters.refusal import LogRefused
+from adapters.store import Session, Store, read_setting, write_setting
+from keys.transparency import Checkpoint
 
 PAGE = 500
 MAX_CHANNELS = 10_000
+MAX_STATEMENTS = 20_000
 MAX_PULLS = 100
 """How many of this agency's newest pulls are remembered: the one that is being proven is among them."""
+LISTS = {"membership": "membership", "acceptance": "acceptances", "consent": "consents", "refusal": "refusals"}
+"""Types of a case's statements in the log, and the list of a case in which each stands."""
+
+Digests = Mapping[str, Sequence[str]]
+"""Digests of a case's statements, by list, in the case's order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +42,19 @@ class Addressed:
 class CaseFeed:
     """One case's chain as far as it was followed. Kept in the adapter's store; each entry is fetched once."""
 
-    follower: Follower
+    store: Store
+    client: HubClient
+    agency: str
+    accept_head: Callable[[str], Checkpoint]
     case: str
+
+    def follow(self) -> int:
+        """Follow the chain as far as the hub shows it; return the number of its last entry. Raises ``LogRefused``."""
+        held = self._held()
+        while self._next_page(held):
+            pass
+        self._keep(held)
+        return int(held["seq"])
 
     def follow_to(self, case_seq: int, statement: str) -> Mapping[str, Addressed]:
         """Follow the chain up to the entry of a pull and return every channel to this agency up to there.
@@ -42,21 +62,13 @@ class CaseFeed:
         ``case_seq`` and ``statement`` are those of the ``viewed`` entry that was proven. Raises ``LogRefused`` where an
         entry before it is missing, changed, or another entry stands in its place.
         """
-        name = f"feed:{self.case}"
-        with self.follower.store.write() as session:
-            held = read_setting(session, name) or {"seq": 0, "leaf": None, "channels": {}, "pulls": {}}
+        held = self._held()
         while held["seq"] < case_seq:
-            page = self._fetch(held["seq"])
-            for entry, leaf in page:
-                self._take(held, entry, leaf)
-            if not page:
+            if not self._next_page(held):
                 raise LogRefused("feed", f"the hub shows entry {case_seq} of a case and not the ones before it")
         if held["pulls"].get(str(case_seq)) != statement:
             raise LogRefused("feed", "the hub shows another entry of a case at the number of our own")
-        with self.follower.store.write() as session:
-            newer = read_setting(session, name)
-            if newer is None or newer["seq"] < held["seq"]:
-                write_setting(session, name, held)
+        self._keep(held)
         # A later entry may have been taken in already: what came after the pull is not what it had to give.
         return {
             channel: Addressed(
@@ -66,34 +78,115 @@ class CaseFeed:
             if said["seq"] <= case_seq
         }
 
-    def _fetch(self, after: int) -> list[tuple[dict[str, Any], str]]:
-        answer = self.follower.client.get(f"/v1/cases/{self.case}/log", after=after, limit=PAGE)
+    def require_statements(self, came: Digests, up_to: int) -> None:
+        """Raise ``LogRefused`` unless these are the statements the log has of the case up to an entry.
+
+        Later ones may be among them: an answer that is asked for twice brings what was recorded in between.
+        """
+        held = self._held()
+        if any(len(came[name]) > len(held["statements"][name]) for name in LISTS.values()):
+            self.follow()
+            held = self._held()
+        fault = _difference(held, came, up_to)
+        if fault is not None:
+            raise LogRefused("withheld", f"case {self.case[:8]}: {fault}")
+
+    def _held(self) -> dict[str, Any]:
+        with self.store.write() as session:
+            return _read(session, self.case)
+
+    def _keep(self, held: dict[str, Any]) -> None:
+        with self.store.write() as session:
+            if _read(session, self.case)["seq"] < held["seq"]:
+                write_setting(session, _name(self.case), held)
+
+    def _next_page(self, held: dict[str, Any]) -> bool:
+        path, after = f"/v1/cases/{self.case}/log", int(held["seq"])
+        answer = self.client.get(path, at_most=MAX_FEED_BYTES, after=after, limit=PAGE)
         receipts = answer.get("entries") if isinstance(answer, dict) else None
         if not isinstance(answer, dict) or not isinstance(receipts, list):
             raise LogRefused("feed", "the hub's entries of a case are not of the agreed form")
-        head = self.follower.accept_head(str(answer.get("checkpoint")))
-        return [(prove_entry(item, head.size, head.root), leaf_of(item).hex()) for item in receipts]
+        if receipts:
+            head = self.accept_head(str(answer.get("checkpoint")))
+            for item in receipts:
+                self._take(held, prove_entry(item, head.size, head.root), leaf_of(item).hex())
+        return bool(receipts)
 
     def _take(self, held: dict[str, Any], entry: Mapping[str, Any], leaf: str) -> None:
         try:
             if (entry["case"], entry["case_seq"], entry["previous"]) != (self.case, held["seq"] + 1, held["leaf"]):
                 raise LogRefused("feed", f"entry {held['seq'] + 1} of a case is missing: something is kept from us")
             held["seq"], held["leaf"] = entry["case_seq"], leaf
-            ours = entry.get("recipient_agency") == self.follower.home.agency
-            if entry["type"] == "channel" and ours:
-                said = {
-                    "agency": entry["agency"],
-                    "member": entry["recipient_member"],
-                    "seq": held["seq"],
-                    "numbers": [],
-                }
-                held["channels"][entry["channel"]] = said
-            elif entry["type"] in ("disclosure", "void") and entry["channel"] in held["channels"]:
-                held["channels"][entry["channel"]]["numbers"].append([held["seq"], entry["statement"]])
-            elif entry["type"] == "viewed" and entry["agency"] == self.follower.home.agency:
-                held["pulls"][str(held["seq"])] = entry["statement"]
-                held["pulls"] = dict(list(held["pulls"].items())[-MAX_PULLS:])
+            if entry["type"] in LISTS:
+                held["statements"][LISTS[entry["type"]]].append([held["seq"], entry["statement"]])
+            else:
+                self._take_act(held, entry)
         except (KeyError, TypeError) as error:
             raise LogRefused("feed", "an entry of a case is not of the agreed form") from error
         if len(held["channels"]) > MAX_CHANNELS:
-            raise LogRefused("feed", f"a case has more than {MAX_CHANNELS} channels to this agency")
+            raise LogRefused("feed", f"a case has more than {MAX_CHANNELS:,} channels to this agency")
+        if sum(map(len, held["statements"].values())) > MAX_STATEMENTS:
+            raise LogRefused("feed", f"a case has more than {MAX_STATEMENTS:,} statements")
+
+    def _take_act(self, held: dict[str, Any], entry: Mapping[str, Any]) -> None:
+        kind, channels = entry["type"], held["channels"]
+        if kind == "channel" and entry["recipient_agency"] == self.agency:
+            channels[entry["channel"]] = {
+                "agency": entry["agency"],
+                "member": entry["recipient_member"],
+                "seq": held["seq"],
+                "numbers": [],
+            }
+        elif kind in ("disclosure", "void") and entry["channel"] in channels:
+            channels[entry["channel"]]["numbers"].append([held["seq"], entry["statement"]])
+        elif kind == "viewed" and entry["agency"] == self.agency:
+            held["pulls"][str(held["seq"])] = entry["statement"]
+            held["pulls"] = dict(list(held["pulls"].items())[-MAX_PULLS:])
+
+
+def require_settled(session: Session, case: str, known: Digests) -> None:
+    """Raise ``LogRefused`` unless the statements we would decide on are all that the log has of the case.
+
+    What was followed before says so; the hub is not asked. Everything that widens who knows what comes after this.
+    """
+    held = _read(session, case)
+    fault = "its entries were not followed yet; run: nrm-adapter sync" if held["seq"] == 0 else None
+    fault = fault or _difference(held, known, held["seq"])
+    if fault is not None:
+        raise LogRefused("withheld", f"case {case[:8]}: {fault}")
+
+
+def followed(session: Session, case: str) -> int:
+    """Return the number of the last entry of a case that was followed, 0 for none."""
+    return int(_read(session, case)["seq"])
+
+
+def _difference(held: Mapping[str, Any], came: Digests, up_to: int) -> str | None:
+    for name in LISTS.values():
+        logged = [digest for _, digest in held["statements"][name]]
+        needed = sum(seq <= up_to for seq, _ in held["statements"][name])
+        shown = list(came[name])
+        if shown == logged[: len(shown)] and len(shown) >= needed:
+            continue
+        is_less = shown == logged[: len(shown)]
+        why = "something is kept from us" if is_less else "one that is not in the log is none"
+        return f"the log has {len(logged)} statements in its list of {name}, the hub shows {len(shown)}: {why}"
+    return None
+
+
+def _name(case: str) -> str:
+    return f"feed:{case}"
+
+
+def _read(session: Session, case: str) -> dict[str, Any]:
+    held = read_setting(session, _name(case))
+    if held is None:
+        held = {
+            "seq": 0,
+            "leaf": None,
+            "channels": {},
+            "pulls": {},
+            "statements": {name: [] for name in LISTS.values()},
+        }
+    found: dict[str, Any] = held
+    return found

@@ -1,21 +1,23 @@
 """Follow the log: verify heads, proofs and certificates before anything the hub says is believed. Act as a witness.
 
 The hub is hostile here until proven otherwise (attacks group A). What is kept: the highest head ever seen, the newest
-head that a quorum has cosigned, every public entry whose inclusion was proven, the statements of our cases.
+head that a quorum has cosigned with the right edge of its tree, every public entry below it, our cases' statements.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from adapters.case_sync import CaseSync
+from adapters.entries import Edge, read_entries
+from adapters.feed import CaseFeed
 from adapters.home import Home, HubPin
-from adapters.hub_client import HubClient, HubRefused
+from adapters.hub_client import MAX_BUNDLE_BYTES, HubClient, HubRefused
+from adapters.refusal import LogRefused as LogRefused  # re-exported: whoever follows the log may refuse it
 from adapters.store import (
-    CaseRow,
     PublicEntryRow,
     Session,
     Store,
@@ -36,8 +38,9 @@ from keys.directory import (
     verify_agency,
     verify_certificate,
 )
-from keys.jose import KeyRefused, SignatureRefused
+from keys.jose import SignatureRefused
 from keys.private import PrivateKey
+from keys.refusal import KeysRefusal
 from keys.statements import CheckpointRef, peek
 from keys.transparency import (
     Checkpoint,
@@ -46,26 +49,16 @@ from keys.transparency import (
     QuorumCheckpoint,
     VerifierKey,
     WitnessSet,
-    entry_bytes,
-    leaf_hash,
     parse_proof,
     require_quorum,
     verify_checkpoint,
     verify_consistency,
-    verify_inclusion,
 )
-from policies.model import Malformed, parse_time, render_time, require_id
+from policies.model import Malformed, render_time
 
 MAX_QUORUM_AGE = timedelta(minutes=10)
-PAGE = 1000
-
-
-class LogRefused(Exception):
-    """The log, or what the hub says of it, does not hold. Nothing that rests on it is done; an alarm is kept."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+_NOT_THERE = 404
+"""What a hub answers that denies a size of the log which it has shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +132,9 @@ class Follower:
                 proof = parse_proof(answer.get("proof") if isinstance(answer, dict) else None)
             verify_consistency(small[0], large[0], small[1], large[1], proof)
         except (ProofInvalid, HubRefused) as error:
+            if isinstance(error, HubRefused) and error.status != _NOT_THERE:
+                # Out of order, or nobody we are known to: no proof, and no lie either. The head is not taken in.
+                raise
             raise self._alarm(
                 "fork",
                 f"the hub's log at {checkpoint.size} entries does not continue the one seen at {seen['size']}: "
@@ -153,42 +149,62 @@ class Follower:
     # --- the public entries, proven in a quorum checkpoint ---
 
     def sync(self) -> QuorumCheckpoint:
-        """Fetch the newest witnessed head and every public entry up to it, each proven. Raises ``LogRefused``."""
-        note = self.client.get_bytes("/log/checkpoint/witnessed").decode("utf-8", "replace")
+        """Fetch the newest witnessed head and every entry of the log up to it. Raises ``LogRefused``.
+
+        The entries are recomputed into the head's root, so none that is public can be kept back or put in.
+        """
         with self.store.write() as session:
-            known = public_entries(session)
+            # Before the hub is asked: what another process takes in meanwhile is newer than its answer, no rollback.
             held = read_setting(session, "witnessed")
+        note = self.client.get_bytes("/log/checkpoint/witnessed").decode("utf-8", "replace")
         quorum = self._take_witnessed(note, held)
-        cursor = known[-1][0] if known else -1
         if held is not None and held["note"] == note:
             return quorum
-        while True:
-            page = self.client.get("/v1/directory", after=cursor, limit=PAGE)
-            if isinstance(page, dict) and page.get("checkpoint") != note:
-                # The witnesses went on between two requests: a page is proven in the head it brings.
-                note = str(page.get("checkpoint"))
-                quorum = self._take_witnessed(note, held)
-            entries = self._verify_page(page, quorum.checkpoint, cursor)
-            with self.store.write() as session:
-                # Another process of this adapter may have proven the same entries meanwhile.
-                fresh = [(index, body) for index, body in entries if session.get(PublicEntryRow, index) is None]
-                session.add_all(PublicEntryRow(log_index=index, body=body) for index, body in fresh)
-            if len(entries) < PAGE:
-                break
-            cursor = entries[-1][0]
+        edge, public = self._read_entries(Edge() if held is None else Edge.from_json(held["edge"]), quorum.checkpoint)
+        newest = {
+            "size": quorum.checkpoint.size,
+            "root": quorum.checkpoint.root.hex(),
+            "at": render_time(quorum.witnessed_at),
+            "note": note,
+            "edge": edge.to_json(),
+        }
         with self.store.write() as session:
-            write_setting(
-                session,
-                "witnessed",
-                {
-                    "size": quorum.checkpoint.size,
-                    "root": quorum.checkpoint.root.hex(),
-                    "at": render_time(quorum.witnessed_at),
-                    "note": note,
-                },
-            )
+            other = read_setting(session, "witnessed")
+            if other is None or (other["size"], other["at"]) < (newest["size"], newest["at"]):
+                session.add_all(
+                    PublicEntryRow(log_index=index, body=body)
+                    for index, body in public
+                    if session.get(PublicEntryRow, index) is None
+                )
+                write_setting(session, "witnessed", newest)
         self._check_directory()
         return quorum
+
+    def _read_entries(self, edge: Edge, checkpoint: Checkpoint) -> tuple[Edge, list[tuple[int, str]]]:
+        """Return the edge of a witnessed head and its public entries since the edge before, those that can be read."""
+        try:
+            edge, public = read_entries(
+                lambda path: self.client.get_bytes(f"/log/{path}", at_most=MAX_BUNDLE_BYTES),
+                edge,
+                checkpoint.size,
+                checkpoint.root,
+            )
+        except (ProofInvalid, HubRefused) as error:
+            if isinstance(error, HubRefused) and error.status != _NOT_THERE:
+                raise
+            raise self._alarm(
+                "directory", f"the hub shows entries that are not in the witnessed log; none was believed: {error}"
+            ) from error
+        readable = []
+        for index, body in public:
+            try:
+                if not isinstance(parse_canonical(body), dict):
+                    raise NotCanonical("not an object")
+                readable.append((index, body.decode("utf-8")))
+            except (NotCanonical, UnicodeDecodeError):
+                # It stands in the log and says nothing that could be believed.
+                self._alarm("directory", f"public entry {index} of the log is not of the agreed form")
+        return edge, readable
 
     def _take_witnessed(self, note: str, held: Mapping[str, Any] | None) -> QuorumCheckpoint:
         """Verify a head with its quorum, that it continues what we saw, and that it is not an older one."""
@@ -205,26 +221,6 @@ class Follower:
             return require_quorum(note, self.log_key, self.witnesses)
         except (NoteInvalid, ProofInvalid) as error:
             raise self._alarm("quorum", f"the hub shows no head that a quorum has seen: {error}") from error
-
-    def _verify_page(self, page: Any, checkpoint: Checkpoint, cursor: int) -> list[tuple[int, str]]:
-        entries: list[tuple[int, str]] = []
-        try:
-            if page["size"] != checkpoint.size:
-                raise ProofInvalid("the directory is proven in another head")
-            for item in page["entries"]:
-                index, body = int(item["index"]), str(item["body"])
-                if index <= cursor:
-                    raise ProofInvalid("the directory repeats an entry")
-                leaf = leaf_hash(entry_bytes(body.encode("utf-8"), None))
-                proof = parse_proof(item["inclusion"])
-                verify_inclusion(leaf, index, checkpoint.size, proof, checkpoint.root)
-                entries.append((index, body))
-                cursor = index
-        except (ProofInvalid, KeyError, TypeError, ValueError) as error:
-            raise self._alarm(
-                "directory", "the hub offers a directory entry that is not in the witnessed log; it was not believed"
-            ) from error
-        return entries
 
     # --- the directory ---
 
@@ -245,20 +241,30 @@ class Follower:
         agencies: dict[str, AgencyRecord] = {}
         certificates: list[Certificate] = []
         faults: list[str] = []
-        for body in bodies:
+        witnesses: WitnessSet | None = None
+        for number, body in enumerate(bodies):
             try:
                 entry = parse_canonical(body.encode("utf-8"))
-                if entry["type"] == "agency":
+                kind = entry["type"]
+                if number == 0 and (kind, entry["origin"]) != ("genesis", self.pin.origin):
+                    faults.append("the log does not begin with the genesis of the pinned log")
+                if kind == "agency":
                     record = verify_agency(entry["statement"])
                     pinned = self.pin.roots.get(record.agency)
                     if pinned is None or pinned != normalise_fingerprint(fingerprint(record.root)):
                         faults.append(f"agency {record.agency} stands in the log with another root than the pinned one")
                         continue
                     agencies[record.agency] = record
-                elif entry["type"] == "certificate":
+                elif kind == "certificate":
                     certificates.append(self._verify_listed(entry["statement"], agencies))
-            except (NotCanonical, Malformed, SignatureRefused, KeyRefused, KeyError) as error:
+                elif kind == "witnesses":
+                    witnesses = WitnessSet.from_json(entry)
+            except (KeysRefusal, Malformed) as error:
                 faults.append(f"a directory entry was not believed: {error}")
+            except (AttributeError, KeyError, TypeError, ValueError):
+                faults.append("a directory entry was not believed: it is not of the agreed form")
+        if witnesses != self.witnesses:
+            faults.append("the newest witnesses in the log are not the pinned ones")
         return _DirectoryReading(Directory(agencies.values(), certificates), tuple(faults))
 
     @staticmethod
@@ -316,33 +322,24 @@ class Follower:
 
     # --- our cases ---
 
+    @property
+    def _cases(self) -> CaseSync:
+        return CaseSync(self.store, self.client, self.home.agency, self.accept_head, self.clock)
+
+    def feed(self, case: str) -> CaseFeed:
+        """Return the chain of entries of a case."""
+        return self._cases.feed(case)
+
     def sync_cases(self) -> list[str]:
-        """Fetch the statements of our cases. They are verified where they are used. Return the case ids."""
-        listed = _case_list(self.client.get("/v1/cases"))
-        for case, opened_at in listed:
-            self.take_case(case, self.client.get(f"/v1/cases/{case}"), opened_at)
-        return [case for case, _ in listed]
+        """Fetch our cases and hold their statements against the log; return the case ids. Raises ``LogRefused``.
 
-    def take_case(self, case: str, answer: object, opened_at: str | None = None) -> None:
-        """Keep a case's statements as they came: never fewer than before.
-
-        ``opened_at`` makes a case known that was not; without it an unknown case stays unknown. Raises ``LogRefused``.
+        The statements are verified where they are used.
         """
-        statements = _case_statements(answer)
-        with self.store.write() as session:
-            row = session.get(CaseRow, case)
-            if row is None and opened_at is None:
-                return
-            if row is None:
-                row = CaseRow(case=case, opened_at=opened_at, statements="{}", sealed_label=None)
-                session.add(row)
-            fault = _shortened(json.loads(row.statements), statements)
-            if fault is not None:
-                raise_alarm(session, "case_rollback", f"case {case[:8]}: {fault}", render_time(self.clock()))
-            else:
-                row.statements = json.dumps(statements, sort_keys=True)
-        if fault is not None:
-            raise LogRefused("case_rollback", fault)
+        return self._cases.sync()
+
+    def take_case(self, case: str, answer: object) -> None:
+        """Keep the statements of a case that we know, as a pull brought and proved them. Raises ``LogRefused``."""
+        self._cases.take(case, answer)
 
     # --- witness ---
 
@@ -394,31 +391,3 @@ def bytes_of(certificate: Certificate) -> bytes:
     key = certificate.key
     raw = key.ed25519().public_bytes_raw() if certificate.use is KeyUse.WITNESS else key.mldsa44().public_bytes_raw()
     return bytes(raw)
-
-
-def _case_list(answer: object) -> list[tuple[str, str]]:
-    """Return id and opening time of each case the hub lists. Raises ``LogRefused`` where that is not what came."""
-    try:
-        if not isinstance(answer, dict) or not isinstance(answer["cases"], list):
-            raise Malformed("cases: expected a list")
-        return [
-            (require_id(item["case"], "case"), render_time(parse_time(item["opened_at"]))) for item in answer["cases"]
-        ]
-    except (Malformed, KeyError, TypeError) as error:
-        raise LogRefused("answer", "the hub's list of cases is not of the agreed form") from error
-
-
-def _case_statements(answer: object) -> dict[str, Any]:
-    lists = ("membership", "acceptances", "consents", "refusals")
-    if not isinstance(answer, dict) or not all(isinstance(answer.get(name), list) for name in lists):
-        raise LogRefused("answer", "the hub's statements of a case are not of the agreed form")
-    return {name: answer.get(name) for name in (*lists, "opened_at")}
-
-
-def _shortened(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
-    """Return what is missing where the hub shows a case without statements that it showed before (attacks 2, 4)."""
-    for name in ("membership", "acceptances", "consents", "refusals"):
-        before, now = old.get(name, []), new.get(name, [])
-        if now[: len(before)] != before:
-            return f"the hub shows a case without {name} that it showed before"
-    return None

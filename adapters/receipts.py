@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.following import LogRefused
+from adapters.refusal import LogRefused
 from keys.canonical import NotCanonical, parse_canonical
 from keys.jose import b64u_decode
 from keys.transparency import ProofInvalid, entry_bytes, leaf_hash, parse_proof, verify_inclusion

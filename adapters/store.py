@@ -33,7 +33,7 @@ from sqlalchemy.orm import Session as Session  # re-exported: nothing else here 
 
 from keys.storage import Vault
 
-STORE_VERSION = 1
+STORE_VERSION = 2
 MAX_IDS_PER_STATEMENT = 500
 
 
@@ -60,7 +60,10 @@ class PublicEntryRow(Base):
 
 
 class CaseRow(Base):
-    """A case this agency takes part in. ``sealed_label`` is the agency's own name for it."""
+    """A case this agency takes part in. ``sealed_label`` is the agency's own name for it.
+
+    ``ended_at`` is when the hub was first seen to list it no more, or null.
+    """
 
     __tablename__ = "case"
 
@@ -68,6 +71,7 @@ class CaseRow(Base):
     opened_at: Mapped[str] = mapped_column(String(20))
     statements: Mapped[str] = mapped_column(Text)
     sealed_label: Mapped[bytes | None] = mapped_column(LargeBinary)
+    ended_at: Mapped[str | None] = mapped_column(String(20))
 
 
 class DraftRow(Base):
@@ -387,6 +391,11 @@ def inbox_of_case(session: Session, case: str) -> Sequence[InboxRow]:
     return session.scalars(select(InboxRow).where(InboxRow.case == case)).all()
 
 
+def peer_channels(session: Session) -> Sequence[PeerChannelRow]:
+    """Return how far every peer's channel to us had come."""
+    return session.scalars(select(PeerChannelRow)).all()
+
+
 def list_alarms(session: Session) -> Sequence[AlarmRow]:
     """Return every alarm, oldest first."""
     return session.scalars(select(AlarmRow).order_by(AlarmRow.number)).all()
@@ -395,6 +404,23 @@ def list_alarms(session: Session) -> Sequence[AlarmRow]:
 def list_case_rows(session: Session) -> Sequence[CaseRow]:
     """Return every case known here."""
     return session.scalars(select(CaseRow).order_by(CaseRow.opened_at)).all()
+
+
+def has_ended(session: Session, case: str) -> bool:
+    """Return whether a case that was known here is listed for this agency no more."""
+    row = session.get(CaseRow, case)
+    return row is not None and row.ended_at is not None
+
+
+def end_case(session: Session, case: str, at: str) -> bool:
+    """Mark a case as ended and delete what was pulled of it; return whether it was running until now."""
+    row = session.get(CaseRow, case)
+    if row is None or row.ended_at is not None:
+        return False
+    row.ended_at = at
+    session.execute(delete(InboxRow).where(InboxRow.case == case))
+    session.flush()
+    return True
 
 
 def _prepare(connection: Any, _record: Any) -> None:

@@ -135,7 +135,8 @@ def list_() -> None:
         adapter.follower.sync_cases()
         with adapter.store.write() as session:
             for row in list_case_rows(session):
-                click.echo(f"{row.case} opened {row.opened_at}")
+                ended = "" if row.ended_at is None else f" ended {row.ended_at}"
+                click.echo(f"{row.case} opened {row.opened_at}{ended}")
 
 
 def author_of(form: dict[str, Any], at: datetime) -> Author:

@@ -189,7 +189,7 @@ def status() -> None:
             {
                 "agency": adapter.home.agency,
                 "witnessed": None if witnessed is None else {"size": witnessed["size"], "at": witnessed["at"]},
-                "cases": [row.case for row in list_case_rows(session)],
+                "cases": [row.case for row in list_case_rows(session) if row.ended_at is None],
                 "waiting_to_push": pending_cases(session),
                 "alarms": [{"at": row.raised_at, "code": row.code, "text": row.text} for row in list_alarms(session)],
             }

@@ -130,7 +130,7 @@ def verify_answer(
     try:
         answer = VerifiedAnswer(refused=dict(dropped))
         # 1. The entry that says what we were shown, in a head the log signed.
-        _verify_viewed(groups, reader, purpose, pull_digest, checkpoint, dropped)
+        _verify_viewed(groups, case.case, reader, purpose, pull_digest, checkpoint, dropped)
         _verify_lines(answer, groups, case, reader, reader_kid, purpose, checkpoint, directory, seen)
     except _WRONG_SHAPE as error:
         # A line may be anything at all: whatever breaks on its shape is the same refusal.
@@ -186,6 +186,7 @@ def verify_entry(receipt: Mapping[str, Any], checkpoint: Checkpoint) -> dict[str
 
 def _verify_viewed(
     groups: Mapping[str, Sequence[Mapping[str, Any]]],
+    case: str,
     reader: Recipient,
     purpose: Purpose,
     pull_digest: str,
@@ -193,8 +194,9 @@ def _verify_viewed(
     dropped: Mapping[str, tuple[str, ...]],
 ) -> None:
     body = verify_entry(groups["viewed"][0]["receipt"], checkpoint)
-    expected = ("viewed", reader.agency, reader.member, purpose.value, pull_digest)
-    if (body["type"], body["agency"], body["member"], body["purpose"], body["statement"]) != expected:
+    expected = ("viewed", case, reader.agency, reader.member, purpose.value, pull_digest)
+    names = ("type", "case", "agency", "member", "purpose", "statement")
+    if tuple(body[name] for name in names) != expected or type(body["case_seq"]) is not int:
         raise LogRefused("viewed", "the log's entry of this pull speaks of another one; nothing was opened")
     came = sorted([*(fragment_id(line) for line in groups.get("fragment", ())), *dropped])
     if sorted(item["fragment"] for item in body["fragments"]) != came:

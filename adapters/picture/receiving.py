@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.cases import CaseBook, CaseRefused, VerifiedCase, verify_case
-from adapters.feed import CaseFeed
+from adapters.feed import LISTS
 from adapters.following import LogRefused
 from adapters.hub_client import parse_lines
 from adapters.picture.answer import (
@@ -28,7 +28,7 @@ from adapters.picture.answer import (
 )
 from adapters.picture.inbox import Inbox, KeptPull
 from adapters.picture.view import CaseView, NotGiven, OpenedFragment, RefusedFragment, Unverified
-from adapters.store import PeerChannelRow, Store, raise_alarm
+from adapters.store import PeerChannelRow, Store, has_ended, peer_channels, raise_alarm
 from keys.custody.keyfile import KeyFile
 from keys.directory import Directory, KeyUse
 from keys.jose import statement_digest
@@ -42,7 +42,7 @@ from policies.explain import explain_safely
 from policies.model import AgencyId, Decision, Header, Malformed, MemberId, Recipient, facts_for, render_time
 from policies.vocabulary import Category, Effect, Purpose, Role, Stage
 
-CHAINS = ("membership", "acceptances", "consents", "refusals")
+CHAINS = tuple(LISTS.values())
 """The statements of a case, by name on the wire and in ``VerifiedCase``."""
 
 
@@ -83,21 +83,20 @@ class Receiver:
             statement_id=os.urandom(16).hex(),
             checkpoint=follower.newest_reference(),
         )
+        seen = self._seen()
         body = follower.client.post_for_lines(f"/v1/cases/{case}/pull", {"statement": token})
         pull = KeptPull(parse_lines(body), token, render_time(follower.clock()), reading.public.kid)
         try:
             checkpoint = follower.accept_head(str(split_lines(pull.lines)["checkpoint"][0].get("note")))
-            judged = self._judge(pull, case, member, purpose, checkpoint, self._seen)
+            judged = self._judge(pull, case, member, purpose, checkpoint, seen.get)
             self._require_complete(judged, pull, checkpoint)
+            # What this pull taught of the case decides on every other kept pull as well.
+            follower.take_case(case, split_lines(pull.lines)["case"][0])
         except LogRefused as error:
             with self.store.write() as session:
                 raise_alarm(session, error.code, str(error), render_time(follower.clock()))
             raise
         self._remember(judged.answer)
-        line = split_lines(pull.lines)["case"][0]
-        if all(len(line[name]) == len(getattr(judged.case, name)) for name in CHAINS):
-            # What this pull taught of the case decides on every other kept pull as well.
-            follower.take_case(case, line)
         self.inbox.keep(case, member, purpose, pull.without(judged.refused_now))
         self._drop_refused(case, besides=(member, purpose))
         return judged.open(reading, purpose)
@@ -108,6 +107,9 @@ class Receiver:
         What is refused now is deleted here first, from this pull and every other kept one of the case. Raises
         ``CaseRefused`` or ``LogRefused``.
         """
+        with self.store.write() as session:
+            if has_ended(session, case):
+                raise CaseRefused("this case has ended for this agency: what was pulled of it was deleted")
         self.drop_refused(case)
         _, reading = _keys_of(member, keys)
         return self._judge_kept(self.inbox.load(case, member, purpose), case, member, purpose).open(reading, purpose)
@@ -225,9 +227,13 @@ class Receiver:
         return _Judged(self.bundle, directory, checkpoint, verified, reader, answer, decided, at)
 
     def _require_complete(self, judged: _Judged, pull: KeptPull, checkpoint: Checkpoint) -> None:
-        """Raise ``LogRefused`` unless every channel to the reader came, with every number that the log has of it."""
-        viewed = verify_entry(split_lines(pull.lines)["viewed"][0]["receipt"], checkpoint)
-        feed = CaseFeed(self.book.follower, judged.case.case)
+        """Raise ``LogRefused`` unless everything came that the log has up to this pull.
+
+        That is every channel to the reader with every number of it, and every statement of the case.
+        """
+        lines = split_lines(pull.lines)
+        viewed = verify_entry(lines["viewed"][0]["receipt"], checkpoint)
+        feed = self.book.follower.feed(judged.case.case)
         for channel, said in feed.follow_to(viewed["case_seq"], statement_digest(pull.pull)).items():
             # An agency's own archive channels lead to itself and are no part of an answer.
             if said.member != judged.reader.member or (said.member is None and said.originator == judged.reader.agency):
@@ -239,11 +245,13 @@ class Receiver:
                     f"the log has {len(said.numbers)} disclosures of {said.originator} in a channel to this reader, "
                     f"{0 if came is None else len(came.chain)} came: the hub keeps something back",
                 )
+        case = {name: [statement_digest(token) for token in lines["case"][0][name]] for name in CHAINS}
+        feed.require_statements(case, viewed["case_seq"])
 
-    def _seen(self, channel: str) -> tuple[int, str] | None:
+    def _seen(self) -> dict[str, tuple[int, str]]:
+        """Return how far each channel had come; asked before the hub is: another process may see more meanwhile."""
         with self.store.write() as session:
-            row = session.get(PeerChannelRow, channel)
-            return None if row is None else (row.sequence, row.digest)
+            return {row.channel: (row.sequence, row.digest) for row in peer_channels(session)}
 
     def _remember(self, answer: VerifiedAnswer) -> None:
         with self.store.write() as session:

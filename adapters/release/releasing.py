@@ -17,6 +17,7 @@ from adapters.cases import CaseBook, CaseRefused, VerifiedCase
 from adapters.release.bases import default_basis
 from adapters.release.disclosing import Item, tabulate
 from adapters.release.drafts import Draft, DraftState
+from adapters.release.standing import settled_case
 from adapters.store import (
     OutboxRow,
     OwnChannelRow,
@@ -130,10 +131,11 @@ class Releaser:
     def release(self, case: str, drafts: Sequence[Draft], terms: ReleaseTerms) -> Released:
         """Seal drafts and put fragments, channels and disclosures into the outbox. Nothing leaves before ``push``.
 
-        Raises ``LogRefused`` without a fresh quorum, ``CaseRefused`` where the case cannot be believed.
+        Raises ``LogRefused`` without a fresh quorum or where a statement of the case is kept from us, ``CaseRefused``
+        where the case cannot be believed or has ended.
         """
         follower = self.book.follower
-        verified, directory, at = self.book.load(case), follower.directory(), follower.clock()
+        verified, directory, at = settled_case(self.book, case), follower.directory(), follower.clock()
         _require_known(verified, terms)
         released = Released()
         with self.store.write() as session:

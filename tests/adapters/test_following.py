@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from adapters.cases import CaseRefused
-from adapters.commands.base import EXPECTED
 from adapters.following import Follower, LogRefused
 from adapters.home import HubPin
-from adapters.store import PublicEntryRow, SettingRow, list_alarms, read_setting, write_setting
+from adapters.hub_client import HubClient, HubRefused
+from adapters.store import PublicEntryRow, SettingRow, list_alarms, public_entries, read_setting, write_setting
+from hub.ledger import ledger
+from hub.ledger.entries import EntryType
 from hub.services import LOG_KEY
+from hub.store.database import Database
 from keys.cosigning import sign_checkpoint
 from keys.directory import fingerprint
 from keys.private import PrivateKey
 from keys.transparency import verify_checkpoint
 from policies.model import Member
 from policies.vocabulary import AgePath
-from tests.attacks.hostile import Lying, lie
+from tests.attacks.hostile import Lying, about_entries, lie
 from tests.scene import CARE, CHARITY, HEALTH, POLICE, Party, Scene, now, opened_keys
 
 NOTE = {"kind": "concern", "summary": "An invented note", "fields": {}}
@@ -87,6 +92,42 @@ class Counting(Lying):
     def handle_request(self, request: Any) -> Any:
         self.cosigned += request.url.path == "/log/cosignatures"
         return super().handle_request(request)
+
+
+class Denying(httpx.BaseTransport):
+    """Passes requests on, and answers those to some paths with an error."""
+
+    def __init__(self, honest: Any, path: str, status: int) -> None:
+        self.honest, self.path, self.status = honest, path, status
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.startswith(self.path):
+            return httpx.Response(self.status, json={"type": "urn:nrmhub:problem:x", "detail": "no"})
+        answer: httpx.Response = self.honest.handle_request(request)
+        return answer
+
+
+class Meanwhile(httpx.BaseTransport):
+    """Does something once, just after the hub has answered at a path: what another process may do at any time."""
+
+    def __init__(self, honest: Any, path: str, act: Callable[[], None]) -> None:
+        self.honest, self.path, self.act = honest, path, act
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer: httpx.Response = self.honest.handle_request(request)
+        if request.url.path == self.path:
+            answer.read()
+            act, self.act = self.act, lambda: None
+            act()
+        return answer
+
+
+def second_process(scene: Scene, agency: str) -> Follower:
+    """Another process of the same adapter: the same home and store, a connection of its own."""
+    party = scene[agency]
+    signing = party.keys.keys["signing"]
+    client = HubClient(scene.hub.issuer, agency, signing, clock=now, transport=scene.transport)
+    return Follower(party.home, party.store, client, party.home.pin(), now)
 
 
 def show_head(scene: Scene, note: str, agency: str) -> Counting:
@@ -178,7 +219,7 @@ def test_a_witness_never_signs_two_heads_of_one_size(scene: Scene) -> None:
 
 @pytest.mark.parametrize(
     "note",
-    ["", "not a note", "hub.example/test\n5\n\n— hub.example/test AAAA\n", "\x00", "x" * 300_000],
+    ["", "not a note", "hub.example/test\n5\n\n— hub.example/test AAAA\n", "\x00", "x" * 200_000],
 )
 def test_what_is_no_head_is_refused(scene: Scene, note: str) -> None:
     lie(scene, lambda path, answer: note if path.startswith("/log/checkpoint") else answer, HEALTH)
@@ -202,6 +243,60 @@ def test_a_head_without_its_quorum_is_not_taken_in(scene: Scene) -> None:
     assert setting(health, "witnessed") == before
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 429, 500])
+def test_a_hub_that_is_out_of_order_is_not_accused(fresh: Scene, status: int) -> None:
+    """No proof came, and no lie either: the head is not taken in, and no alarm says that there is a fork."""
+    health = fresh[HEALTH]
+    before = setting(health, "highest_head")
+    fresh[CARE].share(fresh.main, NOTE)
+    honest = fresh.transport
+    fresh.use(Denying(honest, "/log/consistency", status), HEALTH)
+    with pytest.raises(HubRefused) as found:
+        health.witness()
+    assert found.value.status == status
+    assert (setting(health, "highest_head"), codes(health)) == (before, [])
+    fresh.use(Denying(honest, "/log/consistency", 404), HEALTH)
+    assert refusal(health.witness).code == "fork"
+
+
+def test_two_processes_that_sync_at_once_accuse_nobody(fresh: Scene) -> None:
+    """One has the hub's older answer in hand while the other takes in a newer head."""
+    health, honest = fresh[HEALTH], fresh.transport
+    other = second_process(fresh, HEALTH)
+
+    def go_on() -> None:
+        fresh[CARE].share(fresh.main, {**NOTE, "summary": "Another invented note"})
+        for name in (CARE, POLICE, CHARITY):
+            fresh[name].witness()
+        other.sync()
+
+    fresh[CARE].share(fresh.main, NOTE)
+    for name in (CARE, POLICE, CHARITY):
+        fresh[name].witness()
+    fresh.use(Meanwhile(honest, "/log/checkpoint/witnessed", go_on), HEALTH)
+    taken = health.follower.sync()
+    newest = setting(health, "witnessed")
+    assert newest["size"] > taken.checkpoint.size
+    assert codes(health) == []
+    with health.store.write() as session:
+        assert len(public_entries(session)) == len(set(public_entries(session)))
+
+
+def test_two_processes_that_read_a_case_at_once_accuse_nobody(fresh: Scene) -> None:
+    """The older of two answers is no rollback."""
+    health, honest = fresh[HEALTH], fresh.transport
+    other = second_process(fresh, HEALTH)
+
+    def go_on() -> None:
+        fresh[CARE].book.record_consent(fresh.main, consent("withdrawn"))
+        other.sync_cases()
+
+    fresh.use(Meanwhile(honest, f"/v1/cases/{fresh.main}", go_on), HEALTH)
+    health.follower.sync_cases()
+    assert len(health.book.load(fresh.main).consents) == 1
+    assert codes(health) == []
+
+
 # --- the directory ---
 
 
@@ -218,27 +313,43 @@ def forget_directory(party: Party) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda page: {**page, "entries": [{**page["entries"][0], "body": page["entries"][1]["body"]}]},
-        lambda page: {**page, "entries": [{**page["entries"][0], "inclusion": page["entries"][1]["inclusion"]}]},
-        lambda page: {**page, "entries": [{**page["entries"][0], "index": 10_000}]},
-        lambda page: {**page, "entries": [page["entries"][0], page["entries"][0]]},
-        lambda page: {**page, "entries": [{"index": "x"}]},
-        lambda page: {**page, "entries": [None]},
-        lambda page: {**page, "entries": None},
-        lambda page: {**page, "size": page["size"] + 1},
-        lambda _: {},
+        lambda entries: entries[:-1],
         lambda _: [],
+        lambda entries: [*entries, entries[-1]],
+        lambda entries: [entries[1], entries[0], *entries[2:]],
+        lambda entries: [entries[0] + b" ", *entries[1:]],
+        lambda entries: [b"", *entries[1:]],
+        lambda entries: [b"\x03" + bytes(32), *entries[1:]],
+        lambda entries: [b"\x02" + bytes(31), *entries[1:]],
     ],
 )
-def test_a_directory_entry_without_proof_is_refused(scene: Scene, change: Callable[[Any], Any]) -> None:
-    """What is not in the witnessed log is not believed, whatever it says; nothing of the page is kept."""
+def test_entries_that_are_not_in_the_witnessed_log_are_refused(
+    scene: Scene, change: Callable[[list[bytes]], list[bytes]]
+) -> None:
+    """What is not in the witnessed log is not believed, whatever it says; nothing of it is kept."""
     charity = scene[CHARITY]
     forget_directory(charity)
-    lie(scene, lambda path, answer: change(answer) if path == "/v1/directory" else answer, CHARITY)
-    with pytest.raises(EXPECTED):
-        charity.follower.sync()
+    lie(scene, about_entries(change), CHARITY)
+    assert refusal(charity.follower.sync).code == "directory"
     assert dict(charity.follower.directory().agencies) == {}
     assert setting(charity, "witnessed") is None
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00", b"\xff\xff", b"\x00\x01\x01", os.urandom(500)])
+def test_bundles_of_any_shape_are_refused(scene: Scene, data: bytes) -> None:
+    charity = scene[CHARITY]
+    forget_directory(charity)
+    lie(scene, lambda path, answer: data if "/tile/entries/" in path else answer, CHARITY)
+    assert refusal(charity.follower.sync).code == "directory"
+    assert setting(charity, "witnessed") is None
+
+
+def test_entries_of_a_shown_head_cannot_be_denied(scene: Scene) -> None:
+    """The hub says that it has no such entries, of a head that it has shown."""
+    charity = scene[CHARITY]
+    forget_directory(charity)
+    scene.use(Denying(scene.transport, "/log/tile/", 404), CHARITY)
+    assert refusal(charity.follower.sync).code == "directory"
 
 
 def test_the_directory_is_taken_in_again_once_it_is_proven(scene: Scene) -> None:
@@ -247,6 +358,37 @@ def test_the_directory_is_taken_in_again_once_it_is_proven(scene: Scene) -> None
     forget_directory(charity)
     charity.follower.sync()
     assert set(charity.follower.directory().agencies) == {CARE, POLICE, HEALTH, CHARITY}
+
+
+@pytest.mark.parametrize(
+    "body", ["[]", "null", "7", '"x"', "{}", '{"type":"agency"}', '{"type":7}', "{", "", "[" * 9999]
+)
+def test_a_public_entry_of_any_shape_is_survived(scene: Scene, body: str) -> None:
+    """It is named as not believed; the rest of the directory stands."""
+    follower = scene[HEALTH].follower
+    with scene[HEALTH].store.write() as session:
+        bodies = [text for _, text in public_entries(session)]
+    reading = follower._verify_entries([*bodies, body])
+    assert len(reading.directory.agencies) == 4
+    assert (reading.faults == ()) == (body == '{"type":7}')
+    assert follower._verify_entries([body]).faults
+
+
+def test_entries_that_cannot_be_read_are_not_kept(fresh: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A public entry that is no JSON object stands in the log for good; it is an alarm, and nothing rests on it."""
+    database = Database(fresh.hub.config.database_url)
+    bodies = ["[]", '{"a":1,"a":2}']
+    for body in bodies:
+        with database.write() as session, monkeypatch.context() as patched:
+            patched.setattr(ledger, "render_body", lambda _, text=body: (EntryType.GENESIS, text))
+            ledger.append(session, {}, public=True, case=None, randomness=os.urandom)
+    database.close()
+    fresh.witness()
+    health = fresh[HEALTH]
+    with health.store.write() as session:
+        assert {type(json.loads(text)) for _, text in public_entries(session)} == {dict}
+    assert codes(health).count("directory") == len(bodies)
+    assert set(health.follower.directory().agencies) == {CARE, POLICE, HEALTH, CHARITY}
 
 
 def test_an_agency_whose_root_is_not_pinned_is_not_believed(fresh: Scene) -> None:

@@ -1,4 +1,4 @@
-"""A hub that answers anything: too much, too slowly, packed, in no agreed form. One clear refusal, never a traceback."""
+"""A hub that answers anything: too much, too slowly, packed, malformed. One clear refusal, never a traceback."""
 
 from __future__ import annotations
 

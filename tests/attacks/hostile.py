@@ -22,7 +22,7 @@ Change = Callable[[str, Any], Any]
 class Lying(httpx.BaseTransport):
     """Passes requests on and changes what comes back. ``change`` gets the path and the parsed answer.
 
-    For newline-delimited JSON the answer is the list of lines; for other text it is the text.
+    For newline-delimited JSON the answer is the list of lines; for other text it is the text, else the bytes.
     """
 
     def __init__(self, honest: httpx.BaseTransport, change: Change) -> None:
@@ -35,6 +35,10 @@ class Lying(httpx.BaseTransport):
         if response.status_code != 200 or request.url.path.startswith("/oauth"):
             return response
         media = response.headers.get("content-type", "")
+        headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+        if "octet-stream" in media:
+            data = self._change(request.url.path, response.content)
+            return httpx.Response(response.status_code, headers=headers, content=data)
         text = response.text
         if "ndjson" in media:
             lines = [json.loads(line) for line in text.splitlines()]
@@ -43,7 +47,6 @@ class Lying(httpx.BaseTransport):
             text = json.dumps(self._change(request.url.path, json.loads(text)))
         else:
             text = self._change(request.url.path, text)
-        headers = {name: value for name, value in response.headers.items() if name != "content-length"}
         return httpx.Response(response.status_code, headers=headers, content=text.encode())
 
 
@@ -58,6 +61,22 @@ def lie(scene: Scene, change: Change, *agencies: str) -> None:
 def about(end: str, change: Callable[[Any], Any]) -> Change:
     """Return a change of the answers at paths with this end, other answers staying as they are."""
     return lambda path, answer: change(answer) if path.endswith(end) else answer
+
+
+def about_entries(change: Callable[[list[bytes]], list[bytes]]) -> Change:
+    """Return a change of the log's entries on their way, bundle by bundle."""
+
+    def changed(path: str, answer: Any) -> Any:
+        if "/tile/entries/" not in path:
+            return answer
+        entries = []
+        while answer:
+            end = 2 + int.from_bytes(answer[:2], "big")
+            entries.append(answer[2:end])
+            answer = answer[end:]
+        return b"".join(len(entry).to_bytes(2, "big") + entry for entry in change(entries))
+
+    return changed
 
 
 def recount(lines: Iterable[dict[str, Any]]) -> Lines:

@@ -1,0 +1,176 @@
+"""Keep our cases as the hub shows them and the log proves them: never fewer statements than before or than are logged.
+
+A hub can leave out of a case a withdrawal that it has logged; the case's own chain of entries has it all the same.
+A case that is listed no more has ended for this agency: what was pulled of it is deleted here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from adapters.feed import LISTS, CaseFeed, followed
+from adapters.hub_client import HubClient
+from adapters.refusal import LogRefused
+from adapters.store import CaseRow, Session, Store, end_case, list_case_rows, raise_alarm
+from keys.jose import SignatureRefused, statement_digest
+from keys.transparency import Checkpoint
+from policies.model import Malformed, parse_time, render_time, require_id, require_number
+
+MAX_CASES = 100_000
+ATTEMPTS = 4
+"""So often a case and its entries are read until they agree: something may be recorded between the two requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A case as the hub lists it: when it was opened and how many entries it says there are."""
+
+    case: str
+    opened_at: str
+    case_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaseSync:
+    """Reads this agency's cases into the adapter's store."""
+
+    store: Store
+    client: HubClient
+    agency: str
+    accept_head: Callable[[str], Checkpoint]
+    clock: Callable[[], datetime]
+
+    def feed(self, case: str) -> CaseFeed:
+        """Return the chain of entries of a case."""
+        return CaseFeed(self.store, self.client, self.agency, self.accept_head, case)
+
+    def sync(self) -> list[str]:
+        """Fetch the statements of every case and hold them against its entries. Return the case ids.
+
+        Each case is read, whatever is wrong with another. Raises ``LogRefused`` for the first that is not whole; an
+        alarm is kept for each.
+        """
+        with self.store.write() as session:
+            # Before the hub is asked: what another process takes in meanwhile is newer than its answer, not gone.
+            known = {row.case: json.loads(row.statements) for row in list_case_rows(session) if row.ended_at is None}
+        listed = _case_list(self.client.get("/v1/cases"))
+        refused: LogRefused | None = None
+        for item in listed:
+            try:
+                self._sync_case(item, known.get(item.case, {}))
+            except LogRefused as error:
+                self._alarm(error)
+                refused = refused or error
+        self._end(set(known) - {item.case for item in listed})
+        if refused is not None:
+            raise refused
+        return [item.case for item in listed]
+
+    def _sync_case(self, listed: Listed, before: Mapping[str, Any]) -> None:
+        case, feed = listed.case, self.feed(listed.case)
+        for attempt in range(ATTEMPTS):
+            statements = _case_statements(self.client.get(f"/v1/cases/{case}"))
+            fault = _shortened(before, statements)
+            if fault is not None:
+                raise LogRefused("case_rollback", f"case {case[:8]}: {fault}")
+            digests = _digests(statements)
+            with self.store.write() as session:
+                at = followed(session, case)
+            try:
+                # The hub's count only says whether it is worth asking; that nothing is missing is never taken from it.
+                if at < listed.case_seq or attempt:
+                    at = feed.follow()
+                feed.require_statements(digests, at)
+            except LogRefused as error:
+                if error.code != "withheld" or attempt == ATTEMPTS - 1:
+                    raise
+                continue
+            with self.store.write() as session:
+                _keep(session, case, statements, listed.opened_at)
+            return
+
+    def take(self, case: str, answer: object) -> None:
+        """Keep a case's statements as a pull brought and proved them, if the case is known and they are more.
+
+        Raises ``LogRefused``.
+        """
+        statements = _case_statements(answer)
+        with self.store.write() as session:
+            if session.get(CaseRow, case) is not None:
+                _keep(session, case, statements, None)
+
+    def _end(self, gone: set[str]) -> None:
+        if not gone:
+            return
+        with self.store.write() as session:
+            for case in sorted(gone):
+                at = render_time(self.clock())
+                if end_case(session, case, at):
+                    text = (
+                        f"case {case[:8]} is not listed for this agency any more: it was taken out of the case, or the "
+                        "hub hides it; what was pulled of it was deleted here"
+                    )
+                    raise_alarm(session, "case_ended", text, at)
+        self.store.forget_deleted()
+
+    def _alarm(self, error: LogRefused) -> None:
+        with self.store.write() as session:
+            raise_alarm(session, error.code, str(error), render_time(self.clock()))
+
+
+def _keep(session: Session, case: str, statements: Mapping[str, Any], opened_at: str | None) -> None:
+    row = session.get(CaseRow, case)
+    if row is None:
+        row = CaseRow(case=case, opened_at=opened_at, statements="{}", sealed_label=None, ended_at=None)
+        session.add(row)
+    if opened_at is not None:
+        row.ended_at = None
+    held = json.loads(row.statements)
+    if _shortened(held, statements) is None:
+        row.statements = json.dumps(statements, sort_keys=True)
+    elif _shortened(statements, held) is not None:
+        raise LogRefused("case_rollback", f"case {case[:8]}: the hub shows two cases, each without what the other has")
+
+
+def _case_list(answer: object) -> list[Listed]:
+    """Return what the hub lists. Raises ``LogRefused`` where that is not of the agreed form."""
+    try:
+        if not isinstance(answer, dict) or not isinstance(answer["cases"], list) or len(answer["cases"]) > MAX_CASES:
+            raise Malformed(f"cases: expected a list of at most {MAX_CASES}")
+        return [
+            Listed(
+                require_id(item["case"], "case"),
+                render_time(parse_time(item["opened_at"])),
+                require_number(item["case_seq"], "case_seq"),
+            )
+            for item in answer["cases"]
+        ]
+    except (Malformed, KeyError, TypeError) as error:
+        raise LogRefused("answer", "the hub's list of cases is not of the agreed form") from error
+
+
+def _case_statements(answer: object) -> dict[str, Any]:
+    lists = tuple(LISTS.values())
+    if not isinstance(answer, dict) or not all(isinstance(answer.get(name), list) for name in lists):
+        raise LogRefused("answer", "the hub's statements of a case are not of the agreed form")
+    return {name: answer.get(name) for name in (*lists, "opened_at")}
+
+
+def _digests(statements: Mapping[str, Any]) -> dict[str, list[str]]:
+    try:
+        return {name: [statement_digest(token) for token in statements[name]] for name in LISTS.values()}
+    except (SignatureRefused, AttributeError) as error:
+        raise LogRefused("answer", "the hub's statements of a case are not of the agreed form") from error
+
+
+def _shortened(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
+    """Return what is missing where the hub shows a case without statements that it showed before (attacks 2, 4)."""
+    for name in LISTS.values():
+        before, now = old.get(name, []), new.get(name, [])
+        if now[: len(before)] != before:
+            return f"the hub shows a case without {name} that it showed before"
+    return None

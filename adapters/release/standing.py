@@ -1,0 +1,31 @@
+"""The case as a release or a push may rest on it: whole by its own entries, and still ours."""
+
+from __future__ import annotations
+
+from adapters.cases import CaseBook, CaseRefused, VerifiedCase
+from adapters.feed import LISTS, require_settled
+from adapters.following import LogRefused
+from adapters.store import has_ended
+
+
+def settled_case(book: CaseBook, case: str) -> VerifiedCase:
+    """Return a case whose statements are all that the log has of it, as far as it was followed.
+
+    Where what is known here lags behind the entries that were followed, the hub is asked once. Raises ``CaseRefused``
+    for a case that has ended, ``LogRefused`` where a statement is kept from us.
+    """
+    try:
+        return _require_settled(book, case)
+    except LogRefused:
+        book.follower.sync_cases()
+        return _require_settled(book, case)
+
+
+def _require_settled(book: CaseBook, case: str) -> VerifiedCase:
+    verified = book.load(case)
+    digests = {name: [item.digest for item in getattr(verified, name)] for name in LISTS.values()}
+    with book.follower.store.write() as session:
+        if has_ended(session, case):
+            raise CaseRefused("this case has ended for this agency; nothing of it is shared")
+        require_settled(session, case, digests)
+    return verified
