@@ -265,7 +265,11 @@ class Follower:
                 faults.append("a directory entry was not believed: it is not of the agreed form")
         if witnesses != self.witnesses:
             faults.append("the newest witnesses in the log are not the pinned ones")
-        return _DirectoryReading(Directory(agencies.values(), certificates), tuple(faults))
+        directory = Directory(agencies.values(), certificates)
+        faults += [
+            f"{item.agency} certifies a key that is somebody else's; it was ignored" for item in directory.ignored
+        ]
+        return _DirectoryReading(directory, tuple(faults))
 
     @staticmethod
     def _verify_listed(token: object, agencies: Mapping[str, AgencyRecord]) -> Certificate:

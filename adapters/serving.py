@@ -62,6 +62,8 @@ class Watch:
             self.trouble = None if error.code == "no_quorum" else f"the hub refused: {error.code}"
         except (HubUnreachable, LogRefused, CaseRefused, StoreRefused) as error:
             self.trouble = str(error)
+        except Exception as error:  # noqa: BLE001 - a watch that ends looks at nothing; its kind only, never its words
+            self.trouble = f"the last look ended in an unexpected {type(error).__name__}; the watch goes on"
         self.last_look = self._adapter.clock()
 
     def _tidy(self, cases: Sequence[str]) -> None:

@@ -14,19 +14,20 @@ import pytest
 
 from adapters.cases import CaseRefused
 from adapters.following import Follower, LogRefused
-from adapters.home import HubPin
+from adapters.home import HubPin, certify
 from adapters.hub_client import HubClient, HubRefused
 from adapters.store import PublicEntryRow, SettingRow, list_alarms, public_entries, read_setting, write_setting
+from hub.exchange.acts import record_public
 from hub.ledger import ledger
 from hub.ledger.entries import EntryType
 from hub.services import LOG_KEY
 from hub.store.database import Database
 from keys.cosigning import sign_checkpoint
-from keys.directory import fingerprint
+from keys.directory import KeyUse, fingerprint
 from keys.private import PrivateKey
 from keys.transparency import verify_checkpoint
 from policies.model import Member
-from policies.vocabulary import AgePath
+from policies.vocabulary import AgePath, Role
 from tests.attacks.hostile import Lying, about_entries, lie
 from tests.scene import CARE, CHARITY, HEALTH, POLICE, Party, Scene, now, opened_keys
 
@@ -372,6 +373,33 @@ def test_a_public_entry_of_any_shape_is_survived(scene: Scene, body: str) -> Non
     assert len(reading.directory.agencies) == 4
     assert (reading.faults == ()) == (body == '{"type":7}')
     assert follower._verify_entries([body]).faults
+
+
+def test_a_key_that_is_somebody_elses_is_an_alarm(fresh: Scene) -> None:
+    """An agency's root certifies the key of another agency's person: ignored, and said aloud."""
+    said = json.loads((fresh.hub.home.parent / "scene.json").read_text())
+    chair = fresh[POLICE].member_keys["chair"].keys[KeyUse.MEMBER_HPKE.value]
+    stolen = certify(
+        fresh[HEALTH].home.root_key(said["environ"][HEALTH]),
+        HEALTH,
+        KeyUse.MEMBER_HPKE,
+        chair,
+        at=now(),
+        days=9,
+        member=fresh[HEALTH].people["voter"],
+        roles=(Role.PANEL_VOTING,),
+    )
+    database = Database(fresh.hub.config.database_url)
+    with database.write() as session:
+        record_public(session, "certificate", {"statement": stolen}, now())
+    database.close()
+    fresh.witness()
+    care = fresh[CARE]
+    with care.store.write() as session:
+        texts = [row.text for row in list_alarms(session) if row.code == "directory"]
+    assert texts == ["fern-health certifies a key that is somebody else's; it was ignored"]
+    directory = care.follower.directory()
+    assert directory.holder_of(chair.public.kid) == (POLICE, fresh[POLICE].people["chair"])
 
 
 def test_entries_that_cannot_be_read_are_not_kept(fresh: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

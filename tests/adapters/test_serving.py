@@ -1,0 +1,68 @@
+"""The watch of an adapter process goes on whatever happens in one look, and says what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from adapters.cases import CaseRefused
+from adapters.hub_client import HubRefused, HubUnreachable
+from adapters.refusal import LogRefused
+from adapters.serving import Watch
+from adapters.store import StoreRefused
+from tests.federation import now
+
+
+def watching(act: Callable[[], Any]) -> Watch:
+    """A watch whose look at the log does this."""
+    follower = SimpleNamespace(witness_once=lambda _: act(), sync=lambda: None, sync_cases=list)
+    adapter: Any = SimpleNamespace(clock=now, follower=follower, keys=SimpleNamespace(keys={}))
+    return Watch(adapter, 1.0)
+
+
+def raising(error: Exception) -> Callable[[], Any]:
+    def act() -> None:
+        raise error
+
+    return act
+
+
+@pytest.mark.parametrize(
+    "error", [TypeError("secret"), KeyError("secret"), RecursionError("secret"), OSError("secret")]
+)
+def test_what_nobody_expected_is_said_by_its_kind_only(error: Exception) -> None:
+    """The thread lives; its words, which may quote anything, are not shown."""
+    watch = watching(raising(error))
+    watch.look()
+    assert watch.trouble is not None
+    assert type(error).__name__ in watch.trouble
+    assert "secret" not in watch.trouble
+    assert watch.last_look is not None
+
+
+@pytest.mark.parametrize(
+    "error", [HubUnreachable("why"), LogRefused("fork", "why"), CaseRefused("why"), StoreRefused("why")]
+)
+def test_a_refusal_is_said_in_its_own_words(error: Exception) -> None:
+    watch = watching(raising(error))
+    watch.look()
+    assert watch.trouble == "why"
+
+
+def test_trouble_passes() -> None:
+    acts = [raising(TypeError("x")), lambda: None]
+    watch = watching(lambda: acts.pop(0)())
+    watch.look()
+    assert watch.trouble
+    watch.look()
+    assert watch.trouble is None
+
+
+@pytest.mark.parametrize(("code", "is_trouble"), [("no_quorum", False), ("ledger_damaged", True)])
+def test_no_quorum_yet_is_no_trouble(code: str, is_trouble: bool) -> None:
+    watch = watching(raising(HubRefused(503, {"type": f"urn:nrmhub:problem:{code}"})))
+    watch.look()
+    assert (watch.trouble is not None) is is_trouble
