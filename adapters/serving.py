@@ -6,12 +6,14 @@ The page has no sign-in and therefore shows nothing of any case: agency, verifie
 from __future__ import annotations
 
 import hashlib
+import socket
 import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import Flask, Response, jsonify, render_template
+from flask import Flask, Response, abort, jsonify, render_template, request
 from werkzeug.serving import make_server
 
 from adapters.cases import CaseRefused
@@ -91,8 +93,16 @@ class Watch:
 def create_app(adapter: Adapter, watch: Watch) -> Flask:
     """Return the status page's application."""
     app = Flask("adapters", static_folder=None, template_folder="templates")
-    # A page of another origin whose name was made to lead here (DNS rebinding) asks under that name.
-    app.config["TRUSTED_HOSTS"] = ["127.0.0.1", "[::1]", "localhost"]
+
+    @app.before_request
+    def _only_under_our_names() -> None:
+        # A page of another origin whose name was made to lead here (DNS rebinding) asks under that name.
+        try:
+            name = urlsplit(f"//{request.host}").hostname
+        except ValueError:
+            name = None
+        if name not in LOOPBACK:
+            abort(400)
 
     @app.after_request
     def _headers(response: Response) -> Response:
@@ -161,9 +171,10 @@ def run(adapter: Adapter, *, bind: str, every_seconds: float) -> None:
     _ = adapter.follower, adapter.receiver
     watch = Watch(adapter, every_seconds)
     try:
-        server = make_server(host, port, create_app(adapter, watch), threaded=True)
+        listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise HomeRefused(f"the status page cannot listen on {bind}: the address is in use or not ours") from error
+    server = make_server(host, port, create_app(adapter, watch), threaded=True, fd=listening.fileno())
     thread = threading.Thread(target=watch.run, name="watch", daemon=True)
     thread.start()
     try:
@@ -174,3 +185,4 @@ def run(adapter: Adapter, *, bind: str, every_seconds: float) -> None:
         watch.stop()
         thread.join(timeout=10)
         server.server_close()
+        listening.close()
