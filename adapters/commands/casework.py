@@ -142,7 +142,7 @@ def list_() -> None:
 def author_of(form: dict[str, Any], at: datetime) -> Author:
     """Take the author's role and job title out of a form. Raises ``AuthoredRefused``."""
     try:
-        return Author(Role(form.pop("role")), str(form.pop("job_title")), at)
+        return Author(Role(form.pop("role")), form.pop("job_title"), at)
     except (KeyError, ValueError) as error:
         raise AuthoredRefused("role and job_title: expected the writer's role in the case and their job") from error
 

@@ -7,7 +7,7 @@ the form become values.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -29,6 +29,8 @@ BUILDERS: Mapping[Category, Callable[..., dict[str, Any]]] = {
     Category.STRATEGY_DISCUSSION: authored.strategy_discussion,
     Category.MEETING: authored.meeting,
 }
+_FLAGS = frozenset({"threshold_met", "is_quorate", "concern_for_future", "involves_ictg"})
+_LISTS = frozenset({"derived_from", "agencies", "evidence_relied_on", "actions"})
 _DATES = frozenset({"asked_on", "ask_again_on", "due", "held_on", "referred_on"})
 _TERMS: Mapping[str, type[StrEnum]] = {
     "words_are": authored.WordsAre,
@@ -50,13 +52,27 @@ def build_content(category: Category, by: Author, form: Mapping[str, Any]) -> di
     takes = inspect.signature(builder).parameters
     known = {name for name, item in takes.items() if item.kind is item.KEYWORD_ONLY}
     required = {name for name in known if takes[name].default is inspect.Parameter.empty}
-    unknown, missing = sorted(set(form) - known), sorted(required - set(form))
-    if unknown or missing:
-        raise AuthoredRefused(f"form of {category.value}: unknown fields {unknown[:5]}, missing fields {missing[:5]}")
+    require_fields(category, form, required, known)
     return builder(by, **{name: _convert(category, name, value) for name, value in form.items()})
 
 
+def require_fields(category: Category, form: Mapping[str, Any], required: Set[str], known: Set[str]) -> None:
+    """Raise ``AuthoredRefused`` for a field that the form does not have, or one that it needs and is not there."""
+    unknown, missing = sorted(set(form) - known), sorted(required - set(form))
+    if unknown or missing:
+        named = [name[:40] for name in unknown[:5]]
+        raise AuthoredRefused(f"form of {category.value}: unknown fields {named}, missing fields {missing[:5]}")
+
+
 def _convert(category: Category, name: str, value: Any) -> Any:
+    if name in _FLAGS:
+        return _flag(name, value)
+    if name in _LISTS:
+        return text_list(name, value)
+    if name == "positions":
+        return [_position(item) for item in _list(name, value)]
+    if name == "elements":
+        return [_element(item) for item in _list(name, value)]
     if value is None:
         return None
     if name in _DATES:
@@ -67,10 +83,19 @@ def _convert(category: Category, name: str, value: Any) -> Any:
         return _term(name, authored.DisagreementStatus, value)
     if name in _TERMS:
         return _term(name, _TERMS[name], value)
-    if name == "positions":
-        return [_position(item) for item in _list(name, value)]
-    if name == "elements":
-        return [_element(item) for item in _list(name, value)]
+    return _words(name, value)
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise AuthoredRefused(f"{name}: expected true or false")
+    return value
+
+
+def text_list(name: str, value: Any) -> list[str]:
+    """Return a list of texts of a form. Raises ``AuthoredRefused``."""
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise AuthoredRefused(f"{name}: expected a list of texts")
     return value
 
 
@@ -97,7 +122,9 @@ def _term(name: str, kind: type[StrEnum], value: Any) -> StrEnum:
 def _position(item: Mapping[str, Any]) -> Position:
     if set(item) - {"agency", "position", "evidence"} or not {"agency", "position"} <= set(item):
         raise AuthoredRefused("positions: expected agency, position and evidence")
-    return Position(str(item["agency"]), str(item["position"]), tuple(item.get("evidence", ())))
+    return Position(
+        _words("agency", item["agency"]), _words("position", item["position"]), _evidence(item.get("evidence", []))
+    )
 
 
 def _element(item: Mapping[str, Any]) -> ElementView:
@@ -107,8 +134,18 @@ def _element(item: Mapping[str, Any]) -> ElementView:
     return ElementView(
         element=Element(_term("element", Element, item["element"])),
         bearing=Bearing(_term("bearing", Bearing, item["bearing"])),
-        evidence=tuple(item.get("evidence", ())),
+        evidence=_evidence(item.get("evidence", [])),
         exploitation=None
         if exploitation is None
         else ExploitationType(_term("exploitation", ExploitationType, exploitation)),
     )
+
+
+def _evidence(value: Any) -> tuple[str, ...]:
+    return tuple(text_list("evidence", value))
+
+
+def _words(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise AuthoredRefused(f"{name}: expected words, got something else")
+    return value

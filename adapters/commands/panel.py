@@ -9,7 +9,7 @@ import click
 
 from adapters.commands.base import home_option, opened, read_form
 from adapters.commands.casework import author_of
-from adapters.commands.forms import build_content
+from adapters.commands.forms import build_content, require_fields, text_list
 from adapters.commands.reading import open_case
 from adapters.panel.deciding import (
     collect_votes,
@@ -27,6 +27,8 @@ from keys.custody.keyfile import write_private_file
 from policies.vocabulary import Category, Purpose, Role
 
 MAX_DECISION_BYTES = 4 * 1024 * 1024
+_BY = frozenset({"role", "job_title"})
+_DECISION_MAY = frozenset({"evidence_relied_on", "less_weight", "dissent", "actions"})
 
 
 @click.group()
@@ -72,6 +74,7 @@ def vote(case: str, form: Path, member: str) -> None:
     Example: nrm-adapter --home health panel vote 0f3a… vote.json --member 9c…
     """
     fields = read_form(form)
+    require_fields(Category.VOTE, fields, _BY | {"outcome", "reasons"}, _BY | {"outcome", "reasons", "dissent"})
     with opened(home_option()) as adapter:
         found = open_case(adapter, case, member, Purpose.PANEL_REVIEW, kept=False)
         frozen = find_frozen(found.view)
@@ -92,7 +95,7 @@ def vote(case: str, form: Path, member: str) -> None:
             by,
             question=authored.Question(frozen.question),
             outcome=authored.Outcome(str(fields.get("outcome"))),
-            reasons=fields.get("reasons", ""),
+            reasons=fields["reasons"],
             vote_jws=token,
             dissent=fields.get("dissent"),
         )
@@ -115,6 +118,10 @@ def decide(case: str, form: Path, member: str, out: Path | None) -> None:
     Example: nrm-adapter --home police panel decide 0f3a… decision.json --member 7d…
     """
     fields = read_form(form)
+    required = _BY | {"reasons_by_element", "letter_owner"}
+    require_fields(Category.DECISION, fields, required, required | _DECISION_MAY)
+    actions = text_list("actions", fields.get("actions", []))
+    named = text_list("evidence_relied_on", fields.get("evidence_relied_on", []))
     with opened(home_option()) as adapter:
         found = open_case(adapter, case, member, Purpose.PANEL_REVIEW, kept=False)
         directory = adapter.follower.directory()
@@ -122,17 +129,17 @@ def decide(case: str, form: Path, member: str, out: Path | None) -> None:
         votes = collect_votes(found.view, frozen, directory)
         counted = tally([statement for _, statement in votes])
         outcome = counted.most_common(1)[0][0] if counted else "adjourn"
-        relied = fields.get("evidence_relied_on") or [item["fragment"] for item in frozen.manifest["fragments"]]
+        relied = named or [item["fragment"] for item in frozen.manifest["fragments"]]
         content = authored.decision(
             author_of(fields, adapter.clock()),
             question=authored.Question(frozen.question),
             outcome=authored.Outcome(outcome),
-            reasons_by_element=fields.get("reasons_by_element", ""),
+            reasons_by_element=fields["reasons_by_element"],
             evidence_relied_on=relied,
             less_weight=fields.get("less_weight"),
             dissent=fields.get("dissent"),
-            actions=fields.get("actions", []),
-            letter_owner=fields.get("letter_owner", ""),
+            actions=actions,
+            letter_owner=fields["letter_owner"],
             manifest=frozen.manifest,
             votes=[token for token, _ in votes],
         )
