@@ -23,6 +23,11 @@ _DENIED = {
     "ended": "was a member until a time that had passed",
     "not_found": "there is no such case, or not for this agency",
 }
+_REFUSED = {
+    "policy": "the agreement does not permit it",
+    "facts_differ": "the hub's facts were others than those signed",
+    "signature": "not signed by a key that is certified for it",
+}
 _NOT_GIVEN = {"held": "held back by their originator", "policy": "refused by the agreement", "consent": "for consent"}
 _ABSENT = "; what the statement said is not stored"
 
@@ -229,6 +234,12 @@ def _viewed(body: Mapping[str, Any], _said: Mapping[str, Any], bundle: Bundle) -
 def _denied(body: Mapping[str, Any], _said: Mapping[str, Any], bundle: Bundle) -> Description:
     reason = _DENIED.get(str(body["code"]), words(body["code"]))
     rules = [f"{rule}: {_sentence(str(rule), bundle)}" for rule in body["rules"]]
+    if body["act"] == "push":
+        counts = [(int(item["count"]), _REFUSED.get(item["code"], words(item["code"]))) for item in body["lines"]]
+        text = (
+            f"Tried to share and was refused, {sum(count for count, _ in counts)} lines of one push; nothing was taken"
+        )
+        return text, "", (*(f"{count} lines: {why}" for count, why in counts), *rules)
     return f"Asked to {words(body['act'])} and was answered as if there were no such case", "", (reason, *rules)
 
 

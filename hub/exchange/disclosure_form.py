@@ -1,12 +1,20 @@
-"""The form of what a disclosure lists, checked before anything of it is looked up. Raises ``Malformed`` only."""
+"""The form of what a disclosure lists, checked before anything of it is looked up.
+
+Raises ``Malformed``; ``EnvelopeRefused`` for a wrapped key that is none, ``Refused`` for a consent that is not the
+newest one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from policies.model import Malformed, require_digest, require_members
-from policies.vocabulary import NotGivenCode
+from hub.refusal import Refused
+from keys.envelopes import require_wrapped_key, wrapped_key_digest
+from policies.model import Basis, Malformed, require_digest, require_id, require_members, require_term
+from policies.vocabulary import CONSENT_GATEWAYS, NotGivenCode
 
+MAX_ITEMS = 1_000
 MAX_NOT_GIVEN = 10_000
 
 
@@ -24,6 +32,15 @@ def pick(values: list[Any], index: object, name: str) -> Any:
     return values[index]
 
 
+def require_consents(bases: Sequence[Basis], newest: str | None) -> None:
+    """A basis on consent names the case's newest consent statement; no basis names another one."""
+    for basis in bases:
+        if basis.consent is not None and basis.consent != newest:
+            raise Refused(409, "stale_consent", "a basis rests on a consent that is not the newest one")
+        if basis.consent is None and basis.gateway in CONSENT_GATEWAYS:
+            raise Malformed("disclosure: a basis whose gateway is consent names the consent it rests on")
+
+
 def require_not_given(value: object) -> None:
     """Check the list of what the recipient is not given: each digest once, sorted, with a public code."""
     listed = require_list(value, MAX_NOT_GIVEN, "not_given")
@@ -31,7 +48,18 @@ def require_not_given(value: object) -> None:
     for item in listed:
         got = require_members(item, ("sha256", "code"), "not_given entry")
         digests.append(require_digest(got["sha256"], "not_given sha256"))
-        if got["code"] not in {code.value for code in NotGivenCode}:
-            raise Malformed("not_given code: unknown term")
+        require_term(NotGivenCode, got["code"], "not_given code")
     if digests != sorted(set(digests)):
         raise Malformed("not_given: expected each digest once, sorted")
+
+
+def require_grants(grants: object, items: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the wrapped key of each fragment: exactly those that the items sign for."""
+    keys: dict[str, str] = {}
+    for grant in require_list(grants, MAX_ITEMS, "grants"):
+        got = require_members(grant, ("fragment", "encrypted_key"), "grant")
+        keys[require_id(got["fragment"], "fragment")] = require_wrapped_key(got["encrypted_key"])
+    expected = {item["fragment"]: item["encrypted_key_sha256"] for item in items}
+    if {fragment: wrapped_key_digest(key) for fragment, key in keys.items()} != expected:
+        raise Malformed("disclosure: the grants are not the ones that are signed for")
+    return keys

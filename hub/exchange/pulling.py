@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hub.exchange.acts import CaseAct, Receipt, lock_case, outcomes, record_caseless
+from hub.exchange.batch import parse_stored_header
 from hub.exchange.cases import require_fresh
-from hub.exchange.pushing import header_of
 from hub.exchange.standing import load_case_state
 from hub.refusal import Refused
 from hub.store import exchange_rows as rows
@@ -145,9 +145,8 @@ def _decide_grants(
         if basis.purpose is not purpose:
             continue  # granted for another purpose: not part of what this pull asks for
         try:
-            facts = facts_for(
-                header_of(fragment), recipient, basis, state, stage=Stage.PULL, at=at, enabled_gateways=enabled
-            )
+            header = parse_stored_header(fragment.protected)
+            facts = facts_for(header, recipient, basis, state, stage=Stage.PULL, at=at, enabled_gateways=enabled)
             decision = decide(bundle, facts)
         except Malformed:
             # Its originator takes part no more: there is no question to ask, and no rule that permits.
@@ -209,6 +208,7 @@ def record_denied(session: Session, denied: Denied, at: datetime) -> Receipt:
         "statement": denied.digest,
         "code": denied.code,
         "rules": [],
+        "lines": None,
     }
     if denied.case is None:
         return record_caseless(session, "denied", members, at)

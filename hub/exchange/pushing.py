@@ -1,7 +1,7 @@
 """Push: channels, fragments, disclosures and voids of one originator in one case. docs/protocol.md sections 4 to 8.1.
 
-Each line is checked whole before anything is written, so that a refused line leaves no trace but its answer. The hub
-decides again, from its own facts, and refuses where they differ from those the originator signed.
+Each line is checked whole before anything is written; of refused ones ``refused_lines`` keeps a count. The hub decides
+again, from its own facts, and refuses where they differ from those the originator signed.
 """
 
 from __future__ import annotations
@@ -12,15 +12,23 @@ from datetime import datetime
 from typing import Any
 
 from hub.exchange.acts import CaseAct, Receipt, dump, lock_case, outcomes
-from hub.exchange.batch import BatchRows, KnownFragment, claimed_fragment, parse_stored_header
+from hub.exchange.batch import BatchRows, KnownFragment, claimed_fragment
 from hub.exchange.cases import MAX_OUTBOX_AGE, require_fresh, verify_from_agency
-from hub.exchange.disclosure_form import pick, require_list, require_not_given
+from hub.exchange.disclosure_form import (
+    MAX_ITEMS,
+    pick,
+    require_consents,
+    require_grants,
+    require_list,
+    require_not_given,
+)
+from hub.exchange.refused_lines import RefusedLines
 from hub.exchange.standing import load_case_state
 from hub.ledger import ledger
 from hub.refusal import Refused
 from hub.store import exchange_rows as rows
 from hub.store.base import Session
-from hub.store.tables import ChannelRow, DisclosureRow, FragmentRow
+from hub.store.tables import ChannelRow, DisclosureRow
 from keys.directory import Directory, KeyUse, NotCertified
 from keys.envelopes import (
     EnvelopeRefused,
@@ -39,7 +47,6 @@ from policies.model import (
     CaseState,
     Decision,
     Facts,
-    Header,
     Malformed,
     MemberId,
     Recipient,
@@ -50,10 +57,9 @@ from policies.model import (
     require_members,
     require_term,
 )
-from policies.vocabulary import CONSENT_GATEWAYS, Stage, VoidCode
+from policies.vocabulary import Stage, VoidCode
 
 MAX_LINES = 1_000
-MAX_ITEMS = 1_000
 MAX_BASES = 100
 MAX_CHANNELS_PER_CASE_AND_AGENCY = 500
 _USES = {"member-hpke": KeyUse.MEMBER_HPKE, "intake": KeyUse.INTAKE, "archive": KeyUse.ARCHIVE}
@@ -81,6 +87,7 @@ class Push:
     at: datetime
     state: CaseState = field(init=False)
     rows: BatchRows = field(init=False)
+    refused: RefusedLines = field(default_factory=RefusedLines)
 
     def __post_init__(self) -> None:
         self.state = load_case_state(self.act.session, self.act.row.case)
@@ -93,6 +100,7 @@ class Push:
         with ledger.appending(self.session, self.act.randomness) as log:
             self.act.log = log
             results = [self.line(number, payload) for number, payload in enumerate(payloads, 1)]
+            self.refused.record(self.act, self.originator)
         self.act.log = None
         self.rows.write()
         return results
@@ -109,6 +117,7 @@ class Push:
                 raise Malformed("each line is an object with a type")
             done = self._dispatch(payload["type"], payload)
         except Refused as refusal:
+            self.refused.note(refusal)
             return LineResult(number, "refused", problem=refusal.to_problem())
         except (Malformed, EnvelopeRefused, NotCertified, SignatureRefused) as error:
             return LineResult(number, "refused", problem=Refused(422, "malformed", str(error)).to_problem())
@@ -225,10 +234,7 @@ class Push:
         if header.agency != self.originator:
             raise Refused(403, "issuer", "a fragment is brought by the agency that originates it")
         require_fresh(header.sealed_at, self.at, MAX_OUTBOX_AGE)
-        key = self.directory.require_key(
-            UnverifiedJws.parse(sealed.jws).kid, KeyUse.SIGNING, self.originator, self.at
-        ).key
-        digest = verify_fragment(sealed, key)
+        digest = self._verify_fragment(sealed)
         self._require_archive(grant["channel"])
         self._require_succession(header.supersedes, header.version)
         receipt = self.act.record(
@@ -244,6 +250,14 @@ class Push:
         )
         self.rows.add_fragment(sealed, digest, (grant["channel"], wrapped), receipt.index)
         return receipt
+
+    def _verify_fragment(self, sealed: SealedFragment) -> str:
+        try:
+            kid = UnverifiedJws.parse(sealed.jws).kid
+            key = self.directory.require_key(kid, KeyUse.SIGNING, self.originator, self.at).key
+            return verify_fragment(sealed, key)
+        except (SignatureRefused, NotCertified, EnvelopeRefused) as error:
+            raise Refused(422, "signature", str(error)) from error
 
     def _require_archive(self, channel: object) -> None:
         row = self.rows.find_channel(require_id(channel, "archive channel"))
@@ -274,9 +288,9 @@ class Push:
         if got["bundle"] != self.bundle.digest:
             raise Refused(409, "stale_bundle", "another policy bundle is active; decide again under it")
         bases = [Basis.from_json(item) for item in require_list(got["bases"], MAX_BASES, "bases")]
-        self._require_consents(bases)
+        require_consents(bases, self.state.consent.digest)
         listed, decisions = self._decide_items(got, channel, bases)
-        keys = self._require_grants(grants, got["items"])
+        keys = require_grants(grants, got["items"])
         require_not_given(got["not_given"])
         receipt = self.act.record(
             "disclosure",
@@ -316,13 +330,6 @@ class Push:
         if (got["sequence"], got["previous"]) != expected:
             raise Refused(409, "sequence", f"expected number {expected[0]} of this channel and the digest before it")
         return channel
-
-    def _require_consents(self, bases: list[Basis]) -> None:
-        for basis in bases:
-            if basis.consent is not None and basis.consent != self.state.consent.digest:
-                raise Refused(409, "stale_consent", "a basis rests on a consent that is not the newest one")
-            if basis.consent is None and basis.gateway in CONSENT_GATEWAYS:
-                raise Malformed("disclosure: a basis whose gateway is consent names the consent it rests on")
 
     def _decide_items(
         self, got: Mapping[str, Any], channel: ChannelRow, bases: list[Basis]
@@ -389,16 +396,6 @@ class Push:
             raise Refused(409, "conflict", "a disclosed fragment has another digest here")
         return known
 
-    def _require_grants(self, grants: object, items: list[Mapping[str, Any]]) -> dict[str, str]:
-        keys: dict[str, str] = {}
-        for grant in require_list(grants, MAX_ITEMS, "grants"):
-            got = require_members(grant, ("fragment", "encrypted_key"), "grant")
-            keys[require_id(got["fragment"], "fragment")] = require_wrapped_key(got["encrypted_key"])
-        expected = {item["fragment"]: item["encrypted_key_sha256"] for item in items}
-        if {fragment: wrapped_key_digest(key) for fragment, key in keys.items()} != expected:
-            raise Malformed("disclosure: the grants are not the ones that are signed for")
-        return keys
-
     # --- void ---
 
     def void(self, token: object) -> Receipt | int:
@@ -452,8 +449,3 @@ def push(
     if not 1 <= len(lines) <= MAX_LINES:
         raise Refused(413, "too_many", f"a push has 1 to {MAX_LINES} lines, got {len(lines)}")
     return Push(lock_case(session, case, originator, at), directory, bundle, originator, at).lines(lines)
-
-
-def header_of(row: FragmentRow) -> Header:
-    """Return the header of a stored fragment."""
-    return parse_stored_header(row.protected)

@@ -64,7 +64,7 @@ MEMBERS: Mapping[EntryType, frozenset[str]] = {
     ),
     EntryType.VOID: frozenset({"agency", "statement", "channel"}),
     EntryType.VIEWED: frozenset({"agency", "member", "purpose", "statement", "fragments", "refused", "decision"}),
-    EntryType.DENIED: frozenset({"agency", "member", "act", "statement", "code", "rules"}),
+    EntryType.DENIED: frozenset({"agency", "member", "act", "statement", "code", "rules", "lines"}),
 }
 
 

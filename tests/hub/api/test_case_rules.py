@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 
 from adapters.hub_client import HubRefused
+from hub.audit import read_audit, render_audit
 from hub.exchange import cases, pushing
+from hub.setting_up import verify_hub
 from keys.directory import KeyUse
 from keys.jose import statement_digest
 from keys.sealing import make_channel
@@ -256,4 +259,61 @@ def test_opening_a_case_says_nothing_about_the_cases_there_are(fresh: Scene) -> 
             party.client.post("/v1/statements", {"statement": token})
         assert (refusal.value.status, refusal.value.code) == (422, "malformed")
         assert "the case id is not acceptable" in str(refusal.value)
+    assert fresh.log_types() == before
+
+
+def _bodies(scene: Scene) -> list[dict[str, Any]]:
+    rows = scene.sql('SELECT body FROM log_entry WHERE "case" = ? ORDER BY position', scene.main)
+    return [json.loads(row[0]) for row in rows]
+
+
+def test_refused_lines_leave_one_entry_a_push(fresh: Scene) -> None:
+    """Policy, facts and signature by code and rules, in the case's chain; what was sent with them is taken."""
+    care = fresh[CARE]
+    lines = make_lines(care, fresh.main)
+    send(care, fresh.main, *[line for line in lines if line["type"] != "disclosure"])
+    line = of_kind(lines, "disclosure")
+    said = peek(line["statement"]).members
+    facts = said["decisions"][0]["facts"]
+    other = {"gateway": "CDA1998_S115", "article6": "A6_F"}
+    changes: list[dict[str, Any]] = [
+        {"decisions": [{**said["decisions"][0], "facts": {**facts, "category": "narrative"}}]},
+        {
+            "bases": [{**said["bases"][0], **other}],
+            "decisions": [{**said["decisions"][0], "facts": {**facts, **other}}],
+        },
+    ]
+    wrong = [{**line, "statement": resign(care, StatementType.DISCLOSURE, line["statement"], **it)} for it in changes]
+    stranger = care.member_keys["lead"].keys["member-signing"]
+    forged = resign(care, StatementType.DISCLOSURE, line["statement"], signer=stranger)
+    stale = resign(care, StatementType.DISCLOSURE, line["statement"], membership="0" * 64)
+    before = _bodies(fresh)
+    batch = [*wrong, wrong[1], {**line, "statement": forged}, {**line, "statement": stale}, {"type": "x"}, line]
+    results = send(care, fresh.main, *batch)
+    assert [item["status"] for item in results] == ["refused"] * 6 + ["accepted"]
+    disclosure, denied = _bodies(fresh)[len(before) :]
+    assert (disclosure["type"], denied["type"]) == ("disclosure", "denied")
+    assert (denied["act"], denied["agency"], denied["member"], denied["code"]) == ("push", CARE, None, "refused")
+    counted = {item["code"]: (item["count"], item["rules"]) for item in denied["lines"]}
+    assert set(counted) == {"policy", "facts_differ", "signature"}
+    assert counted["facts_differ"] == (1, [])
+    assert counted["signature"] == (1, [])
+    assert counted["policy"] == (2, results[1]["problem"]["rules"])
+    assert denied["rules"] == sorted(results[1]["problem"]["rules"]) != []
+    assert verify_hub(fresh.hub.config, fresh.hub.passphrase).ok
+    page = render_audit(read_audit(fresh.hub.config, fresh.hub.passphrase))
+    assert "Tried to share and was refused, 4 lines of one push" in page
+    # Nobody's chain is disturbed by it.
+    view = fresh[POLICE].pull(fresh.main, "chair").view
+    assert (view.withheld_by_hub, view.unverified) == ((), ())
+
+
+def test_other_refused_lines_leave_nothing(fresh: Scene) -> None:
+    """What is malformed, stale or out of turn is the ordinary trouble of a connection, not an attempt."""
+    care = fresh[CARE]
+    lines = make_lines(care, fresh.main)
+    before = fresh.log_types()
+    stale = resign(care, StatementType.DISCLOSURE, of_kind(lines, "disclosure")["statement"], membership="0" * 64)
+    results = send(care, fresh.main, {"type": "x"}, {"type": "disclosure", "statement": stale, "grants": []}, 7)
+    assert {item["status"] for item in results} == {"refused"}
     assert fresh.log_types() == before

@@ -1,4 +1,7 @@
-"""What an agency may not push: forged, foreign, stale, undecided. Each is refused with its code and leaves no entry."""
+"""What an agency may not push: forged, foreign, stale, undecided. Each is refused with its code.
+
+Nothing of a refused line is kept; what was refused for policy, facts or signature is recorded as denied.
+"""
 
 from __future__ import annotations
 
@@ -124,8 +127,8 @@ def test_a_forged_fragment_is_refused(scene: Scene) -> None:
         {**good, "jws": f"{head}.{payload}."},
     ]
     for result in send(care, scene.main, *forged):
-        is_refused(result, "malformed", 422)
-    assert scene.log_types(scene.main) == before
+        is_refused(result, "signature", 422)
+    assert scene.log_types(scene.main) == [*before, "denied"]
 
 
 def test_a_forged_statement_is_refused(scene: Scene) -> None:
@@ -142,7 +145,7 @@ def test_a_forged_statement_is_refused(scene: Scene) -> None:
     ):
         forged = resign(care, StatementType.DISCLOSURE, line["statement"], signer=signer)
         is_refused(send(care, scene.main, {**line, "statement": forged})[0], "signature", 422)
-    assert scene.log_types(scene.main) == before
+    assert scene.log_types(scene.main) == [*before, *["denied"] * 3]
 
 
 def test_another_agencys_lines_are_refused(scene: Scene) -> None:

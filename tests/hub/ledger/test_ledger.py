@@ -307,6 +307,7 @@ def test_an_entry_of_a_case_needs_its_case(log: Log) -> None:
     """Only a denial may stand outside every case."""
     refused(log, log.body("void", void_members(), None), case=None, match="missing members")
     members = {"agency": "x", "member": None, "act": "pull", "statement": None, "code": "not_found", "rules": []}
+    members["lines"] = None
     assert log.append("denied", members, public=False, case=None).index == 0
     assert log.append("denied", members, public=False, case=CASE).index == 1
     assert log.verify().ok
