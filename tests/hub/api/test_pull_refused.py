@@ -62,19 +62,33 @@ def ask(
     return send(party, case, token)
 
 
+class Keeping(httpx.BaseTransport):
+    """Passes requests on and keeps the newest answer, refused or not."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
+        self.newest = httpx.Response(500)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Read the whole answer, keep it, hand out a fresh one of the same bytes."""
+        answer = self._inner.handle_request(request)
+        body = answer.read()
+        self.newest = httpx.Response(answer.status_code, headers=answer.headers, content=body, request=request)
+        return httpx.Response(answer.status_code, headers=answer.headers, content=body)
+
+
 def send(party: Party, case: str, token: str) -> httpx.Response:
     """Send a pull statement through the party's client, keeping the response."""
-    seen: list[httpx.Response] = []
     http = party.client._http
-    http.event_hooks = {"response": [seen.append]}
+    inner = http._transport
+    http._transport = keeping = Keeping(inner)
     try:
         party.client.post_for_lines(f"/v1/cases/{case}/pull", {"statement": token})
     except HubRefused:
         pass
     finally:
-        http.event_hooks = {}
-    seen[-1].read()
-    return seen[-1]
+        http._transport = inner
+    return keeping.newest
 
 
 def by_person(party: Party, label: str) -> tuple[str, PrivateKey]:
