@@ -1,0 +1,389 @@
+"""Votes and decisions: over exactly the frozen manifest, by each member's own key, verified without a hub."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from adapters.panel.deciding import (
+    Frozen,
+    PanelRefused,
+    collect_votes,
+    compare_with_view,
+    find_frozen,
+    manifest_digest,
+    sign_vote,
+    tally,
+    verify_decision,
+    verify_vote,
+    with_manifest,
+)
+from adapters.picture.receiving import Opened
+from adapters.release import authored
+from adapters.release.quoting import QuoteRefused, inherited_handling
+from adapters.release.writing import Author
+from keys.canonical import canonical_bytes, parse_canonical
+from keys.directory import Directory, KeyUse
+from keys.jose import b64u, b64u_decode
+from keys.private import PrivateKey
+from keys.statements import StatementType, make_statement
+from policies.vocabulary import Category, HandlingCode, HandlingInstruction, Purpose, Role
+from tests.scene import CARE, HEALTH, POLICE, Scene, now
+
+MARKED = {
+    "kind": "concern",
+    "summary": "An invented note that is not to reach the family",
+    "fields": {},
+    "handling": {"code": "P", "instructions": ["no_onward", "not_to_family"]},
+}
+
+
+@dataclass
+class Panel:
+    """A meeting whose manifest is frozen and shared, and what each voter opened of it."""
+
+    scene: Scene
+    directory: Directory
+    meeting: Mapping[str, Any]
+    chair: Opened
+    voter: Opened
+
+    @property
+    def frozen(self) -> Frozen:
+        """The manifest as the chair sees it."""
+        return find_frozen(self.chair.view)
+
+    def vote(self, agency: str = HEALTH, label: str = "voter", **changes: Any) -> str:
+        """A member's vote; ``changes`` replace what a test needs otherwise."""
+        party = self.scene[agency]
+        said: dict[str, Any] = {
+            "case": self.scene.main,
+            "agency": agency,
+            "member": party.people[label],
+            "role": Role.PANEL_VOTING,
+            "frozen": self.frozen,
+            "outcome": "positive",
+            "keys": party.member_keys[label],
+            "at": now(),
+            "checkpoint": None,
+        }
+        return sign_vote(**{**said, **changes})
+
+    def decision(self, *votes: str) -> dict[str, Any]:
+        """A decision on these votes, or on the two of the panel."""
+        return authored.decision(
+            Author(Role.PANEL_CHAIR, "Panel chair (invented)", now()),
+            question=authored.Question.RG,
+            outcome=authored.Outcome.POSITIVE,
+            reasons_by_element="Invented reasons.",
+            evidence_relied_on=[self.frozen.manifest["fragments"][0]["fragment"]],
+            less_weight=None,
+            dissent=None,
+            actions=[],
+            letter_owner=CARE,
+            manifest=self.frozen.manifest,
+            votes=list(votes) or [self.vote(), self.vote(POLICE, "chair")],
+        )
+
+
+@pytest.fixture(scope="module")
+def panel(make_scene: Callable[[], Scene]) -> Panel:
+    """The chair freezes what was read and shares the meeting; a voter of another agency pulls it."""
+    scene = make_scene().embed()
+    scene.witness()
+    assert scene[CARE].share(scene.main, MARKED).refused == 0
+    police = scene[POLICE]
+    police.sync()
+    read = police.pull(scene.main, "chair")
+    meeting = authored.meeting(
+        Author(Role.PANEL_CHAIR, "Panel chair (invented)", now()),
+        held_on=now().date(),
+        question=authored.Question.RG,
+        agencies=[CARE, HEALTH, POLICE],
+        is_quorate=True,
+        minutes="Invented minutes.",
+    )
+    content = with_manifest(meeting, read)
+    police.write(scene.main, content, category=Category.MEETING)
+    police.release(scene.main)
+    assert police.outbox.push_all().refused == 0
+    scene.witness()
+    chair, voter = police.pull(scene.main, "chair"), scene[HEALTH].pull(scene.main, "voter")
+    return Panel(scene, police.follower.directory(), content, chair, voter)
+
+
+def refused(act: Callable[[], object]) -> str:
+    with pytest.raises(PanelRefused) as found:
+        act()
+    return str(found.value)
+
+
+# --- freezing ---
+
+
+def test_both_voters_find_the_same_manifest(panel: Panel) -> None:
+    """The digest is that of what the chair had opened; the meeting itself is not in it."""
+    theirs, ours = find_frozen(panel.voter.view), panel.frozen
+    assert theirs.digest == ours.digest == manifest_digest(ours.manifest)
+    assert len(ours.manifest["fragments"]) == len(panel.chair.view.opened) - 1
+    assert compare_with_view(ours, panel.chair.view) == (3, [])
+    assert compare_with_view(theirs, panel.voter.view) == (3, [])
+
+
+def test_without_a_meeting_nothing_is_frozen(panel: Panel) -> None:
+    view = replace(panel.chair.view, opened=())
+    assert "the chair freezes one first" in refused(lambda: find_frozen(view))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content["manifest"].update(case="0" * 32),
+        lambda content: content["manifest"].update(fragments=None),
+        lambda content: content["manifest"].update(fragments=[7]),
+        lambda content: content["manifest"].update(more=1),
+        lambda content: content["manifest"].update(fragments=[{"fragment": "x", "sha256": 1.5, "version": 1}]),
+        lambda content: content.update(fields=None),
+        lambda content: content["fields"].update(hub_Question="rg"),
+        lambda content: content["fields"].update(hub_Question={"value": "weather"}),
+    ],
+)
+def test_a_meeting_that_froze_something_else_is_refused(panel: Panel, change: Callable[[Any], Any]) -> None:
+    content = copy.deepcopy(dict(panel.meeting))
+    change(content)
+    meeting = next(item for item in panel.chair.view.opened if item.header.category is Category.MEETING)
+    view = replace(panel.chair.view, opened=(replace(meeting, content=content),))
+    assert refused(lambda: find_frozen(view))
+
+
+def test_two_people_who_opened_different_bytes_do_not_vote(panel: Panel) -> None:
+    """One name, two contents: the member whose copy differs is told so (attack 88)."""
+    first, *rest = panel.voter.view.opened
+    assert first.header.category is not Category.MEETING
+    view = replace(panel.voter.view, opened=(replace(first, digest="0" * 64), *rest))
+    assert "is not the one opened here" in refused(lambda: compare_with_view(panel.frozen, view))
+    less = replace(panel.voter.view, opened=tuple(rest))
+    assert compare_with_view(panel.frozen, less) == (2, [first.header.fragment])
+
+
+# --- votes ---
+
+
+def test_only_voting_members_vote_on_outcomes_of_the_list(panel: Panel) -> None:
+    assert "only voting members vote" in refused(lambda: panel.vote(role=Role.PRACTITIONER))
+    assert "outcome: expected one of" in refused(lambda: panel.vote(outcome="maybe"))
+
+
+def test_a_vote_is_the_members_own(panel: Panel) -> None:
+    """Their agency's key, another member's key, a key of nobody, another agency: no vote."""
+    directory = panel.directory
+    assert verify_vote(panel.vote(), directory).members["manifest"] == panel.frozen.digest
+    others = panel.scene[POLICE].member_keys["chair"]
+    assert "does not verify" in refused(lambda: verify_vote(panel.vote(keys=others), directory))
+    agency = panel.scene[HEALTH].keys
+    keys = replace(agency, keys={KeyUse.MEMBER_SIGNING.value: agency.keys[KeyUse.SIGNING.value]})
+    assert "does not verify" in refused(lambda: verify_vote(panel.vote(keys=keys), directory))
+    stranger = replace(agency, keys={KeyUse.MEMBER_SIGNING.value: PrivateKey.generate("Ed25519")})
+    assert "does not verify" in refused(lambda: verify_vote(panel.vote(keys=stranger), directory))
+    member, keys_of_voter = panel.scene[HEALTH].people["voter"], panel.scene[HEALTH].member_keys["voter"]
+    assert "does not verify" in refused(
+        lambda: verify_vote(panel.vote(CARE, "lead", member=member, keys=keys_of_voter), directory)
+    )
+    long_ago = now() - timedelta(days=3)
+    assert "does not verify" in refused(lambda: verify_vote(panel.vote(at=long_ago), directory))
+
+
+def test_a_role_that_was_not_certified_does_not_vote(panel: Panel) -> None:
+    """The voter's agency never certified them as chair; a practitioner has no vote whatever they sign."""
+    assert "did not certify" in refused(lambda: verify_vote(panel.vote(role=Role.PANEL_CHAIR), panel.directory))
+    constable = lambda: verify_vote(panel.vote(POLICE, "constable"), panel.directory)  # noqa: E731
+    assert "did not certify" in refused(constable)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [{"outcome": "maybe"}, {"outcome": ["positive"]}, {"question": {}}, {"role": 7}, {"role": "queen"}, {"member": 7}],
+)
+def test_a_signed_vote_of_another_form_is_refused(panel: Panel, members: dict[str, Any]) -> None:
+    """A member may sign anything; only the agreed form is a vote."""
+    party = panel.scene[HEALTH]
+    token = make_statement(
+        StatementType.VOTE,
+        {
+            "case": panel.scene.main,
+            "member": party.people["voter"],
+            "manifest": panel.frozen.digest,
+            "question": "rg",
+            "outcome": "positive",
+            "role": "panel_voting",
+            **members,
+        },
+        issuer=HEALTH,
+        signer=party.member_keys["voter"].keys[KeyUse.MEMBER_SIGNING.value],
+        issued_at=now(),
+        statement_id="0" * 32,
+        checkpoint=None,
+    )
+    assert refused(lambda: verify_vote(token, panel.directory))
+
+
+@pytest.mark.parametrize("token", [None, 7, "", "x", "a.b.c", [], "W10.W10.W10", "e30.W10.", "\ud800"])
+def test_what_is_no_vote_is_refused(panel: Panel, token: Any) -> None:
+    assert "does not verify" in refused(lambda: verify_vote(token, panel.directory))
+
+
+def test_votes_are_counted_once_a_member_and_only_over_this_manifest(panel: Panel) -> None:
+    """The newest vote of a member counts; one over another manifest, or brought by another agency, does not."""
+    ballot = next(item for item in panel.voter.view.opened if item.header.category is not Category.MEETING)
+    other = replace(panel.frozen, digest="0" * 64)
+    header = replace(ballot.header, category=Category.VOTE, agency=HEALTH)
+    tokens = [panel.vote(outcome="negative"), panel.vote(), panel.vote(frozen=other)]
+    opened = tuple(
+        replace(ballot, header=header, log_index=number, content={"vote": token}) for number, token in enumerate(tokens)
+    )
+    brought = replace(ballot, header=replace(header, agency=CARE), content={"vote": panel.vote()}, log_index=9)
+    empty = replace(ballot, header=header, content={"vote": None}, log_index=10)
+    view = replace(panel.chair.view, opened=(*opened, brought, empty))
+    counted = collect_votes(view, panel.frozen, panel.directory)
+    assert [token for token, _ in counted] == [tokens[1]]
+    assert tally([statement for _, statement in counted]) == {"positive": 1}
+
+
+# --- decisions ---
+
+
+def test_a_decision_verifies_without_a_hub(panel: Panel) -> None:
+    """From its own bytes and the certified keys: no store, no hub, after a way through JSON."""
+    content = json.loads(json.dumps(panel.decision()))
+    found = verify_decision(content, panel.directory)
+    assert (found.outcome, found.question, found.fragments) == ("positive", "rg", 3)
+    assert (found.manifest, dict(found.votes)) == (panel.frozen.digest, {"positive": 2})
+
+
+def tampered(panel: Panel) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Every part of a decision that the votes cover, changed."""
+    first, second = panel.vote(), panel.vote(POLICE, "chair")
+    honest = panel.decision(first, second)
+
+    def with_(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+        content = copy.deepcopy(honest)
+        change(content)
+        return content
+
+    other = "over another set of fragments"
+    yield "a fragment left out", with_(lambda c: c["manifest"]["fragments"].pop()), other
+    yield "a digest changed", with_(lambda c: c["manifest"]["fragments"][0].update(sha256="0" * 64)), other
+    yield "a version changed", with_(lambda c: c["manifest"]["fragments"][0].update(version=2)), other
+    yield "another head", with_(lambda c: c["manifest"]["checkpoint"].update(size=1)), other
+    yield "another case", with_(lambda c: c["manifest"].update(case="0" * 32)), other
+    yield "outcome", with_(lambda c: c["fields"]["hub_Outcome"].update(value="negative")), "no majority"
+    yield "question", with_(lambda c: c["fields"]["hub_Question"].update(value="cg")), "another question"
+    yield "a vote twice", with_(lambda c: c.update(votes=[first, first])), "counted twice"
+    yield "two votes of one", with_(lambda c: c.update(votes=[first, panel.vote()])), "counted twice"
+    yield "signature", with_(lambda c: c.update(votes=[first[:-4] + "AAAA", second])), "does not verify"
+    negative = panel.vote(outcome="negative")
+    yield "a tie", with_(lambda c: c.update(votes=[negative, second])), "no majority"
+    cg = panel.vote(frozen=replace(panel.frozen, question="cg"))
+    yield "a vote on something else", with_(lambda c: c.update(votes=[cg, second])), "another question"
+    elsewhere = panel.vote(case="0" * 32)
+    yield "a vote of another case", with_(lambda c: c.update(votes=[elsewhere, second])), other
+    shape = "not of the agreed form"
+    yield "no fragments", with_(lambda c: c["manifest"].update(fragments=None)), shape
+    yield "odd fragment", with_(lambda c: c["manifest"].update(fragments=["x"])), shape
+    yield "more in the manifest", with_(lambda c: c["manifest"].update(more=1)), shape
+    yield "a float in it", with_(lambda c: c["manifest"]["checkpoint"].update(size=1.5)), shape
+    nothing = "not a decision with a manifest and votes"
+    yield "no votes", with_(lambda c: c.update(votes=[])), nothing
+    yield "votes of another kind", with_(lambda c: c.update(votes="x")), nothing
+    yield "no manifest", with_(lambda c: c.pop("manifest")), nothing
+    yield "too many votes", with_(lambda c: c.update(votes=[first] * 201)), "at most 200 votes"
+    yield "odd votes", with_(lambda c: c.update(votes=[None, {}])), "does not verify"
+    yield "no fields", with_(lambda c: c.pop("fields")), "another question"
+    yield "odd fields", with_(lambda c: c.update(fields=[1])), "another question"
+    yield "odd outcome", with_(lambda c: c["fields"].update(hub_Outcome=7)), "no majority"
+
+
+def test_a_decision_that_was_changed_is_refused(panel: Panel) -> None:
+    tried = 0
+    for what, content, said in tampered(panel):
+        assert said in refused(lambda content=content: verify_decision(content, panel.directory)), what
+        tried += 1
+    assert tried > 20
+
+
+@pytest.mark.parametrize("content", [{}, {"votes": ["x"]}, {"manifest": {}}, {"manifest": [], "votes": ["x"]}])
+def test_what_is_no_decision_is_refused(panel: Panel, content: dict[str, Any]) -> None:
+    assert "not a decision" in refused(lambda: verify_decision(content, panel.directory))
+
+
+def test_a_vote_over_another_manifest_makes_no_decision(panel: Panel) -> None:
+    """Another frozen set: the voter's signature is good and counts for nothing here."""
+    manifest = copy.deepcopy(dict(panel.frozen.manifest))
+    manifest["fragments"] = manifest["fragments"][:-1]
+    other = Frozen(manifest, manifest_digest(manifest), "rg", panel.frozen.meeting)
+    content = panel.decision(panel.vote(frozen=other), panel.vote(POLICE, "chair"))
+    assert "over another set of fragments" in refused(lambda: verify_decision(content, panel.directory))
+
+
+# --- quoting ---
+
+
+def test_a_quotation_inherits_the_strictest_handling(panel: Panel) -> None:
+    """What rests on several fragments carries the marking of the strictest, as received and as made here."""
+    marked = next(item for item in panel.voter.view.opened if item.header.handling.instructions)
+    plain = next(item for item in panel.voter.view.opened if not item.header.handling.instructions)
+    store = panel.scene[HEALTH].store
+    assert inherited_handling(store, panel.scene.main, [plain.header.fragment]).instructions == ()
+    both = inherited_handling(store, panel.scene.main, [plain.header.fragment, marked.header.fragment])
+    assert both.instructions == (HandlingInstruction.NO_ONWARD, HandlingInstruction.NOT_TO_FAMILY)
+    assert both.code is HandlingCode.P
+    own = inherited_handling(panel.scene[CARE].store, panel.scene.main, [marked.header.fragment])
+    assert own == both
+    assert inherited_handling(store, panel.scene.main, []).instructions == ()
+
+
+def test_a_quotation_of_something_unknown_is_refused(panel: Panel) -> None:
+    store = panel.scene[HEALTH].store
+    marked = next(item for item in panel.voter.view.opened if item.header.handling.instructions)
+    with pytest.raises(QuoteRefused, match="pull the case first"):
+        inherited_handling(store, panel.scene.main, ["0" * 32])
+    with pytest.raises(QuoteRefused, match="pull the case first"):
+        inherited_handling(store, panel.scene.other, [marked.header.fragment])
+
+
+def test_what_was_read_and_is_deleted_may_still_be_quoted(panel: Panel) -> None:
+    """After its ciphertext is gone, a fragment's marking is known by the disclosure that listed it."""
+    health = panel.scene[HEALTH]
+    marked = next(item for item in panel.voter.view.opened if item.header.handling.instructions)
+    health.pull(panel.scene.main, "voter")
+    health.clock = lambda: now() + timedelta(days=31)
+    assert health.receiver.drop_refused(panel.scene.main) > 0
+    health.clock = now
+    found = inherited_handling(health.store, panel.scene.main, [marked.header.fragment])
+    assert HandlingInstruction.NO_ONWARD in found.instructions
+
+
+def test_a_line_that_lies_only_makes_a_quotation_stricter(panel: Panel) -> None:
+    """A hub that shows a laxer marking beside the true one changes nothing."""
+    health = panel.scene[HEALTH]
+    health.pull(panel.scene.main, "voter")
+    member = health.people["voter"]
+    inbox = health.receiver.inbox
+    kept = inbox.load(panel.scene.main, member, Purpose.PANEL_REVIEW)
+    marked = next(item for item in panel.voter.view.opened if item.header.handling.instructions)
+    lines = copy.deepcopy(kept.lines)
+    for line in lines:
+        if line["type"] == "fragment":
+            header = parse_canonical(b64u_decode(line["jwe"]["protected"]))
+            if header["fragment"] == marked.header.fragment:
+                header["handling"] = {"code": "P", "instructions": []}
+                line["jwe"]["protected"] = b64u(canonical_bytes(header))
+    inbox.keep(panel.scene.main, member, Purpose.SAFEGUARDING, replace(kept, lines=lines))
+    found = inherited_handling(health.store, panel.scene.main, [marked.header.fragment])
+    assert HandlingInstruction.NOT_TO_FAMILY in found.instructions
