@@ -205,8 +205,6 @@ class Push:
             )
 
     def _known_channel(self, token: object, sealed: SealedChannel) -> ChannelRow | None:
-        if not isinstance(token, str):
-            return None
         try:
             named = require_id(peek(token).members.get("channel"), "channel")
         except SignatureRefused:
@@ -327,7 +325,7 @@ class Push:
         if channel is None or (channel.case, channel.originator) != (self.act.row.case, self.originator):
             raise Refused(422, "channel", "the statement names no channel of this originator in this case")
         expected = (channel.last_sequence + 1, channel.last_digest)
-        if (got["sequence"], got["previous"]) != expected:
+        if type(got["sequence"]) is not int or (got["sequence"], got["previous"]) != expected:
             raise Refused(409, "sequence", f"expected number {expected[0]} of this channel and the digest before it")
         return channel
 
@@ -445,7 +443,7 @@ def push(
     lines: list[object],
     at: datetime,
 ) -> list[LineResult]:
-    """Process a batch under the case's lock. Raises ``Refused`` only for the batch as a whole."""
+    """Process a batch under the case's lock. Raises ``Refused`` for the batch as a whole."""
     if not 1 <= len(lines) <= MAX_LINES:
         raise Refused(413, "too_many", f"a push has 1 to {MAX_LINES} lines, got {len(lines)}")
     return Push(lock_case(session, case, originator, at), directory, bundle, originator, at).lines(lines)
