@@ -249,8 +249,14 @@ def test_read_as_a_process_of_its_own(samples_dir: Path, tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_read_every_file_as_a_process_of_its_own(samples_dir: Path, tmp_path: Path) -> None:
-    """The same for every sample and every damaged file."""
-    read_in_processes([*sample_files(samples_dir), *damaged_files(samples_dir, tmp_path)], tmp_path)
+    """The same for every sample of data and every damaged file."""
+    files = [
+        path
+        for path in sample_files(samples_dir)
+        if path.suffix not in {".xsd", ".md"} and path.parent.name != "licences"
+    ]
+    assert len(files) > 60
+    read_in_processes([*files, *damaged_files(samples_dir, tmp_path)], tmp_path)
 
 
 def test_read_prints_ascii_where_the_terminal_has_nothing_else(samples_dir: Path) -> None:
