@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -52,30 +52,107 @@ class VerifiedCase:
     refusals: tuple[Statement, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class VerifiedMembers:
+    """Who belongs to a case, verified: the statements it follows from, and the state without consent."""
+
+    membership: tuple[Statement, ...]
+    acceptances: tuple[Statement, ...]
+    state: CaseState
+
+
 def verify_case(case: str, answer: Mapping[str, Any], directory: Directory) -> VerifiedCase:
     """Verify a case's statements as the hub gave them. Raises ``CaseRefused``.
 
-    (1) the membership chain from 0, each by the lead, each following the one before; (2) acceptances by the agencies
-    they speak for; (3) the consent chain; (4) refusals. Each signature by a key certified when it was made.
+    (1) membership and acceptances, see ``verify_members``; (2) the consent chain; (3) refusals. Each signature by a key
+    certified when it was made.
     """
     try:
-        membership = _verify_all(answer["membership"], StatementType.MEMBERSHIP, case, directory)
-        if not membership:
-            raise CaseRefused("case has no membership statement")
-        _require_membership_chain(membership)
-        acceptances = _verify_all(answer["acceptances"], StatementType.ACCEPTANCE, case, directory)
+        members = verify_members(case, answer["membership"], answer["acceptances"], directory)
         consents = _verify_all(answer["consents"], StatementType.CONSENT, case, directory)
         _require_consent_chain(consents)
         refusals = _verify_all(answer["refusals"], StatementType.REFUSAL, case, directory)
-        state = case_state(
-            [(item.digest, item.members) for item in membership],
-            [(item.issuer, item.members) for item in acceptances],
-            None if not consents else (consents[-1].digest, consents[-1].members),
-        )
+        state = members.state
+        if consents:
+            state = replace(state, consent=parse_consent(consents[-1].digest, consents[-1].members))
         opened_at = parse_time(answer["opened_at"])
     except (Malformed, NotCanonical, SignatureRefused, NotCertified, KeyError, TypeError) as error:
         raise CaseRefused(f"case {case[:8]}: a statement was not believed: {error}") from error
-    return VerifiedCase(CaseId(case), opened_at, state, membership, acceptances, consents, refusals)
+    return VerifiedCase(CaseId(case), opened_at, state, members.membership, members.acceptances, consents, refusals)
+
+
+def verify_members(
+    case: str, memberships: Sequence[object], acceptances: Sequence[object], directory: Directory
+) -> VerifiedMembers:
+    """Verify who belongs to a case, from its statements alone. Raises ``CaseRefused``.
+
+    (1) The membership chain from 0, each by the lead, each following the one before; (2) every agency of it under the
+    kind it is enrolled as; (3) acceptances by the agencies they speak for; (4) everybody who counts is certified by
+    their own agency for the roles listed.
+    """
+    try:
+        chain = _verify_all(memberships, StatementType.MEMBERSHIP, case, directory)
+        if not chain:
+            raise CaseRefused("case has no membership statement")
+        listed = _require_membership_chain(chain)
+        _require_kinds(listed, directory)
+        accepted = _verify_all(acceptances, StatementType.ACCEPTANCE, case, directory)
+        state = case_state(
+            [(item.digest, item.members) for item in chain], [(item.issuer, item.members) for item in accepted], None
+        )
+        _require_roles(state, listed, chain, directory)
+    except (Malformed, NotCanonical, SignatureRefused, NotCertified, KeyError, TypeError) as error:
+        raise CaseRefused(f"case {case[:8]}: a statement was not believed: {error}") from error
+    return VerifiedMembers(chain, accepted, state)
+
+
+def _require_kinds(memberships: Sequence[Membership], directory: Directory) -> None:
+    """Raise ``Malformed`` where the lead lists an agency as what it is not: rules ask for the kind."""
+    for agency, kind in {item for membership in memberships for item in membership.agencies}:
+        enrolled = directory.get_agency(agency).kind
+        if enrolled is not kind:
+            raise Malformed(f"membership: {agency} is listed as {kind.value} and enrolled as {enrolled.value}")
+
+
+def _require_roles(
+    state: CaseState, memberships: Sequence[Membership], statements: Sequence[Statement], directory: Directory
+) -> None:
+    """Raise ``NotCertified`` where somebody counts in a role that their agency does not let them take.
+
+    The certificate is looked up for the statement that first gave them what they have: a later one that changes nothing
+    for them, or takes something away, needs no certificate that is still valid.
+    """
+    for entry in state.membership.members:
+        if (entry.agency, entry.member) in state.accepted:
+            require_certified(entry, statements[_given_by(entry, memberships)].issued_at, directory)
+
+
+def _given_by(entry: Member, memberships: Sequence[Membership]) -> int:
+    """Return the number of the statement since which an entry was given nothing more."""
+    for number in range(len(memberships) - 1, 0, -1):
+        before = memberships[number - 1].find_member(entry.agency, entry.member)
+        if before is None or widens(entry, before):
+            return number
+        entry = before
+    return 0
+
+
+def require_certified(entry: Member, given_at: datetime, directory: Directory) -> None:
+    """Raise ``NotCertified`` unless their own agency certified somebody for the roles of an entry.
+
+    A certificate that begins a little after ``given_at`` counts: the clocks of two agencies differ.
+    """
+    named = (KeyUse.MEMBER_SIGNING, entry.agency, entry.member)
+    if not any(
+        (item.use, item.agency, item.member) == named
+        and set(entry.roles) <= set(item.roles)
+        and given_at < item.not_after
+        for item in directory.certificates
+    ):
+        raise NotCertified(
+            f"member {entry.member[:8]} is not certified by {entry.agency} for the roles listed, as far as the "
+            "witnessed log was followed here; run: nrm-adapter sync"
+        )
 
 
 def _verify_all(
@@ -100,8 +177,9 @@ def verify_when_made(token: object, kind: StatementType, directory: Directory) -
     return directory.verify(token, kind, KeyUse.SIGNING, issued_at)
 
 
-def _require_membership_chain(statements: Sequence[Statement]) -> None:
+def _require_membership_chain(statements: Sequence[Statement]) -> list[Membership]:
     previous: tuple[Membership, str] | None = None
+    listed = []
     for statement in statements:
         membership = Membership.from_json(statement.members)
         if statement.issuer != membership.lead:
@@ -112,6 +190,8 @@ def _require_membership_chain(statements: Sequence[Statement]) -> None:
         else:
             require_successor(membership, *previous)
         previous = (membership, statement.digest)
+        listed.append(membership)
+    return listed
 
 
 def _require_consent_chain(statements: Sequence[Statement]) -> None:
@@ -180,6 +260,15 @@ class CaseBook:
             checkpoint=self.follower.newest_reference(),
         )
 
+    def _require_certified(self, entries: Iterable[Member]) -> None:
+        """Raise ``CaseRefused`` for an entry that nobody who has followed the log as far as we could believe."""
+        directory, at = self.follower.directory(), self.follower.clock()
+        try:
+            for entry in entries:
+                require_certified(entry, at, directory)
+        except NotCertified as error:
+            raise CaseRefused(str(error)) from error
+
     def _require_fresh_quorum(self) -> None:
         with self.follower.store.write() as session:
             self.follower.require_fresh_quorum(session)
@@ -189,6 +278,7 @@ class CaseBook:
     ) -> str:
         """Open a case that this agency leads and return its id. Needs a fresh quorum: it widens who may know."""
         self._require_fresh_quorum()
+        self._require_certified(members)
         case = os.urandom(16).hex()
         listed = sorted({(self.agency, self.follower.home.kind), *agencies})
         membership = Membership(
@@ -213,8 +303,10 @@ class CaseBook:
         current = verified.state.membership
         if current.lead != self.agency:
             raise CaseRefused(f"only the lead agency {current.lead} changes the membership")
-        if any(widens(item, current.find_member(item.agency, item.member)) for item in members):
+        wider = [item for item in members if widens(item, current.find_member(item.agency, item.member))]
+        if wider:
             self._require_fresh_quorum()
+            self._require_certified(wider)
         new = replace(
             current,
             sequence=current.sequence + 1,
