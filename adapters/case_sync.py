@@ -15,7 +15,7 @@ from typing import Any
 from adapters.feed import LISTS, CaseFeed, followed
 from adapters.hub_client import HubClient
 from adapters.refusal import LogRefused
-from adapters.store import CaseRow, Session, Store, end_case, list_case_rows, raise_alarm
+from adapters.store import CaseRow, Session, Store, inbox_of_case, list_case_rows, raise_alarm
 from keys.jose import SignatureRefused, statement_digest
 from keys.transparency import Checkpoint
 from policies.model import Malformed, parse_time, render_time, require_id, require_number
@@ -109,7 +109,7 @@ class CaseSync:
         with self.store.write() as session:
             for case in sorted(gone):
                 at = render_time(self.clock())
-                if end_case(session, case, at):
+                if _end_case(session, case, at):
                     text = (
                         f"case {case[:8]} is not listed for this agency any more: it was taken out of the case, or the "
                         "hub hides it; what was pulled of it was deleted here"
@@ -120,6 +120,24 @@ class CaseSync:
     def _alarm(self, error: LogRefused) -> None:
         with self.store.write() as session:
             raise_alarm(session, error.code, str(error), render_time(self.clock()))
+
+
+def has_ended(session: Session, case: str) -> bool:
+    """Return whether a case that was known here is listed for this agency no more."""
+    row = session.get(CaseRow, case)
+    return row is not None and row.ended_at is not None
+
+
+def _end_case(session: Session, case: str, at: str) -> bool:
+    """Mark a case as ended and delete what was pulled of it; return whether it was running until now."""
+    row = session.get(CaseRow, case)
+    if row is None or row.ended_at is not None:
+        return False
+    row.ended_at = at
+    for kept in inbox_of_case(session, case):
+        session.delete(kept)
+    session.flush()
+    return True
 
 
 def _keep(session: Session, case: str, statements: Mapping[str, Any], opened_at: str | None) -> None:

@@ -80,7 +80,7 @@ class Adapter:
     @cached_property
     def outbox(self) -> Outbox:
         """Pushes what was released."""
-        return Outbox(self.store, self.book)
+        return Outbox(self.store, self.book, self.bundle)
 
     @cached_property
     def receiver(self) -> Receiver:

@@ -15,14 +15,15 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Engine,
+    Index,
     Integer,
     LargeBinary,
     String,
     Text,
-    UniqueConstraint,
     create_engine,
     delete,
     event,
+    func,
     select,
     update,
 )
@@ -106,7 +107,6 @@ class OwnChannelRow(Base):
     """A channel this agency made, with its key sealed to the agency, and where its chain of numbers stands."""
 
     __tablename__ = "own_channel"
-    __table_args__ = (UniqueConstraint("case", "recipient"),)
 
     channel: Mapped[str] = mapped_column(String(32), primary_key=True)
     case: Mapped[str] = mapped_column(String(32), index=True)
@@ -116,7 +116,21 @@ class OwnChannelRow(Base):
     use: Mapped[str] = mapped_column(String(20))
     last_sequence: Mapped[int] = mapped_column(Integer)
     last_digest: Mapped[str | None] = mapped_column(String(64))
+    told: Mapped[str | None] = mapped_column(String(64), default=None)
+    """Digest of the ``not_given`` that this channel's newest disclosure says, or null where none stands."""
     sealed_key: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+# One channel for each key in each use of each recipient; SQL holds two absent members for different ones.
+Index(
+    "one_own_channel",
+    OwnChannelRow.case,
+    OwnChannelRow.recipient,
+    OwnChannelRow.recipient_agency,
+    func.coalesce(OwnChannelRow.recipient_member, ""),
+    OwnChannelRow.use,
+    unique=True,
+)
 
 
 class GrantedRow(Base):
@@ -156,6 +170,8 @@ class OutboxRow(Base):
     state: Mapped[str] = mapped_column(String(12), index=True)
     problem: Mapped[str | None] = mapped_column(Text)
     receipt: Mapped[str | None] = mapped_column(Text)
+    has_left: Mapped[bool] = mapped_column(default=False)
+    """Whether it may have got to the hub, whose answer alone then says what became of it."""
 
 
 class InboxRow(Base):
@@ -342,10 +358,25 @@ def _chunks(ids: Collection[str]) -> Iterator[list[str]]:
     return (listed[start : start + MAX_IDS_PER_STATEMENT] for start in range(0, len(listed), MAX_IDS_PER_STATEMENT))
 
 
-def find_own_channel(session: Session, case: str, recipient: str) -> OwnChannelRow | None:
-    """Return this agency's channel to a recipient key in a case."""
-    query = select(OwnChannelRow).where(OwnChannelRow.case == case, OwnChannelRow.recipient == recipient)
+def find_own_channel(
+    session: Session, case: str, recipient: str, agency: str, member: str | None, use: str
+) -> OwnChannelRow | None:
+    """Return this agency's channel to a key, as the key of this recipient in this use, in a case."""
+    query = select(OwnChannelRow).where(
+        OwnChannelRow.case == case,
+        OwnChannelRow.recipient == recipient,
+        OwnChannelRow.recipient_agency == agency,
+        OwnChannelRow.recipient_member.is_not_distinct_from(member),
+        OwnChannelRow.use == use,
+    )
     return session.scalars(query).first()
+
+
+def own_channels(session: Session, case: str) -> Sequence[OwnChannelRow]:
+    """Return the channels this agency made in a case."""
+    return session.scalars(
+        select(OwnChannelRow).where(OwnChannelRow.case == case).order_by(OwnChannelRow.channel)
+    ).all()
 
 
 def granted_fragments(session: Session, channel: str, purpose: str | None = None) -> set[str]:
@@ -372,10 +403,13 @@ def pending_lines(session: Session, case: str, limit: int) -> Sequence[OutboxRow
     return session.scalars(query.order_by(OutboxRow.number).limit(limit)).all()
 
 
-def pending_of_channel(session: Session, channel: str) -> Sequence[OutboxRow]:
-    """Return pending disclosures of one channel."""
+def pending_of_channel(session: Session, channel: str, after: int) -> Sequence[OutboxRow]:
+    """Return pending disclosures and voids of one channel that were queued after a line."""
     query = select(OutboxRow).where(
-        OutboxRow.channel == channel, OutboxRow.state == "pending", OutboxRow.kind == "disclosure"
+        OutboxRow.channel == channel,
+        OutboxRow.state == "pending",
+        OutboxRow.kind.in_(("disclosure", "void")),
+        OutboxRow.number > after,
     )
     return session.scalars(query.order_by(OutboxRow.number)).all()
 
@@ -404,23 +438,6 @@ def list_alarms(session: Session) -> Sequence[AlarmRow]:
 def list_case_rows(session: Session) -> Sequence[CaseRow]:
     """Return every case known here."""
     return session.scalars(select(CaseRow).order_by(CaseRow.opened_at)).all()
-
-
-def has_ended(session: Session, case: str) -> bool:
-    """Return whether a case that was known here is listed for this agency no more."""
-    row = session.get(CaseRow, case)
-    return row is not None and row.ended_at is not None
-
-
-def end_case(session: Session, case: str, at: str) -> bool:
-    """Mark a case as ended and delete what was pulled of it; return whether it was running until now."""
-    row = session.get(CaseRow, case)
-    if row is None or row.ended_at is not None:
-        return False
-    row.ended_at = at
-    session.execute(delete(InboxRow).where(InboxRow.case == case))
-    session.flush()
-    return True
 
 
 def _prepare(connection: Any, _record: Any) -> None:

@@ -152,7 +152,7 @@ class Agency:
     def outbox(self) -> Outbox:
         """The agency's outbox."""
         assert self.store is not None
-        return Outbox(self.store, self.book)
+        return Outbox(self.store, self.book, load_bundle())
 
     @property
     def receiver(self) -> Receiver:

@@ -108,7 +108,7 @@ class Party:
     @property
     def outbox(self) -> Outbox:
         """Pushes."""
-        return Outbox(self.store, self.book)
+        return Outbox(self.store, self.book, bundle())
 
     @property
     def receiver(self) -> Receiver:

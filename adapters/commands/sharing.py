@@ -207,6 +207,7 @@ def release(
             click.echo(
                 f"{purpose}: {len(released.fragments)} fragments, {released.grants} grants in "
                 f"{released.disclosures} disclosures; {len(released.refused)} not given by policy"
+                + (f"; {released.told} others told that there is more" if released.told else "")
             )
 
 
@@ -234,10 +235,13 @@ def _print_plan(planned: Sequence[Planned], purpose: str) -> None:
 def push() -> None:
     """Send what was released; safe to repeat at any time.
 
+    Each disclosure is decided once more before it leaves; what is not permitted any more is stopped here.
+
     \b
     Example: nrm-adapter --home care push
     """
     with opened(home_option()) as adapter, progress("pushing"):
+        adapter.follower.sync_cases()
         report = adapter.outbox.push_all()
     click.echo(f"{report.accepted} accepted, {report.repeated} known already, {report.refused} refused")
     for problem in report.problems:

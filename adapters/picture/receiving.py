@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from adapters.case_sync import has_ended
 from adapters.cases import CaseBook, CaseRefused, VerifiedCase, verify_case
 from adapters.feed import LISTS
 from adapters.following import LogRefused
@@ -28,7 +29,7 @@ from adapters.picture.answer import (
 )
 from adapters.picture.inbox import Inbox, KeptPull
 from adapters.picture.view import CaseView, NotGiven, OpenedFragment, RefusedFragment, Unverified
-from adapters.store import PeerChannelRow, Store, has_ended, peer_channels, raise_alarm
+from adapters.store import PeerChannelRow, Store, peer_channels, raise_alarm
 from keys.custody.keyfile import KeyFile
 from keys.directory import Directory, KeyUse
 from keys.jose import statement_digest

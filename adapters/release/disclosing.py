@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from keys.canonical import canonical_bytes
 from keys.envelopes import wrapped_key_digest
 from keys.sealing import ContentKey
 from policies.model import Basis, Decision, Facts, FragmentId, Header
-from policies.vocabulary import Stage
+from policies.vocabulary import NotGivenCode, Stage
+
+CONSENT_RULES = frozenset({"consent-gateway-needs-consent", "adult-referral-needs-consent"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +49,13 @@ def tabulate(
         {"facts": {**facts.to_json(), "stage": Stage.PUSH.value}, "rules": list(rules)} for facts, rules in decisions
     ]
     return [basis.to_json() for basis in bases], rendered, listed
+
+
+def not_given_code(rules: Collection[str]) -> NotGivenCode:
+    """Return the public code for what these rules refuse."""
+    return NotGivenCode.CONSENT if CONSENT_RULES & set(rules) else NotGivenCode.POLICY
+
+
+def digest_of(listed: Sequence[Mapping[str, str]]) -> str:
+    """Return the SHA-256 of a disclosure's ``not_given``, to know whether it has changed."""
+    return hashlib.sha256(canonical_bytes([dict(item) for item in listed])).hexdigest()

@@ -1,40 +1,39 @@
 """Push what is in the outbox and take in the answers: nothing lost, nothing twice, whenever either side stops.
 
 A line stays pending until the hub has answered it. Receipts are verified: signed head, inclusion, and that the entry
-says what was pushed. A refused disclosure's number is closed by a signed ``void``; its grants did not happen. A refused
-channel or fragment is forgotten, so that the next release makes it anew.
+says what was pushed. Before a disclosure leaves it is decided once more, on the newest known case. One that may not
+leave, or that the hub refuses, has its number closed by a signed ``void``; its grants did not happen. A refused channel
+or fragment is forgotten, so that the next release makes it anew.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from adapters.cases import CaseBook
+from adapters.case_sync import has_ended
+from adapters.cases import CaseBook, VerifiedCase
 from adapters.following import LogRefused
-from adapters.receipts import require_entry
+from adapters.hub_client import HubUnreachable
+from adapters.release.deciding import decide_again
 from adapters.release.drafts import DraftState
+from adapters.release.numbers import Numbers
+from adapters.release.proving import verify_receipt
+from adapters.release.standing import settled_case
 from adapters.store import (
     DraftRow,
-    NotGivenRow,
     OutboxRow,
-    OwnChannelRow,
     OwnFragmentRow,
     Session,
     Store,
-    drop_grants,
     pending_cases,
     pending_lines,
-    pending_of_channel,
     raise_alarm,
 )
-from keys.jose import statement_digest
-from keys.statements import StatementType, make_statement, peek
+from policies.engine import Bundle
 from policies.model import render_time
-from policies.vocabulary import NotGivenCode
 
 MAX_LINES_PER_PUSH = 1_000
 MAX_BYTES_PER_PUSH = 32 * 1024 * 1024
@@ -64,38 +63,44 @@ class Outbox:
 
     store: Store
     book: CaseBook
+    bundle: Bundle
 
     def push_all(self) -> PushReport:
-        """Push every pending line of every case. Raises ``HubUnreachable``; then everything is still pending."""
+        """Push every pending line of every case that has not ended.
+
+        Raises ``HubUnreachable``; then everything is still pending. Raises ``LogRefused`` or ``CaseRefused`` where a
+        case cannot be decided on, or where the hub's word is not proven.
+        """
         report = PushReport()
         with self.store.write() as session:
-            cases = pending_cases(session)
+            cases = [case for case in pending_cases(session) if not has_ended(session, case)]
         for case in cases:
+            verified = settled_case(self.book, case)
             while True:
-                batch = self._push_batch(case)
+                batch = self._push_batch(case, verified)
                 if batch is None:
                     break
                 report += batch
         return report
 
-    def _push_batch(self, case: str) -> PushReport | None:
+    def _push_batch(self, case: str, verified: VerifiedCase) -> PushReport | None:
+        report = PushReport()
         with self.store.write() as session:
-            rows = pending_lines(session, case, MAX_LINES_PER_PUSH)
-            numbers: list[int] = []
-            lines: list[Any] = []
-            size = 0
+            rows = self._next_lines(session, case, verified, report)
+            first = [row.number for row in rows if not row.has_left]
+            numbers, lines = [row.number for row in rows], [json.loads(row.line) for row in rows]
             for row in rows:
-                size += len(row.line)
-                if lines and size > MAX_BYTES_PER_PUSH:
-                    break
-                numbers.append(row.number)
-                lines.append(json.loads(row.line))
+                row.has_left = True
         if not lines:
-            return None
-        answer = self.book.follower.client.post_lines(f"/v1/cases/{case}/push", lines)
+            return report if report.refused else None
+        try:
+            answer = self.book.follower.client.post_lines(f"/v1/cases/{case}/push", lines)
+        except HubUnreachable as error:
+            if error.nothing_left:
+                self._mark_unsent(first)
+            raise
         results, note = _parse_answer(answer, len(lines))
         head = self.book.follower.accept_head(note)
-        report = PushReport()
         try:
             with self.store.write() as session:
                 for number, result in zip(numbers, results, strict=True):
@@ -109,13 +114,47 @@ class Outbox:
             raise
         return report
 
+    def _next_lines(
+        self, session: Session, case: str, verified: VerifiedCase, report: PushReport
+    ) -> Sequence[OutboxRow]:
+        """Return the next lines that may leave; what may not any more is stopped here and never shown to the hub."""
+        decided: set[int] = set()
+        while True:
+            rows = pending_lines(session, case, MAX_LINES_PER_PUSH)
+            waiting = [row for row in rows if row.kind == "disclosure" and not row.has_left]
+            asked = next((row for row in waiting if row.number not in decided), None)
+            if asked is None:
+                return _fitting(rows)
+            for row in waiting:
+                decided.add(row.number)
+                if row.state == "pending":
+                    self._decide_again(session, row, verified, report)
+            session.flush()
+
+    def _decide_again(self, session: Session, row: OutboxRow, verified: VerifiedCase, report: PushReport) -> None:
+        stopped = decide_again(session, row, verified, self.bundle, self.book.follower.clock())
+        if stopped is None:
+            return
+        problem = stopped.to_problem()
+        row.state, row.problem = "dropped", json.dumps(problem)
+        report.refused += 1
+        report.problems.append(problem)
+        Numbers(session, self.book).close(row, problem)
+
+    def _mark_unsent(self, numbers: Sequence[int]) -> None:
+        with self.store.write() as session:
+            for number in numbers:
+                row = session.get(OutboxRow, number)
+                if row is not None:
+                    row.has_left = False
+
     def _take(
         self, session: Session, row: OutboxRow, result: Mapping[str, Any], size: int, root: bytes, report: PushReport
     ) -> None:
         status = result["status"]
         if status != "refused":
             # A repeat is proven like the first time: the hub's word that it knows a line is no receipt.
-            verify_receipt(result.get("receipt"), size, root, row)
+            verify_receipt(result.get("receipt"), size, root, row, self.book.agency)
             row.receipt, row.state = json.dumps(result["receipt"]), "accepted"
             if row.kind == "fragment":
                 fragment = session.get(OwnFragmentRow, row.subject)
@@ -129,102 +168,37 @@ class Outbox:
         row.state, row.problem = "refused", json.dumps(problem)
         report.refused += 1
         report.problems.append(problem)
+        numbers = Numbers(session, self.book)
         if row.kind == "disclosure":
-            self._close_number(session, row, problem)
+            numbers.close(row, problem)
         elif row.kind == "channel":
-            self._forget_channel(session, row)
+            numbers.forget_channel(row.subject)
         elif row.kind == "fragment":
-            self._forget_fragment(session, row)
+            _forget_fragment(session, row)
         else:
-            self._reopen_number(session, row)
+            numbers.reopen(row, problem)
 
-    def _forget_channel(self, session: Session, row: OutboxRow) -> None:
-        """A channel that the hub did not take is not there: the next release makes another one."""
-        channel = session.get(OwnChannelRow, row.subject)
-        for later in pending_of_channel(session, row.subject):
-            later.state = "dropped"
-            drop_grants(session, later.subject)
-        if channel is not None:
-            session.delete(channel)
-        session.flush()
 
-    def _forget_fragment(self, session: Session, row: OutboxRow) -> None:
-        """A fragment that the hub did not take is a draft again: the next release seals it anew."""
-        fragment = session.get(OwnFragmentRow, row.subject)
-        if fragment is None:
-            return
-        draft = session.get(DraftRow, fragment.draft)
-        if draft is not None:
-            draft.state = DraftState.DRAFT.value
-        session.delete(fragment)
-        session.flush()
+def _forget_fragment(session: Session, row: OutboxRow) -> None:
+    """A fragment that the hub did not take is a draft again: the next release seals it anew."""
+    fragment = session.get(OwnFragmentRow, row.subject)
+    if fragment is None:
+        return
+    draft = session.get(DraftRow, fragment.draft)
+    if draft is not None:
+        draft.state = DraftState.DRAFT.value
+    session.delete(fragment)
+    session.flush()
 
-    def _reopen_number(self, session: Session, row: OutboxRow) -> None:
-        """A void that the hub did not take closed no number: the next disclosure takes that number."""
-        channel = session.get(OwnChannelRow, row.channel)
-        if channel is None or channel.last_digest != row.subject:
-            return
-        void = peek(json.loads(row.line)["statement"]).members
-        channel.last_sequence, channel.last_digest = void["sequence"] - 1, void["previous"]
-        session.flush()
 
-    def _close_number(self, session: Session, row: OutboxRow, problem: Mapping[str, Any]) -> None:
-        """Close the refused number with a void; what was queued behind it in its channel did not happen either."""
-        channel = session.get(OwnChannelRow, row.channel)
-        if channel is None:
-            return
-        refused = peek(json.loads(row.line)["statement"]).members
-        for later in [row, *pending_of_channel(session, channel.channel)]:
-            if later is not row:
-                later.state = "dropped"
-            drop_grants(session, later.subject)
-        listed = {item["fragment"] for item in refused["items"]}
-        if problem.get("fragment") in listed:
-            session.merge(
-                NotGivenRow(
-                    channel=channel.channel,
-                    fragment=problem["fragment"],
-                    code=NotGivenCode.POLICY.value,
-                    rules=json.dumps(problem.get("rules", [])),
-                )
-            )
-        code = str(problem.get("type", "")).rpartition(":")[2] or "unknown"
-        statement = make_statement(
-            StatementType.VOID,
-            {
-                "case": row.case,
-                "channel": channel.channel,
-                "sequence": refused["sequence"],
-                "previous": refused["previous"],
-                "refused": row.subject,
-                "code": code[:40],
-            },
-            issuer=self.book.agency,
-            signer=self.book.signing,
-            issued_at=self.book.follower.clock(),
-            statement_id=os.urandom(16).hex(),
-            checkpoint=self.book.follower.newest_reference_in(session),
-        )
-        self._queue_void(session, row, channel, statement, refused["sequence"])
-
-    def _queue_void(
-        self, session: Session, row: OutboxRow, channel: OwnChannelRow, statement: str, sequence: int
-    ) -> None:
-        digest = statement_digest(statement)
-        session.add(
-            OutboxRow(
-                case=row.case,
-                kind="void",
-                subject=digest,
-                channel=channel.channel,
-                line=json.dumps({"type": "void", "statement": statement}),
-                state="pending",
-                problem=None,
-                receipt=None,
-            )
-        )
-        channel.last_sequence, channel.last_digest = sequence, digest
-        session.flush()
+def _fitting(rows: Sequence[OutboxRow]) -> Sequence[OutboxRow]:
+    """Return as many of the lines as one push carries, at least one."""
+    size = 0
+    for count, row in enumerate(rows):
+        size += len(row.line)
+        if count and size > MAX_BYTES_PER_PUSH:
+            return rows[:count]
+    return rows
 
 
 def _parse_answer(answer: Sequence[Any], count: int) -> tuple[list[Mapping[str, Any]], str]:
@@ -239,9 +213,3 @@ def _parse_answer(answer: Sequence[Any], count: int) -> tuple[list[Mapping[str, 
     ):
         raise LogRefused("answer", "the hub's answer to a push is not whole; nothing was lost, push again")
     return list(answer[:count]), str(answer[-2].get("note"))
-
-
-def verify_receipt(receipt: object, size: int, root: bytes, row: OutboxRow) -> None:
-    """Verify that an accepted line stands in the log under a head the hub signed. Raises ``LogRefused``."""
-    name = {"channel": "channel", "fragment": "fragment"}.get(row.kind, "statement")
-    require_entry(receipt, size, root, {"type": row.kind, "case": row.case, name: row.subject})

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from adapters.case_sync import has_ended
 from adapters.cases import CaseBook, CaseRefused, VerifiedCase
 from adapters.feed import LISTS, require_settled
 from adapters.following import LogRefused
-from adapters.store import has_ended
 
 
 def settled_case(book: CaseBook, case: str) -> VerifiedCase:
