@@ -40,6 +40,15 @@ class CaseRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class VerifiedMembers:
+    """Who belongs to a case, verified: the statements it follows from, and the state without consent."""
+
+    membership: tuple[Statement, ...]
+    acceptances: tuple[Statement, ...]
+    state: CaseState
+
+
+@dataclass(frozen=True, slots=True)
 class VerifiedCase:
     """A case whose statements are all verified, in the case's order."""
 
@@ -51,14 +60,10 @@ class VerifiedCase:
     consents: tuple[Statement, ...]
     refusals: tuple[Statement, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class VerifiedMembers:
-    """Who belongs to a case, verified: the statements it follows from, and the state without consent."""
-
-    membership: tuple[Statement, ...]
-    acceptances: tuple[Statement, ...]
-    state: CaseState
+    @property
+    def members(self) -> VerifiedMembers:
+        """Who belongs to the case, with the statements that prove it."""
+        return VerifiedMembers(self.membership, self.acceptances, self.state)
 
 
 def verify_case(case: str, answer: Mapping[str, Any], directory: Directory) -> VerifiedCase:

@@ -40,6 +40,7 @@ class StatementType(StrEnum):
     VOID = "nrmhub-void+jws"
     REFUSAL = "nrmhub-refusal+jws"
     PULL = "nrmhub-pull+jws"
+    MANIFEST = "nrmhub-manifest+jws"
     VOTE = "nrmhub-vote+jws"
 
 
@@ -74,6 +75,7 @@ MEMBERS: Mapping[StatementType, frozenset[str]] = {
     StatementType.VOID: frozenset({"case", "channel", "sequence", "previous", "refused", "code"}),
     StatementType.REFUSAL: frozenset({"case", "recipient_agency", "category", "request", "code", "reviewer", "detail"}),
     StatementType.PULL: frozenset({"case", "member", "purpose"}),
+    StatementType.MANIFEST: frozenset({"case", "member", "manifest", "membership", "question"}),
     StatementType.VOTE: frozenset({"case", "member", "manifest", "question", "outcome", "role"}),
 }
 

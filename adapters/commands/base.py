@@ -18,7 +18,7 @@ from adapters.following import LogRefused
 from adapters.home import Home, HomeRefused
 from adapters.hub_client import HubRefused, HubUnreachable
 from adapters.nrm.draft import DraftRefused as NrmRefused
-from adapters.panel.deciding import PanelRefused
+from adapters.panel.freezing import PanelRefused
 from adapters.picture.neutral import neutral_text
 from adapters.picture.view import PictureRefused
 from adapters.release.drafts import DraftRefused

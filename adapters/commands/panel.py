@@ -11,13 +11,14 @@ from adapters.commands.base import home_option, opened, read_form
 from adapters.commands.casework import author_of
 from adapters.commands.forms import build_content, require_fields, text_list
 from adapters.commands.reading import open_case
-from adapters.panel.deciding import (
-    collect_votes,
+from adapters.panel.deciding import collect_votes, sign_vote, tally, verify_decision, with_proofs
+from adapters.panel.exporting import require_export
+from adapters.panel.freezing import (
+    Frozen,
     compare_with_view,
     find_frozen,
-    sign_vote,
-    tally,
-    verify_decision,
+    require_standing,
+    sign_manifest,
     with_manifest,
 )
 from adapters.release import authored
@@ -56,9 +57,27 @@ def freeze(case: str, form: Path, member: str) -> None:
     with opened(home_option()) as adapter:
         found = open_case(adapter, case, member, Purpose.PANEL_REVIEW, kept=False)
         meeting = build_content(Category.MEETING, author_of(fields, adapter.clock()), fields)
-        content = with_manifest(meeting, found)
+        statement = sign_manifest(
+            found,
+            str(meeting["fields"]["hub_Question"]["value"]),
+            members=adapter.book.load(case).members,
+            agency=adapter.home.agency,
+            member=member,
+            keys=adapter.member_keys(member),
+            at=adapter.clock(),
+            checkpoint=adapter.follower.newest_reference(),
+        )
+        content = with_manifest(meeting, found, statement)
         click.echo(keep_authored(adapter.store, case, Category.MEETING, content, adapter.clock()))
         click.echo(f"manifest {found.view.manifest_digest} of {len(found.view.opened)} fragments", err=True)
+
+
+def _say_others(frozen: Frozen) -> None:
+    """Say that more than one manifest came: what is voted on must be no surprise."""
+    if frozen.older:
+        click.echo(f"the chair froze {frozen.older} manifests before this one; the newest counts", err=True)
+    if frozen.ignored:
+        click.echo(f"{frozen.ignored} manifests that no chair of this case signed are ignored", err=True)
 
 
 @panel.command()
@@ -77,11 +96,13 @@ def vote(case: str, form: Path, member: str) -> None:
     require_fields(Category.VOTE, fields, _BY | {"outcome", "reasons"}, _BY | {"outcome", "reasons", "dissent"})
     with opened(home_option()) as adapter:
         found = open_case(adapter, case, member, Purpose.PANEL_REVIEW, kept=False)
-        frozen = find_frozen(found.view)
-        read_by_me, absent = compare_with_view(frozen, found.view)
+        members = adapter.book.load(case).members
+        frozen = find_frozen(found.view, members, adapter.follower.directory())
+        _say_others(frozen)
+        compared = compare_with_view(frozen, found.view)
         by = author_of(fields, adapter.clock())
         token = sign_vote(
-            case=case,
+            members=members,
             agency=adapter.home.agency,
             member=member,
             role=Role.PANEL_CHAIR if by.role is Role.PANEL_CHAIR else Role.PANEL_VOTING,
@@ -100,7 +121,13 @@ def vote(case: str, form: Path, member: str) -> None:
             dissent=fields.get("dissent"),
         )
         click.echo(keep_authored(adapter.store, case, Category.VOTE, content, adapter.clock()))
-        click.echo(f"voted on {frozen.digest[:12]}: {read_by_me} fragments opened, {len(absent)} not given", err=True)
+        click.echo(
+            f"voted on {frozen.digest[:12]}: {compared.read} fragments opened, {len(compared.absent)} not given, "
+            f"{len(compared.left_out)} opened here that the manifest leaves out",
+            err=True,
+        )
+        for fragment in compared.left_out:
+            click.echo(f"not in the manifest: {fragment}", err=True)
 
 
 @panel.command()
@@ -124,10 +151,14 @@ def decide(case: str, form: Path, member: str, out: Path | None) -> None:
     named = text_list("evidence_relied_on", fields.get("evidence_relied_on", []))
     with opened(home_option()) as adapter:
         found = open_case(adapter, case, member, Purpose.PANEL_REVIEW, kept=False)
-        directory = adapter.follower.directory()
-        frozen = find_frozen(found.view)
-        votes = collect_votes(found.view, frozen, directory)
-        counted = tally([statement for _, statement in votes])
+        directory, members = adapter.follower.directory(), adapter.book.load(case).members
+        require_standing(members.state, adapter.home.agency, member, Role.PANEL_CHAIR, adapter.clock())
+        frozen = find_frozen(found.view, members, directory)
+        _say_others(frozen)
+        ballots = collect_votes(found.view, frozen, members, directory)
+        for reason in ballots.ignored:
+            click.echo(f"not counted: {reason}", err=True)
+        counted = tally([statement for _, statement in ballots.counted])
         outcome = counted.most_common(1)[0][0] if counted else "adjourn"
         relied = named or [item["fragment"] for item in frozen.manifest["fragments"]]
         content = authored.decision(
@@ -141,10 +172,14 @@ def decide(case: str, form: Path, member: str, out: Path | None) -> None:
             actions=actions,
             letter_owner=fields["letter_owner"],
             manifest=frozen.manifest,
-            votes=[token for token, _ in votes],
+            votes=[token for token, _ in ballots.counted],
         )
+        content = with_proofs(content, frozen, members)
         verify_decision(content, directory)
-        content["handling"] = inherited_handling(adapter.store, case, content.get("derived_from", [])).to_json()
+        handling = inherited_handling(adapter.store, case, content.get("derived_from", []))
+        content["handling"] = handling.to_json()
+        if out is not None:
+            require_export(found.view, adapter.receiver.bundle, adapter.home.kind, content, handling)
         click.echo(keep_authored(adapter.store, case, Category.DECISION, content, adapter.clock()))
         if out is not None:
             text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
@@ -155,7 +190,7 @@ def decide(case: str, form: Path, member: str, out: Path | None) -> None:
 @panel.command()
 @click.argument("decision", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def verify(decision: Path) -> None:
-    """Verify a decision file offline: every vote's signature, all over the manifest that the decision names.
+    """Verify a decision file offline: who was a member, the chair's manifest, every vote over exactly that.
 
     The votes sign question, outcome and set of fragments; the reasons are proven by the sealed decision only.
 

@@ -334,6 +334,16 @@ def _plain_statements(channel: Json, disclosure: Json) -> dict[T, tuple[Json, st
         ),
         T.REFUSAL: (_refusal(), "police signing"),
         T.PULL: ({"case": CASE, "member": MEMBER, "purpose": "safeguarding"}, "council member-signing"),
+        T.MANIFEST: (
+            {
+                "case": CASE,
+                "member": MEMBER,
+                "manifest": disclosure["manifest_sha256"],
+                "membership": statement_digest(membership_statement()),
+                "question": "rg",
+            },
+            "council member-signing",
+        ),
         T.VOTE: (
             {
                 "case": CASE,

@@ -11,17 +11,18 @@ from typing import Any
 
 import pytest
 
-from adapters.panel.deciding import (
+from adapters.cases import VerifiedMembers
+from adapters.panel.deciding import collect_votes, sign_vote, tally, verify_decision, verify_vote, with_proofs
+from adapters.panel.exporting import require_export
+from adapters.panel.freezing import (
+    Comparison,
     Frozen,
     PanelRefused,
-    collect_votes,
     compare_with_view,
     find_frozen,
     manifest_digest,
-    sign_vote,
-    tally,
-    verify_decision,
-    verify_vote,
+    sign_manifest,
+    verify_manifest,
     with_manifest,
 )
 from adapters.picture.receiving import Opened
@@ -33,6 +34,7 @@ from keys.directory import Directory, KeyUse
 from keys.jose import b64u, b64u_decode
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
+from policies.model import Handling
 from policies.vocabulary import Category, HandlingCode, HandlingInstruction, Purpose, Role
 from tests.scene import CARE, HEALTH, POLICE, Scene, now
 
@@ -57,13 +59,26 @@ class Panel:
     @property
     def frozen(self) -> Frozen:
         """The manifest as the chair sees it."""
-        return find_frozen(self.chair.view)
+        return find_frozen(self.chair.view, self.members, self.directory)
+
+    @property
+    def members(self) -> VerifiedMembers:
+        """Who belongs to the case, as the chair's agency has verified it."""
+        return self.scene[POLICE].book.load(self.scene.main).members
+
+    def check(self, token: Any) -> Any:
+        """Verify a vote in this case."""
+        return verify_vote(token, self.members, self.directory)
+
+    def find(self, view: Any) -> Frozen:
+        """Find the frozen manifest in a view of this case."""
+        return find_frozen(view, self.members, self.directory)
 
     def vote(self, agency: str = HEALTH, label: str = "voter", **changes: Any) -> str:
         """A member's vote; ``changes`` replace what a test needs otherwise."""
         party = self.scene[agency]
         said: dict[str, Any] = {
-            "case": self.scene.main,
+            "members": self.members,
             "agency": agency,
             "member": party.people[label],
             "role": Role.PANEL_VOTING,
@@ -77,7 +92,7 @@ class Panel:
 
     def decision(self, *votes: str) -> dict[str, Any]:
         """A decision on these votes, or on the two of the panel."""
-        return authored.decision(
+        decision = authored.decision(
             Author(Role.PANEL_CHAIR, "Panel chair (invented)", now()),
             question=authored.Question.RG,
             outcome=authored.Outcome.POSITIVE,
@@ -90,6 +105,35 @@ class Panel:
             manifest=self.frozen.manifest,
             votes=list(votes) or [self.vote(), self.vote(POLICE, "chair")],
         )
+        return with_proofs(decision, self.frozen, self.members)
+
+
+def freeze(scene: Scene, read: Opened, agency: str = POLICE, label: str = "chair", **changes: Any) -> str:
+    """The chair's statement over what they read; ``changes`` replace what a test needs otherwise."""
+    party = scene[agency]
+    said: dict[str, Any] = {
+        "members": party.book.load(scene.main).members,
+        "agency": agency,
+        "member": party.people[label],
+        "keys": party.member_keys[label],
+        "at": now(),
+        "checkpoint": None,
+    }
+    return sign_manifest(read, "rg", **{**said, **changes})
+
+
+def forged(scene: Scene, kind: StatementType, agency: str, label: str, members: dict[str, Any]) -> str:
+    """A statement that the adapter would not sign, by a person's own key."""
+    party = scene[agency]
+    return make_statement(
+        kind,
+        {"case": scene.main, "member": party.people[label], "question": "rg", **members},
+        issuer=agency,
+        signer=party.member_keys[label].keys[KeyUse.MEMBER_SIGNING.value],
+        issued_at=now(),
+        statement_id="0" * 32,
+        checkpoint=None,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +153,7 @@ def panel(make_scene: Callable[[], Scene]) -> Panel:
         is_quorate=True,
         minutes="Invented minutes.",
     )
-    content = with_manifest(meeting, read)
+    content = with_manifest(meeting, read, freeze(scene, read))
     police.write(scene.main, content, category=Category.MEETING)
     police.release(scene.main)
     assert police.outbox.push_all().refused == 0
@@ -129,16 +173,16 @@ def refused(act: Callable[[], object]) -> str:
 
 def test_both_voters_find_the_same_manifest(panel: Panel) -> None:
     """The digest is that of what the chair had opened; the meeting itself is not in it."""
-    theirs, ours = find_frozen(panel.voter.view), panel.frozen
+    theirs, ours = panel.find(panel.voter.view), panel.frozen
     assert theirs.digest == ours.digest == manifest_digest(ours.manifest)
     assert len(ours.manifest["fragments"]) == len(panel.chair.view.opened) - 1
-    assert compare_with_view(ours, panel.chair.view) == (3, [])
-    assert compare_with_view(theirs, panel.voter.view) == (3, [])
+    assert compare_with_view(ours, panel.chair.view) == Comparison(3, (), ())
+    assert compare_with_view(theirs, panel.voter.view) == Comparison(3, (), ())
 
 
 def test_without_a_meeting_nothing_is_frozen(panel: Panel) -> None:
     view = replace(panel.chair.view, opened=())
-    assert "the chair freezes one first" in refused(lambda: find_frozen(view))
+    assert "the chair freezes one first" in refused(lambda: panel.find(view))
 
 
 @pytest.mark.parametrize(
@@ -159,7 +203,75 @@ def test_a_meeting_that_froze_something_else_is_refused(panel: Panel, change: Ca
     change(content)
     meeting = next(item for item in panel.chair.view.opened if item.header.category is Category.MEETING)
     view = replace(panel.chair.view, opened=(replace(meeting, content=content),))
-    assert refused(lambda: find_frozen(view))
+    assert refused(lambda: panel.find(view))
+
+
+def _with_meeting(panel: Panel, agency: str, content: Mapping[str, Any], log_index: int = 10**6) -> Any:
+    """The voter's view with one more meeting, of any agency, newest in the log."""
+    meeting = next(item for item in panel.voter.view.opened if item.header.category is Category.MEETING)
+    header = replace(meeting.header, agency=agency, fragment="d" * 32)
+    other = replace(meeting, header=header, content=content, log_index=log_index)
+    return replace(panel.voter.view, opened=(*panel.voter.view.opened, other))
+
+
+def test_another_agency_does_not_replace_the_frozen_manifest(panel: Panel) -> None:
+    """Fewer fragments, unsigned, signed by a voter, or the chair's own brought by another: the chair's stands."""
+    manifest = {**panel.frozen.manifest, "fragments": panel.frozen.manifest["fragments"][:1]}
+    said = {"manifest": manifest_digest(manifest), "membership": panel.members.state.membership_digest}
+    voters = forged(panel.scene, StatementType.MANIFEST, HEALTH, "voter", said)
+    trimmed = {**panel.meeting, "manifest": manifest}
+    for agency, content in (
+        (HEALTH, {**trimmed, "manifest_statement": None}),
+        (HEALTH, trimmed),
+        (HEALTH, {**trimmed, "manifest_statement": voters}),
+        (POLICE, {**trimmed, "manifest_statement": voters}),
+        (HEALTH, panel.meeting),
+        (POLICE, {**panel.meeting, "manifest": [1]}),
+    ):
+        found = panel.find(_with_meeting(panel, agency, content))
+        assert (found.digest, found.ignored, found.older) == (panel.frozen.digest, 1, 0)
+
+
+def test_a_second_manifest_of_the_chair_counts_and_is_said(panel: Panel) -> None:
+    """The newest one; that there was another is told to whoever votes."""
+    smaller = {**panel.frozen.manifest, "fragments": panel.frozen.manifest["fragments"][:1]}
+    read = Opened(panel.chair.view, canonical_bytes(smaller))
+    content = with_manifest(panel.meeting, read, freeze(panel.scene, read))
+    found = panel.find(_with_meeting(panel, POLICE, content))
+    assert (found.digest, found.older, found.ignored) == (manifest_digest(smaller), 1, 0)
+    assert panel.find(_with_meeting(panel, POLICE, content, log_index=0)).digest == panel.frozen.digest
+    # What it leaves out of what the voter has read is named; the panel's own meeting is not.
+    compared = compare_with_view(found, panel.voter.view)
+    listed = {item["fragment"] for item in panel.frozen.manifest["fragments"][1:]}
+    assert (compared.read, compared.absent, set(compared.left_out)) == (1, (), listed)
+
+
+def test_only_the_chair_freezes(panel: Panel) -> None:
+    """Not a voter, not a colleague who is no member, not after the end, not for a question that is none."""
+    read = panel.chair
+    assert "in the role panel_chair" in refused(lambda: freeze(panel.scene, read, HEALTH, "voter"))
+    assert "is not a member" in refused(lambda: freeze(panel.scene, read, POLICE, "constable"))
+    assert "had ended" in refused(lambda: freeze(panel.scene, read, at=now() + timedelta(days=31)))
+    members = panel.members
+    assert "question: expected one of" in refused(
+        lambda: sign_manifest(
+            read,
+            "weather",
+            members=members,
+            agency=POLICE,
+            member=panel.scene[POLICE].people["chair"],
+            keys=panel.scene[POLICE].member_keys["chair"],
+            at=now(),
+            checkpoint=None,
+        )
+    )
+    manifest = parse_canonical(read.manifest)
+    good = {"manifest": manifest_digest(manifest), "membership": members.state.membership_digest}
+    token = forged(panel.scene, StatementType.MANIFEST, POLICE, "chair", good)
+    assert verify_manifest(token, manifest, members, panel.directory).issuer == POLICE
+    for changed in ({"question": "weather"}, {"question": []}, {"case": "0" * 32}, {"membership": []}, {"manifest": 7}):
+        wrong = forged(panel.scene, StatementType.MANIFEST, POLICE, "chair", {**good, **changed})
+        assert refused(lambda token=wrong: verify_manifest(token, manifest, members, panel.directory))
 
 
 def test_two_people_who_opened_different_bytes_do_not_vote(panel: Panel) -> None:
@@ -169,7 +281,7 @@ def test_two_people_who_opened_different_bytes_do_not_vote(panel: Panel) -> None
     view = replace(panel.voter.view, opened=(replace(first, digest="0" * 64), *rest))
     assert "is not the one opened here" in refused(lambda: compare_with_view(panel.frozen, view))
     less = replace(panel.voter.view, opened=tuple(rest))
-    assert compare_with_view(panel.frozen, less) == (2, [first.header.fragment])
+    assert compare_with_view(panel.frozen, less) == Comparison(2, (first.header.fragment,), ())
 
 
 # --- votes ---
@@ -182,28 +294,56 @@ def test_only_voting_members_vote_on_outcomes_of_the_list(panel: Panel) -> None:
 
 def test_a_vote_is_the_members_own(panel: Panel) -> None:
     """Their agency's key, another member's key, a key of nobody, another agency: no vote."""
-    directory = panel.directory
-    assert verify_vote(panel.vote(), directory).members["manifest"] == panel.frozen.digest
+    assert panel.check(panel.vote()).members["manifest"] == panel.frozen.digest
     others = panel.scene[POLICE].member_keys["chair"]
-    assert "does not verify" in refused(lambda: verify_vote(panel.vote(keys=others), directory))
+    assert "does not verify" in refused(lambda: panel.check(panel.vote(keys=others)))
     agency = panel.scene[HEALTH].keys
     keys = replace(agency, keys={KeyUse.MEMBER_SIGNING.value: agency.keys[KeyUse.SIGNING.value]})
-    assert "does not verify" in refused(lambda: verify_vote(panel.vote(keys=keys), directory))
+    assert "does not verify" in refused(lambda: panel.check(panel.vote(keys=keys)))
     stranger = replace(agency, keys={KeyUse.MEMBER_SIGNING.value: PrivateKey.generate("Ed25519")})
-    assert "does not verify" in refused(lambda: verify_vote(panel.vote(keys=stranger), directory))
-    member, keys_of_voter = panel.scene[HEALTH].people["voter"], panel.scene[HEALTH].member_keys["voter"]
+    assert "does not verify" in refused(lambda: panel.check(panel.vote(keys=stranger)))
+    ballot = {"manifest": panel.frozen.digest, "outcome": "positive", "role": "panel_voting"}
+    voters = {**ballot, "member": panel.scene[HEALTH].people["voter"]}
     assert "does not verify" in refused(
-        lambda: verify_vote(panel.vote(CARE, "lead", member=member, keys=keys_of_voter), directory)
+        lambda: panel.check(forged(panel.scene, StatementType.VOTE, POLICE, "chair", voters))
     )
     long_ago = now() - timedelta(days=3)
-    assert "does not verify" in refused(lambda: verify_vote(panel.vote(at=long_ago), directory))
+    assert "does not verify" in refused(lambda: panel.check(panel.vote(at=long_ago)))
 
 
-def test_a_role_that_was_not_certified_does_not_vote(panel: Panel) -> None:
-    """The voter's agency never certified them as chair; a practitioner has no vote whatever they sign."""
-    assert "did not certify" in refused(lambda: verify_vote(panel.vote(role=Role.PANEL_CHAIR), panel.directory))
-    constable = lambda: verify_vote(panel.vote(POLICE, "constable"), panel.directory)  # noqa: E731
-    assert "did not certify" in refused(constable)
+def test_only_a_member_of_the_case_votes_in_their_role(panel: Panel) -> None:
+    """Not in the case, not in this role, not accepted, ended: refused when signing, and again when verifying."""
+    ballot = {"manifest": panel.frozen.digest, "outcome": "positive"}
+
+    def cast(agency: str, label: str, role: str) -> str:
+        return forged(panel.scene, StatementType.VOTE, agency, label, {**ballot, "role": role})
+
+    for agency, label, role, said in (
+        (POLICE, "constable", Role.PANEL_VOTING, "is not a member of this case"),
+        (HEALTH, "voter", Role.PANEL_CHAIR, "does not list a person of fern-health in the role panel_chair"),
+    ):
+        assert said in refused(lambda it=(agency, label, role): panel.vote(it[0], it[1], role=it[2]))
+    for agency, label, role in (
+        (POLICE, "constable", "panel_voting"),
+        (HEALTH, "voter", "panel_chair"),
+        (CARE, "lead", "panel_voting"),
+    ):
+        assert "did not certify" in refused(lambda it=(agency, label, role): panel.check(cast(*it)))
+    assert panel.check(cast(HEALTH, "voter", "panel_voting"))
+    state = panel.members.state
+    nobody = replace(panel.members, state=replace(state, accepted=frozenset()))
+    assert "whom their agency has accepted" in refused(lambda: panel.vote(members=nobody))
+    assert "whom their agency has accepted" in refused(lambda: verify_vote(panel.vote(), nobody, panel.directory))
+    # Certified by their agency to vote, and in no list of this case: the ballot box cannot be stuffed with them.
+    fewer = tuple(item for item in state.membership.members if item.agency != HEALTH)
+    without = replace(panel.members, state=replace(state, membership=replace(state.membership, members=fewer)))
+    assert "is not a member" in refused(lambda: verify_vote(panel.vote(), without, panel.directory))
+    assert "had ended by then" in refused(lambda: panel.vote(at=now() + timedelta(days=31)))
+    ended = tuple(replace(item, until=now() - timedelta(hours=1)) for item in state.membership.members)
+    over = replace(panel.members, state=replace(state, membership=replace(state.membership, members=ended)))
+    assert "had ended by then" in refused(lambda: verify_vote(panel.vote(), over, panel.directory))
+    elsewhere = replace(panel.frozen, manifest={**panel.frozen.manifest, "case": "0" * 32})
+    assert "of another case" in refused(lambda: panel.vote(frozen=elsewhere))
 
 
 @pytest.mark.parametrize(
@@ -230,12 +370,12 @@ def test_a_signed_vote_of_another_form_is_refused(panel: Panel, members: dict[st
         statement_id="0" * 32,
         checkpoint=None,
     )
-    assert refused(lambda: verify_vote(token, panel.directory))
+    assert refused(lambda: panel.check(token))
 
 
 @pytest.mark.parametrize("token", [None, 7, "", "x", "a.b.c", [], "W10.W10.W10", "e30.W10.", "\ud800"])
 def test_what_is_no_vote_is_refused(panel: Panel, token: Any) -> None:
-    assert "does not verify" in refused(lambda: verify_vote(token, panel.directory))
+    assert "does not verify" in refused(lambda: panel.check(token))
 
 
 def test_votes_are_counted_once_a_member_and_only_over_this_manifest(panel: Panel) -> None:
@@ -250,9 +390,48 @@ def test_votes_are_counted_once_a_member_and_only_over_this_manifest(panel: Pane
     brought = replace(ballot, header=replace(header, agency=CARE), content={"vote": panel.vote()}, log_index=9)
     empty = replace(ballot, header=header, content={"vote": None}, log_index=10)
     view = replace(panel.chair.view, opened=(*opened, brought, empty))
-    counted = collect_votes(view, panel.frozen, panel.directory)
-    assert [token for token, _ in counted] == [tokens[1]]
-    assert tally([statement for _, statement in counted]) == {"positive": 1}
+    ballots = collect_votes(view, panel.frozen, panel.members, panel.directory)
+    assert [token for token, _ in ballots.counted] == [tokens[1]]
+    assert tally([statement for _, statement in ballots.counted]) == {"positive": 1}
+    assert ballots.ignored == ("a vote is brought by another agency than its member's",)
+
+
+def test_an_earlier_vote_brought_again_does_not_replace_a_later_one(panel: Panel) -> None:
+    """When the member cast it counts, not where their agency put it in the log."""
+    ballot = next(item for item in panel.voter.view.opened if item.header.category is not Category.MEETING)
+    header = replace(ballot.header, category=Category.VOTE, agency=HEALTH)
+    # The clock of a vote has whole seconds; two within one are told apart by the log.
+    earlier, later = panel.vote(at=now() - timedelta(seconds=3), outcome="negative"), panel.vote()
+    opened = tuple(
+        replace(ballot, header=header, log_index=number, content={"vote": token})
+        for number, token in enumerate((earlier, later, earlier))
+    )
+    ballots = collect_votes(replace(panel.chair.view, opened=opened), panel.frozen, panel.members, panel.directory)
+    assert [token for token, _ in ballots.counted] == [later]
+
+
+def test_a_stuffed_ballot_box_stops_nothing_and_counts_nothing(panel: Panel) -> None:
+    """Votes of people whom an agency certified and nobody made members: left aside, each with its reason."""
+    ballot = next(item for item in panel.voter.view.opened if item.header.category is not Category.MEETING)
+    said = {"manifest": panel.frozen.digest, "outcome": "negative", "role": "practitioner"}
+    tokens = [
+        (POLICE, forged(panel.scene, StatementType.VOTE, POLICE, "constable", said)),
+        (HEALTH, forged(panel.scene, StatementType.VOTE, HEALTH, "voter", {**said, "role": "panel_chair"})),
+        (HEALTH, "a.b.c"),
+        (HEALTH, panel.vote()),
+    ]
+    opened = tuple(
+        replace(
+            ballot,
+            header=replace(ballot.header, category=Category.VOTE, agency=agency),
+            log_index=number,
+            content={"vote": token},
+        )
+        for number, (agency, token) in enumerate(tokens)
+    )
+    ballots = collect_votes(replace(panel.chair.view, opened=opened), panel.frozen, panel.members, panel.directory)
+    assert [token for token, _ in ballots.counted] == [tokens[-1][1]]
+    assert len(ballots.ignored) == 3
 
 
 # --- decisions ---
@@ -276,12 +455,12 @@ def tampered(panel: Panel) -> Iterator[tuple[str, dict[str, Any], str]]:
         change(content)
         return content
 
-    other = "over another set of fragments"
+    other = "over another manifest"
     yield "a fragment left out", with_(lambda c: c["manifest"]["fragments"].pop()), other
     yield "a digest changed", with_(lambda c: c["manifest"]["fragments"][0].update(sha256="0" * 64)), other
     yield "a version changed", with_(lambda c: c["manifest"]["fragments"][0].update(version=2)), other
     yield "another head", with_(lambda c: c["manifest"]["checkpoint"].update(size=1)), other
-    yield "another case", with_(lambda c: c["manifest"].update(case="0" * 32)), other
+    yield "another case", with_(lambda c: c["manifest"].update(case="0" * 32)), "belongs to another case"
     yield "outcome", with_(lambda c: c["fields"]["hub_Outcome"].update(value="negative")), "no majority"
     yield "question", with_(lambda c: c["fields"]["hub_Question"].update(value="cg")), "another question"
     yield "a vote twice", with_(lambda c: c.update(votes=[first, first])), "counted twice"
@@ -289,10 +468,28 @@ def tampered(panel: Panel) -> Iterator[tuple[str, dict[str, Any], str]]:
     yield "signature", with_(lambda c: c.update(votes=[first[:-4] + "AAAA", second])), "does not verify"
     negative = panel.vote(outcome="negative")
     yield "a tie", with_(lambda c: c.update(votes=[negative, second])), "no majority"
+    ballot = {"manifest": panel.frozen.digest, "outcome": "positive", "role": "panel_voting"}
     cg = panel.vote(frozen=replace(panel.frozen, question="cg"))
     yield "a vote on something else", with_(lambda c: c.update(votes=[cg, second])), "another question"
-    elsewhere = panel.vote(case="0" * 32)
-    yield "a vote of another case", with_(lambda c: c.update(votes=[elsewhere, second])), other
+    elsewhere = forged(panel.scene, StatementType.VOTE, HEALTH, "voter", {**ballot, "case": "0" * 32})
+    yield "a vote of another case", with_(lambda c: c.update(votes=[elsewhere, second])), "is of another case"
+    guest = forged(panel.scene, StatementType.VOTE, POLICE, "constable", {**ballot, "role": "practitioner"})
+    yield "a vote of a guest", with_(lambda c: c.update(votes=[first, guest, second])), "does not vote"
+    signed = {"manifest": panel.frozen.digest, "membership": panel.members.state.membership_digest}
+    unsigned = "not signed by a chair"
+    yield "no statement of the chair", with_(lambda c: c.pop("manifest_statement")), unsigned
+    yield "the statement is a vote", with_(lambda c: c.update(manifest_statement=first)), unsigned
+    voters = forged(panel.scene, StatementType.MANIFEST, HEALTH, "voter", signed)
+    yield "the voter's manifest", with_(lambda c: c.update(manifest_statement=voters)), "did not certify as chair"
+    unknown = forged(panel.scene, StatementType.MANIFEST, POLICE, "chair", {**signed, "membership": "0" * 64})
+    yield "an unknown membership", with_(lambda c: c.update(manifest_statement=unknown)), "not in the chain"
+    proofs = "at most 1,000 of each"
+    yield "no memberships", with_(lambda c: c.pop("membership")), proofs
+    yield "no acceptances", with_(lambda c: c.pop("acceptances")), proofs
+    yield "too many acceptances", with_(lambda c: c.update(acceptances=c["acceptances"] * 1000)), proofs
+    yield "empty chain", with_(lambda c: c.update(membership=[])), "has no membership"
+    yield "odd chain", with_(lambda c: c.update(membership=[7])), "not believed"
+    yield "nobody accepted", with_(lambda c: c.update(acceptances=[])), "whom their agency has accepted"
     shape = "not of the agreed form"
     yield "no fragments", with_(lambda c: c["manifest"].update(fragments=None)), shape
     yield "odd fragment", with_(lambda c: c["manifest"].update(fragments=["x"])), shape
@@ -326,9 +523,20 @@ def test_a_vote_over_another_manifest_makes_no_decision(panel: Panel) -> None:
     """Another frozen set: the voter's signature is good and counts for nothing here."""
     manifest = copy.deepcopy(dict(panel.frozen.manifest))
     manifest["fragments"] = manifest["fragments"][:-1]
-    other = Frozen(manifest, manifest_digest(manifest), "rg", panel.frozen.meeting)
+    other = replace(panel.frozen, manifest=manifest, digest=manifest_digest(manifest))
     content = panel.decision(panel.vote(frozen=other), panel.vote(POLICE, "chair"))
     assert "over another set of fragments" in refused(lambda: verify_decision(content, panel.directory))
+
+
+def test_only_the_chair_may_take_the_decision_out(panel: Panel) -> None:
+    """The policy is asked at stage export, with the handling of what is quoted (attack 36)."""
+    view, bundle, kind = panel.chair.view, panel.scene[POLICE].receiver.bundle, panel.scene[POLICE].home.kind
+    content = panel.decision()
+    require_export(view, bundle, kind, content, Handling())
+    no_onward = Handling(HandlingCode.P, (HandlingInstruction.NO_ONWARD,))
+    assert "may not be written to a file" in refused(lambda: require_export(view, bundle, kind, content, no_onward))
+    theirs, health = panel.voter.view, panel.scene[HEALTH].home.kind
+    assert "export-by-lead-or-chair" in refused(lambda: require_export(theirs, bundle, health, content, Handling()))
 
 
 # --- quoting ---
