@@ -6,6 +6,7 @@ commands are exactly those of the command line; only the start of Python is paid
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import sys
@@ -30,4 +31,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with contextlib.suppress(KeyboardInterrupt):  # the demo was stopped; there is nothing to say
+        main()

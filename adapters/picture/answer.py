@@ -75,6 +75,8 @@ class VerifiedAnswer:
     listings: dict[str, Listing] = field(default_factory=dict)
     given: list[Given] = field(default_factory=list)
     refused: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    said_refused: list[str] = field(default_factory=list)
+    """What the hub says the policy refuses: nobody has decided on that here yet."""
     unverified: list[tuple[str, str]] = field(default_factory=list)
     withheld: list[str] = field(default_factory=list)
     not_given: dict[tuple[str, NotGivenCode], int] = field(default_factory=dict)
@@ -163,10 +165,10 @@ def _verify_lines(
     for line in groups.get("fragment", ()):
         _take_fragment(answer, line, case, checkpoint, directory)
     for line in groups.get("refused", ()):
-        answer.refused[require_id(line.get("fragment"), "fragment")] = tuple(str(rule) for rule in line["rules"])
+        answer.said_refused.append(_refused_fragment(answer, line))
     # 5. What did not.
     arrived = {item.sealed.header.fragment for item in answer.given} | {item for item, _ in answer.unverified}
-    answer.withheld = sorted(set(answer.listings) - arrived - set(answer.refused))
+    answer.withheld = sorted(set(answer.listings) - arrived - set(answer.refused) - set(answer.said_refused))
 
 
 def verify_entry(receipt: Mapping[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
@@ -299,6 +301,15 @@ def _collect_listings(answer: VerifiedAnswer, channel: VerifiedChannel, purpose:
             code = NotGivenCode(item["code"])
             key = (channel.originator, code)
             answer.not_given[key] = answer.not_given.get(key, 0) + 1
+
+
+def _refused_fragment(answer: VerifiedAnswer, line: Mapping[str, Any]) -> str:
+    """Return which fragment a line calls refused: one that was disclosed to us for this purpose, named once."""
+    name = require_id(line["fragment"], "fragment")
+    listing = answer.listings.get(name)
+    if listing is None or listing.sha256 != line["sha256"] or name in answer.said_refused:
+        raise LogRefused("answer", "the hub refuses a fragment that is in no disclosure to us; nothing of it was used")
+    return name
 
 
 def _take_fragment(

@@ -6,11 +6,9 @@ refuses now is deleted from the inbox, here and by every look at the log. Plaint
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from adapters.case_sync import has_ended
@@ -19,40 +17,30 @@ from adapters.feed import LISTS
 from adapters.following import LogRefused
 from adapters.hub_client import parse_lines
 from adapters.picture.answer import (
-    Given,
-    Listing,
     VerifiedAnswer,
-    manifest_of,
     split_lines,
     verify_answer,
     verify_entry,
 )
 from adapters.picture.inbox import Inbox, KeptPull
-from adapters.picture.view import CaseView, NotGiven, OpenedFragment, RefusedFragment, Unverified
+from adapters.picture.judging import Judged, decide_given, judge_refused
+from adapters.picture.judging import Opened as Opened  # re-exported: what a pull gives
+from adapters.picture.view import CaseView, OpenedFragment, RefusedFragment
 from adapters.store import PeerChannelRow, Store, peer_channels, raise_alarm
 from keys.custody.keyfile import KeyFile
 from keys.directory import Directory, KeyUse
 from keys.jose import statement_digest
 from keys.private import PrivateKey
-from keys.sealing import ChannelKey, OpenRefused, open_channel, open_fragment, unwrap
-from keys.statements import Statement, StatementType, make_statement
+from keys.statements import StatementType, make_statement
 from keys.storage import StorageRefused
 from keys.transparency import Checkpoint, NoteInvalid, ProofInvalid, verify_checkpoint
 from policies.engine import Bundle, decide
 from policies.explain import explain_safely
-from policies.model import AgencyId, Decision, Header, Malformed, MemberId, Recipient, facts_for, render_time
-from policies.vocabulary import Category, Effect, Purpose, Role, Stage
+from policies.model import AgencyId, Decision, Header, MemberId, Recipient, facts_for, parse_time, render_time
+from policies.vocabulary import Purpose, Stage
 
 CHAINS = tuple(LISTS.values())
 """The statements of a case, by name on the wire and in ``VerifiedCase``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A view and what froze it: the manifest's canonical bytes."""
-
-    view: CaseView
-    manifest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +79,7 @@ class Receiver:
             checkpoint = follower.accept_head(str(split_lines(pull.lines)["checkpoint"][0].get("note")))
             judged = self._judge(pull, case, member, purpose, checkpoint, seen.get)
             self._require_complete(judged, pull, checkpoint)
+            self._name_withheld(judged)
             # What this pull taught of the case decides on every other kept pull as well.
             follower.take_case(case, split_lines(pull.lines)["case"][0])
         except LogRefused as error:
@@ -188,7 +177,7 @@ class Receiver:
             if self._decide_opened(item, view, Stage.LIST).is_permit
         ]
 
-    def _judge_kept(self, pull: KeptPull, case: str, member: str | None, purpose: Purpose) -> _Judged:
+    def _judge_kept(self, pull: KeptPull, case: str, member: str | None, purpose: Purpose) -> Judged:
         note = str(split_lines(pull.lines, pull.dropped)["checkpoint"][0].get("note"))
         try:
             checkpoint = verify_checkpoint(note, self.book.follower.log_key)
@@ -205,12 +194,12 @@ class Receiver:
         purpose: Purpose,
         checkpoint: Checkpoint,
         seen: Callable[[str], tuple[int, str] | None],
-    ) -> _Judged:
+    ) -> Judged:
         """Verify an answer whole and decide on each fragment in it, without any key that opens."""
         directory = self.book.follower.directory()
         groups = split_lines(pull.lines, pull.dropped)
         reader = Recipient(AgencyId(self.book.agency), None if member is None else MemberId(member))
-        verified = self._newest_case(case, groups["case"][0], directory)
+        came, verified = self._newest_case(case, groups["case"][0], directory)
         answer = verify_answer(
             groups,
             case=verified,
@@ -223,11 +212,13 @@ class Receiver:
             seen=seen,
             dropped=pull.dropped,
         )
+        # What the hub calls refused was refused under the case that came with it, at that time.
+        judge_refused(self.bundle, answer, came.state, reader, parse_time(pull.pulled_at))
         at = self.book.follower.clock()
-        decided = tuple((given, _decide(self.bundle, verified, reader, given, at)) for given in answer.given)
-        return _Judged(self.bundle, directory, checkpoint, verified, reader, answer, decided, at)
+        decided = tuple((given, decide_given(self.bundle, verified, reader, given, at)) for given in answer.given)
+        return Judged(self.bundle, directory, checkpoint, verified, reader, answer, decided, at)
 
-    def _require_complete(self, judged: _Judged, pull: KeptPull, checkpoint: Checkpoint) -> None:
+    def _require_complete(self, judged: Judged, pull: KeptPull, checkpoint: Checkpoint) -> None:
         """Raise ``LogRefused`` unless everything came that the log has up to this pull.
 
         That is every channel to the reader with every number of it, and every statement of the case.
@@ -249,6 +240,15 @@ class Receiver:
         case = {name: [statement_digest(token) for token in lines["case"][0][name]] for name in CHAINS}
         feed.require_statements(case, viewed["case_seq"])
 
+    def _name_withheld(self, judged: Judged) -> None:
+        """Keep an alarm for what was granted to the reader, may be given, and did not come."""
+        if not judged.answer.withheld:
+            return
+        count = len(judged.answer.withheld)
+        text = f"case {judged.case.case[:8]}: the hub keeps {count} fragments back that were given to a reader here"
+        with self.store.write() as session:
+            raise_alarm(session, "withheld", text, render_time(judged.at))
+
     def _seen(self) -> dict[str, tuple[int, str]]:
         """Return how far each channel had come; asked before the hub is: another process may see more meanwhile."""
         with self.store.write() as session:
@@ -264,8 +264,10 @@ class Receiver:
                         PeerChannelRow(channel=name, sequence=newest.members["sequence"], digest=newest.digest)
                     )
 
-    def _newest_case(self, case: str, line: Mapping[str, Any], directory: Directory) -> VerifiedCase:
-        """Verify the case's statements as they came; where the newest sync knows more, that counts.
+    def _newest_case(
+        self, case: str, line: Mapping[str, Any], directory: Directory
+    ) -> tuple[VerifiedCase, VerifiedCase]:
+        """Verify the case's statements; return them as they came, and as they are known here where that is more.
 
         Raises ``LogRefused`` where each leaves out something that the other has: the hub shows two cases.
         """
@@ -273,11 +275,11 @@ class Receiver:
         try:
             known = self.book.load(case)
         except CaseRefused:
-            return came
+            return came, came
         if _continues(came, known):
-            return came
+            return came, came
         if _continues(known, came):
-            return known
+            return came, known
         raise LogRefused("case_rollback", "the hub shows a case without statements that it showed before")
 
 
@@ -290,150 +292,7 @@ def _continues(newer: VerifiedCase, older: VerifiedCase) -> bool:
     )
 
 
-def _decide(bundle: Bundle, case: VerifiedCase, reader: Recipient, given: Given, at: datetime) -> Decision:
-    try:
-        facts = facts_for(
-            given.sealed.header,
-            reader,
-            given.listing.basis,
-            case.state,
-            stage=Stage.OPEN,
-            at=at,
-            enabled_gateways=bundle.enabled_gateways(at.date()),
-        )
-    except Malformed:
-        # The originator or we are no agency of the case any more.
-        return Decision(Effect.REFUSE, ("membership-active",))
-    return decide(bundle, facts)
-
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """A verified answer with the decision on each fragment now. Only ``open`` needs a key."""
-
-    bundle: Bundle
-    directory: Directory
-    checkpoint: Checkpoint
-    case: VerifiedCase
-    reader: Recipient
-    answer: VerifiedAnswer
-    decided: tuple[tuple[Given, Decision], ...]
-    at: datetime
-
-    @property
-    def refused_now(self) -> dict[str, tuple[str, ...]]:
-        """Which fragments of the answer the policy refuses now, and by which rules."""
-        return {
-            given.sealed.header.fragment: decision.rules for given, decision in self.decided if not decision.is_permit
-        }
-
-    def open(self, reading: PrivateKey, purpose: Purpose) -> Opened:
-        """Open what may be opened now, with the reader's key."""
-        opened: list[OpenedFragment] = []
-        refused = [self._refused(name, rules) for name, rules in sorted(self.answer.refused.items())]
-        unverified = [Unverified(name, reason) for name, reason in self.answer.unverified]
-        channels: dict[str, ChannelKey] = {}
-        for given, decision in self.decided:
-            if not decision.is_permit:
-                refused.append(self._refused_now(given, decision))
-                continue
-            try:
-                key = unwrap(given.encrypted_key, self._channel(given, channels, reading))
-                content = open_fragment(given.sealed, key)
-            except OpenRefused as error:
-                unverified.append(Unverified(given.sealed.header.fragment, str(error)))
-                continue
-            opened.append(
-                OpenedFragment(
-                    header=given.sealed.header,
-                    digest=given.digest,
-                    content=content,
-                    basis=given.listing.basis,
-                    rules=decision.rules,
-                    log_index=given.log_index,
-                    received_at=given.listing.disclosed_at,
-                )
-            )
-        manifest = manifest_of(
-            self.case.case,
-            self.checkpoint,
-            ((item.header.fragment, item.digest, item.header.version) for item in opened),
-        )
-        view = self._view(purpose, opened, refused, unverified, hashlib.sha256(manifest).hexdigest())
-        return Opened(view, manifest)
-
-    def _view(
-        self,
-        purpose: Purpose,
-        opened: Sequence[OpenedFragment],
-        refused: Sequence[RefusedFragment],
-        unverified: Sequence[Unverified],
-        manifest_digest: str,
-    ) -> CaseView:
-        return CaseView(
-            case=self.case.state,
-            agency_names={record.agency: record.name for record in self.directory.agencies.values()},
-            reader=self.reader,
-            reader_roles=self._roles(),
-            purpose=purpose,
-            at=self.at,
-            opened_at=self.case.opened_at,
-            opened=tuple(opened),
-            refused=tuple(refused),
-            not_given=tuple(
-                NotGiven(agency, code, count) for (agency, code), count in sorted(self.answer.not_given.items())
-            ),
-            withheld_by_hub=tuple(self.answer.withheld),
-            unverified=tuple(unverified),
-            checkpoint_size=self.checkpoint.size,
-            checkpoint_root=self.checkpoint.root.hex(),
-            consents=tuple(_public_part(item) for item in self.case.consents),
-            refusals=tuple(_public_part(item) for item in self.case.refusals),
-            manifest_digest=manifest_digest,
-        )
-
-    def _roles(self) -> tuple[Role, ...]:
-        if self.reader.member is None:
-            return (Role.INTAKE,)
-        listed = self.case.state.membership.find_member(self.reader.agency, self.reader.member)
-        return () if listed is None else listed.roles
-
-    def _channel(self, given: Given, opened: dict[str, ChannelKey], reading: PrivateKey) -> ChannelKey:
-        name = given.listing.channel
-        if name not in opened:
-            channel = self.answer.channels[name]
-            opened[name] = open_channel(channel.sealed, self.case.case, channel.originator, name, reading)
-        return opened[name]
-
-    def _refused(self, name: str, rules: tuple[str, ...]) -> RefusedFragment:
-        listing: Listing | None = self.answer.listings.get(name)
-        category = Category.NARRATIVE if listing is None else Category(listing.facts["category"])
-        decision = Decision(Effect.REFUSE, rules)
-        return RefusedFragment(
-            fragment=name,
-            agency="" if listing is None else listing.originator,
-            category=category,
-            rules=rules,
-            sentence=explain_safely(decision, self.bundle),
-        )
-
-    def _refused_now(self, given: Given, decision: Decision) -> RefusedFragment:
-        header = given.sealed.header
-        return RefusedFragment(
-            header.fragment, header.agency, header.category, decision.rules, explain_safely(decision, self.bundle)
-        )
-
-
 def _keys_of(member: str | None, keys: KeyFile) -> tuple[PrivateKey, PrivateKey]:
     signing = KeyUse.SIGNING if member is None else KeyUse.MEMBER_SIGNING
     reading = KeyUse.INTAKE if member is None else KeyUse.MEMBER_HPKE
     return keys.keys[signing.value], keys.keys[reading.value]
-
-
-def _public_part(statement: Statement) -> dict[str, Any]:
-    return {
-        **statement.members,
-        "issuer": statement.issuer,
-        "issued_at": render_time(statement.issued_at),
-        "digest": statement.digest,
-    }
