@@ -14,7 +14,7 @@ from rich.console import Console
 
 from hub.config import Config, ConfigRefused, read_passphrase
 from hub.refusal import Refused
-from keys.custody.keyfile import KeyFileRefused
+from keys.refusal import KeysRefusal
 
 
 @contextmanager
@@ -32,7 +32,7 @@ class Commands(click.Group):
         """Run a command; our refusals end with exit code 1 and their own words."""
         try:
             return super().invoke(ctx)
-        except (ConfigRefused, Refused, KeyFileRefused) as error:
+        except (ConfigRefused, Refused, KeysRefusal) as error:
             raise click.ClickException(str(error)) from error
 
 
