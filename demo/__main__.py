@@ -58,7 +58,7 @@ def say_what_to_open(stage: Stage, seconds: float) -> None:
         f"Done in {seconds:.0f} seconds. Everybody in it is invented. Open:",
         f"  {folder / 'picture.html'}   the picture the panel reads, to look at and print",
         f"  {folder / 'picture.json'}   the same as data, each statement with its source",
-        f"  {folder / 'nrm.json'}       the referral draft, made before consent was withdrawn: every field and its source",
+        f"  {folder / 'nrm.json'}       the referral draft, from before the withdrawal: every field, its source",
         f"  {folder / 'audit.html'}     who saw what, under which rule, and what was refused",
         f"  {folder / 'log-report.json'} the check of the whole log",
         f"  {folder / 'decision.json'}  the panel's decision with its votes; it verifies without a hub",

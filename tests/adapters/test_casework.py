@@ -397,6 +397,12 @@ def test_a_panel_decides_by_hand_and_the_decision_verifies(
         "letter_owner": CARE,
     }
     out = tmp_path / "decision.json"
+    for party, member in ((health, voter), (police, scene[POLICE].people["constable"])):
+        with_file = ("--member", member, "--out", str(out))
+        assert party.run("panel", "decide", scene.main, "-", *with_file, form=decision, expect=1)
+        assert not out.exists()
+    said = health.refused("panel", "decide", scene.main, "-", "--member", voter, "--out", str(out), form=decision)
+    assert "in the role panel_chair" in said
     decided = police.run("panel", "decide", scene.main, "-", "--member", chair, "--out", str(out), form=decision)
     assert "positive: {'positive': 2}" in decided.stderr
     assert out.stat().st_mode & 0o777 == 0o600
