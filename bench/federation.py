@@ -22,7 +22,7 @@ from adapters.cases import CaseBook
 from adapters.following import Follower
 from adapters.home import Home, HubPin
 from adapters.hub_client import HubClient
-from adapters.release.drafts import Draft, DraftState
+from adapters.release.drafts import Draft, DraftState, keep_authored
 from adapters.release.releasing import Releaser
 from adapters.store import Store, pending_lines
 from bench.material import ORIGINATOR, AgencyKeys, make_content, new_id, now, people_of
@@ -189,12 +189,14 @@ def _connect(folder: Path, agency: AgencyKeys, pin: HubPin) -> Adapter:
     return Adapter(agency, store, client, CaseBook(Follower(home, store, client, pin, now), signing))
 
 
-def make_drafts(case: str, count: int, size_bytes: int) -> Sequence[Draft]:
-    """Return drafts of records for a case, as a person reviews them before releasing."""
-    return [
-        Draft(new_id(), case, Category.NARRATIVE, DraftState.DRAFT, False, make_content(size_bytes, number))
-        for number in range(count)
-    ]
+def make_drafts(adapter: Adapter, case: str, count: int, size_bytes: int) -> Sequence[Draft]:
+    """Keep and return drafts of records for a case, as a person reviews them before releasing."""
+    drafts = []
+    for number in range(count):
+        content = {**make_content(size_bytes, number), "nonce": new_id()}
+        name = keep_authored(adapter.store, case, Category.NARRATIVE, content, now())
+        drafts.append(Draft(name, case, Category.NARRATIVE, DraftState.DRAFT, False, content))
+    return drafts
 
 
 def take_lines(adapter: Adapter, case: str) -> list[Any]:
