@@ -57,6 +57,8 @@ from keys.transparency import (
 from policies.model import Malformed, render_time
 
 MAX_QUORUM_AGE = timedelta(minutes=10)
+OLDER_HEAD_LOOKS = 3
+OLDER_HEAD_SECONDS = 1.0
 _NOT_THERE = 404
 """What a hub answers that denies a size of the log which it has shown."""
 
@@ -157,6 +159,12 @@ class Follower:
             # Before the hub is asked: what another process takes in meanwhile is newer than its answer, no rollback.
             held = read_setting(session, "witnessed")
         note = self.client.get_bytes("/log/checkpoint/witnessed").decode("utf-8", "replace")
+        for _ in range(OLDER_HEAD_LOOKS):
+            # A hub that has just started may answer with a head from before its newest; a rollback answers so for good.
+            if held is None or self._require_quorum(note).checkpoint.size >= held["size"]:
+                break
+            time.sleep(OLDER_HEAD_SECONDS)
+            note = self.client.get_bytes("/log/checkpoint/witnessed").decode("utf-8", "replace")
         quorum = self._take_witnessed(note, held)
         if held is not None and held["note"] == note:
             return quorum
