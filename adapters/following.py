@@ -6,6 +6,7 @@ head that a quorum has cosigned with the right edge of its tree, every public en
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
