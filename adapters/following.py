@@ -6,7 +6,6 @@ head that a quorum has cosigned with the right edge of its tree, every public en
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -50,6 +49,7 @@ from keys.transparency import (
     QuorumCheckpoint,
     VerifierKey,
     WitnessSet,
+    parse_note,
     parse_proof,
     require_quorum,
     verify_checkpoint,
@@ -58,8 +58,6 @@ from keys.transparency import (
 from policies.model import Malformed, render_time
 
 MAX_QUORUM_AGE = timedelta(minutes=10)
-OLDER_HEAD_LOOKS = 3
-OLDER_HEAD_SECONDS = 1.0
 _NOT_THERE = 404
 """What a hub answers that denies a size of the log which it has shown."""
 
@@ -160,13 +158,11 @@ class Follower:
             # Before the hub is asked: what another process takes in meanwhile is newer than its answer, no rollback.
             held = read_setting(session, "witnessed")
         note = self.client.get_bytes("/log/checkpoint/witnessed").decode("utf-8", "replace")
-        for _ in range(OLDER_HEAD_LOOKS):
-            # A hub that has just started may answer with a head from before its newest; a rollback answers so for good.
-            if held is None or self._require_quorum(note).checkpoint.size >= held["size"]:
-                break
-            time.sleep(OLDER_HEAD_SECONDS)
-            note = self.client.get_bytes("/log/checkpoint/witnessed").decode("utf-8", "replace")
-        quorum = self._take_witnessed(note, held)
+        quorum = self._require_quorum(note)
+        self.accept_head(note)
+        if held is not None and held["size"] > quorum.checkpoint.size:
+            self._require_not_shorter(held["size"])
+            return self._require_quorum(held["note"])
         if held is not None and held["note"] == note:
             return quorum
         edge, public = self._read_entries(Edge() if held is None else Edge.from_json(held["edge"]), quorum.checkpoint)
@@ -215,15 +211,15 @@ class Follower:
                 self._alarm("directory", f"public entry {index} of the log is not of the agreed form")
         return edge, readable
 
-    def _take_witnessed(self, note: str, held: Mapping[str, Any] | None) -> QuorumCheckpoint:
-        """Verify a head with its quorum, that it continues what we saw, and that it is not an older one."""
-        quorum = self._require_quorum(note)
-        self.accept_head(note)
-        if held is not None and held["size"] > quorum.checkpoint.size:
-            raise self._alarm(
-                "rollback", f"the witnessed head went back from {held['size']} to {quorum.checkpoint.size}"
-            )
-        return quorum
+    def _require_not_shorter(self, size: int) -> None:
+        """Raise ``LogRefused`` where the log itself, not only what its witnesses have seen of it, is below ``size``.
+
+        Cosignatures can be lost (a hub that ended as they came, a copy of it that collected them): the head we hold
+        still has its quorum then, and ages as it would. Entries cannot.
+        """
+        newest = self.accept_head(self.client.get_bytes("/log/checkpoint").decode("utf-8", "replace"))
+        if newest.size < size:
+            raise self._alarm("rollback", f"the log went back from {size} entries to {newest.size}")
 
     def _require_quorum(self, note: str) -> QuorumCheckpoint:
         try:
@@ -365,6 +361,9 @@ class Follower:
         note = self.client.get_bytes("/log/checkpoint").decode("utf-8", "replace")
         checkpoint = self.accept_head(note)
         root = checkpoint.root.hex()
+        name = f"{self.pin.origin}/witness/{self.home.agency}"
+        # Our lines may never have arrived, or the hub may have lost them: then they are made again at once.
+        has_arrived = sum(line.name == name for line in parse_note(note).signatures) >= LINES_PER_WITNESS
         with self.store.write() as session:
             cosigned = read_setting(session, "cosigned")
             # Every head of this size or above that we have seen or signed. Only the newest of one line is signed.
@@ -374,14 +373,14 @@ class Follower:
                 if any(item["size"] > checkpoint.size for item in known):
                     return None
                 age = None if cosigned is None else self.clock().timestamp() - cosigned["at"]
-                if age is not None and cosigned["size"] == checkpoint.size and age < RECOSIGN_SECONDS:
+                is_known = age is not None and cosigned["size"] == checkpoint.size and age < RECOSIGN_SECONDS
+                if is_known and has_arrived:
                     return None
                 write_setting(
                     session, "cosigned", {"size": checkpoint.size, "root": root, "at": int(self.clock().timestamp())}
                 )
         if is_fork:
             raise self._alarm("fork", f"the hub shows two heads of {checkpoint.size} entries; this one is not signed")
-        name = f"{self.pin.origin}/witness/{self.home.agency}"
         at = self.clock()
         lines = [
             cosign(checkpoint, name, keys[KeyUse.WITNESS.value].ed25519(), at=at),
@@ -390,6 +389,9 @@ class Follower:
         self.client.post("/log/cosignatures", {"size": checkpoint.size, "lines": lines})
         return checkpoint.size
 
+
+LINES_PER_WITNESS = 2
+"""Ed25519 and ML-DSA-44 (C2SP tlog-cosignature)."""
 
 RECOSIGN_SECONDS = 60
 """A quiet log's head is cosigned again after this long, so that "seen within ten minutes" stays true."""

@@ -283,6 +283,30 @@ def test_two_processes_that_sync_at_once_accuse_nobody(fresh: Scene) -> None:
         assert len(public_entries(session)) == len(set(public_entries(session)))
 
 
+def test_lost_cosignatures_are_no_rollback_and_are_made_again(fresh: Scene) -> None:
+    """The hub loses what the witnesses posted: the head we hold keeps its quorum, and the witnesses sign at once."""
+    fresh[CARE].share(fresh.main, NOTE)
+    fresh.witness()
+    health = fresh[HEALTH]
+    held = health.follower.sync()
+    size = held.checkpoint.size
+    fresh.sql("DELETE FROM cosignature WHERE size = ?", size)
+    fresh.sql("UPDATE checkpoint SET witnessed_at = NULL WHERE size = ?", size)
+
+    assert health.follower.sync() == held
+    assert codes(health) == []
+    with health.store.write() as session:
+        health.follower.require_fresh_quorum(session)
+
+    fresh.witness()
+    assert fresh.sql("SELECT MAX(size) FROM checkpoint WHERE witnessed_at IS NOT NULL") == [(size,)]
+
+
+def test_a_head_that_has_our_lines_is_not_signed_again(fresh: Scene) -> None:
+    """A quiet log costs its witnesses one look, not one signature."""
+    assert fresh[CARE].follower.witness_once(fresh[CARE].keys.keys) is None
+
+
 def test_two_processes_that_read_a_case_at_once_accuse_nobody(fresh: Scene) -> None:
     """The older of two answers is no rollback."""
     health, honest = fresh[HEALTH], fresh.transport
