@@ -33,11 +33,10 @@ from keys.directory import (
     Certificate,
     Directory,
     KeyUse,
-    fingerprint,
-    normalise_fingerprint,
     verify_agency,
     verify_certificate,
 )
+from keys.fingerprints import fingerprint, normalise_fingerprint
 from keys.jose import SignatureRefused
 from keys.private import PrivateKey
 from keys.refusal import KeysRefusal

@@ -23,7 +23,8 @@ from keys.custody.keyfile import (
     write_key_file,
     write_private_file,
 )
-from keys.directory import KeyUse, fingerprint, group_fingerprint, normalise_fingerprint
+from keys.directory import KeyUse
+from keys.fingerprints import fingerprint, group_fingerprint, normalise_fingerprint
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
 from keys.transparency import ProofInvalid, VerifierKey, WitnessSet

@@ -30,7 +30,8 @@ from hub.config import Config
 from hub.exchange import enrolment
 from hub.services import Services, open_services
 from hub.setting_up import init_hub, record_witnesses, write_pin
-from keys.directory import KeyUse, fingerprint
+from keys.directory import KeyUse
+from keys.fingerprints import fingerprint
 from keys.storage import Vault
 from policies.bundles import load_bundle
 from policies.model import AgencyId, Member, MemberId

@@ -22,7 +22,8 @@ from hub.store.database import Database
 from hub.store.recorded_rows import recorded_rows
 from keys.canonical import canonical_bytes
 from keys.custody.keyfile import KeyFile, generate_storage, write_key_file, write_private_file
-from keys.directory import AgencyRecord, Certificate, fingerprint, group_fingerprint
+from keys.directory import AgencyRecord, Certificate
+from keys.fingerprints import fingerprint, group_fingerprint
 from keys.private import PrivateKey
 from keys.transparency import SignatureType, VerifierKey, Witness, WitnessSet
 from policies.bundles import load_bundle

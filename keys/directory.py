@@ -6,14 +6,12 @@ certificate stands in a quorum checkpoint is the caller's proof to bring (``inde
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from keys.canonical import canonical_bytes
 from keys.jose import KeyRefused, PublicKey, SignatureRefused, parse_public_jwk
 from keys.refusal import KeysRefusal
 from keys.statements import Statement, StatementType, peek, verify_statement
@@ -81,27 +79,11 @@ class Certificate:
         return self.not_before <= at < self.not_after
 
 
-def fingerprint(root: PublicKey) -> str:
-    """Return the fingerprint of a root key as people read it out."""
-    return group_fingerprint(canonical_bytes(dict(root.jwk)))
-
-
-def group_fingerprint(data: bytes) -> str:
-    """Return SHA-256 of bytes for reading out: 16 groups of 4 hex characters."""
-    digest = hashlib.sha256(data).hexdigest()
-    return " ".join(digest[start : start + 4] for start in range(0, 64, 4))
-
-
-def normalise_fingerprint(text: str) -> str:
-    """Return a read-out fingerprint for comparing: lower case, blanks and hyphens dropped."""
-    return "".join(text.split()).replace("-", "").lower()
-
-
 def verify_agency(token: object) -> AgencyRecord:
     """Verify an agency statement: signed by the root it names.
 
     Raises ``SignatureRefused``, ``Malformed`` or ``KeyRefused``.
-    Whether that root really is the agency's is for people to say: compare ``fingerprint`` on a second channel.
+    Whether that root really is the agency's is for people to say: compare ``keys.fingerprints`` on a second channel.
     """
     claimed = peek(token)
     if claimed.type is not StatementType.AGENCY:

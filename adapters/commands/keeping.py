@@ -12,7 +12,7 @@ from adapters.home import Home, HomeRefused, add_member, init_home, read_pin
 from adapters.runtime import Adapter, system_clock
 from adapters.store import list_alarms, list_case_rows, pending_cases, read_setting
 from keys.custody.keyfile import write_private_file
-from keys.directory import normalise_fingerprint
+from keys.fingerprints import normalise_fingerprint
 from policies.vocabulary import AgencyKind, Role
 
 CERTIFICATES_NAME = "certificates-to-publish.json"

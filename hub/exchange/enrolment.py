@@ -23,11 +23,10 @@ from keys.directory import (
     Certificate,
     Directory,
     KeyUse,
-    fingerprint,
-    normalise_fingerprint,
     verify_agency,
     verify_certificate,
 )
+from keys.fingerprints import fingerprint, normalise_fingerprint
 from keys.jose import KeyRefused, SignatureRefused
 from keys.transparency import WitnessSet
 from policies.model import Malformed, require_members

@@ -23,7 +23,8 @@ from hub.ledger.entries import EntryType
 from hub.services import LOG_KEY
 from hub.store.database import Database
 from keys.cosigning import sign_checkpoint
-from keys.directory import KeyUse, fingerprint
+from keys.directory import KeyUse
+from keys.fingerprints import fingerprint
 from keys.private import PrivateKey
 from keys.transparency import verify_checkpoint
 from policies.model import Member

@@ -22,7 +22,7 @@ from adapters.home import MAX_PASSPHRASE_BYTES, MAX_PIN_BYTES, Home, HomeRefused
 from adapters.nrm.fields import AnswerRefused
 from adapters.sources.findings import SourceRefused
 from adapters.store import STORE_VERSION
-from keys.directory import normalise_fingerprint
+from keys.fingerprints import normalise_fingerprint
 from tests.adapters.hands import SECRETS, Hands
 from tests.scene import CHARITY, HEALTH, Scene
 

@@ -23,11 +23,10 @@ from keys.directory import (
     Directory,
     KeyUse,
     NotCertified,
-    fingerprint,
-    normalise_fingerprint,
     verify_agency,
     verify_certificate,
 )
+from keys.fingerprints import fingerprint, normalise_fingerprint
 from keys.jose import KeyRefused, SignatureRefused
 from keys.private import PrivateKey
 from keys.statements import MEMBERS, StatementType, make_statement, verify_statement

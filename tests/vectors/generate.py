@@ -34,8 +34,8 @@ from story import (
 )
 
 from keys.canonical import canonical_bytes
-from keys.directory import fingerprint
 from keys.envelopes import SealedFragment, wrapped_key_digest
+from keys.fingerprints import fingerprint
 from keys.jose import EC_ORDERS, b64u, b64u_decode, statement_digest
 from keys.sealing import ChannelKey, ContentKey, make_channel, pad, seal, wrap
 from keys.statements import StatementType as T

@@ -13,7 +13,7 @@ import pytest
 from generate import build, read_kept, render
 
 from keys.canonical import NotCanonical, canonical_bytes, parse_canonical
-from keys.directory import Directory, KeyUse, fingerprint, verify_agency, verify_certificate
+from keys.directory import Directory, KeyUse, verify_agency, verify_certificate
 from keys.envelopes import (
     EnvelopeRefused,
     SealedChannel,
@@ -22,6 +22,7 @@ from keys.envelopes import (
     verify_fragment,
     wrapped_key_digest,
 )
+from keys.fingerprints import fingerprint
 from keys.jose import PublicKey, b64u_decode, parse_public_jwk, thumbprint
 from keys.private import PrivateKey
 from keys.refusal import KeysRefusal

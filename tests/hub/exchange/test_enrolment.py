@@ -14,7 +14,8 @@ from adapters.home import add_member
 from adapters.hub_client import HubRefused
 from hub.exchange import enrolment
 from hub.refusal import Refused
-from keys.directory import KeyUse, fingerprint
+from keys.directory import KeyUse
+from keys.fingerprints import fingerprint
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
 from policies.model import render_time
