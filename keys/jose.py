@@ -179,7 +179,7 @@ def parse_public_jwk(jwk: object) -> PublicKey:
         if shape == ("OKP", "Ed25519", "Ed25519"):
             _require_exactly(jwk, {"kty", "crv", "alg", "x"})
             _require_size(jwk["x"], 32)
-            _require_ed25519_order(b64u_decode(jwk["x"]))
+            require_ed25519_point(b64u_decode(jwk["x"]))
         elif shape in (("EC", "P-256", "ES256"), ("EC", "P-384", "ES384")):
             _require_exactly(jwk, {"kty", "crv", "alg", "x", "y"})
             _require_size(jwk["x"], _EC_SIZES[jwk["crv"]])
@@ -210,7 +210,8 @@ def _require_size(text: str, size_bytes: int) -> None:
         raise KeyRefused(f"key material has the wrong size, expected {size_bytes} bytes")
 
 
-def _require_ed25519_order(public: bytes) -> None:
+def require_ed25519_point(public: bytes) -> None:
+    """Refuse a raw Ed25519 public key (32 bytes) of small order or in a second spelling. Raises ``KeyRefused``."""
     # Under a key of small order one signature fits many statements, so its holder could disown any of them; a y beyond
     # the field would be a second name for the same key. The library checks neither (RFC 8032 section 5.1.7 need not).
     y = int.from_bytes(public, "little") & (2**255 - 1)

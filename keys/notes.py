@@ -14,6 +14,7 @@ from enum import IntEnum
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 
+from keys.jose import KeyRefused, require_ed25519_point
 from keys.merkle import ProofInvalid, decode_base64
 
 MAX_NOTE_BYTES = 256 * 1024
@@ -58,6 +59,11 @@ class VerifierKey:
         expected = _PUBLIC_BYTES[self.kind]
         if len(self.public) != expected:
             raise NoteInvalid(f"verifier key: expected {expected} bytes of public key, got {len(self.public)}")
+        if self.kind is not SignatureType.COSIGNATURE_MLDSA44:
+            try:
+                require_ed25519_point(self.public)
+            except KeyRefused as error:
+                raise NoteInvalid(f"verifier key: {error}") from error
 
     @property
     def key_id(self) -> bytes:

@@ -32,7 +32,7 @@ from keys.envelopes import (
     SealedChannel,
     SealedFragment,
 )
-from keys.jose import PublicKey, Signer, b64u, b64u_decode, encode_json, sign_compact
+from keys.jose import KeyRefused, PublicKey, Signer, b64u, b64u_decode, encode_json, sign_compact
 from keys.private import PrivateKey
 from keys.refusal import KeysRefusal
 from policies.model import Header
@@ -58,9 +58,12 @@ class ContentRefused(KeysRefusal):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ContentKey:
-    """A fragment's content key (CEK). Its ``repr`` shows nothing."""
+    """A fragment's content key (CEK), 32 bytes, else ``KeyRefused``. Its ``repr`` shows nothing."""
 
     secret: bytes
+
+    def __post_init__(self) -> None:
+        _require_key_size(self.secret, "content")
 
     def __repr__(self) -> str:
         return "<ContentKey (secret not shown)>"
@@ -68,13 +71,22 @@ class ContentKey:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ChannelKey:
-    """A channel's key-encryption key. Its ``repr`` shows only the channel id."""
+    """A channel's key-encryption key, 32 bytes, else ``KeyRefused``. Its ``repr`` shows only the channel id."""
 
     channel: str
     secret: bytes
 
+    def __post_init__(self) -> None:
+        _require_key_size(self.secret, "channel")
+
     def __repr__(self) -> str:
         return f"<ChannelKey {self.channel[:8]}… (secret not shown)>"
+
+
+def _require_key_size(secret: bytes, what: str) -> None:
+    # The library would go on with AES-128 or AES-192, whatever the header says.
+    if len(secret) != KEY_BYTES:
+        raise KeyRefused(f"a {what} key has {KEY_BYTES} bytes, got {len(secret)}")
 
 
 def commitment(fragment: str, key: ContentKey) -> str:
@@ -120,15 +132,30 @@ def open_fragment(fragment: SealedFragment, key: ContentKey) -> dict[str, Any]:
         if not bytes_eq(commitment(fragment.header.fragment, key).encode(), fragment.header.commitment.encode()):
             raise OpenRefused
         # 2. The header is the associated data: nothing in it can have been swapped.
-        sealed = b64u_decode(fragment.ciphertext, max_bytes=BUCKET_BYTES[-1]) + b64u_decode(fragment.tag)
-        plaintext = AESGCM(key.secret).decrypt(b64u_decode(fragment.iv), sealed, fragment.protected.encode("ascii"))
+        ciphertext = b64u_decode(fragment.ciphertext, max_bytes=BUCKET_BYTES[-1])
+        iv, tag = b64u_decode(fragment.iv), b64u_decode(fragment.tag)
+        plaintext = decrypt_a256gcm(key, iv, ciphertext, tag, fragment.protected.encode("ascii"))
         # 3. What remains without padding is canonical.
         content = parse_canonical(plaintext.rstrip(b" "))
-    except (InvalidTag, ValueError):
+    except ValueError:
         raise OpenRefused from None
     if not isinstance(content, dict):
         raise OpenRefused
     return content
+
+
+def decrypt_a256gcm(key: ContentKey, iv: bytes, ciphertext: bytes, tag: bytes, aad: bytes) -> bytes:
+    """Decrypt ``A256GCM`` (RFC 7518 section 5.3): 96-bit IV and 128-bit tag only. Raises ``OpenRefused``.
+
+    Every fragment and channel is opened through here.
+    """
+    # The library takes IVs of 8 to 128 bytes.
+    if len(iv) != IV_BYTES or len(tag) != TAG_BYTES:
+        raise OpenRefused
+    try:
+        return AESGCM(key.secret).decrypt(iv, ciphertext + tag, aad)
+    except InvalidTag:
+        raise OpenRefused from None
 
 
 def _recipient_info(case: str, originator: str, recipient: str, channel: str) -> bytes:
@@ -189,12 +216,10 @@ def decrypt_hpke9(jwe: Mapping[str, str], key: PrivateKey, info: bytes) -> bytes
         ek, wrapped = b64u_decode(header["ek"]), b64u_decode(jwe["encrypted_key"])
         if len(ek) != ENCAPSULATED_BYTES or header["alg"] != "HPKE-9-KE" or header["enc"] != "A256GCM":
             raise OpenRefused
-        content_key = _SUITE.decrypt(ek + wrapped, key.hpke(), info)
+        content_key = ContentKey(_SUITE.decrypt(ek + wrapped, key.hpke(), info))
         aad = jwe["protected"] + (f".{jwe['aad']}" if "aad" in jwe else "")
-        iv, tag = b64u_decode(jwe["iv"]), b64u_decode(jwe["tag"])
-        if len(iv) != IV_BYTES or len(tag) != TAG_BYTES:
-            raise OpenRefused
-        return AESGCM(content_key).decrypt(iv, b64u_decode(jwe["ciphertext"]) + tag, aad.encode("ascii"))
+        iv, ciphertext, tag = (b64u_decode(jwe[name]) for name in ("iv", "ciphertext", "tag"))
+        return decrypt_a256gcm(content_key, iv, ciphertext, tag, aad.encode("ascii"))
     except (InvalidTag, ValueError, KeyError, TypeError):
         raise OpenRefused from None
 

@@ -39,6 +39,7 @@ from keys.sealing import (
     ContentRefused,
     OpenRefused,
     commitment,
+    decrypt_a256gcm,
     decrypt_hpke9,
     make_channel,
     open_channel,
@@ -418,6 +419,22 @@ def test_a_grant_opens_under_its_own_channel_only() -> None:
     grant = wrap(CEK, KEK)
     assert unwrap(grant, KEK) == CEK
     assert outcome(unwrap, grant, ChannelKey(CHANNEL, bytes(32))) == REFUSED
+
+
+@pytest.mark.parametrize("size", [0, 16, 24, 31, 33, 64])
+def test_a_secret_of_another_size_is_no_key(size: int) -> None:
+    """AES would take 16 and 24 bytes and be another algorithm than the header names."""
+    for make in (ContentKey, lambda secret: ChannelKey(CHANNEL, secret)):
+        with pytest.raises(KeyRefused, match=f"32 bytes, got {size}"):
+            make(bytes(size))
+
+
+@pytest.mark.parametrize(("iv", "tag"), [(8, 16), (11, 16), (13, 16), (16, 16), (0, 16), (12, 12), (12, 15), (12, 17)])
+def test_other_sizes_of_iv_and_tag_are_refused(iv: int, tag: int) -> None:
+    """The library would take most of these IVs; a genuine message under one is refused all the same."""
+    sealed = AESGCM(CEK.secret).encrypt(bytes(max(iv, 8)), b"text", b"")
+    changed = (sealed[4:] + b"\0")[:tag]
+    assert outcome(decrypt_a256gcm, CEK, bytes(max(iv, 8))[:iv], sealed[:4], changed, b"") == REFUSED
 
 
 def test_secrets_are_not_shown() -> None:
