@@ -37,8 +37,7 @@ from keys.directory import (
     verify_certificate,
 )
 from keys.fingerprints import fingerprint, normalise_fingerprint
-from keys.jose import SignatureRefused
-from keys.private import PrivateKey
+from keys.jose import SignatureRefused, Signer
 from keys.refusal import KeysRefusal
 from keys.statements import CheckpointRef, peek
 from keys.transparency import (
@@ -351,7 +350,7 @@ class Follower:
 
     # --- witness ---
 
-    def witness_once(self, keys: Mapping[str, PrivateKey]) -> int | None:
+    def witness_once(self, keys: Mapping[str, Signer]) -> int | None:
         """Cosign the newest published head if it continues the last one we cosigned; return its size, None if known.
 
         The cosigned head is remembered before the signature leaves, so that a crash can never make us sign a fork.
@@ -382,8 +381,8 @@ class Follower:
             raise self._alarm("fork", f"the hub shows two heads of {checkpoint.size} entries; this one is not signed")
         at = self.clock()
         lines = [
-            cosign(checkpoint, name, keys[KeyUse.WITNESS.value].ed25519(), at=at),
-            cosign(checkpoint, name, keys[KeyUse.WITNESS_PQ.value].mldsa44(), at=at),
+            cosign(checkpoint, name, keys[KeyUse.WITNESS.value], at=at),
+            cosign(checkpoint, name, keys[KeyUse.WITNESS_PQ.value], at=at),
         ]
         self.client.post("/log/cosignatures", {"size": checkpoint.size, "lines": lines})
         return checkpoint.size

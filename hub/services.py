@@ -41,7 +41,7 @@ class Services:
 
 def log_verifier(origin: str, log_key: PrivateKey) -> VerifierKey:
     """Return the verifier key that adapters pin at enrolment."""
-    return log_vkey(origin, log_key.ed25519())
+    return log_vkey(origin, log_key)
 
 
 def open_services(

@@ -28,7 +28,7 @@ def checkpoint() -> Response:
             session,
             now=services().clock(),
             origin=services().config.origin,
-            private=services().log_key.ed25519(),
+            signer=services().log_key,
         )
     if head is None:
         raise Refused(404, "not_in_log", "the log is empty")

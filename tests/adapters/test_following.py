@@ -80,8 +80,8 @@ def setting(party: Party, name: str) -> Any:
 def signed_by_hub(scene: Scene, size: int, root: bytes) -> str:
     """A head that the real log key signs: only a hub that lies makes it."""
     config = scene.hub.config
-    private = opened_keys(config.keys_path, scene.hub.passphrase).keys[LOG_KEY].ed25519()
-    return sign_checkpoint(config.origin, size, root, private)
+    signer = opened_keys(config.keys_path, scene.hub.passphrase).keys[LOG_KEY]
+    return sign_checkpoint(config.origin, size, root, signer)
 
 
 class Counting(Lying):
@@ -230,7 +230,7 @@ def test_what_is_no_head_is_refused(scene: Scene, note: str) -> None:
 
 
 def test_a_head_of_another_log_key_is_refused(scene: Scene) -> None:
-    note = sign_checkpoint(scene.hub.config.origin, 500, os.urandom(32), PrivateKey.generate("Ed25519").ed25519())
+    note = sign_checkpoint(scene.hub.config.origin, 500, os.urandom(32), PrivateKey.generate("Ed25519"))
     lie(scene, lambda path, answer: note if path == "/log/checkpoint" else answer, HEALTH)
     assert refusal(scene[HEALTH].witness).code == "head_invalid"
 

@@ -7,12 +7,12 @@ import hashlib
 from datetime import UTC, datetime
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keys.cosigning import cosign, log_vkey, sign_checkpoint, witness_vkey
 from keys.notes import KEY_ID_BYTES, MAX_NOTE_BYTES, MAX_SIGNATURES, require_name
+from keys.private import PrivateKey
 from keys.transparency import (
     EMPTY_ROOT,
     Checkpoint,
@@ -49,10 +49,10 @@ ORIGIN = "nrm-hub.example/test"
 WITNESS = f"{ORIGIN}/witness/felpersham-care"
 AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 ROOT = hashlib.sha256(b"root").digest()
-LOG_KEY = ed25519.Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)
+LOG_KEY = PrivateKey("Ed25519", b"\x01" * 32)
 LOG_VKEY = log_vkey(ORIGIN, LOG_KEY)
-ED_KEY = ed25519.Ed25519PrivateKey.from_private_bytes(b"\x02" * 32)
-PQ_KEY = mldsa.MLDSA44PrivateKey.from_seed_bytes(b"\x03" * 32)
+ED_KEY = PrivateKey("Ed25519", b"\x02" * 32)
+PQ_KEY = PrivateKey("ML-DSA-44", b"\x03" * 32)
 NOTE = sign_checkpoint(ORIGIN, 7, ROOT, LOG_KEY)
 
 
@@ -193,7 +193,7 @@ def test_a_signed_checkpoint_verifies_and_has_three_lines() -> None:
     assert verify_checkpoint(sign_checkpoint(ORIGIN, 0, EMPTY_ROOT, LOG_KEY), LOG_VKEY).size == 0
 
 
-def signed(text: str, key: ed25519.Ed25519PrivateKey = LOG_KEY, name: str = ORIGIN) -> str:
+def signed(text: str, key: PrivateKey = LOG_KEY, name: str = ORIGIN) -> str:
     """Sign any text as the log would, to see what a signed but malformed head does."""
     return UnverifiedNote(text, (SignatureLine(name, log_vkey(name, key).key_id, key.sign(text.encode())),)).render()
 
@@ -225,7 +225,7 @@ def test_a_signed_text_that_is_no_checkpoint_is_refused(text: str, match: str) -
 
 def test_a_head_that_the_log_did_not_sign_is_refused() -> None:
     """No line of the pinned key, a bent signature, a changed text, a key of another type."""
-    other = ed25519.Ed25519PrivateKey.from_private_bytes(b"\x09" * 32)
+    other = PrivateKey("Ed25519", b"\x09" * 32)
     with pytest.raises(NoteInvalid, match="no signature of the pinned log key"):
         verify_checkpoint(sign_checkpoint(ORIGIN, 7, ROOT, other), LOG_VKEY)
     with pytest.raises(NoteInvalid, match="does not verify"):
@@ -250,7 +250,7 @@ def test_an_ed25519_cosignature_signs_the_specified_text() -> None:
     line = SignatureLine.parse(cosign(example_checkpoint(), WITNESS, ED_KEY, at=AT))
     message = f"cosignature/v1\ntime 1769860800\n{ORIGIN}\n7\n{ROOT_TEXT}\n".encode()
     assert line.signature[:8] == (1769860800).to_bytes(8, "big")
-    ED_KEY.public_key().verify(line.signature[8:], message)
+    ED_KEY.public.ed25519().verify(line.signature[8:], message)
     assert verify_cosignature(example_checkpoint(), line, witness_vkey(WITNESS, ED_KEY)) == AT
 
 
@@ -269,13 +269,13 @@ def test_an_mldsa_cosignature_signs_the_specified_structure() -> None:
         + (7).to_bytes(8, "big")
         + ROOT
     )
-    PQ_KEY.public_key().verify(line.signature[8:], message)
+    PQ_KEY.public.mldsa44().verify(line.signature[8:], message)
     assert verify_cosignature(example_checkpoint(), line, witness_vkey(WITNESS, PQ_KEY)) == AT
 
 
 @pytest.mark.parametrize("private", [ED_KEY, PQ_KEY], ids=["0x04", "0x06"])
 def test_a_cosignature_holds_for_its_head_time_and_witness_only(
-    private: ed25519.Ed25519PrivateKey | mldsa.MLDSA44PrivateKey,
+    private: PrivateKey,
 ) -> None:
     """Another head, another time, no time, another key, a cut signature: refused."""
     key = witness_vkey(WITNESS, private)

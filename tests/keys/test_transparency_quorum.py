@@ -8,10 +8,10 @@ from itertools import combinations
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 
 from keys.cosigning import cosign, log_vkey, sign_checkpoint, witness_vkey
 from keys.notes import MAX_SIGNATURES, parse_note
+from keys.private import PrivateKey
 from keys.transparency import (
     NoteInvalid,
     ProofInvalid,
@@ -25,16 +25,16 @@ from keys.witnesses import MAX_WITNESSES
 
 ORIGIN = "nrm-hub.example/test"
 AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
-LOG_KEY = ed25519.Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)
+LOG_KEY = PrivateKey("Ed25519", b"\x01" * 32)
 LOG_VKEY = log_vkey(ORIGIN, LOG_KEY)
 
 
-def ed_key(agency: str) -> ed25519.Ed25519PrivateKey:
-    return ed25519.Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"ed" + agency.encode()).digest())
+def ed_key(agency: str) -> PrivateKey:
+    return PrivateKey("Ed25519", hashlib.sha256(b"ed" + agency.encode()).digest())
 
 
-def pq_key(agency: str) -> mldsa.MLDSA44PrivateKey:
-    return mldsa.MLDSA44PrivateKey.from_seed_bytes(hashlib.sha256(b"pq" + agency.encode()).digest())
+def pq_key(agency: str) -> PrivateKey:
+    return PrivateKey("ML-DSA-44", hashlib.sha256(b"pq" + agency.encode()).digest())
 
 
 def name_of(agency: str) -> str:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 from sqlalchemy import Engine, create_engine, event
 
 from hub.ledger import ledger
@@ -18,6 +17,7 @@ from hub.ledger.verification import verify_log
 from hub.store import ledger_tables  # noqa: F401  (registers the tables)
 from hub.store.base import Base, Session
 from keys.cosigning import cosign, log_vkey, witness_vkey
+from keys.private import PrivateKey
 from keys.transparency import Witness, WitnessSet, verify_checkpoint
 
 ORIGIN = "nrm-hub.example/test"
@@ -31,7 +31,7 @@ def seed(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-LOG_KEY = ed25519.Ed25519PrivateKey.from_private_bytes(seed("log"))
+LOG_KEY = PrivateKey("Ed25519", seed("log"))
 LOG_VKEY = log_vkey(ORIGIN, LOG_KEY)
 
 
@@ -41,8 +41,8 @@ class WitnessKeys:
     def __init__(self, agency: str, origin: str = ORIGIN, salt: str = "") -> None:
         self.agency = agency
         self.name = f"{origin}/witness/{agency}"
-        self.ed25519 = ed25519.Ed25519PrivateKey.from_private_bytes(seed("ed" + agency + salt))
-        self.mldsa44 = mldsa.MLDSA44PrivateKey.from_seed_bytes(seed("pq" + agency + salt))
+        self.ed25519 = PrivateKey("Ed25519", seed("ed" + agency + salt))
+        self.mldsa44 = PrivateKey("ML-DSA-44", seed("pq" + agency + salt))
         self.witness = Witness(agency, witness_vkey(self.name, self.ed25519), witness_vkey(self.name, self.mldsa44))
 
     def lines(self, note: str, at: datetime) -> list[str]:
@@ -123,7 +123,7 @@ class Log:
 
     def publish(self) -> ledger.Published:
         with self.session() as session, session.begin():
-            head = ledger.publish(session, now=self.now, origin=ORIGIN, private=LOG_KEY)
+            head = ledger.publish(session, now=self.now, origin=ORIGIN, signer=LOG_KEY)
         assert head is not None
         return head
 
