@@ -7,13 +7,15 @@ certificate stands in a quorum checkpoint is the caller's proof to bring (``inde
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from keys.jose import KeyRefused, PublicKey, SignatureRefused, parse_public_jwk
 from keys.refusal import KeysRefusal
+from keys.revocation import Revocation, RevocationReason, strictest, verify_revocation
 from keys.statements import Statement, StatementType, peek, verify_statement
 from policies.model import AgencyId, Malformed, MemberId, parse_time, require_agency, require_id, require_term
 from policies.vocabulary import AgencyKind, Role
@@ -52,18 +54,22 @@ class NotCertified(KeysRefusal):
 
 @dataclass(frozen=True, slots=True)
 class AgencyRecord:
-    """An enrolled agency: its root key speaks for it."""
+    """An enrolled agency: its root key speaks for it. ``log_index`` is where its entry stands in the log."""
 
     agency: AgencyId
     kind: AgencyKind
     name: str
     root: PublicKey
     statement: Statement
+    log_index: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """The root's word that a key is the agency's, for one use, within its validity."""
+    """The root's word that a key is the agency's, for one use, within its validity.
+
+    ``log_index`` is where it stands in the log.
+    """
 
     agency: AgencyId
     use: KeyUse
@@ -73,14 +79,15 @@ class Certificate:
     not_before: datetime
     not_after: datetime
     statement: Statement
+    log_index: int = 0
 
     def is_valid_at(self, at: datetime) -> bool:
         """Whether the time lies within the certificate's validity."""
         return self.not_before <= at < self.not_after
 
 
-def verify_agency(token: object) -> AgencyRecord:
-    """Verify an agency statement: signed by the root it names.
+def verify_agency(token: object, log_index: int = 0) -> AgencyRecord:
+    """Verify an agency statement: signed by the root it names. ``log_index`` is where it stands in the log.
 
     Raises ``SignatureRefused``, ``Malformed`` or ``KeyRefused``.
     Whether that root really is the agency's is for people to say: compare ``keys.fingerprints`` on a second channel.
@@ -97,11 +104,15 @@ def verify_agency(token: object) -> AgencyRecord:
         raise Malformed("agency statement: issuer and agency differ")
     if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME_CHARS or not name.isprintable():
         raise Malformed(f"agency name: expected 1 to {MAX_NAME_CHARS} printable characters")
-    return AgencyRecord(agency, require_term(AgencyKind, statement.members["kind"], "kind"), name, root, statement)
+    kind = require_term(AgencyKind, statement.members["kind"], "kind")
+    return AgencyRecord(agency, kind, name, root, statement, log_index)
 
 
-def verify_certificate(token: object, agency: AgencyRecord) -> Certificate:
-    """Verify a certificate against its agency's root. Raises ``SignatureRefused``, ``Malformed`` or ``KeyRefused``."""
+def verify_certificate(token: object, agency: AgencyRecord, log_index: int = 0) -> Certificate:
+    """Verify a certificate against its agency's root. ``log_index`` is where it stands in the log.
+
+    Raises ``SignatureRefused``, ``Malformed`` or ``KeyRefused``.
+    """
     statement = verify_statement(token, StatementType.CERTIFICATE, agency.root)
     got = statement.members
     if statement.issuer != agency.agency or got["agency"] != agency.agency:
@@ -120,6 +131,7 @@ def verify_certificate(token: object, agency: AgencyRecord) -> Certificate:
         not_before=parse_time(got["not_before"], "not_before"),
         not_after=parse_time(got["not_after"], "not_after"),
         statement=statement,
+        log_index=log_index,
     )
     if (use in MEMBER_USES) != (certificate.member is not None) or bool(certificate.roles) != (use in MEMBER_USES):
         raise Malformed("certificate: a member's key names the member and at least one role, an agency's key neither")
@@ -138,10 +150,11 @@ def _parse_roles(value: Any) -> tuple[Role, ...]:
 
 
 class Directory:
-    """Verified agencies and certificates. Looking up never falls back: no certificate, no answer.
+    """Verified agencies, certificates and revocations. Looking up never falls back: no certificate, no answer.
 
     A key is one agency's, or one person's, for good: whoever certified it first in the log. What certifies it later for
-    somebody else is ``ignored``, so that nobody can take over another's key id, or make it ambiguous whose it is.
+    somebody else is ``ignored``, so that nobody can take over another's key id, or make it ambiguous whose it is; so is
+    what a root signed after it was revoked. Entries are added in the order of the log; a reader takes a ``copy``.
     """
 
     def __init__(self, agencies: Iterable[AgencyRecord], certificates: Iterable[Certificate]) -> None:
@@ -150,19 +163,128 @@ class Directory:
         Raises ``NotCertified``: an agency with two roots, or a certificate not signed by its agency's root here.
         """
         self._agencies: dict[AgencyId, AgencyRecord] = {}
+        self._roots: dict[str, AgencyRecord] = {}
+        self._by_kid: dict[str, tuple[Certificate, ...]] = {}
+        self._revoked: dict[str, Revocation] = {}
+        self._voices: dict[str, tuple[Revocation, ...]] = {}
+        self._ignored: tuple[Certificate, ...] = ()
         for record in agencies:
-            if self._agencies.setdefault(record.agency, record).root.kid != record.root.kid:
-                raise NotCertified(f"agency {record.agency} is listed with two root keys")
-        self._by_kid: dict[str, list[Certificate]] = {}
-        ignored: list[Certificate] = []
+            self.add_agency(record)
         for certificate in certificates:
-            if certificate.statement.kid != self.get_agency(certificate.agency).root.kid:
-                raise NotCertified(f"a certificate of {certificate.agency} is not signed by the root key listed here")
-            if self.holder_of(certificate.key.kid) in (None, (certificate.agency, certificate.member)):
-                self._by_kid.setdefault(certificate.key.kid, []).append(certificate)
-            else:
-                ignored.append(certificate)
-        self._ignored = tuple(ignored)
+            self.add_certificate(certificate)
+
+    def copy(self) -> Directory:
+        """Return a directory that can be added to while others read this one."""
+        other = copy(self)
+        for name in ("_agencies", "_roots", "_by_kid", "_revoked", "_voices"):
+            setattr(other, name, dict(getattr(self, name)))
+        return other
+
+    def add_agency(self, record: AgencyRecord) -> None:
+        """Add an agency, or the new root of one whose old root was revoked. Raises ``NotCertified`` for a second root.
+
+        An agency that is known by this very root changes nothing.
+        """
+        known = self._agencies.get(record.agency)
+        if known is not None and known.root.kid == record.root.kid:
+            return
+        if known is not None and known.root.kid not in self._revoked:
+            raise NotCertified(f"agency {record.agency} is listed with two root keys")
+        if record.root.kid in self._roots or record.root.kid in self._by_kid:
+            raise NotCertified(f"agency {record.agency} is listed with a root key that was used before")
+        if known is not None and known.kind is not record.kind:
+            raise NotCertified(f"agency {record.agency} is listed as {record.kind.value}, before as {known.kind.value}")
+        self._agencies[record.agency] = self._roots[record.root.kid] = record
+
+    def add_certificate(self, certificate: Certificate) -> None:
+        """Add a certificate. Raises ``NotCertified`` where its agency's root here did not sign it."""
+        root = self._roots.get(certificate.statement.kid)
+        if root is None or root.agency != certificate.agency:
+            self.get_agency(certificate.agency)
+            raise NotCertified(f"a certificate of {certificate.agency} is not signed by the root key listed here")
+        is_late = root.root.kid in self._revoked and certificate.log_index >= self._revoked[root.root.kid].valid_until
+        kid = certificate.key.kid
+        if is_late or self.holder_of(kid) not in (None, (certificate.agency, certificate.member)):
+            self._ignored = (*self._ignored, certificate)
+        else:
+            self._by_kid[kid] = (*self._by_kid.get(kid, ()), certificate)
+
+    # --- revocation ---
+
+    def verify_revocation(self, token: object, log_index: int) -> Revocation:
+        """Verify a revocation that stands, or is about to stand, at a log position. Raises ``NotCertified``,
+        ``SignatureRefused`` or ``Malformed``.
+
+        A key is revoked by its agency's root, by its agency's signing key (its own included), or, a person's, by that
+        person; a root by itself or by a quorum of the other agencies, each with its signing key.
+        """
+        claimed = peek(token)
+        if claimed.type is not StatementType.REVOCATION:
+            raise SignatureRefused(f"statement is not of the expected type: expected {StatementType.REVOCATION.value}")
+        agency, kid = require_agency(claimed.members["agency"]), str(claimed.members["key"])
+        revocation = verify_revocation(token, self._revoker(claimed.kid, claimed.issuer, agency, kid), log_index)
+        root = self._roots.get(kid)
+        holder = (root.agency, None) if root is not None else self.holder_of(kid)
+        if holder is None or holder[0] != agency:
+            raise NotCertified(f"key {kid[:12]} is not a key of {agency}")
+        if root is not None and revocation.reason is RevocationReason.SUPERSEDED:
+            raise Malformed("reason: a root key is never superseded; its agency enrols again")
+        return revocation
+
+    def _revoker(self, signer: str, issuer: AgencyId, agency: AgencyId, kid: str) -> PublicKey:
+        """Return the signer's key if it may revoke this key. Raises ``NotCertified``."""
+        root = self._roots.get(signer)
+        if root is not None and root.agency == issuer == agency and signer not in self._revoked:
+            return root.root
+        for certificate in self._by_kid.get(signer, ()):
+            if certificate.agency != issuer or self.revocation_of(certificate) is not None:
+                continue
+            is_own = issuer == agency and kid not in self._roots
+            if certificate.use is KeyUse.SIGNING and (is_own or (issuer != agency and kid in self._roots)):
+                return certificate.key
+            if certificate.use is KeyUse.MEMBER_SIGNING and self.holder_of(kid) == (agency, certificate.member):
+                return certificate.key
+        raise NotCertified(f"key {signer[:12]} of {issuer} may not revoke key {kid[:12]} of {agency}")
+
+    def add_revocation(self, revocation: Revocation) -> None:
+        """Add a verified revocation. Several of one key come to the strictest of them (``strictest``).
+
+        Another agency's word against a root counts once enough of them agree (``root_quorum``).
+        """
+        kid = revocation.kid
+        if revocation.issuer != revocation.agency:
+            others = tuple(item for item in self._voices.get(kid, ()) if item.issuer != revocation.issuer)
+            self._voices[kid] = (*others, revocation)
+            if len(self._voices[kid]) < self.root_quorum(revocation.agency):
+                return
+            # Nobody of them alone dates it back: the latest position that any of them names counts.
+            revocation = replace(revocation, valid_until=max(item.valid_until for item in self._voices[kid]))
+        known = self._revoked.get(kid)
+        self._revoked[kid] = revocation if known is None else strictest(known, revocation)
+
+    def root_quorum(self, agency: str) -> int:
+        """Return how many other agencies revoke an agency's root: more than half of them, and at least two."""
+        others = len(self._agencies) - (agency in self._agencies)
+        return max(2, others // 2 + 1)
+
+    def voices_against(self, root: str) -> tuple[Revocation, ...]:
+        """Return what other agencies have said against a root key, by its kid, whether or not they are enough."""
+        return self._voices.get(root, ())
+
+    def revocation_of(self, certificate: Certificate) -> Revocation | None:
+        """Return what ended a certificate's key: its own revocation or its root's, whichever is earlier; None: nothing.
+
+        Whatever a root certified ends with it.
+        """
+        found = [self._revoked.get(certificate.key.kid), self._revoked.get(certificate.statement.kid)]
+        return min((item for item in found if item is not None), key=lambda item: item.valid_until, default=None)
+
+    @property
+    def revocations(self) -> tuple[Revocation, ...]:
+        """Every revocation that counts."""
+        return tuple(self._revoked.values())
+
+    # --- looking up ---
 
     @property
     def agencies(self) -> Mapping[AgencyId, AgencyRecord]:
@@ -171,12 +293,12 @@ class Directory:
 
     @property
     def certificates(self) -> tuple[Certificate, ...]:
-        """Every certificate."""
+        """Every certificate, revoked ones included."""
         return tuple(item for listed in self._by_kid.values() for item in listed)
 
     @property
     def ignored(self) -> tuple[Certificate, ...]:
-        """Certificates of keys that were somebody else's already, in the order of the log: an honest hub has none."""
+        """Certificates of keys that were somebody else's already, or by a revoked root, in the order of the log."""
         return self._ignored
 
     def holder_of(self, kid: str) -> tuple[AgencyId, MemberId | None] | None:
@@ -191,10 +313,26 @@ class Directory:
             raise NotCertified(f"agency {agency} is not enrolled")
         return record
 
+    def find_root(self, kid: str) -> AgencyRecord | None:
+        """Return the agency that this root key is, or was, the root of; revoked ones included."""
+        return self._roots.get(kid)
+
     def require_key(
-        self, kid: str, use: KeyUse, agency: str, at: datetime, *, member: str | None = None
+        self,
+        kid: str,
+        use: KeyUse,
+        agency: str,
+        at: datetime,
+        *,
+        member: str | None = None,
+        log_index: int | None = None,
     ) -> Certificate:
-        """Return the certificate that lets this key act for this agency and use then. Raises ``NotCertified``."""
+        """Return the certificate that lets this key act for this agency and use then. Raises ``NotCertified``.
+
+        ``log_index`` is where the act stands in the log: a key that was revoked after it acted for it validly. None: it
+        stands nowhere yet, and a revoked key does not act.
+        """
+        ended: Revocation | None = None
         for certificate in self._by_kid.get(kid, ()):
             if (
                 certificate.use is use
@@ -202,32 +340,58 @@ class Directory:
                 and certificate.member == member
                 and certificate.is_valid_at(at)
             ):
-                return certificate
+                ended = self.revocation_of(certificate)
+                if ended is None or (log_index is not None and log_index < ended.valid_until):
+                    return certificate
+        if ended is not None:
+            raise NotCertified(
+                f"key {kid[:12]} of {agency} for {use.value} was revoked ({ended.reason.value}) and counts only below "
+                f"log position {ended.valid_until}"
+            )
         raise NotCertified(f"key {kid[:12]} is not certified by {agency} for {use.value} at {at:%Y-%m-%d %H:%M} UTC")
 
     def newest_key(self, use: KeyUse, agency: str, at: datetime, *, member: str | None = None) -> Certificate:
         """Return the newest valid certificate for a use: the key to wrap to. Raises ``NotCertified``."""
         fitting = [
-            certificate
-            for certificate in self.certificates
-            if certificate.use is use
-            and certificate.agency == agency
-            and certificate.member == member
-            and certificate.is_valid_at(at)
+            item
+            for item in self._certified(use, agency, member)
+            if item.is_valid_at(at) and not self.revocation_of(item)
         ]
         if not fitting:
             raise NotCertified(f"no valid key of {agency} for {use.value}")
-        return max(fitting, key=lambda item: (item.not_before, item.statement.digest))
+        return max(fitting, key=lambda item: (item.log_index, item.not_before, item.statement.digest))
 
-    def verify(self, token: object, kind: StatementType, use: KeyUse, at: datetime) -> Statement:
-        """Verify a statement by the key its issuer's agency certified for that use at that time.
+    def readable_keys(self, use: KeyUse, agency: str, at: datetime, *, member: str | None = None) -> frozenset[str]:
+        """Return the kids of every key whose holder may read what was granted to it: valid ones, and superseded ones.
+
+        Empty where no key is valid now: who holds only superseded keys is nobody at present.
+        """
+        listed = list(self._certified(use, agency, member))
+        if not any(item.is_valid_at(at) and self.revocation_of(item) is None for item in listed):
+            return frozenset()
+        return frozenset(
+            item.key.kid for item in listed if (ended := self.revocation_of(item)) is None or ended.may_still_read
+        )
+
+    def _certified(self, use: KeyUse, agency: str, member: str | None) -> Iterable[Certificate]:
+        return (
+            item
+            for listed in self._by_kid.values()
+            for item in listed
+            if item.use is use and item.agency == agency and item.member == member
+        )
+
+    def verify(
+        self, token: object, kind: StatementType, use: KeyUse, at: datetime, *, log_index: int | None = None
+    ) -> Statement:
+        """Verify a statement by the key its issuer's agency certified for that use at that time and log position.
 
         Raises ``NotCertified``, ``SignatureRefused`` or ``Malformed``. For a member's statement the certificate must
-        name the member the statement names.
+        name the member the statement names. ``log_index`` as in ``require_key``.
         """
         claimed = peek(token)
         if claimed.type is not kind:
             raise SignatureRefused(f"statement is not of the expected type: expected {kind.value}")
         member = claimed.members.get("member") if use in MEMBER_USES else None
-        certificate = self.require_key(claimed.kid, use, claimed.issuer, at, member=member)
+        certificate = self.require_key(claimed.kid, use, claimed.issuer, at, member=member, log_index=log_index)
         return verify_statement(token, kind, certificate.key)

@@ -32,6 +32,7 @@ class StatementType(StrEnum):
 
     AGENCY = "nrmhub-agency+jws"
     CERTIFICATE = "nrmhub-certificate+jws"
+    REVOCATION = "nrmhub-revocation+jws"
     MEMBERSHIP = "nrmhub-membership+jws"
     ACCEPTANCE = "nrmhub-acceptance+jws"
     CONSENT = "nrmhub-consent+jws"
@@ -47,6 +48,7 @@ class StatementType(StrEnum):
 MEMBERS: Mapping[StatementType, frozenset[str]] = {
     StatementType.AGENCY: frozenset({"agency", "kind", "name", "root"}),
     StatementType.CERTIFICATE: frozenset({"agency", "use", "key", "member", "roles", "not_before", "not_after"}),
+    StatementType.REVOCATION: frozenset({"agency", "key", "valid_until", "reason"}),
     StatementType.MEMBERSHIP: frozenset({"case", "sequence", "previous", "lead", "age_path", "agencies", "members"}),
     StatementType.ACCEPTANCE: frozenset({"case", "membership", "members"}),
     StatementType.CONSENT: frozenset(
@@ -122,7 +124,7 @@ def make_statement(
     Raises ``Malformed`` where the members are not those of the type, or the statement is larger than a receiver takes.
     """
     if frozenset(members) != MEMBERS[kind]:
-        raise Malformed(f"{kind.value}: expected exactly the members {sorted(MEMBERS[kind])}")
+        raise Malformed(f"{kind.value}: expected exactly the members {', '.join(sorted(MEMBERS[kind]))}")
     payload = {
         **members,
         "id": require_id(statement_id, "id"),
@@ -188,7 +190,7 @@ def _parse_payload(payload_bytes: bytes, kind: StatementType) -> dict[str, Any]:
         raise Malformed(f"{kind.value}: payload is not canonical JSON") from error
     expected = COMMON_MEMBERS | MEMBERS[kind]
     if not isinstance(payload, dict) or frozenset(payload) != expected:
-        raise Malformed(f"{kind.value}: expected exactly the members {sorted(expected)}")
+        raise Malformed(f"{kind.value}: expected exactly the members {', '.join(sorted(expected))}")
     return payload
 
 
