@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from flask import Flask
-from flask_smorest import Api
 
 from hub.api import access, exchange, health, log
+from hub.api.described import make_api
 from hub.services import Services
 
 
@@ -26,8 +26,7 @@ def create_app(services: Services) -> Flask:
     )
     app.extensions["nrmhub"] = services
     services.authorization.init_app(app)
-    api = Api(app)
-    api.ERROR_SCHEMA = None
+    api = make_api(app)
     for module in (exchange, log, health):
         api.register_blueprint(module.blueprint)
     # Last, so that no other part's rendering of errors stands before ours.

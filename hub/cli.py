@@ -58,9 +58,15 @@ def main(context: click.Context, home: Path) -> None:
 
 
 @main.command()
-@click.option("--issuer", required=True, help="The hub's address as agencies see it, e.g. https://hub.example")
-@click.option("--origin", required=True, help="The log's name, first line of every checkpoint, e.g. hub.example/main")
-@click.option("--environment", type=click.Choice(["production", "demo"]), default="production", show_default=True)
+@click.option("--issuer", required=True, help="The hub's address as agencies see it, e.g. https://hub.example.")
+@click.option("--origin", required=True, help="The log's name, first line of every checkpoint, e.g. hub.example/main.")
+@click.option(
+    "--environment",
+    type=click.Choice(["production", "demo"]),
+    default="production",
+    show_default=True,
+    help="production takes https addresses only; demo also takes http, to try a hub out.",
+)
 @click.pass_obj
 def init(home: Path, issuer: str, origin: str, environment: str) -> None:
     """Make a new hub: keys, database, the first log entry.
@@ -77,10 +83,16 @@ def init(home: Path, issuer: str, origin: str, environment: str) -> None:
 
 @main.command()
 @click.option("--bind", default="127.0.0.1:8080", show_default=True, help="Address and port to listen on.")
-@click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 64))
+@click.option(
+    "--threads",
+    default=8,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="How many requests are answered at the same time.",
+)
 @click.pass_obj
 def serve(home: Path, bind: str, threads: int) -> None:
-    """Serve the hub's API with gunicorn.
+    """Serve the hub's API with gunicorn until Ctrl-C; say at which address as soon as it answers there.
 
     \b
     Example: nrm-hub --home hub-home serve --bind 127.0.0.1:8080

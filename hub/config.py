@@ -54,7 +54,7 @@ class Config:
             raise ConfigRefused(f"{path} is not readable TOML: {error}") from error
         unknown = sorted(set(data) - {"issuer", "origin", "environment", "database_url"})
         if unknown:
-            raise ConfigRefused(f"{path}: unknown settings {unknown}")
+            raise ConfigRefused(f"{path}: unknown settings: {', '.join(unknown)}")
         return cls.checked(home, data)
 
     @classmethod
@@ -69,7 +69,10 @@ class Config:
         if environment not in ("production", "demo"):
             raise ConfigRefused(f"environment: expected production or demo, got {environment!r}")
         if environment == "production" and not issuer.startswith("https://"):
-            raise ConfigRefused("issuer: production needs https (terminate TLS in front of the hub)")
+            raise ConfigRefused(
+                "issuer: production needs https (terminate TLS in front of the hub); to try a hub out over http, add: "
+                "--environment demo"
+            )
         database = str(data.get("database_url") or f"sqlite:///{(home / DATABASE_NAME).resolve()}")
         return cls(home, issuer, origin, environment, database)
 

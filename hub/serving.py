@@ -11,7 +11,7 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
-from gunicorn.http import errors
+from gunicorn.http import errors, wsgi
 from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 
@@ -21,6 +21,8 @@ from hub.services import open_services
 
 LOCK_NAME = "hub.lock"
 GRACEFUL_SECONDS = 10
+MAX_PORT = 65_535
+SERVER = "nrm-hub"
 
 
 _STATUSES = {
@@ -77,7 +79,19 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
 
 
 def run(config: Config, passphrase: str, *, bind: str, threads: int) -> None:
-    """Serve until stopped. Raises ``ConfigRefused`` where another process serves this hub already."""
+    """Serve until stopped; write the address to standard output as soon as the hub answers there.
+
+    Raises ``ConfigRefused`` for an address that is none, and where another process serves this hub already.
+    """
+    _require_bind(bind)
+
+    def say_address(worker: ThreadWorker) -> None:
+        for listening in worker.sockets:
+            sys.stdout.write(f"nrm-hub serves {config.issuer} on {_address(listening)}; Ctrl-C stops it\n")
+        sys.stdout.flush()
+
+    # Said in every answer's Server header: the project's name, not that of what it runs on.
+    wsgi.SERVER = SERVER
     lock = _lock(config.home / LOCK_NAME)
     try:
         open_services(config, passphrase).database.close()
@@ -98,10 +112,22 @@ def run(config: Config, passphrase: str, *, bind: str, threads: int) -> None:
                 "limit_request_line": 4094,
                 "limit_request_fields": 50,
                 "proc_name": "nrm-hub",
+                "post_worker_init": say_address,
             },
         ).run()
     finally:
         lock.close()
+
+
+def _require_bind(bind: str) -> None:
+    host, _, port = bind.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or not int(port[:6]) <= MAX_PORT:
+        raise ConfigRefused(f"bind: expected host and port such as 127.0.0.1:8080, got {bind[:60]!r}")
+
+
+def _address(listening: Any) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _lock(path: Path) -> Any:

@@ -202,7 +202,7 @@ def parse_public_jwk(jwk: object) -> PublicKey:
 
 def _require_exactly(jwk: Mapping[str, str], names: set[str]) -> None:
     if set(jwk) != names:
-        raise KeyRefused(f"a public key of this kind has exactly the members {sorted(names)}")
+        raise KeyRefused(f"a public key of this kind has exactly the members {', '.join(sorted(names))}")
 
 
 def _require_size(text: str, size_bytes: int) -> None:

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from policies.engine import Bundle, compile_policies, parse_policies, parse_schema
 from policies.language import Policy, check_policy, names_in_policy
-from policies.model import Malformed, require_members, require_term
+from policies.model import Malformed, require_members, require_term, term_list
 from policies.rules import BundleRefused, GatewayEntry, Route, Rule
 from policies.schema import find_prohibited, names_in, render_schema
 from policies.testing import parse_rows
@@ -62,7 +62,7 @@ def read_files(folder: Traversable) -> dict[str, bytes]:
     found = {MANIFEST: manifest, **{name: _read(folder, name) for name in names if name != MANIFEST}}
     stray = sorted(_present_names(folder) - set(found))
     if stray:
-        raise BundleRefused(f"{MANIFEST}: does not list {stray[:5]}")
+        raise BundleRefused(f"{MANIFEST}: does not list {term_list(stray[:5])}")
     return found
 
 
@@ -196,7 +196,9 @@ def _build_rule(policy: Policy) -> Rule:
     missing = sorted(item for item in _ANNOTATIONS if not (notes.get(item) or "").strip())
     unknown = sorted(set(notes) - _ANNOTATIONS - {"silent"})
     if missing or unknown:
-        raise BundleRefused(f"{policy.file}: policy {name}: missing {missing}, unknown {unknown[:5]}")
+        raise BundleRefused(
+            f"{policy.file}: policy {name}: missing: {term_list(missing)}; unknown: {term_list(unknown[:5])}"
+        )
     if not _RULE_ID.fullmatch(notes["id"]) or len(notes["id"]) > 60:
         raise BundleRefused(f"{policy.file}: policy {name}: expected an id of lower-case words joined by hyphens")
     if any(len(text) > MAX_SENTENCE_CHARACTERS or not text.isprintable() for text in notes.values()):
@@ -224,7 +226,7 @@ def _parse_gateways(document: Mapping[str, Any]) -> dict[Gateway, GatewayEntry]:
         entries = {require_term(Gateway, name, GATEWAYS, shown=True): item for name, item in document.items()}
         if set(entries) != set(Gateway):
             missing = sorted(item.value for item in set(Gateway) - set(entries))
-            raise Malformed(f"{GATEWAYS}: missing gateways {missing[:5]}")
+            raise Malformed(f"{GATEWAYS}: missing gateways: {term_list(missing[:5])}")
         return {name: _parse_gateway(name, item) for name, item in entries.items()}
     except Malformed as error:
         raise BundleRefused(str(error)) from error

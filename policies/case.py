@@ -18,6 +18,7 @@ from policies.model import (
     require_id,
     require_members,
     require_term,
+    term_list,
 )
 from policies.vocabulary import AgePath, ConsentReason, ConsentState, WishesState
 
@@ -85,7 +86,7 @@ def parse_consent(digest: str, members: Mapping[str, Any]) -> Consent:
         raise Malformed("consent: a given consent says what it covers, other states cover nothing")
     given_by = members["given_by"]
     if not isinstance(given_by, str) or given_by not in GIVEN_BY:
-        raise Malformed(f"consent given_by: expected one of {sorted(GIVEN_BY)}")
+        raise Malformed(f"consent given_by: expected one of: {term_list(sorted(GIVEN_BY))}")
     if state in (ConsentState.GIVEN, ConsentState.REFUSED) and given_by == "nobody":
         raise Malformed("consent: somebody gives or refuses it, expected given_by to say who")
     expires = members["expires_at"]

@@ -17,7 +17,7 @@ from typing import Any
 import cedarpy
 
 from policies.language import Policy, check_text
-from policies.model import Decision, Facts
+from policies.model import Decision, Facts, term_list
 from policies.rules import BundleRefused, GatewayEntry, Rule, TableRow
 from policies.schema import CONTEXT_FACTS, DERIVED_FACTS, PRINCIPAL_FACTS, RESOURCE_FACTS, WITHIN_STAGES
 from policies.vocabulary import Effect, Gateway, Purpose, Role
@@ -95,7 +95,7 @@ def compile_policies(policies: Mapping[str, Policy], schema: cedarpy.Schema) -> 
     if not result.validation_passed:
         by_position = result.id_annotations_by_policy_id
         names = sorted({by_position.get(found.policy_id, "?") for found in result.errors})
-        raise BundleRefused(f"policies {names[:5]}: do not fit the schema (an attribute, a term or a type)")
+        raise BundleRefused(f"policies {term_list(names[:5])}: do not fit the schema (an attribute, a term or a type)")
     return compiled
 
 

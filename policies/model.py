@@ -8,7 +8,7 @@ Wire forms: docs/protocol.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -102,17 +102,22 @@ def require_agency(text: object, name: str = "agency") -> AgencyId:
 
 
 def require_term(kind: type[E], text: object, name: str, *, shown: bool = False) -> E:
-    """Return the term of a closed list or raise ``Malformed``.
+    """Return the term of a closed list or raise ``Malformed``; the message names every term of the list.
 
-    The message repeats the value only where it is ``shown``: in files that whoever reads the message wrote.
+    It repeats the value only where that is ``shown``: in files that whoever reads the message wrote.
     """
     try:
         if not isinstance(text, str):
             raise ValueError
         return kind(text)
     except ValueError as error:
-        what = f"{str(text)[:40]!r} is" if shown else "expected a term of the list, the value is"
-        raise Malformed(f"{name}: {what} not a term of {kind.__name__}") from error
+        what = f"'{str(text)[:40]}' is" if shown else "the value is"
+        raise Malformed(f"{name}: {what} not a term of {kind.__name__}; expected one of: {term_list(kind)}") from error
+
+
+def term_list(terms: Iterable[object]) -> str:
+    """Return terms as a message names them: in plain words with commas, ``none`` where there are none."""
+    return ", ".join(str(term) for term in terms) or "none"
 
 
 def require_members(payload: object, names: Sequence[str], what: str) -> Mapping[str, Any]:
@@ -121,7 +126,7 @@ def require_members(payload: object, names: Sequence[str], what: str) -> Mapping
         raise Malformed(f"{what}: expected an object")
     unknown, missing = sorted(set(payload) - set(names)), sorted(set(names) - set(payload))
     if unknown or missing:
-        raise Malformed(f"{what}: {len(unknown)} unknown members, missing members {missing[:5]}")
+        raise Malformed(f"{what}: {len(unknown)} unknown members, missing members: {term_list(missing[:5])}")
     return payload
 
 

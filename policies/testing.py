@@ -15,7 +15,7 @@ from itertools import product
 from typing import Any, get_args, get_origin, get_type_hints
 
 from policies.engine import Bundle, decide
-from policies.model import Facts, Malformed, require_members, require_term
+from policies.model import Facts, Malformed, require_members, require_term, term_list
 from policies.rules import BundleRefused, TableRow
 from policies.vocabulary import Effect
 
@@ -33,8 +33,8 @@ class Failure:
     rules: tuple[str, ...]
 
     def __str__(self) -> str:
-        expected = f"expected {self.row.effect} by {list(self.row.rules)}"
-        return f"{self.row.file}: {self.row.name}: {expected}, got {self.effect} by {list(self.rules)}"
+        expected = f"expected {self.row.effect} by {term_list(self.row.rules)}"
+        return f"{self.row.file}: {self.row.name}: {expected}, got {self.effect} by {term_list(self.rules)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +87,11 @@ def _expand(file: str, base: Mapping[str, Any], item: Any, rule_ids: frozenset[s
         raise Malformed(f"{where}: each needs lists of values")
     unknown = sorted({*changed, *each} - set(_FACT_NAMES))
     if unknown or set(changed) & set(each):
-        raise Malformed(f"{where}: unknown or repeated facts {unknown[:5]}")
+        raise Malformed(f"{where}: unknown or repeated facts: {term_list(unknown[:5])}")
     if not isinstance(rules, list) or rules != sorted({str(rule) for rule in rules}):
         raise Malformed(f"{where}: rules: expected a sorted list of rule ids")
     if not rule_ids.issuperset(rules):
-        raise Malformed(f"{where}: unknown rules {sorted(set(rules) - rule_ids)[:5]}")
+        raise Malformed(f"{where}: unknown rules: {term_list(sorted(set(rules) - rule_ids)[:5])}")
     effect = require_term(Effect, item.get("effect"), f"{where}: effect", shown=True)
     if _count(each) > MAX_ROWS_PER_FILE:
         raise Malformed(f"{where}: more than {MAX_ROWS_PER_FILE} combinations")

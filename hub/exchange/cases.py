@@ -28,6 +28,7 @@ from policies.model import (
     require_id,
     require_number,
     require_term,
+    term_list,
 )
 from policies.vocabulary import Category, ConsentState
 
@@ -240,7 +241,7 @@ def _refusal(submitted: Submitted) -> Receipt:
         require_agency(members["recipient_agency"], "recipient_agency")
     code = members["code"]
     if not isinstance(code, str) or code not in REFUSAL_CODES:
-        raise Malformed(f"refusal code: expected one of {sorted(REFUSAL_CODES)}")
+        raise Malformed(f"refusal code: expected one of: {term_list(sorted(REFUSAL_CODES))}")
     _require_room(act, statement)
     return _keep(act, statement, "refusal")
 

@@ -29,7 +29,7 @@ from keys.directory import (
 from keys.fingerprints import fingerprint, normalise_fingerprint
 from keys.jose import KeyRefused, SignatureRefused
 from keys.transparency import WitnessSet
-from policies.model import Malformed, require_members
+from policies.model import Malformed, require_members, term_list
 
 MAX_CERTIFICATES_PER_REQUEST = 50
 MAX_CERTIFICATES_PER_AGENCY = 5_000
@@ -55,7 +55,7 @@ def enrol_agency(session: Session, request: object, read_out: str, at: datetime)
         )
     missing = AGENCY_USES - {certificate.use for certificate in certificates}
     if missing:
-        raise Refused(422, "enrolment_refused", f"certificates are missing for {sorted(use.value for use in missing)}")
+        raise Refused(422, "enrolment_refused", f"certificates are missing for: {term_list(sorted(missing))}")
     if rows.find_agency(session, record.agency) is not None:
         raise Refused(409, "already_enrolled", f"agency {record.agency} is enrolled already")
     receipt = record_public(session, "agency", {"statement": record.statement.token}, at)

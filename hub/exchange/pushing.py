@@ -56,6 +56,7 @@ from policies.model import (
     require_id,
     require_members,
     require_term,
+    term_list,
 )
 from policies.vocabulary import Stage, VoidCode
 
@@ -158,7 +159,7 @@ class Push:
             raise Malformed("channel: the statement is over other bytes or another recipient")
         use, agency = _USES.get(str(got["use"])), require_agency(got["recipient_agency"], "recipient_agency")
         if use is None:
-            raise Malformed(f"channel use: expected one of {sorted(_USES)}")
+            raise Malformed(f"channel use: expected one of: {term_list(sorted(_USES))}")
         member = None if got["recipient_member"] is None else require_id(got["recipient_member"], "recipient_member")
         if use is KeyUse.ARCHIVE and agency != self.originator:
             raise Refused(403, "archive", "an archive channel leads to the originator's own archive key")

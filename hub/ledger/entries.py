@@ -10,6 +10,7 @@ from typing import Any
 from hub.ledger.errors import EntryRefused
 from keys.canonical import NotCanonical, canonical_bytes
 from keys.transparency import ProofInvalid, WitnessSet
+from policies.model import term_list
 
 # tlog-tiles gives an entry in a bundle a length of two bytes.
 MAX_ENTRY_BYTES = 2**16 - 1
@@ -98,13 +99,15 @@ def _require_type(body: Mapping[str, Any]) -> EntryType:
     try:
         kind = EntryType(body["type"])
     except (KeyError, ValueError) as error:
-        raise EntryRefused("entry: expected a type of the protocol's list") from error
+        raise EntryRefused(f"entry: expected a type of the protocol's list: {term_list(EntryType)}") from error
     expected = MEMBERS[kind] | COMMON_MEMBERS
     takes_case = kind not in PUBLIC_TYPES and (kind not in CASE_OPTIONAL or "case" in body)
     expected |= CASE_MEMBERS if takes_case else frozenset()
     unknown, missing = sorted(set(body) - expected), sorted(expected - set(body))
     if unknown or missing:
-        raise EntryRefused(f"{kind} entry: unknown members {unknown[:5]}, missing members {missing[:5]}")
+        raise EntryRefused(
+            f"{kind} entry: unknown members: {term_list(unknown[:5])}; missing members: {term_list(missing[:5])}"
+        )
     return kind
 
 

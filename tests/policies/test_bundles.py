@@ -86,19 +86,19 @@ def test_schema_names_every_fact_once_and_no_other() -> None:
 @pytest.mark.parametrize("annotation", ["id", "sentence", "clause", "owner", "review_date"])
 def test_policy_without_annotation_is_refused(contents: dict[str, bytes], annotation: str) -> None:
     text = re.sub(rf"@{annotation}\(\".*?\"\)\n", "", contents["permit-lead.cedar"].decode(), count=1)
-    with pytest.raises(BundleRefused, match=rf"permit-lead\.cedar: policy .*: missing \['{annotation}'\]"):
+    with pytest.raises(BundleRefused, match=rf"permit-lead\.cedar: policy .*: missing: {annotation};"):
         parse_bundle(without_tests({**contents, "permit-lead.cedar": text.encode()}))
 
 
 def test_blank_annotation_is_refused(contents: dict[str, bytes]) -> None:
     policy = f'@id("x") {ANNOTATIONS} forbid (principal, action, resource);'.replace("A sentence.", " ")
-    with pytest.raises(BundleRefused, match=r"missing \['sentence'\]"):
+    with pytest.raises(BundleRefused, match="missing: sentence;"):
         parse_bundle(with_policy(contents, policy))
 
 
 def test_unknown_annotation_is_refused(contents: dict[str, bytes]) -> None:
     policy = f'@id("x") {ANNOTATIONS} @advice("more") forbid (principal, action, resource);'
-    with pytest.raises(BundleRefused, match=r"unknown \['advice'\]"):
+    with pytest.raises(BundleRefused, match="unknown: advice"):
         parse_bundle(with_policy(contents, policy))
 
 
@@ -309,7 +309,7 @@ def test_malformed_gateway_is_refused(contents: dict[str, bytes], old: str, new:
 
 def test_missing_gateway_is_refused(contents: dict[str, bytes]) -> None:
     text = contents["gateways.toml"].decode().split("[CONSENT_NRM_ADULT]")[0]
-    with pytest.raises(BundleRefused, match=r"missing gateways \['CONSENT_NRM_ADULT'\]"):
+    with pytest.raises(BundleRefused, match="missing gateways: CONSENT_NRM_ADULT"):
         parse_bundle({**contents, "gateways.toml": text.encode()})
 
 
@@ -325,7 +325,7 @@ def test_missing_gateway_is_refused(contents: dict[str, bytes]) -> None:
         ('rules = ["membership-active"]', "", "rules: expected a sorted list"),
         ('effect = "refuse"', 'effect = "maybe"', "'maybe' is not a term of Effect"),
         ('name = "an active', 'nme = "an active', "a row has no name"),
-        ('effect = "permit"', 'effect = "permit"\ncolour = "red"', r"unknown or repeated facts \['colour'\]"),
+        ('effect = "permit"', 'effect = "permit"\ncolour = "red"', "unknown or repeated facts: colour"),
         ("each.membership = [", "each.membership = []\neach.x = [", "each needs lists of values"),
         ("[base]", "[other]\n[base]", "unknown members"),
         ('each.membership = ["ended"', 'each.membership = ["expelled"', "'expelled' is not a term of MembershipState"),

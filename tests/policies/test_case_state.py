@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -24,6 +25,8 @@ from policies.model import (
     Membership,
     Recipient,
     facts_for,
+    require_members,
+    require_term,
 )
 from policies.vocabulary import (
     AgencyKind,
@@ -32,9 +35,11 @@ from policies.vocabulary import (
     Category,
     Condition,
     Gateway,
+    HandlingCode,
     Purpose,
     Role,
     Stage,
+    WishesState,
 )
 
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -229,3 +234,31 @@ def test_a_detail_is_absent_or_names_a_fragment() -> None:
     """The two that are good."""
     require_detail(None)
     require_detail({"fragment": "0" * 32, "sha256": "0" * 64})
+
+
+# --- closed lists ---
+
+
+@pytest.mark.parametrize("kind", [Category, Role, Gateway, HandlingCode, WishesState])
+@pytest.mark.parametrize("value", ["gossip", None, [], {}, frozenset()])
+def test_a_term_outside_a_closed_list_is_refused_with_the_list(kind: type[StrEnum], value: object) -> None:
+    """The message names every term there is, in plain words, and never the value itself."""
+    with pytest.raises(Malformed) as refused:
+        require_term(kind, value, "field")
+    text = str(refused.value)
+    assert text.endswith("expected one of: " + ", ".join(item.value for item in kind))
+    assert not any(mark in text for mark in ("[", "{", "<", "gossip", "frozenset"))
+
+
+def test_a_shown_value_is_repeated_in_part() -> None:
+    """Where whoever reads it wrote it, the value stands in the message, cut short."""
+    with pytest.raises(Malformed, match=r"^field: 'x{40}' is not a term of Role; expected one of: lead_professional, "):
+        require_term(Role, "x" * 50, "field", shown=True)
+
+
+def test_members_that_are_not_missing_are_said_without_brackets() -> None:
+    """No programmer's notation in what a person reads."""
+    with pytest.raises(Malformed, match=r"^thing: 1 unknown members, missing members: none$"):
+        require_members({"a": 1, "b": 2}, ("a",), "thing")
+    with pytest.raises(Malformed, match=r"^thing: 0 unknown members, missing members: b, c$"):
+        require_members({"a": 1}, ("a", "b", "c"), "thing")

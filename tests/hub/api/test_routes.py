@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,15 +13,12 @@ from flask import Flask
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from hub.api.access import OPEN_ENDPOINTS
+from hub.api.described import OPEN_PATHS
 from hub.app import create_app
+from tests.hub.api.raw import Raw
 from tests.scene import Scene, embedded_services, now
 
-UNDOCUMENTED = {
-    # OAuth 2.0 describes itself: RFC 8414 metadata names the token endpoint.
-    "/oauth/token",
-    "/.well-known/oauth-authorization-server",
-    "/openapi.json",
-}
+OPEN = {"/health", "/oauth/token", "/.well-known/oauth-authorization-server", "/openapi.json"}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
@@ -52,15 +51,50 @@ def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
     assert document["components"]["securitySchemes"]["dpop"]["scheme"] == "DPoP"
 
 
-def test_every_route_is_in_the_document_or_named_here(application: Flask, document: dict[str, Any]) -> None:
+def test_every_route_is_in_the_document(application: Flask, document: dict[str, Any]) -> None:
     """No route that nobody can find, no documented route that is not there."""
     routes = {_documented(rule.rule): rule.methods for rule in application.url_map.iter_rules()}
-    assert set(routes) - set(document["paths"]) == UNDOCUMENTED
-    assert set(document["paths"]) - set(routes) == set()
+    assert set(routes) == set(document["paths"])
     for path, described in document["paths"].items():
         served = {method.lower() for method in routes[path]} - {"head", "options"}
         assert served == set(described) - {"parameters"}, path
-    assert len(document["paths"]) >= 13
+    assert len(document["paths"]) >= 16
+
+
+def test_the_document_says_which_routes_need_no_token_and_what_each_refuses_with(document: dict[str, Any]) -> None:
+    """Only the open routes are marked so; every operation names the form of its refusals."""
+    found = [
+        (path, item) for path, each in document["paths"].items() for item in each.values() if isinstance(item, dict)
+    ]
+    assert {path for path, item in found if item.get("security") == []} == OPEN == OPEN_PATHS
+    for path, item in found:
+        form = "TokenRefused" if path == "/oauth/token" else "Problem"
+        (media,) = item["responses"]["default"]["content"].values()
+        assert media["schema"]["$ref"].endswith(f"/{form}"), path
+
+
+def test_the_document_has_no_form_that_nothing_uses(document: dict[str, Any]) -> None:
+    """Every component is referred to, and every reference leads somewhere."""
+    text = json.dumps(document)
+    kinds = {kind: set(named) for kind, named in document["components"].items() if kind != "securitySchemes"}
+    listed = {f"#/components/{kind}/{name}" for kind, names in kinds.items() for name in names}
+    assert len(listed) >= 15
+    assert set(re.findall(r'"\$ref": "([^"]+)"', text)) == listed
+
+
+def test_the_token_route_is_described_as_it_answers(scene: Scene, document: dict[str, Any], raw: Raw) -> None:
+    """Members of request, answer, refusal and metadata are those of the document."""
+    forms = document["components"]["schemas"]
+    sent = set(forms["TokenRequest"]["properties"])
+    assert sent == {"grant_type", "client_assertion_type", "client_assertion"}
+    answer = raw.ask_token()
+    assert answer.status_code == 200
+    assert set(forms["Token"]["required"]) <= set(answer.json()) <= set(forms["Token"]["properties"])
+    refused = raw.ask_token("not.a.token")
+    assert str(refused.status_code) in document["paths"]["/oauth/token"]["post"]["responses"]
+    assert set(refused.json()) == set(forms["TokenRefused"]["properties"])
+    metadata = httpx.get(f"{scene.hub.issuer}/.well-known/oauth-authorization-server").json()
+    assert set(metadata) == set(forms["ServerMetadata"]["properties"])
 
 
 def test_the_open_routes_are_the_named_ones(application: Flask) -> None:
@@ -68,7 +102,7 @@ def test_the_open_routes_are_the_named_ones(application: Flask) -> None:
     endpoints = {rule.endpoint for rule in application.url_map.iter_rules()}
     assert endpoints >= OPEN_ENDPOINTS
     opened = {rule.rule for rule in application.url_map.iter_rules() if rule.endpoint in OPEN_ENDPOINTS}
-    assert opened == {"/health", *UNDOCUMENTED}
+    assert opened == OPEN
 
 
 def test_every_route_refuses_without_a_token(application: Flask, scene: Scene) -> None:
@@ -95,6 +129,7 @@ def test_a_refusal_has_the_headers_of_every_answer(scene: Scene) -> None:
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["referrer-policy"] == "no-referrer"
     assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers.get_list("server") == ["nrm-hub"]
     assert set(response.json()) == {"type", "title", "status", "detail"}
 
 

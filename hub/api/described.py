@@ -1,0 +1,109 @@
+"""What the OpenAPI document says beside the blueprints' own routes: the ways in (OAuth 2.0), and every refusal.
+
+The document is served without a token, so it names nothing but forms. Every route of the application stands in it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from apispec import BasePlugin
+from flask import Flask
+from flask_smorest import Api
+
+from hub.api import schemas
+from hub.auth.authorization import CLIENT_ALGORITHMS, SCOPE, TOKEN_SECONDS
+
+OPEN_PATHS = frozenset({"/health", "/oauth/token", "/.well-known/oauth-authorization-server", "/openapi.json"})
+OAUTH_PATHS = frozenset({"/oauth/token"})
+"""Paths whose refusals have the form of RFC 6749 section 5.2."""
+_JSON = "application/json"
+
+
+class Refusals(BasePlugin):
+    """Adds to every operation what it answers when it refuses, and marks the routes that need no token."""
+
+    def operation_helper(
+        self, path: str | None = None, operations: dict[str, Any] | None = None, **_kwargs: object
+    ) -> None:
+        """Amend a path's operations in place."""
+        for operation in (operations or {}).values():
+            if path in OPEN_PATHS:
+                operation["security"] = []
+            if path not in OAUTH_PATHS:
+                operation.setdefault("responses", {})["default"] = _REFUSED
+
+
+_REFUSED = {
+    "description": "Refused: problem details (RFC 9457)",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
+def make_api(app: Flask) -> Api:
+    """Return the application's API documentation, with the routes that are no blueprint's described in it."""
+    api = Api(app, spec_kwargs={"extra_plugins": [Refusals()]})
+    api.ERROR_SCHEMA = None
+    # The library describes its paging in advance; nothing here is paged that way.
+    api.spec.components.schemas.pop("PaginationMetadata", None)
+    for name, schema in (
+        ("Problem", schemas.ProblemSchema),
+        ("TokenRequest", schemas.TokenRequestSchema),
+        ("Token", schemas.TokenSchema),
+        ("TokenRefused", schemas.TokenRefusedSchema),
+        ("ServerMetadata", schemas.ServerMetadataSchema),
+    ):
+        api.spec.components.schema(name, schema=schema)
+    rules = {rule.rule: rule for rule in app.url_map.iter_rules()}
+    for path, operations in _PATHS.items():
+        api.spec.path(rule=rules[path], operations=copy.deepcopy(operations))
+    return api
+
+
+def _answer(description: str, schema: str) -> dict[str, Any]:
+    return {"description": description, "content": {_JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}}
+
+
+_TOKEN: dict[str, Any] = {
+    "summary": "An access token for an agency, bound to the key of its DPoP proof.",
+    "description": (
+        f"Client credentials (RFC 6749 section 4.4) with private_key_jwt (RFC 7523) in {', '.join(CLIENT_ALGORITHMS)}; "
+        f"the token lasts {TOKEN_SECONDS} seconds. A proof carries the newest DPoP-Nonce of any answer of the hub."
+    ),
+    "parameters": [
+        {
+            "name": "DPoP",
+            "in": "header",
+            "required": True,
+            "description": "The proof of possession (RFC 9449 section 4)",
+            "schema": {"type": "string"},
+        }
+    ],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/x-www-form-urlencoded": {"schema": {"$ref": "#/components/schemas/TokenRequest"}},
+        },
+    },
+    "responses": {
+        "200": _answer(f"The token, of scope {SCOPE}", "Token"),
+        "400": _answer("Refused; use_dpop_nonce says to try again with the nonce sent along", "TokenRefused"),
+        "401": _answer("The assertion is not one of an enrolled agency", "TokenRefused"),
+        "default": _answer("Refused (RFC 6749 section 5.2)", "TokenRefused"),
+    },
+}
+_METADATA: dict[str, Any] = {
+    "summary": "What the authorization server accepts (RFC 8414).",
+    "responses": {"200": _answer("The metadata", "ServerMetadata")},
+}
+_DOCUMENT: dict[str, Any] = {
+    "summary": "This document.",
+    "responses": {"200": {"description": "OpenAPI 3.1", "content": {_JSON: {"schema": {"type": "object"}}}}},
+}
+_PATHS: Mapping[str, dict[str, Any]] = {
+    "/oauth/token": {"post": _TOKEN},
+    "/.well-known/oauth-authorization-server": {"get": _METADATA},
+    "/openapi.json": {"get": _DOCUMENT},
+}
