@@ -268,7 +268,7 @@ def federation(
             for label, roles in people.get(name, {}).items():
                 member, certificates = add_member(agency.home, roles, at=now(), environ=agency.environ)
                 agency.members[label] = member
-                agency.client.post("/v1/certificates", {"certificates": certificates})
+                agency.client.post("/v1/keys", {"certificates": certificates})
         made.witness()
         yield made
     finally:

@@ -11,10 +11,10 @@ from marshmallow import RAISE
 
 from hub.api import ndjson, schemas
 from hub.api.receipts import prove_positions, recorded, signed_head
-from hub.exchange import cases, enrolment, pulling, pushing
+from hub.exchange import cases, pulling, pushing, revoking
 from hub.exchange.acts import Receipt
 from hub.ledger import ledger
-from hub.refusal import Refused, not_found
+from hub.refusal import Refused
 from hub.services import Services
 from hub.store import exchange_rows as rows
 
@@ -54,17 +54,16 @@ def directory(query: dict[str, int]) -> dict[str, Any]:
         }
 
 
-@blueprint.post("/certificates")
-@blueprint.arguments(schemas.CertificatesSchema)
+@blueprint.post("/keys")
+@blueprint.arguments(schemas.KeysSchema)
 @blueprint.response(200, schemas.RecordedSchema)
-def certificates(payload: dict[str, list[str]]) -> dict[str, Any]:
-    """Record certificates of the calling agency's keys."""
+def keys(payload: dict[str, list[str]]) -> dict[str, Any]:
+    """Record certificates of the calling agency's keys and revocations by whoever may, all or nothing."""
     at = services().clock()
     with services().database.write() as session:
         known = services().directory.current(session)
-        agency = known.get_agency(g.agency)
-        added = enrolment.add_certificates(session, known, agency, payload["certificates"], at)
-    return recorded(services(), [receipt for _, receipt in added])
+        done = revoking.change_keys(session, known, g.agency, payload["certificates"], payload["revocations"], at)
+    return recorded(services(), done)
 
 
 @blueprint.get("/cases")
@@ -181,7 +180,7 @@ def pull(payload: dict[str, str], case: str) -> Response:
     except pulling.Denied as denied:
         with services().database.write() as session:
             pulling.record_denied(session, denied, at)
-        raise not_found() from denied
+        raise denied.answer from denied
     # Whatever can be refused is refused here, before the first byte: a stream that has begun cannot become a refusal.
     first, proven = _pull_head(pulled)
     return Response(ndjson.render_lines(chain(first, pulling.render_lines(pulled, proven))), mimetype=ndjson.MEDIA_TYPE)

@@ -79,12 +79,11 @@ class StatementSchema(Strict):
     statement = fields.String(required=True, validate=_statement)
 
 
-class CertificatesSchema(Strict):
-    """Certificates of the calling agency's keys, each a signed statement."""
+class KeysSchema(Strict):
+    """Certificates of the calling agency's keys, and revocations, each a signed statement. One of both at least."""
 
-    certificates = fields.List(
-        fields.String(validate=_statement), required=True, validate=validate.Length(min=1, max=50)
-    )
+    certificates = fields.List(fields.String(validate=_statement), load_default=list, validate=validate.Length(max=50))
+    revocations = fields.List(fields.String(validate=_statement), load_default=list, validate=validate.Length(max=100))
 
 
 class ReceiptSchema(Strict):

@@ -25,8 +25,9 @@ from hub.exchange.standing import DirectoryCache
 from hub.refusal import Refused
 from hub.store import exchange_rows as rows
 from hub.store.database import Database
-from keys.directory import Directory, KeyUse
-from keys.private import PrivateKey
+from keys.directory import Directory, KeyUse, NotCertified
+from keys.jose import Signer, is_kid
+from keys.jwt import sign_jwt
 
 TOKEN_SECONDS = 300
 MAX_ASSERTION_SECONDS = 300
@@ -44,7 +45,10 @@ class AgencyClient(ClientMixin):  # type: ignore[misc]  # Authlib ships no types
         self.keys = [
             import_key({**item.key.jwk, "kid": item.key.kid})
             for item in directory.certificates
-            if item.agency == agency and item.use is KeyUse.SIGNING and item.is_valid_at(at)
+            if item.agency == agency
+            and item.use is KeyUse.SIGNING
+            and item.is_valid_at(at)
+            and directory.revocation_of(item) is None
         ]
 
     def get_client_id(self) -> str:
@@ -95,9 +99,13 @@ class AgencyAssertion(JWTBearerClientAssertion):  # type: ignore[misc]
     def process_assertion_claims(self, assertion: str, resolve_key: KeySet) -> dict[str, Any]:
         """Verify with an explicit list of algorithms (the library's default has no Ed25519). Raises InvalidClient."""
         try:
-            claims = jwt.decode(assertion, resolve_key, algorithms=list(CLIENT_ALGORITHMS)).claims
+            decoded = jwt.decode(assertion, resolve_key, algorithms=list(CLIENT_ALGORITHMS))
         except (JoseError, ValueError) as error:
             raise InvalidClientError(description="assertion does not verify") from error
+        claims = decoded.claims
+        if not is_kid(decoded.header.get("kid")):
+            raise InvalidClientError(description="assertion must name its key (kid)")
+        g.client_kid = decoded.header["kid"]
         now, expires = int(self._clock().timestamp()), claims.get("exp")
         if not isinstance(expires, int) or expires - now > MAX_ASSERTION_SECONDS:
             raise InvalidClientError(description=f"assertion must expire within {MAX_ASSERTION_SECONDS} seconds")
@@ -147,12 +155,12 @@ class DpopClientCredentials(ClientCredentialsGrant):  # type: ignore[misc]
 class TokenGenerator(JWTBearerTokenGenerator):  # type: ignore[misc]
     """RFC 9068 access tokens, bound to the proof's key (``cnf.jkt``)."""
 
-    def __init__(self, issuer: str, key: OKPKey) -> None:
+    def __init__(self, issuer: str, key: Signer) -> None:
         super().__init__(issuer, alg=TOKEN_ALGORITHM, expires_generator=lambda *_: TOKEN_SECONDS)
         self._key = key
 
     def access_token_generator(self, client: AgencyClient, grant_type: str, user: object, scope: str) -> str:
-        """Return the signed token; its algorithm is named explicitly (the library's default list has no Ed25519)."""
+        """Return the signed token."""
         now = int(g.now.timestamp())
         claims = {
             "iss": self.issuer,
@@ -163,9 +171,11 @@ class TokenGenerator(JWTBearerTokenGenerator):  # type: ignore[misc]
             "exp": now + TOKEN_SECONDS,
             "jti": self.get_jti(client, grant_type, user, scope),
             "scope": SCOPE,
+            # Whoever holds a token of a key that is revoked holds nothing: each request asks for this key again.
+            "client_kid": g.client_kid,
             "cnf": {"jkt": g.dpop_thumbprint},
         }
-        return jwt.encode({"alg": TOKEN_ALGORITHM, "typ": "at+jwt"}, claims, self._key, algorithms=[TOKEN_ALGORITHM])
+        return sign_jwt(claims, "at+jwt", self._key)
 
     def generate(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return the token response with ``token_type`` DPoP."""
@@ -180,14 +190,15 @@ class Authorization:
     def __init__(
         self,
         issuer: str,
-        token_key: PrivateKey,
+        token_key: Signer,
         database: Database,
         directory: DirectoryCache,
         clock: Callable[[], datetime],
     ) -> None:
         self.issuer = issuer
         self.nonces = Nonces()
-        self._key = OKPKey.import_key(dict[str, str | list[str]](token_key.to_jwk()))
+        self._signer = token_key
+        self._key = OKPKey.import_key(dict[str, str | list[str]](token_key.public.jwk))
         self._database, self._directory, self._clock = database, directory, clock
 
     def init_app(self, app: Flask) -> None:
@@ -196,7 +207,7 @@ class Authorization:
         server.register_client_auth_method(
             AgencyAssertion.CLIENT_AUTH_METHOD, AgencyAssertion(self.issuer, self._database, self._clock)
         )
-        server.register_token_generator("default", TokenGenerator(self.issuer, self._key).generate)
+        server.register_token_generator("default", TokenGenerator(self.issuer, self._signer).generate)
         server.register_grant(DpopClientCredentials)
 
         def token() -> Response:
@@ -272,17 +283,15 @@ class Authorization:
             raise ProofRefused("the access token has expired")
         if not isinstance(claims.get("cnf"), dict) or claims["cnf"].get("jkt") != thumbprint:
             raise ProofRefused("the access token is bound to another key")
-        return self._require_enrolled(str(claims.get("client_id")), at)
+        return self._require_enrolled(str(claims.get("client_id")), str(claims.get("client_kid")), at)
 
-    def _require_enrolled(self, agency: str, at: datetime) -> str:
+    def _require_enrolled(self, agency: str, kid: str, at: datetime) -> str:
         with self._database.read() as session:
             directory = self._directory.current(session)
-        valid = any(
-            item.agency == agency and item.use is KeyUse.SIGNING and item.is_valid_at(at)
-            for item in directory.certificates
-        )
-        if not valid:
-            raise ProofRefused("the access token's agency has no valid key")
+        try:
+            directory.require_key(kid, KeyUse.SIGNING, agency, at)
+        except NotCertified as error:
+            raise ProofRefused("the key that asked for this access token is not valid any more") from error
         return agency
 
 

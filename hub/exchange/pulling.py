@@ -16,7 +16,7 @@ from hub.exchange.acts import CaseAct, Receipt, lock_case, outcomes, record_case
 from hub.exchange.batch import parse_stored_header
 from hub.exchange.cases import require_fresh
 from hub.exchange.standing import load_case_state
-from hub.refusal import Refused
+from hub.refusal import Refused, not_found
 from hub.store import exchange_rows as rows
 from hub.store.base import Session
 from hub.store.tables import CaseRow, ChannelRow, DisclosureRow, FragmentRow, GrantRow
@@ -39,6 +39,8 @@ from policies.model import (
 from policies.vocabulary import Effect, MembershipState, Purpose, Stage
 
 MAX_PULL_AGE = timedelta(minutes=5)
+BEFORE_ANY_REVOCATION = 0
+"""The genesis entry's position: no key was revoked there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +64,18 @@ class Pulled:
 
 
 class Denied(Exception):
-    """A pull that is answered as "not found" but must leave an entry: the caller records it in its own transaction.
+    """A pull that is refused but must leave an entry: the caller records it in its own transaction, then answers.
 
-    ``case`` is None where there is no such case, or not for this agency: both leave the same entry.
+    ``case`` is None where there is no such case, or not for this agency: both leave the same entry. ``answer`` is "not
+    found" unless it says something of the key only.
     """
 
-    def __init__(self, case: str | None, agency: str, member: str | None, digest: str, code: str) -> None:
+    def __init__(
+        self, case: str | None, agency: str, member: str | None, digest: str, code: str, answer: Refused | None = None
+    ) -> None:
         super().__init__(code)
         self.case, self.agency, self.member, self.digest, self.code = case, agency, member, digest, code
+        self.answer = answer or not_found()
 
 
 def pull(
@@ -89,11 +95,13 @@ def pull(
         act = lock_case(session, case, caller, at)
     except Refused as error:
         raise Denied(None, caller, named, statement.digest, error.code) from error
+    _require_live_key(directory, statement, at)
     state = load_case_state(session, case)
     recipient = Recipient(statement.issuer, None if named is None else MemberId(named))
     _require_member(state, recipient, statement, at)
     # 3. Decide again for each grant.
-    channels = list(rows.channels_to(session, case, caller, recipient.member))
+    readable = directory.readable_keys(_reading_use(recipient.member), caller, at, member=recipient.member)
+    channels = [row for row in rows.channels_to(session, case, caller, recipient.member) if row.recipient in readable]
     served = _decide_grants(session, channels, state, bundle, recipient, purpose, at)
     # 4. Record, then answer.
     receipt = _repeated(act, statement, served) or _record(act, statement, served, bundle)
@@ -104,8 +112,9 @@ def pull(
 def _verify_pull(directory: Directory, token: object, caller: str, at: datetime) -> tuple[Statement, Purpose]:
     try:
         # A person signs with their own key; an agency's own key signs for its intake (member null).
-        use = KeyUse.SIGNING if peek(token).members.get("member") is None else KeyUse.MEMBER_SIGNING
-        statement = directory.verify(token, StatementType.PULL, use, at)
+        use = _signing_use(peek(token).members.get("member"))
+        # A revoked key is refused once it is known whose it was: the attempt must leave an entry (attack 22).
+        statement = directory.verify(token, StatementType.PULL, use, at, log_index=BEFORE_ANY_REVOCATION)
         if statement.members["member"] is not None:
             require_id(statement.members["member"], "member")
         purpose = require_term(Purpose, statement.members["purpose"], "purpose")
@@ -117,6 +126,24 @@ def _verify_pull(directory: Directory, token: object, caller: str, at: datetime)
         raise Refused(403, "issuer", "a pull is brought by the agency of the person who signed it")
     require_fresh(statement.issued_at, at, MAX_PULL_AGE)
     return statement, purpose
+
+
+def _require_live_key(directory: Directory, statement: Statement, at: datetime) -> None:
+    named = statement.members["member"]
+    try:
+        directory.require_key(statement.kid, _signing_use(named), statement.issuer, at, member=named)
+    except NotCertified as error:
+        answer = Refused(403, "key_revoked", str(error))
+        case = statement.members["case"]
+        raise Denied(case, statement.issuer, named, statement.digest, "key_revoked", answer) from error
+
+
+def _signing_use(member: object) -> KeyUse:
+    return KeyUse.SIGNING if member is None else KeyUse.MEMBER_SIGNING
+
+
+def _reading_use(member: object) -> KeyUse:
+    return KeyUse.INTAKE if member is None else KeyUse.MEMBER_HPKE
 
 
 def _require_member(state: CaseState, recipient: Recipient, statement: Statement, at: datetime) -> None:

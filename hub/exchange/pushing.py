@@ -173,6 +173,7 @@ class Push:
                 "agency": self.originator,
                 "statement": statement.digest,
                 "channel": channel,
+                "recipient": sealed.recipient,
                 "recipient_agency": agency,
                 "recipient_member": member,
             },
@@ -339,6 +340,7 @@ class Push:
             channel.recipient_member,
         ):
             raise Malformed("disclosure: the recipient is not the channel's")
+        self._require_live_key(channel)
         member = None if channel.recipient_member is None else MemberId(channel.recipient_member)
         recipient = Recipient(require_agency(channel.recipient_agency), member)
         claimed = require_list(got["decisions"], MAX_ITEMS, "decisions")
@@ -369,6 +371,14 @@ class Push:
             accepted[item["fragment"]] = basis
             decisions.append(decided[question])
         return list(accepted.items()), decisions
+
+    def _require_live_key(self, channel: ChannelRow) -> None:
+        """Raise ``Refused`` where the channel leads to a key that was replaced or revoked: it gets nothing new."""
+        use, agency, member = KeyUse(channel.use), channel.recipient_agency, channel.recipient_member
+        try:
+            self.directory.require_key(channel.recipient, use, agency, self.at, member=member)
+        except NotCertified as error:
+            raise Refused(409, "recipient_key", str(error)) from error
 
     def _require_permit(self, facts: Facts, claimed: object, fragment: str) -> Decision:
         signed = require_members(claimed, ("facts", "rules"), "decision")

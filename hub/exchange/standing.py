@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from operator import attrgetter
 
 from hub.store import exchange_rows as rows
 from hub.store.base import Session
-from keys.directory import AgencyRecord, Certificate, Directory, verify_agency, verify_certificate
+from hub.store.tables import AgencyRow, CertificateRow, RenewalRow, RevocationRow
+from keys.directory import Directory, verify_agency, verify_certificate
 from keys.statements import StatementType, peek
 from policies.case import case_state
 from policies.model import CaseState
+
+_Row = AgencyRow | RenewalRow | CertificateRow | RevocationRow
 
 
 class DirectoryCache:
@@ -17,26 +23,38 @@ class DirectoryCache:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._agencies: dict[str, AgencyRecord] = {}
-        self._certificates: list[Certificate] = []
-        self._seen_agency = self._seen_certificate = -1
+        self._seen = -1
         self._directory = Directory((), ())
 
     def current(self, session: Session) -> Directory:
         """Return the directory of everything recorded so far."""
         with self._lock:
-            agencies = rows.agencies_after(session, self._seen_agency)
-            certificates = rows.certificates_after(session, self._seen_certificate)
-            for row in agencies:
-                self._agencies[row.agency] = verify_agency(row.statement)
-                self._seen_agency = max(self._seen_agency, row.log_index)
-            for certificate in certificates:
-                record = self._agencies[certificate.agency]
-                self._certificates.append(verify_certificate(certificate.statement, record))
-                self._seen_certificate = max(self._seen_certificate, certificate.log_index)
-            if agencies or certificates:
-                self._directory = Directory(self._agencies.values(), self._certificates)
+            after = self._seen
+            found: Iterable[_Row] = chain[_Row](
+                rows.agencies_after(session, after),
+                rows.renewals_after(session, after),
+                rows.certificates_after(session, after),
+                rows.revocations_after(session, after),
+            )
+            fresh = sorted(found, key=attrgetter("log_index"))
+            if fresh:
+                self._directory = _extended(self._directory, fresh)
+                self._seen = fresh[-1].log_index
             return self._directory
+
+
+def _extended(directory: Directory, fresh: Sequence[_Row]) -> Directory:
+    """Return a directory with more rows in the order of the log; whoever reads the one before is not disturbed."""
+    directory = directory.copy()
+    for row in fresh:
+        if isinstance(row, RevocationRow):
+            directory.add_revocation(directory.verify_revocation(row.statement, row.log_index))
+        elif isinstance(row, CertificateRow):
+            root = directory.find_root(peek(row.statement).kid) or directory.get_agency(row.agency)
+            directory.add_certificate(verify_certificate(row.statement, root, row.log_index))
+        else:
+            directory.add_agency(verify_agency(row.statement, row.log_index))
+    return directory
 
 
 def load_case_state(session: Session, case: str) -> CaseState:

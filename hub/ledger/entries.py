@@ -24,8 +24,10 @@ class EntryType(StrEnum):
     """Every kind of entry. Another type is a change of the protocol."""
 
     GENESIS = "genesis"
+    OFFICERS = "officers"
     AGENCY = "agency"
     CERTIFICATE = "certificate"
+    REVOCATION = "revocation"
     WITNESSES = "witnesses"
     BUNDLE = "bundle"
     MEMBERSHIP = "membership"
@@ -41,7 +43,15 @@ class EntryType(StrEnum):
 
 
 PUBLIC_TYPES: frozenset[EntryType] = frozenset(
-    {EntryType.GENESIS, EntryType.AGENCY, EntryType.CERTIFICATE, EntryType.WITNESSES, EntryType.BUNDLE}
+    {
+        EntryType.GENESIS,
+        EntryType.OFFICERS,
+        EntryType.AGENCY,
+        EntryType.CERTIFICATE,
+        EntryType.REVOCATION,
+        EntryType.WITNESSES,
+        EntryType.BUNDLE,
+    }
 )
 # A denial may concern something that is no case: whether a case exists is not told by the form of the entry.
 CASE_OPTIONAL: frozenset[EntryType] = frozenset({EntryType.DENIED})
@@ -50,15 +60,19 @@ CASE_MEMBERS = frozenset({"case", "case_seq", "previous"})
 _STATEMENT_OF_CASE = frozenset({"agency", "statement", "decision"})
 MEMBERS: Mapping[EntryType, frozenset[str]] = {
     EntryType.GENESIS: frozenset({"origin", "bundle"}),
-    EntryType.AGENCY: frozenset({"statement"}),
+    EntryType.OFFICERS: frozenset({"officers", "previous", "signatures"}),
+    EntryType.AGENCY: frozenset({"statement", "request", "officers"}),
     EntryType.CERTIFICATE: frozenset({"statement"}),
+    EntryType.REVOCATION: frozenset({"statement"}),
     EntryType.WITNESSES: frozenset({"quorum", "witnesses"}),
     EntryType.BUNDLE: frozenset({"bundle", "approvals"}),
     EntryType.MEMBERSHIP: _STATEMENT_OF_CASE,
     EntryType.ACCEPTANCE: _STATEMENT_OF_CASE,
     EntryType.CONSENT: _STATEMENT_OF_CASE,
     EntryType.REFUSAL: _STATEMENT_OF_CASE,
-    EntryType.CHANNEL: frozenset({"agency", "statement", "channel", "recipient_agency", "recipient_member"}),
+    EntryType.CHANNEL: frozenset(
+        {"agency", "statement", "channel", "recipient", "recipient_agency", "recipient_member"}
+    ),
     EntryType.FRAGMENT: frozenset({"agency", "fragment", "sha256", "category", "handling", "archive"}),
     EntryType.DISCLOSURE: frozenset(
         {"agency", "statement", "channel", "recipient_agency", "recipient_member", "items", "decision"}

@@ -20,6 +20,8 @@ from hub.store.tables import (
     DisclosureRow,
     FragmentRow,
     GrantRow,
+    RenewalRow,
+    RevocationRow,
 )
 
 
@@ -94,13 +96,36 @@ def find_agency(session: Session, agency: str) -> AgencyRow | None:
 
 def agencies_after(session: Session, log_index: int) -> Sequence[AgencyRow]:
     """Return agencies enrolled after a log position."""
-    return session.scalars(select(AgencyRow).where(AgencyRow.log_index > log_index)).all()
+    return session.scalars(select(AgencyRow).where(AgencyRow.log_index > log_index).order_by(AgencyRow.log_index)).all()
 
 
 def certificates_after(session: Session, log_index: int) -> Sequence[CertificateRow]:
     """Return certificates recorded after a log position, in the log's order."""
     query = select(CertificateRow).where(CertificateRow.log_index > log_index)
     return session.scalars(query.order_by(CertificateRow.log_index)).all()
+
+
+def renewals_after(session: Session, log_index: int) -> Sequence[RenewalRow]:
+    """Return agencies that enrolled again after a log position, in the log's order."""
+    query = select(RenewalRow).where(RenewalRow.log_index > log_index)
+    return session.scalars(query.order_by(RenewalRow.log_index)).all()
+
+
+def revocations_after(session: Session, log_index: int) -> Sequence[RevocationRow]:
+    """Return revocations recorded after a log position, in the log's order."""
+    query = select(RevocationRow).where(RevocationRow.log_index > log_index)
+    return session.scalars(query.order_by(RevocationRow.log_index)).all()
+
+
+def find_revocation(session: Session, digest: str) -> RevocationRow | None:
+    """Return a revocation by digest."""
+    return session.get(RevocationRow, digest)
+
+
+def count_revocations(session: Session, kid: str) -> int:
+    """Return how many words against a key are recorded."""
+    query = select(func.count()).select_from(RevocationRow).where(RevocationRow.kid == kid)
+    return session.scalar(query) or 0
 
 
 def find_certificate(session: Session, digest: str) -> CertificateRow | None:

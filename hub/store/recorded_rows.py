@@ -21,6 +21,8 @@ from hub.store.tables import (
     DisclosureRow,
     FragmentRow,
     GrantRow,
+    RenewalRow,
+    RevocationRow,
 )
 from keys.envelopes import EnvelopeRefused, wrapped_key_digest
 from keys.jose import SignatureRefused, b64u
@@ -37,6 +39,10 @@ def recorded_rows(session: Session) -> Iterator[Recorded]:
         yield agency.log_index, {"type": "agency", "statement": agency.statement}
     for certificate in session.scalars(select(CertificateRow)):
         yield certificate.log_index, {"type": "certificate", "statement": certificate.statement}
+    for renewal in session.scalars(select(RenewalRow)):
+        yield renewal.log_index, {"type": "agency", "statement": renewal.statement}
+    for revocation in session.scalars(select(RevocationRow)):
+        yield revocation.log_index, {"type": "revocation", "statement": revocation.statement}
     for statement in session.scalars(select(CaseStatementRow).execution_options(yield_per=ROWS_PER_BATCH)):
         said: dict[str, object] = {
             "case": statement.case,
@@ -62,6 +68,7 @@ def _channel(row: ChannelRow) -> dict[str, object]:
         "case": row.case,
         "channel": row.channel,
         "agency": row.originator,
+        "recipient": row.recipient,
         "recipient_agency": row.recipient_agency,
         "recipient_member": row.recipient_member,
         "statement": _digest(row.statement),

@@ -33,6 +33,29 @@ class CertificateRow(Base):
     log_index: Mapped[int] = mapped_column(BigInteger, unique=True)
 
 
+class RenewalRow(Base):
+    """An agency that enrolled again with a new root, its old one being revoked."""
+
+    __tablename__ = "agency_renewal"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    agency: Mapped[str] = mapped_column(ForeignKey("agency.agency"), index=True)
+    statement: Mapped[str] = mapped_column(Text)
+    log_index: Mapped[int] = mapped_column(BigInteger, unique=True)
+
+
+class RevocationRow(Base):
+    """A word against a key, as received. ``kid`` is the revoked key's."""
+
+    __tablename__ = "revocation"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    agency: Mapped[str] = mapped_column(ForeignKey("agency.agency"), index=True)
+    kid: Mapped[str] = mapped_column(String(43), index=True)
+    statement: Mapped[str] = mapped_column(Text)
+    log_index: Mapped[int] = mapped_column(BigInteger, unique=True)
+
+
 class CaseRow(Base):
     """A case: its order of acts and its chain in the log. Locked by every act of the case."""
 

@@ -162,7 +162,7 @@ def test_attack_01_new_key_kept_back(scene: Scene) -> None:
     said = json.loads((scene.hub.home.parent / "scene.json").read_text())
     root = scene[POLICE].home.root_key(said["environ"][POLICE])
     cert = rogue_certificate(scene, root)
-    scene[POLICE].client.post("/v1/certificates", {"certificates": [cert]})
+    scene[POLICE].client.post("/v1/keys", {"certificates": [cert]})
     for party in scene.parties.values():
         party.witness()
 

@@ -185,6 +185,6 @@ def test_certificates_of_any_shape_are_answered(scene: Scene) -> None:
     typ, payload = claims(stored)
     for item in variants(payload, FEW):
         with pytest.raises(HubRefused) as refusal:
-            party.client.post("/v1/certificates", {"certificates": [signed(party, typ, item)]})
+            party.client.post("/v1/keys", {"certificates": [signed(party, typ, item)]})
         assert 400 <= refusal.value.status < 500
     assert party.client.get("/v1/directory")["entries"] == before

@@ -113,7 +113,7 @@ def test_unknown_members_of_a_line_are_refused(raw: Raw, scene: Scene) -> None:
     ("path", "payload"),
     [
         ("/v1/statements", {"statement": "x" * 30}),
-        ("/v1/certificates", {"certificates": ["x" * 30]}),
+        ("/v1/keys", {"certificates": ["x" * 30]}),
         ("/v1/cases/{case}/pull", {"statement": "x" * 30}),
         ("/log/cosignatures", {"size": 1, "lines": ["x" * 30]}),
     ],
@@ -206,7 +206,7 @@ def _echoes(scene: Scene, raw: Raw) -> list[str]:
         raw.send("POST", "/v1/statements", json=[CANARY]),
         raw.send("POST", "/v1/statements", content=CANARY.encode(), headers=JSON),
         raw.send("POST", "/v1/statements", content=b"{}", headers={"Content-Type": CANARY}),
-        raw.send("POST", "/v1/certificates", json={"certificates": [CANARY]}),
+        raw.send("POST", "/v1/keys", json={"certificates": [CANARY]}),
         raw.send("POST", f"/v1/cases/{case}/pull", json={"statement": CANARY}),
         raw.send("POST", "/log/cosignatures", json={"size": 1, "lines": [CANARY]}),
         raw.send("POST", "/log/cosignatures", json={"size": CANARY, "lines": CANARY}),

@@ -71,11 +71,11 @@ def test_a_key_of_another_agency_or_person_is_not_certified_again(embedded: Scen
     for wanted in requests:
         tokens = [certificate(embedded, item.pop("key"), **item) for item in wanted]
         with pytest.raises(HubRefused) as refusal:
-            health.client.post("/v1/certificates", {"certificates": tokens})
+            health.client.post("/v1/keys", {"certificates": tokens})
         assert (refusal.value.status, refusal.value.code) == (409, "key_taken")
     assert embedded.log_types() == before
     renewed = certificate(embedded, health.member_keys["voter"].keys[own.value], use=own, member=voter)
-    assert health.client.post("/v1/certificates", {"certificates": [renewed]})["status"] == "accepted"
+    assert health.client.post("/v1/keys", {"certificates": [renewed]})["status"] == "accepted"
     # Nobody's release to the chair goes astray: the key is the chair's only.
     embedded.witness()
     found = police.follower.directory().newest_key(own, POLICE, now(), member=police.people["chair"])
@@ -117,4 +117,4 @@ def test_new_people_are_certified_as_before(embedded: Scene) -> None:
     """Keys of their own."""
     health = embedded[HEALTH]
     _, tokens = add_member(health.home, (Role.PANEL_VOTING,), at=now(), environ=environ_of(embedded, HEALTH))
-    assert health.client.post("/v1/certificates", {"certificates": tokens})["status"] == "accepted"
+    assert health.client.post("/v1/keys", {"certificates": tokens})["status"] == "accepted"

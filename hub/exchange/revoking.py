@@ -1,0 +1,107 @@
+"""Change an agency's keys: certificates and revocations, all or nothing; revocations of whomever, by whoever may.
+
+docs/protocol.md section 3.4; attacks 22, 25 to 27, 32. A revocation needs no quorum, no witness and no case. It binds
+with the transaction that records it: the next request of the key is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from hub.exchange.acts import Receipt, record_public
+from hub.exchange.cases import MAX_CLOCK_SKEW
+from hub.exchange.enrolment import add_certificates
+from hub.ledger import ledger
+from hub.refusal import Refused
+from hub.store import exchange_rows as rows
+from hub.store.base import Session
+from hub.store.tables import RevocationRow
+from keys.directory import Directory, NotCertified
+from keys.jose import SignatureRefused
+from keys.revocation import Revocation, RevocationReason, strictest
+from policies.model import Malformed, render_time
+
+MAX_REVOCATIONS_PER_REQUEST = 100
+MAX_REVOCATIONS_PER_KEY = 100
+"""A key takes as many words against it as change anything: peers may each say theirs of a root."""
+
+
+def change_keys(
+    session: Session,
+    directory: Directory,
+    agency: str,
+    certificates: Sequence[object],
+    revocations: Sequence[object],
+    at: datetime,
+) -> list[Receipt | int | None]:
+    """Record certificates of the calling agency and revocations in one transaction. Raises ``Refused`` for the whole.
+
+    A rotation is both at once: of two that replace one key, the second is refused (409), and nothing of it is kept.
+    """
+    if not certificates and not revocations:
+        raise Refused(422, "malformed", "expected certificates, revocations, or both")
+    added = add_certificates(session, directory, directory.get_agency(agency), certificates, at) if certificates else []
+    revoked = add_revocations(session, directory, revocations, at, rotates=bool(certificates)) if revocations else []
+    return [*(receipt for _, receipt in added), *revoked]
+
+
+def add_revocations(
+    session: Session, directory: Directory, tokens: Sequence[object], at: datetime, *, rotates: bool = False
+) -> list[Receipt | int]:
+    """Record revocations, by whomever they are brought; one that changes nothing gives the position of what does.
+
+    ``rotates``: a key that these supersede must not be revoked yet. Raises ``Refused``.
+    """
+    if not 1 <= len(tokens) <= MAX_REVOCATIONS_PER_REQUEST:
+        raise Refused(413, "too_many", f"expected 1 to {MAX_REVOCATIONS_PER_REQUEST} revocations")
+    known, done = directory.copy(), []
+    for token in tokens:
+        revocation = _verify(session, known, token, at)
+        before = next((item for item in known.revocations if item.kid == revocation.kid), None)
+        is_repeat = before is not None and before.statement.digest == revocation.statement.digest
+        if rotates and before is not None and revocation.reason is RevocationReason.SUPERSEDED and not is_repeat:
+            raise Refused(409, "key_revoked", f"key {revocation.kid[:12]} was replaced or revoked already; sync first")
+        done.append(_record(session, known, revocation, before, at))
+    return done
+
+
+def _verify(session: Session, directory: Directory, token: object, at: datetime) -> Revocation:
+    try:
+        revocation = directory.verify_revocation(token, ledger.size(session))
+    except NotCertified as error:
+        raise Refused(422, "not_certified", str(error)) from error
+    except SignatureRefused as error:
+        raise Refused(422, "signature", str(error)) from error
+    except Malformed as error:
+        raise Refused(422, "malformed", str(error)) from error
+    # One that was signed long ago and kept for the day is as good: it only takes away.
+    if revocation.statement.issued_at - at > MAX_CLOCK_SKEW:
+        raise Refused(422, "clock", f"a revocation is from the future; the hub's clock says {render_time(at)}")
+    return revocation
+
+
+def _record(
+    session: Session, directory: Directory, revocation: Revocation, before: Revocation | None, at: datetime
+) -> Receipt | int:
+    row = rows.find_revocation(session, revocation.statement.digest)
+    if row is not None:
+        return row.log_index
+    is_own = revocation.issuer == revocation.agency
+    if is_own and before is not None and strictest(before, revocation) == before:
+        return before.log_index
+    if rows.count_revocations(session, revocation.kid) >= MAX_REVOCATIONS_PER_KEY:
+        raise Refused(413, "too_many", f"a key has at most {MAX_REVOCATIONS_PER_KEY} revocations; it is revoked")
+    receipt = record_public(session, "revocation", {"statement": revocation.statement.token}, at)
+    rows.add(
+        session,
+        RevocationRow(
+            digest=revocation.statement.digest,
+            agency=revocation.agency,
+            kid=revocation.kid,
+            statement=revocation.statement.token,
+            log_index=receipt.index,
+        ),
+    )
+    directory.add_revocation(revocation)
+    return receipt
