@@ -17,8 +17,7 @@ from adapters.receipts import require_entry
 from adapters.store import CaseRow, raise_alarm
 from keys.canonical import NotCanonical, parse_canonical
 from keys.directory import Directory, KeyUse, NotCertified
-from keys.jose import SignatureRefused, UnverifiedJws, statement_digest
-from keys.private import PrivateKey
+from keys.jose import SignatureRefused, Signer, UnverifiedJws, statement_digest
 from keys.statements import Statement, StatementType, make_statement
 from policies.case import case_state, parse_consent, require_successor, widens
 from policies.model import (
@@ -214,7 +213,7 @@ class CaseBook:
     """An agency's cases: reads what was synced, makes and sends the agency's own statements."""
 
     follower: Follower
-    signing: PrivateKey
+    signing: Signer
 
     @property
     def agency(self) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from keys.canonical import NotCanonical, canonical_bytes
+from keys.custody.interface import Custody, CustodyRefused
 from keys.custody.keyfile import (
     KeyFile,
     KeyFileRefused,
@@ -23,25 +24,39 @@ from keys.custody.keyfile import (
     write_key_file,
     write_private_file,
 )
+from keys.custody.place import TokenPlace, read_place, write_place
+from keys.custody.protection import require_private
+from keys.custody.secret import Secret, read_secret
+from keys.custody.token import create_token_keys, open_token_keys
 from keys.directory import KeyUse
 from keys.fingerprints import fingerprint, group_fingerprint, normalise_fingerprint
+from keys.jose import Signer
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
 from keys.transparency import ProofInvalid, VerifierKey, WitnessSet
-from policies.model import Malformed, render_time, require_agency, require_id, require_members
+from policies.model import Malformed, render_time, require_agency, require_digest, require_id, require_members
 from policies.vocabulary import AgencyKind, Role
 
 CONFIG_NAME = "adapter.toml"
 HUB_NAME = "hub.json"
 ROOT_NAME = "root.key"
 AGENCY_NAME = "agency.key"
+TOKEN_KEYS_NAME = "agency.token"  # noqa: S105 - the name of a file
 STORE_NAME = "store.db"
 REQUEST_NAME = "enrolment-request.json"
 MAX_PIN_BYTES = 1024 * 1024
 MAX_CONFIG_BYTES = 64 * 1024
-MAX_PASSPHRASE_BYTES = 4 * 1024
 ROOT_YEARS = 5
+SIGNING_ALGORITHMS = ("Ed25519", "ES256", "ES384")
+"""What the agency's signing key may be; its certificate names it (``keys.directory.ALGORITHMS``)."""
 MEMBER_DAYS = 365
+WORKING_ALGORITHMS: Mapping[KeyUse, str] = {
+    KeyUse.INTAKE: "HPKE-9-KE",
+    KeyUse.ARCHIVE: "HPKE-9-KE",
+    KeyUse.WITNESS: "Ed25519",
+    KeyUse.WITNESS_PQ: "ML-DSA-44",
+}
+"""An agency's working keys beside its signing key."""
 
 
 class HomeRefused(ValueError):
@@ -52,7 +67,8 @@ class HomeRefused(ValueError):
 class HubPin:
     """What an agency pinned of the federation at enrolment, all of it covered by one fingerprint that people read out.
 
-    The hub's address, its checkpoints' origin and verifier key, the witness set with its quorum, every root's print.
+    The hub's address, its checkpoints' origin and verifier key, the witness set with its quorum, every root's print, the
+    officers who enrol.
     """
 
     issuer: str
@@ -60,11 +76,13 @@ class HubPin:
     log_vkey: str
     witnesses: Mapping[str, Any]
     roots: Mapping[str, str]
+    officers: str
+    """Digest of the set of officers who may enrol agencies, as it was when this was pinned."""
 
     @classmethod
     def from_json(cls, data: object) -> HubPin:
         """Read a pin file. Raises ``HomeRefused``."""
-        names = ("issuer", "origin", "log_vkey", "witnesses", "roots")
+        names = ("issuer", "origin", "log_vkey", "witnesses", "roots", "officers")
         try:
             got = require_members(data, names, "hub pin")
             WitnessSet.from_json(got["witnesses"])
@@ -76,11 +94,12 @@ class HubPin:
                 raise Malformed("issuer: expected an address that begins with https://")
             if not isinstance(got["origin"], str) or not got["origin"]:
                 raise Malformed("origin: expected the log's name")
+            officers = require_digest(got["officers"], "officers")
         except (Malformed, ProofInvalid) as error:
             raise HomeRefused(f"hub pin: {error}") from error
         except (AttributeError, TypeError, ValueError) as error:
             raise HomeRefused("hub pin: witnesses or roots are not of the agreed form") from error
-        pin = cls(got["issuer"], got["origin"], got["log_vkey"], got["witnesses"], roots)
+        pin = cls(got["issuer"], got["origin"], got["log_vkey"], got["witnesses"], roots, officers)
         try:
             canonical_bytes(pin.to_json())
         except NotCanonical as error:
@@ -95,6 +114,7 @@ class HubPin:
             "log_vkey": self.log_vkey,
             "witnesses": self.witnesses,
             "roots": dict(self.roots),
+            "officers": self.officers,
         }
 
     @property
@@ -162,18 +182,45 @@ class Home:
         """Keep what was pinned of the hub."""
         write_private_file(self.folder / HUB_NAME, json.dumps(pin.to_json(), indent=1, sort_keys=True).encode())
 
-    def agency_keys(self, environ: Mapping[str, str] = os.environ) -> KeyFile:
-        """Open the agency's working keys. Raises ``KeyFileRefused`` or ``HomeRefused``."""
-        return _open(self.folder / AGENCY_NAME, read_passphrase("NRM_ADAPTER_PASSPHRASE", environ))
+    def agency_keys(self, environ: Mapping[str, str] = os.environ) -> Custody:
+        """Open the agency's working keys: in the token that ``token.toml`` names, else in the key file.
+
+        Raises ``CustodyRefused`` or ``HomeRefused``.
+        """
+        place = read_place(self.folder)
+        if place is None:
+            return self._open(self.folder / AGENCY_NAME, "NRM_ADAPTER_PASSPHRASE", environ)
+        path = self.folder / TOKEN_KEYS_NAME
+        self._require_protected(path)
+        pin = read_token_pin(environ)
+        try:
+            return open_token_keys(place, pin, self.agency, path)
+        except FileNotFoundError as error:
+            raise HomeRefused(f"{path.name} is not in this adapter's home") from error
+        except OSError as error:
+            raise CustodyRefused(f"{path.name} cannot be read") from error
 
     def root_key(self, environ: Mapping[str, str] = os.environ) -> PrivateKey:
-        """Open the agency's root key, which belongs offline. Raises ``KeyFileRefused`` or ``HomeRefused``."""
-        return _open(self.folder / ROOT_NAME, read_passphrase("NRM_ROOT_PASSPHRASE", environ)).keys["root"]
+        """Open the agency's root key, which belongs offline. Raises ``CustodyRefused`` or ``HomeRefused``."""
+        return self._open(self.folder / ROOT_NAME, "NRM_ROOT_PASSPHRASE", environ).private("root")
 
     def member_keys(self, member: str, environ: Mapping[str, str] = os.environ) -> KeyFile:
-        """Open one person's keys with their own passphrase. Raises ``KeyFileRefused`` or ``HomeRefused``."""
+        """Open one person's keys with their own passphrase. Raises ``CustodyRefused`` or ``HomeRefused``."""
         path = self.folder / "members" / f"{require_id(member, 'member')}.key"
-        return _open(path, read_passphrase("NRM_MEMBER_PASSPHRASE", environ))
+        return self._open(path, "NRM_MEMBER_PASSPHRASE", environ)
+
+    def _open(self, path: Path, variable: str, environ: Mapping[str, str]) -> KeyFile:
+        self._require_protected(path)
+        try:
+            return read_key_file(path, read_passphrase(variable, environ))
+        except FileNotFoundError as error:
+            raise HomeRefused(f"{path.name} is not in this adapter's home") from error
+        except OSError as error:
+            raise KeyFileRefused(f"{path.name} cannot be read") from error
+
+    def _require_protected(self, path: Path) -> None:
+        if self.environment == "production":
+            require_private(path)
 
 
 def _read_text(path: Path, limit_bytes: int) -> str:
@@ -201,28 +248,14 @@ def read_pin(path: Path) -> HubPin:
         raise HomeRefused(f"{path} is not JSON: it is damaged, or no pin file") from error
 
 
-def _open(path: Path, passphrase: str) -> KeyFile:
-    try:
-        return read_key_file(path, passphrase)
-    except FileNotFoundError as error:
-        raise HomeRefused(f"{path.name} is not in this adapter's home") from error
-    except OSError as error:
-        raise KeyFileRefused(f"{path.name} cannot be read") from error
+def read_passphrase(variable: str, environ: Mapping[str, str] = os.environ) -> Secret:
+    """Return a passphrase from ``<variable>_FD``, ``<variable>_FILE`` or ``<variable>``. Raises ``CustodyRefused``."""
+    return read_secret(variable, "passphrase", environ)
 
 
-def read_passphrase(variable: str, environ: Mapping[str, str] = os.environ) -> str:
-    """Return a passphrase from ``<variable>_FILE`` or ``<variable>``. Raises ``HomeRefused`` where neither is set."""
-    named = environ.get(f"{variable}_FILE")
-    if named:
-        # No cause and no path in the text: either could show what is in the file.
-        try:
-            return _read_text(Path(named), MAX_PASSPHRASE_BYTES).strip()
-        except (HomeRefused, OSError, ValueError):
-            raise HomeRefused(f"{variable}_FILE names a file that cannot be read as text") from None
-    text = environ.get(variable, "")
-    if not text:
-        raise HomeRefused(f"no passphrase: set {variable}_FILE (or {variable})")
-    return text
+def read_token_pin(environ: Mapping[str, str] = os.environ) -> Secret:
+    """Return the PIN of the agency's token: ``NRM_ADAPTER_PIN`` as above, else a terminal is asked."""
+    return read_secret("NRM_ADAPTER_PIN", "token PIN", environ, ask=True)
 
 
 def init_home(
@@ -234,31 +267,27 @@ def init_home(
     environment: str,
     at: datetime,
     environ: Mapping[str, str] = os.environ,
+    algorithm: str = "Ed25519",
+    token: TokenPlace | None = None,
 ) -> str:
     """Make an adapter's home with fresh keys and an enrolment request; return the root fingerprint to read out.
 
-    Raises ``HomeRefused`` where the folder holds an adapter already.
+    ``algorithm`` is that of the signing key. With ``token`` the agency's working keys are made in it, or sealed by it;
+    the root key rests in a key file all the same, because it belongs offline. Raises ``HomeRefused`` where the folder
+    holds an adapter already, and ``CustodyRefused``.
     """
     require_agency(agency)
     if (folder / CONFIG_NAME).exists():
         raise HomeRefused(f"{folder} holds an adapter already")
-    passphrases = [read_passphrase(name, environ) for name in ("NRM_ROOT_PASSPHRASE", "NRM_ADAPTER_PASSPHRASE")]
+    if algorithm not in SIGNING_ALGORITHMS:
+        raise HomeRefused(f"signing algorithm: expected one of {', '.join(SIGNING_ALGORITHMS)}")
+    root_passphrase = read_passphrase("NRM_ROOT_PASSPHRASE", environ)
+    unlocking = read_passphrase("NRM_ADAPTER_PASSPHRASE", environ) if token is None else read_token_pin(environ)
     root = PrivateKey.generate("Ed25519")
-    keys = {
-        KeyUse.SIGNING: PrivateKey.generate("Ed25519"),
-        KeyUse.INTAKE: PrivateKey.generate("HPKE-9-KE"),
-        KeyUse.ARCHIVE: PrivateKey.generate("HPKE-9-KE"),
-        KeyUse.WITNESS: PrivateKey.generate("Ed25519"),
-        KeyUse.WITNESS_PQ: PrivateKey.generate("ML-DSA-44"),
-    }
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
-    write_key_file(folder / ROOT_NAME, KeyFile({"root": root}, generate_storage()), passphrases[0])
-    write_key_file(
-        folder / AGENCY_NAME,
-        KeyFile({use.value: key for use, key in keys.items()}, generate_storage()),
-        passphrases[1],
-    )
+    write_key_file(folder / ROOT_NAME, KeyFile({"root": root}, generate_storage()), root_passphrase)
+    keys = _make_agency_keys(folder, agency, algorithm, token, unlocking)
     request = {
         "agency": make_statement(
             StatementType.AGENCY,
@@ -269,7 +298,10 @@ def init_home(
             statement_id=os.urandom(16).hex(),
             checkpoint=None,
         ),
-        "certificates": [certify(root, agency, use, key, at=at, days=365 * ROOT_YEARS) for use, key in keys.items()],
+        "certificates": [
+            certify(root, agency, use, keys[use.value], at=at, days=365 * ROOT_YEARS)
+            for use in (KeyUse.SIGNING, *WORKING_ALGORITHMS)
+        ],
     }
     write_private_file(folder / REQUEST_NAME, json.dumps(request, indent=1).encode())
     text = f'agency = "{agency}"\nkind = "{kind.value}"\nname = {json.dumps(name)}\nenvironment = "{environment}"\n'
@@ -277,11 +309,28 @@ def init_home(
     return fingerprint(root.public)
 
 
+def _make_agency_keys(
+    folder: Path, agency: str, algorithm: str, token: TokenPlace | None, unlocking: str
+) -> Mapping[str, Signer]:
+    """Make the agency's working keys where they are to rest; return them by use, for their public halves."""
+    wanted = {use.value: name for use, name in {KeyUse.SIGNING: algorithm, **WORKING_ALGORITHMS}.items()}
+    if token is None:
+        contents = KeyFile({use: PrivateKey.generate(name) for use, name in wanted.items()}, generate_storage())
+        write_key_file(folder / AGENCY_NAME, contents, unlocking)
+        return contents.keys
+    made = create_token_keys(token, unlocking, agency, wanted, folder / TOKEN_KEYS_NAME)
+    try:
+        write_place(folder, token)
+        return made.keys
+    finally:
+        made.close()
+
+
 def certify(
-    root: PrivateKey,
+    root: Signer,
     agency: str,
     use: KeyUse,
-    key: PrivateKey,
+    key: Signer,
     *,
     at: datetime,
     days: int,

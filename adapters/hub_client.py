@@ -18,9 +18,10 @@ from typing import Any
 import httpx
 import msgspec
 from joserfc import jwt
-from joserfc.jwk import ECKey, OKPKey
+from joserfc.jwk import ECKey
 
-from keys.private import PrivateKey
+from keys.jose import Signer
+from keys.jwt import sign_jwt
 
 TIMEOUT_SECONDS = 30.0
 """How long the hub may be silent: to connect, and between two parts of an answer."""
@@ -80,7 +81,7 @@ class HubClient:
         self,
         issuer: str,
         agency: str,
-        signing_key: PrivateKey,
+        signing_key: Signer,
         *,
         clock: Callable[[], datetime],
         transport: httpx.BaseTransport | None = None,
@@ -248,10 +249,7 @@ class HubClient:
             "exp": now + 60,
             "jti": os.urandom(16).hex(),
         }
-        public = self._signing.public
-        jwk = dict[str, str | list[str]](self._signing.to_jwk())
-        key = OKPKey.import_key(jwk) if public.alg == "Ed25519" else ECKey.import_key(jwk)
-        return jwt.encode({"alg": public.alg, "kid": public.kid, "typ": "JWT"}, claims, key, algorithms=[public.alg])
+        return sign_jwt(claims, "JWT", self._signing, kid=self._signing.public.kid)
 
     def _proof(self, method: str, url: str, token: str | None) -> str:
         claims: dict[str, Any] = {

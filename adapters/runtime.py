@@ -15,7 +15,7 @@ from adapters.picture.receiving import Receiver
 from adapters.release.outbox import Outbox
 from adapters.release.releasing import Releaser
 from adapters.store import Store
-from keys.custody.keyfile import KeyFile
+from keys.custody.interface import Custody
 from keys.directory import KeyUse
 from keys.storage import Vault
 from policies.bundles import load_bundle
@@ -38,7 +38,7 @@ class Adapter:
         self.clock = clock
 
     @cached_property
-    def keys(self) -> KeyFile:
+    def keys(self) -> Custody:
         """The agency's working keys."""
         return self.home.agency_keys(self.environ)
 
@@ -87,13 +87,13 @@ class Adapter:
         """Pulls and opens."""
         return Receiver(self.store, self.book, self.bundle)
 
-    def member_keys(self, member: str) -> KeyFile:
+    def member_keys(self, member: str) -> Custody:
         """Open one person's keys with their own passphrase."""
         return self.home.member_keys(member, self.environ)
 
     def close(self) -> None:
         """Close what was opened."""
-        for name in ("client", "store"):
+        for name in ("client", "store", "keys"):
             opened = self.__dict__.get(name)
             if opened is not None:
                 opened.close()

@@ -22,6 +22,7 @@ from adapters.home import HomeRefused
 from adapters.hub_client import HubRefused, HubUnreachable
 from adapters.runtime import Adapter
 from adapters.store import CaseRow, StoreRefused, list_alarms, list_case_rows, pending_cases, read_setting
+from keys.refusal import KeysRefusal
 from policies.model import render_time
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
@@ -62,7 +63,7 @@ class Watch:
         except HubRefused as error:
             # Before the first quorum the hub has no witnessed head to show: that is not an alarm.
             self.trouble = None if error.code == "no_quorum" else f"the hub refused: {error.code}"
-        except (HubUnreachable, LogRefused, CaseRefused, StoreRefused) as error:
+        except (HubUnreachable, KeysRefusal, LogRefused, CaseRefused, StoreRefused) as error:
             self.trouble = str(error)
         except Exception as error:  # noqa: BLE001 - a watch that ends looks at nothing; its kind only, never its words
             self.trouble = f"the last look ended in an unexpected {type(error).__name__}; the watch goes on"

@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from adapters.commands.base import echo_json, home_option, opened, progress
-from adapters.home import Home, HomeRefused, add_member, init_home, read_pin
+from adapters.home import SIGNING_ALGORITHMS, Home, HomeRefused, add_member, init_home, read_pin
 from adapters.runtime import Adapter, system_clock
 from adapters.store import list_alarms, list_case_rows, pending_cases, read_setting
 from keys.custody.keyfile import write_private_file
+from keys.custody.place import TokenPlace
 from keys.fingerprints import normalise_fingerprint
 from policies.vocabulary import AgencyKind, Role
 
@@ -24,16 +25,50 @@ MAX_CERTIFICATES_PER_REQUEST = 50
 @click.option("--kind", required=True, type=click.Choice([kind.value for kind in AgencyKind]))
 @click.option("--name", required=True, help="The agency's name as people know it.")
 @click.option("--environment", type=click.Choice(["production", "demo"]), default="production", show_default=True)
-def init(agency: str, kind: str, name: str, environment: str) -> None:
+@click.option(
+    "--algorithm",
+    type=click.Choice(SIGNING_ALGORITHMS),
+    default="Ed25519",
+    show_default=True,
+    help="What the agency signs with; some hardware tokens do no Ed25519.",
+)
+@click.option(
+    "--token-module",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A hardware token's PKCS #11 library: the agency's working keys are made in the token.",
+)
+@click.option("--token-label", help="The label of the token.")
+def init(
+    agency: str,
+    kind: str,
+    name: str,
+    environment: str,
+    algorithm: str,
+    token_module: Path | None,
+    token_label: str | None,
+) -> None:
     """Make this agency's keys and an enrolment request.
 
-    Needs NRM_ROOT_PASSPHRASE(_FILE) and NRM_ADAPTER_PASSPHRASE(_FILE). Afterwards move root.key to offline storage.
+    Needs NRM_ROOT_PASSPHRASE(_FILE) and NRM_ADAPTER_PASSPHRASE(_FILE); with a token NRM_ADAPTER_PIN(_FILE) instead of
+    the latter, or a terminal to ask for it. Afterwards move root.key to offline storage.
 
     \b
     Example: nrm-adapter --home police init --agency fern-police --kind police --name "Fernshire Police"
     """
     home = home_option()
-    said = init_home(home, agency=agency, kind=AgencyKind(kind), name=name, environment=environment, at=system_clock())
+    if (token_module is None) != (token_label is None):
+        raise HomeRefused("a token is named by both --token-module and --token-label")
+    token = None if token_module is None else TokenPlace(token_module.absolute(), token_label or "")
+    said = init_home(
+        home,
+        agency=agency,
+        kind=AgencyKind(kind),
+        name=name,
+        environment=environment,
+        at=system_clock(),
+        algorithm=algorithm,
+        token=token,
+    )
     click.echo(f"made {home}; give the hub's operator {home / 'enrolment-request.json'}")
     click.echo(f"read this fingerprint out to them on a second channel:\n{said}")
 

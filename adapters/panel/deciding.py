@@ -26,7 +26,7 @@ from adapters.panel.freezing import (
 )
 from adapters.picture.view import CaseView
 from keys.canonical import parse_canonical
-from keys.custody.keyfile import KeyFile
+from keys.custody.interface import Custody
 from keys.directory import Directory, KeyUse, NotCertified
 from keys.jose import SignatureRefused, UnverifiedJws
 from keys.statements import CheckpointRef, Statement, StatementType, make_statement
@@ -56,7 +56,7 @@ def sign_vote(
     role: Role,
     frozen: Frozen,
     outcome: str,
-    keys: KeyFile,
+    keys: Custody,
     at: datetime,
     checkpoint: CheckpointRef | None,
 ) -> str:

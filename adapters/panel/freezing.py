@@ -17,7 +17,7 @@ from adapters.cases import VerifiedMembers
 from adapters.picture.receiving import Opened
 from adapters.picture.view import CaseView, OpenedFragment
 from keys.canonical import NotCanonical, canonical_bytes, parse_canonical
-from keys.custody.keyfile import KeyFile
+from keys.custody.interface import Custody
 from keys.directory import Directory, KeyUse, NotCertified
 from keys.jose import SignatureRefused, UnverifiedJws
 from keys.statements import CheckpointRef, Statement, StatementType, make_statement
@@ -81,7 +81,7 @@ def sign_manifest(
     members: VerifiedMembers,
     agency: str,
     member: str,
-    keys: KeyFile,
+    keys: Custody,
     at: datetime,
     checkpoint: CheckpointRef | None,
 ) -> str:

@@ -27,9 +27,9 @@ from adapters.picture.judging import Judged, decide_given, judge_refused
 from adapters.picture.judging import Opened as Opened  # re-exported: what a pull gives
 from adapters.picture.view import CaseView, OpenedFragment, RefusedFragment
 from adapters.store import PeerChannelRow, Store, peer_channels, raise_alarm
-from keys.custody.keyfile import KeyFile
+from keys.custody.interface import Custody
 from keys.directory import Directory, KeyUse
-from keys.jose import statement_digest
+from keys.jose import Signer, statement_digest
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
 from keys.storage import StorageRefused
@@ -56,7 +56,7 @@ class Receiver:
         """What was pulled and kept."""
         return Inbox(self.store)
 
-    def pull(self, case: str, member: str | None, keys: KeyFile, purpose: Purpose) -> Opened:
+    def pull(self, case: str, member: str | None, keys: Custody, purpose: Purpose) -> Opened:
         """Pull for one person (or, member None, for the agency's intake), verify, keep sealed, open.
 
         Raises ``HubRefused``, ``HubUnreachable``, ``LogRefused`` or ``CaseRefused``. Nothing is opened on a refusal.
@@ -91,7 +91,7 @@ class Receiver:
         self._drop_refused(case, besides=(member, purpose))
         return judged.open(reading, purpose)
 
-    def reopen(self, case: str, member: str, keys: KeyFile, purpose: Purpose) -> Opened:
+    def reopen(self, case: str, member: str, keys: Custody, purpose: Purpose) -> Opened:
         """Open the newest pull again, under today's policy and the case's newest statements.
 
         What is refused now is deleted here first, from this pull and every other kept one of the case. Raises
@@ -168,7 +168,7 @@ class Receiver:
         )
         return decide(self.bundle, facts)
 
-    def list_kept(self, case: str, member: str, keys: KeyFile, purpose: Purpose) -> list[Header]:
+    def list_kept(self, case: str, member: str, keys: Custody, purpose: Purpose) -> list[Header]:
         """Return the headers of what the last pull holds and this person may see listed (stage list), oldest first."""
         view = self.reopen(case, member, keys, purpose).view
         return [
@@ -292,7 +292,7 @@ def _continues(newer: VerifiedCase, older: VerifiedCase) -> bool:
     )
 
 
-def _keys_of(member: str | None, keys: KeyFile) -> tuple[PrivateKey, PrivateKey]:
+def _keys_of(member: str | None, keys: Custody) -> tuple[Signer, PrivateKey]:
     signing = KeyUse.SIGNING if member is None else KeyUse.MEMBER_SIGNING
     reading = KeyUse.INTAKE if member is None else KeyUse.MEMBER_HPKE
-    return keys.keys[signing.value], keys.keys[reading.value]
+    return keys.keys[signing.value], keys.private(reading.value)

@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from keys.canonical import canonical_bytes, parse_canonical
+from keys.custody.interface import CustodyRefused
 from keys.jose import b64u, b64u_decode
 from keys.private import PrivateKey
-from keys.refusal import KeysRefusal
 
 TYPE = "nrmhub-keyfile"
 MEMORY_KIB = 64 * 1024
@@ -35,7 +35,7 @@ _SALT_BYTES, _IV_BYTES, _KEY_BYTES = 16, 12, 32
 _KDF_MEMBERS = {"name", "iterations", "lanes", "memory_kib", "salt"}
 
 
-class KeyFileRefused(KeysRefusal):
+class KeyFileRefused(CustodyRefused):
     """A key file that does not open: wrong passphrase, damaged, or protected more weakly than we allow."""
 
 
@@ -55,6 +55,16 @@ class KeyFile:
 
     def __repr__(self) -> str:
         return f"<KeyFile {sorted(self.keys)} (secrets not shown)>"
+
+    def private(self, use: str) -> PrivateKey:
+        """Return the key of a use. Raises ``KeyFileRefused``."""
+        key = self.keys.get(use)
+        if key is None:
+            raise KeyFileRefused(f"the key file holds no key for {use}; is it another holder's?")
+        return key
+
+    def close(self) -> None:
+        """Nothing is held open: the keys end with the object."""
 
 
 def generate_storage() -> bytes:

@@ -18,10 +18,12 @@ import adapters
 import keys
 import policies
 from adapters.commands.base import EXPECTED
-from adapters.home import MAX_PASSPHRASE_BYTES, MAX_PIN_BYTES, Home, HomeRefused, HubPin, read_passphrase
+from adapters.home import MAX_PIN_BYTES, Home, HubPin, read_passphrase
 from adapters.nrm.fields import AnswerRefused
 from adapters.sources.findings import SourceRefused
 from adapters.store import STORE_VERSION
+from keys.custody.interface import CustodyRefused
+from keys.custody.secret import MAX_SECRET_BYTES
 from keys.fingerprints import normalise_fingerprint
 from tests.adapters.hands import SECRETS, Hands
 from tests.scene import CHARITY, HEALTH, Scene
@@ -120,14 +122,14 @@ def test_a_passphrase_comes_from_a_file_before_the_environment(tmp_path: Path) -
     assert read_passphrase("NRM_X", {"NRM_X": "from the environment"}) == "from the environment"
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00secretwords", b"secretwords" * MAX_PASSPHRASE_BYTES])
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00secretwords", b"secretwords" * MAX_SECRET_BYTES, b" \n"])
 def test_a_passphrase_file_that_is_no_text_is_refused_without_its_words(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "secret"
     path.write_bytes(content)
     for named in (path, tmp_path / "absent", tmp_path, Path("\0")):
-        with pytest.raises(HomeRefused) as refused:
+        with pytest.raises(CustodyRefused, match=r"^NRM_X_FILE") as refused:
             read_passphrase("NRM_X", {"NRM_X_FILE": str(named)})
-        assert str(refused.value) == "NRM_X_FILE names a file that cannot be read as text"
+        assert "secretwords" not in str(refused.value)
         assert refused.value.__cause__ is None
 
 
