@@ -9,11 +9,13 @@ from typing import Any
 import click
 
 from adapters.commands.base import echo_json, home_option, opened, read_form
+from adapters.commands.form_guide import example_option
+from adapters.commands.form_meanings import CONSENT
+from adapters.commands.forms import WRITER_ROLES, author_of, listed, require_fields
 from adapters.following import LogRefused
 from adapters.release.authored import SourceKind, statement_detail
 from adapters.release.drafts import DraftRefused, DraftState, keep_authored, list_drafts
 from adapters.release.releasing import ReleaseTerms
-from adapters.release.writing import Author, AuthoredRefused
 from adapters.runtime import Adapter, system_clock
 from adapters.store import list_case_rows, own_fragments
 from policies.case import parse_consent
@@ -37,6 +39,18 @@ from policies.vocabulary import (
     Role,
     WishesState,
 )
+
+REFUSAL_CODES = (
+    "policy",
+    "not_relevant",
+    "more_harm_than_good",
+    "law_forbids",
+    "not_held",
+    "consent",
+    "no_reason_given",
+)
+"""Why sharing was considered and refused: the hub takes these codes (docs/protocol.md)."""
+_PERSON = "A person, as agency:id:role+role; repeat."
 
 
 def parse_member(text: str, until: datetime) -> Member:
@@ -62,9 +76,17 @@ def case() -> None:
 
 
 @case.command(name="open")
-@click.option("--agency", "agencies", multiple=True, help="An agency to invite, as id:kind; repeat.")
-@click.option("--member", "members", multiple=True, required=True, help="A person, as agency:id:role+role; repeat.")
-@click.option("--age-path", type=click.Choice([item.value for item in AgePath]), default="child", show_default=True)
+@click.option(
+    "--agency", "agencies", multiple=True, help=f"An agency to invite, as id:kind; repeat. Kinds: {listed(AgencyKind)}."
+)
+@click.option("--member", "members", multiple=True, required=True, help=f"{_PERSON} Roles: {listed(WRITER_ROLES)}.")
+@click.option(
+    "--age-path",
+    type=click.Choice([item.value for item in AgePath]),
+    default="child",
+    show_default=True,
+    help="Which path of the NRM form the case follows; not_sure follows the child path.",
+)
 @click.option("--days", default=90, show_default=True, type=click.IntRange(1, 366), help="How long people have access.")
 def open_(agencies: tuple[str, ...], members: tuple[str, ...], age_path: str, days: int) -> None:
     """Open a case that this agency leads; print its id.
@@ -98,8 +120,14 @@ def accept(case: str) -> None:
 
 @case.command(name="members")
 @click.argument("case")
-@click.option("--member", "members", multiple=True, help="The whole new list, as agency:id:role+role; repeat.")
-@click.option("--days", default=90, show_default=True, type=click.IntRange(1, 366))
+@click.option("--member", "members", multiple=True, help=f"The whole new list. {_PERSON}")
+@click.option(
+    "--days",
+    default=90,
+    show_default=True,
+    type=click.IntRange(1, 366),
+    help="With --member: how long the people of the new list have access.",
+)
 def members_(case: str, members: tuple[str, ...], days: int) -> None:
     """Show a case's members; with --member, replace the list (lead agency only).
 
@@ -139,51 +167,34 @@ def list_() -> None:
                 click.echo(f"{row.case} opened {row.opened_at}{ended}")
 
 
-def author_of(form: dict[str, Any], at: datetime) -> Author:
-    """Take the author's role and job title out of a form. Raises ``AuthoredRefused``."""
-    try:
-        return Author(Role(form.pop("role")), form.pop("job_title"), at)
-    except (KeyError, ValueError) as error:
-        raise AuthoredRefused("role and job_title: expected the writer's role in the case and their job") from error
-
-
 @case.command()
 @click.argument("case")
 @click.argument("form", type=click.Path(path_type=Path, allow_dash=True))
+@example_option("consent")
 def consent(case: str, form: Path) -> None:
     """Record a consent (given, refused, withdrawn, not sought because …). The words travel sealed.
 
     FORM is a JSON file, or - for standard input: state, reason, given_by, wishes, and for a given consent
-    scope {categories, recipients, purposes}; optional expires_at; optional words, competence, role, job_title: kept
-    as a sealed draft (category statement_detail) to be released like any other.
+    scope {categories, recipients, purposes}; recipients are kinds of agencies (police, social_care, …), never names.
+    Optional: expires_at; words with role, job_title and competence: sealed and sent as statement_detail. Every field
+    and its terms: docs/forms.md, or --example.
 
     \b
+    Example: nrm-adapter case consent --example
     Example: nrm-adapter --home care case consent 0f3a… consent.json
     """
     said = read_form(form)
     with opened(home_option()) as adapter:
         adapter.follower.sync_cases()
         # The statement is checked whole before its words are sealed: a typing error must not send them off alone.
+        require_fields("a consent", said, {name for name, item in CONSENT.items() if item.is_required}, set(CONSENT))
         members = _consent_members(said)
         words = _detail_content(said, adapter.clock()) if "words" in said else None
         purpose = require_term(Purpose, said.get("purpose", Purpose.PANEL_REVIEW.value), "purpose")
-        _require_no_others(said)
         if words is not None:
             members["detail"] = _send_detail(adapter, case, words, purpose, members["state"])
         statement = adapter.book.record_consent(case, members)
         click.echo(f"recorded consent {statement.members['state']} ({statement.digest[:12]})")
-
-
-_FORM_NAMES = frozenset(
-    {"state", "reason", "given_by", "scope", "wishes", "expires_at", "purpose"}
-    | {"words", "competence", "role", "job_title", "statement_kind", "source_kind"}
-)
-
-
-def _require_no_others(said: dict[str, Any]) -> None:
-    unknown = sorted(set(said) - _FORM_NAMES)
-    if unknown:
-        raise Malformed(f"form of a consent: unknown fields {[name[:40] for name in unknown[:5]]}")
 
 
 def _consent_members(said: dict[str, Any]) -> dict[str, Any]:
@@ -242,8 +253,13 @@ def _send_detail(
 
 @case.command()
 @click.argument("case")
-@click.option("--category", required=True, type=click.Choice([item.value for item in Category]))
-@click.option("--code", required=True, help="Why: not_relevant, more_harm_than_good, law_forbids, not_held, consent …")
+@click.option(
+    "--category",
+    required=True,
+    type=click.Choice([item.value for item in Category]),
+    help="What the records that are not shared are about.",
+)
+@click.option("--code", required=True, type=click.Choice(REFUSAL_CODES), help="Why.")
 @click.option("--reviewer", required=True, help="Member id of the person who reviewed the decision not to share.")
 @click.option("--to", "recipient", help="The agency that asked; leave out for anyone.")
 @click.option("--request", "request", help="Fragment id of the request that is answered with this refusal.")

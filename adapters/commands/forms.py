@@ -7,15 +7,22 @@ the form become values.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Set
-from datetime import date
+import re
+from collections.abc import Callable, Iterable, Mapping, Set
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from adapters.nrm.typology import Element, ExploitationType
 from adapters.release import authored
 from adapters.release.writing import Author, AuthoredRefused, Bearing, ElementView, Position
-from policies.vocabulary import Category, WishesState
+from policies.vocabulary import Category, Role, WishesState
+
+E = TypeVar("E", bound=StrEnum)
+WRITER_ROLES: tuple[Role, ...] = tuple(role for role in Role if role is not Role.INTAKE)
+"""What a person may be who writes; ``intake`` is an agency's own key and no person."""
+MAX_NAMED_FIELDS = 5
+_FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 
 BUILDERS: Mapping[Category, Callable[..., dict[str, Any]]] = {
     Category.SUBJECT_CARD: authored.subject_card,
@@ -35,7 +42,7 @@ _DATES = frozenset({"asked_on", "ask_again_on", "due", "held_on", "referred_on"}
 _TERMS: Mapping[str, type[StrEnum]] = {
     "words_are": authored.WordsAre,
     "question": authored.Question,
-    "outcome": authored.Outcome,
+    "status": authored.DisagreementStatus,
 }
 _STATES: Mapping[Category, type[StrEnum]] = {
     Category.WISHES_AND_FEELINGS: WishesState,
@@ -48,20 +55,62 @@ def build_content(category: Category, by: Author, form: Mapping[str, Any]) -> di
     """Return the content of an authored fragment. Raises ``AuthoredRefused`` naming the field."""
     builder = BUILDERS.get(category)
     if builder is None:
-        raise AuthoredRefused(f"{category.value} is not written by hand; expected one of {sorted(BUILDERS)}")
-    takes = inspect.signature(builder).parameters
-    known = {name for name, item in takes.items() if item.kind is item.KEYWORD_ONLY}
-    required = {name for name in known if takes[name].default is inspect.Parameter.empty}
-    require_fields(category, form, required, known)
+        raise AuthoredRefused(f"{category.value} is not written by hand; expected one of {listed(sorted(BUILDERS))}")
+    fields = written_fields(category)
+    require_fields(category.value, form, {name for name, needed in fields.items() if needed}, set(fields))
     return builder(by, **{name: _convert(category, name, value) for name, value in form.items()})
 
 
-def require_fields(category: Category, form: Mapping[str, Any], required: Set[str], known: Set[str]) -> None:
+def written_fields(category: Category) -> dict[str, bool]:
+    """Return the fields of a kind that is written by hand, in order, each with whether it must be there."""
+    takes = inspect.signature(BUILDERS[category]).parameters
+    return {
+        name: item.default is inspect.Parameter.empty for name, item in takes.items() if item.kind is item.KEYWORD_ONLY
+    }
+
+
+def author_of(form: dict[str, Any], at: datetime) -> Author:
+    """Take the author's role and job title out of a form. Raises ``AuthoredRefused``."""
+    missing = [name for name in ("role", "job_title") if name not in form]
+    if missing:
+        raise AuthoredRefused(
+            f"missing fields: {listed(missing)}; role is the writer's role in the case, job_title their job"
+        )
+    role = require_choice("role", WRITER_ROLES, form.pop("role"))
+    return Author(Role(role), form.pop("job_title"), at)
+
+
+def require_fields(form_name: str, form: Mapping[str, Any], required: Set[str], known: Set[str]) -> None:
     """Raise ``AuthoredRefused`` for a field that the form does not have, or one that it needs and is not there."""
     unknown, missing = sorted(set(form) - known), sorted(required - set(form))
-    if unknown or missing:
-        named = [name[:40] for name in unknown[:5]]
-        raise AuthoredRefused(f"form of {category.value}: unknown fields {named}, missing fields {missing[:5]}")
+    said = []
+    if unknown:
+        # What stands in the place of a name may be anything that somebody typed.
+        named = [name if _FIELD_NAME.fullmatch(name) else "(not a field's name)" for name in unknown]
+        said.append(f"unknown fields: {listed(named[:MAX_NAMED_FIELDS])}")
+    if missing:
+        said.append(f"missing fields: {listed(missing[:MAX_NAMED_FIELDS])}")
+    if said:
+        fields = listed(sorted(known))
+        raise AuthoredRefused(f"form of {form_name}: {'; '.join(said)}; its fields are {fields}")
+
+
+def listed(terms: Iterable[str]) -> str:
+    """Return terms as a person reads them: with commas between them."""
+    return ", ".join(str(term) for term in terms)
+
+
+def require_choice(name: str, terms: Iterable[str], value: object) -> str:
+    """Return a value that is one of the terms. Raises ``AuthoredRefused`` with the terms, never with the value."""
+    allowed = [str(term) for term in terms]
+    if not isinstance(value, str) or value not in allowed:
+        raise AuthoredRefused(f"{name}: expected one of {listed(allowed)}")
+    return value
+
+
+def require_one_of(name: str, kind: type[E], value: object) -> E:
+    """Return the term of a closed list. Raises ``AuthoredRefused`` with the terms of the list."""
+    return kind(require_choice(name, kind, value))
 
 
 def _convert(category: Category, name: str, value: Any) -> Any:
@@ -78,12 +127,27 @@ def _convert(category: Category, name: str, value: Any) -> Any:
     if name in _DATES:
         return _date(name, value)
     if name == "state":
-        return _term(name, _STATES[category], value)
-    if name == "status":
-        return _term(name, authored.DisagreementStatus, value)
+        return require_one_of(name, _STATES[category], value)
     if name in _TERMS:
-        return _term(name, _TERMS[name], value)
+        return require_one_of(name, _TERMS[name], value)
     return _words(name, value)
+
+
+def expected_of(category: Category, name: str) -> tuple[str, tuple[str, ...]]:
+    """Return what a field takes in plain words, and its closed list where it has one."""
+    if name in _FLAGS:
+        return "true or false", ()
+    if name in _LISTS:
+        return "list of texts", ()
+    if name in ("positions", "elements"):
+        return "list of objects", ()
+    if name in _DATES:
+        return "date, such as 2026-01-31", ()
+    if name == "state":
+        return "one of", tuple(_STATES[category])
+    if name in _TERMS:
+        return "one of", tuple(_TERMS[name])
+    return "text", ()
 
 
 def _flag(name: str, value: Any) -> bool:
@@ -112,13 +176,6 @@ def _date(name: str, value: Any) -> date:
         raise AuthoredRefused(f"{name}: expected a date such as 2026-01-31") from error
 
 
-def _term(name: str, kind: type[StrEnum], value: Any) -> StrEnum:
-    try:
-        return kind(value)
-    except ValueError as error:
-        raise AuthoredRefused(f"{name}: expected one of {[item.value for item in kind]}") from error
-
-
 def _position(item: Mapping[str, Any]) -> Position:
     if set(item) - {"agency", "position", "evidence"} or not {"agency", "position"} <= set(item):
         raise AuthoredRefused("positions: expected agency, position and evidence")
@@ -132,12 +189,10 @@ def _element(item: Mapping[str, Any]) -> ElementView:
         raise AuthoredRefused("elements: expected element, bearing, evidence and, for purpose, exploitation")
     exploitation = item.get("exploitation")
     return ElementView(
-        element=Element(_term("element", Element, item["element"])),
-        bearing=Bearing(_term("bearing", Bearing, item["bearing"])),
+        element=require_one_of("element", Element, item["element"]),
+        bearing=require_one_of("bearing", Bearing, item["bearing"]),
         evidence=_evidence(item.get("evidence", [])),
-        exploitation=None
-        if exploitation is None
-        else ExploitationType(_term("exploitation", ExploitationType, exploitation)),
+        exploitation=None if exploitation is None else require_one_of("exploitation", ExploitationType, exploitation),
     )
 
 

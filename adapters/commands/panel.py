@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from adapters.commands.base import home_option, opened, read_form
-from adapters.commands.casework import author_of
-from adapters.commands.forms import build_content, require_fields, text_list
+from adapters.commands.form_guide import example_option
+from adapters.commands.form_meanings import DECISION, VOTE, Meant
+from adapters.commands.forms import author_of, build_content, listed, require_fields, require_one_of, text_list
 from adapters.commands.reading import open_case
 from adapters.panel.deciding import collect_votes, sign_vote, tally, verify_decision, with_proofs
 from adapters.panel.exporting import require_export
@@ -28,8 +31,6 @@ from keys.custody.keyfile import write_private_file
 from policies.vocabulary import Category, Purpose, Role
 
 MAX_DECISION_BYTES = 4 * 1024 * 1024
-_BY = frozenset({"role", "job_title"})
-_DECISION_MAY = frozenset({"evidence_relied_on", "less_weight", "dissent", "actions"})
 
 
 @click.group()
@@ -44,13 +45,15 @@ def panel() -> None:
 @panel.command()
 @click.argument("case")
 @click.argument("form", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--member", required=True, help="The chair.")
+@click.option("--member", required=True, help="The chair's id; their passphrase is NRM_MEMBER_PASSPHRASE.")
+@example_option("freeze")
 def freeze(case: str, form: Path, member: str) -> None:
     """Freeze what the chair reads now as the meeting's manifest; a draft to be released to the panel.
 
-    FORM is the meeting (JSON): role, job_title, held_on, question, agencies, is_quorate, minutes.
+    FORM is the meeting (JSON): role, job_title, held_on, question, agencies, is_quorate, minutes (docs/forms.md).
 
     \b
+    Example: nrm-adapter panel freeze --example
     Example: nrm-adapter --home police panel freeze 0f3a… meeting.json --member 7d…
     """
     fields = read_form(form)
@@ -83,17 +86,20 @@ def _say_others(frozen: Frozen) -> None:
 @panel.command()
 @click.argument("case")
 @click.argument("form", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--member", required=True)
+@click.option("--member", required=True, help="Who votes, by id; their passphrase is NRM_MEMBER_PASSPHRASE.")
+@example_option("vote")
 def vote(case: str, form: Path, member: str) -> None:
     """Vote on the frozen manifest with your own key; a draft to be released to the chair.
 
-    FORM (JSON): role, job_title, outcome, reasons, optional dissent.
+    FORM (JSON): role, job_title, outcome, reasons, optional dissent (docs/forms.md).
 
     \b
+    Example: nrm-adapter panel vote --example
     Example: nrm-adapter --home health panel vote 0f3a… vote.json --member 9c…
     """
     fields = read_form(form)
-    require_fields(Category.VOTE, fields, _BY | {"outcome", "reasons"}, _BY | {"outcome", "reasons", "dissent"})
+    _require(Category.VOTE, fields, VOTE)
+    outcome = require_one_of("outcome", authored.Outcome, fields["outcome"])
     with opened(home_option()) as adapter:
         found = open_case(adapter, case, member, Purpose.PANEL_REVIEW, kept=False)
         members = adapter.book.load(case).members
@@ -107,7 +113,7 @@ def vote(case: str, form: Path, member: str) -> None:
             member=member,
             role=Role.PANEL_CHAIR if by.role is Role.PANEL_CHAIR else Role.PANEL_VOTING,
             frozen=frozen,
-            outcome=str(fields.get("outcome")),
+            outcome=outcome.value,
             keys=adapter.member_keys(member),
             at=adapter.clock(),
             checkpoint=adapter.follower.newest_reference(),
@@ -115,7 +121,7 @@ def vote(case: str, form: Path, member: str) -> None:
         content = authored.vote(
             by,
             question=authored.Question(frozen.question),
-            outcome=authored.Outcome(str(fields.get("outcome"))),
+            outcome=outcome,
             reasons=fields["reasons"],
             vote_jws=token,
             dissent=fields.get("dissent"),
@@ -133,20 +139,21 @@ def vote(case: str, form: Path, member: str) -> None:
 @panel.command()
 @click.argument("case")
 @click.argument("form", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--member", required=True, help="The chair.")
+@click.option("--member", required=True, help="The chair's id; their passphrase is NRM_MEMBER_PASSPHRASE.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Also write the decision here (content).")
+@example_option("decide")
 def decide(case: str, form: Path, member: str, out: Path | None) -> None:
     """Collect the votes on the frozen manifest and write the decision; a draft to be released.
 
     FORM (JSON): role, job_title, reasons_by_element, evidence_relied_on (list; empty: all of the manifest),
-    less_weight, dissent, actions (list), letter_owner.
+    less_weight, dissent, actions (list), letter_owner (docs/forms.md).
 
     \b
+    Example: nrm-adapter panel decide --example
     Example: nrm-adapter --home police panel decide 0f3a… decision.json --member 7d…
     """
     fields = read_form(form)
-    required = _BY | {"reasons_by_element", "letter_owner"}
-    require_fields(Category.DECISION, fields, required, required | _DECISION_MAY)
+    _require(Category.DECISION, fields, DECISION)
     actions = text_list("actions", fields.get("actions", []))
     named = text_list("evidence_relied_on", fields.get("evidence_relied_on", []))
     with opened(home_option()) as adapter:
@@ -184,7 +191,17 @@ def decide(case: str, form: Path, member: str, out: Path | None) -> None:
         if out is not None:
             text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
             write_private_file(out, text.encode("utf-8"))
-        click.echo(f"{outcome}: {dict(counted)} over manifest {frozen.digest[:12]}", err=True)
+        click.echo(f"{outcome}: {_count(counted)} over manifest {frozen.digest[:12]}", err=True)
+
+
+def _require(category: Category, form: Mapping[str, Any], meant: Mapping[str, Meant]) -> None:
+    needed = {name for name, item in meant.items() if item.is_required}
+    require_fields(category.value, form, needed, set(meant))
+
+
+def _count(votes: Mapping[str, int]) -> str:
+    """Return votes by outcome in words."""
+    return listed(f"{count} {outcome}" for outcome, count in sorted(votes.items())) or "none"
 
 
 @panel.command()
@@ -201,7 +218,7 @@ def verify(decision: Path) -> None:
     with opened(home_option()) as adapter:
         found = verify_decision(content, adapter.follower.directory())
         click.echo(
-            f"the decision holds: {found.question} {found.outcome}, votes {dict(found.votes)}, "
+            f"the decision holds: {found.question} {found.outcome}, votes: {_count(dict(found.votes))}; "
             f"{found.fragments} fragments, manifest {found.manifest}"
         )
 

@@ -20,6 +20,8 @@ from keys.custody.keyfile import write_private_file
 from policies.vocabulary import Purpose, Stage
 
 PURPOSES = click.Choice([purpose.value for purpose in Purpose])
+READER = "Who reads, by the id that members add printed; their passphrase is NRM_MEMBER_PASSPHRASE."
+FOR = "What it is read for; only what was shared for this purpose is opened."
 
 
 def open_case(adapter: Adapter, case: str, member: str, purpose: Purpose, *, kept: bool) -> Opened:
@@ -34,11 +36,16 @@ def open_case(adapter: Adapter, case: str, member: str, purpose: Purpose, *, kep
 
 @click.command()
 @click.argument("case")
-@click.option("--member", required=True, help="Who reads; their passphrase is NRM_MEMBER_PASSPHRASE.")
-@click.option("--purpose", type=PURPOSES, default=Purpose.PANEL_REVIEW.value, show_default=True)
+@click.option("--member", required=True, help=READER)
+@click.option("--purpose", type=PURPOSES, default=Purpose.PANEL_REVIEW.value, show_default=True, help=FOR)
 @click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Write picture.json here.")
 @click.option("--html", "html_path", type=click.Path(dir_okay=False, path_type=Path), help="Write a page here.")
-@click.option("--manifest", "manifest_path", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--manifest",
+    "manifest_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the signed list of what was pulled (ids and digests) here.",
+)
 @click.option("--kept", is_flag=True, help="Open the last pull again instead of pulling.")
 @click.option("--quiet", is_flag=True, help="Do not print the picture.")
 def picture(
@@ -84,8 +91,8 @@ def picture(
 
 @click.command(name="list")
 @click.argument("case")
-@click.option("--member", required=True)
-@click.option("--purpose", type=PURPOSES, default=Purpose.PANEL_REVIEW.value, show_default=True)
+@click.option("--member", required=True, help=READER)
+@click.option("--purpose", type=PURPOSES, default=Purpose.PANEL_REVIEW.value, show_default=True, help=FOR)
 def list_(case: str, member: str, purpose: str) -> None:
     """List what the last pull holds for a person: headers only, no content.
 
@@ -125,8 +132,8 @@ def intake(case: str) -> None:
 
 @click.command()
 @click.argument("case")
-@click.option("--member", required=True)
-@click.option("--purpose", type=PURPOSES, default=Purpose.NRM_REFERRAL.value, show_default=True)
+@click.option("--member", required=True, help=READER)
+@click.option("--purpose", type=PURPOSES, default=Purpose.NRM_REFERRAL.value, show_default=True, help=FOR)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Write nrm.json here.")
 @click.option("--kept", is_flag=True, help="Open the last pull again instead of pulling.")
 def nrm(case: str, member: str, purpose: str, out: Path, kept: bool) -> None:

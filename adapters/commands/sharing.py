@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
 from adapters.commands.base import echo_json, echo_line, home_option, opened, progress, read_form
-from adapters.commands.casework import author_of
-from adapters.commands.forms import build_content
+from adapters.commands.form_guide import example_option
+from adapters.commands.forms import BUILDERS, author_of, build_content, listed
 from adapters.home import CONFIG_NAME, Home
 from adapters.release.drafts import (
     Draft,
@@ -30,29 +30,85 @@ from adapters.release.releasing import Planned, ReleaseTerms
 from adapters.runtime import system_clock
 from adapters.sources.draft import ReadReport
 from adapters.sources.reading import read_file
-from adapters.sources.subject import Subject
+from adapters.sources.subject import IDENTIFIER_KEYS, Subject
 from policies.vocabulary import Category, Gateway, Purpose
 
 EXIT_REFUSED = 2
+MAX_CHILD_BYTES = 10_000
+MAX_NAMED = 20
+MAX_NAMED_CHARS = 100
+_PERSON_KEYS = ("first_name", "family_name", "birth_date")
 
 
-def parse_subject(pairs: Sequence[str]) -> Subject | None:
-    """Read ``key=value`` pairs (identifiers, or first_name, family_name, birth_date). Raises ``click.UsageError``."""
-    if not pairs:
+def parse_subject(given: Sequence[str]) -> Subject | None:
+    """Read whose records are asked for: ``key=value`` each, a JSON object, or ``@FILE`` that holds one.
+
+    Keys are identifiers, or first_name, family_name and birth_date. Raises ``click.UsageError``.
+    """
+    if not given:
         return None
-    given = dict(item.partition("=")[::2] for item in pairs)
-    person = {name: given.pop(name, None) for name in ("first_name", "family_name", "birth_date")}
+    said: dict[str, str] = {}
+    for item in given:
+        said |= _child_object(item) if item[:1] in ("{", "@") else dict([item.partition("=")[::2]])
+    unknown = set(said) - IDENTIFIER_KEYS - set(_PERSON_KEYS)
+    if unknown:
+        keys = listed(sorted(IDENTIFIER_KEYS))
+        raise click.UsageError(f"--child: unknown identifier; expected one of {keys}, or {listed(_PERSON_KEYS)}")
+    person = {name: said.pop(name, None) for name in _PERSON_KEYS}
+    if person["birth_date"] is not None and not _is_day(person["birth_date"]):
+        raise click.UsageError("--child: birth_date: expected a date such as 2012-05-17")
     try:
-        return Subject(given, **person)
+        return Subject(said, **person)
     except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError("--child: a child needs an identifier, or family_name and birth_date") from error
+
+
+def _child_object(item: str) -> dict[str, str]:
+    """Return the members of a JSON object given as it is or, with ``@``, in a file."""
+    try:
+        if item.startswith("@"):
+            found: object = read_form(Path(item[1:]), MAX_CHILD_BYTES)
+        else:
+            found = json.loads(item[: MAX_CHILD_BYTES + 1])
+    except (ValueError, RecursionError) as error:
+        raise click.UsageError("--child: the text is not a JSON object") from error
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise click.UsageError("--child: expected a JSON object whose values are texts")
+    return found
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return len(text) == len("2012-05-17") and bool(date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--report", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--child", "child", multiple=True, help="Whose records: la_child_id=…, nhs_number=…, asn=…; repeat.")
-@click.option("--with", "siblings", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--report",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How the report is printed.",
+)
+@click.option(
+    "--child",
+    "child",
+    multiple=True,
+    help=f"Whose records, as key=value; repeat. An identifier ({listed(sorted(IDENTIFIER_KEYS))}), or family_name=… "
+    "with birth_date=2012-05-17 and, where known, first_name=…. Or @FILE with all of it as a JSON object: "
+    '{"first_name": "Juniper", "family_name": "Madeup", "birth_date": "2012-05-17"}; then '
+    "no name stands on a command line.",
+)
+@click.option(
+    "--with",
+    "siblings",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Another file of the same delivery that FILE refers to (SSDA903: header, episodes); repeat.",
+)
 @click.option("--year", type=int, help="Your answer where a file contradicts itself about its year.")
 @click.option("--case", "case", help="Keep the records as drafts of this case (needs --child and a home).")
 def read(
@@ -107,15 +163,21 @@ def _print_report(report: ReadReport) -> None:
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(sorted(item.value for item in Category)))
+@click.argument("kind", metavar="KIND", type=click.Choice(sorted(item.value for item in BUILDERS)))
 @click.argument("form", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--case", "case", required=True)
+@click.option("--case", "case", required=True, help="The case's id, as case list shows it.")
+@example_option()
 def write(kind: str, form: Path, case: str) -> None:
     """Write a fragment yourself (the child's wishes, a view, a request …) as a draft. Prints the draft's id.
 
-    FORM is a JSON file, or - for standard input, with role, job_title and the fields of the kind (docs/sources.md).
+    KIND is one of answer, disagreement, meeting, professional_view, request, safeguarding_action, service_referral,
+    strategy_discussion, subject_card, wishes_and_feelings. Everything else comes from records: nrm-adapter read.
+
+    FORM is a JSON file, or - for standard input, with role, job_title and the fields of the kind: docs/forms.md lists
+    them with their terms, and --example prints one that is filled in.
 
     \b
+    Example: nrm-adapter write wishes_and_feelings --example
     Example: nrm-adapter --home charity write wishes_and_feelings wishes.json --case 0f3a…
     """
     fields = read_form(form)
@@ -163,7 +225,14 @@ def hold_(draft: str, off: bool) -> None:
 
 @click.command()
 @click.argument("case")
-@click.option("--purpose", "purposes", multiple=True, required=True, type=click.Choice([p.value for p in Purpose]))
+@click.option(
+    "--purpose",
+    "purposes",
+    multiple=True,
+    required=True,
+    type=click.Choice([p.value for p in Purpose]),
+    help="What it is shared for; repeat for several.",
+)
 @click.option("--draft", "chosen", multiple=True, help="A draft id; repeat. Leave out for every draft not held.")
 @click.option("--gateway", type=click.Choice([item.value for item in Gateway]), help="Another power or duty to share.")
 @click.option("--originator-release", is_flag=True, help="Release what is marked C to these recipients, explicitly.")
@@ -245,13 +314,21 @@ def push() -> None:
         report = adapter.outbox.push_all()
     click.echo(f"{report.accepted} accepted, {report.repeated} known already, {report.refused} refused")
     for problem in report.problems:
-        echo_line(f"refused: {problem.get('detail', 'no reason given')} {json.dumps(_named(problem))}")
+        echo_line(f"refused: {problem.get('detail', 'no reason given')}{_named(problem)}")
     if report.refused:
         sys.exit(1)
 
 
-def _named(problem: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: problem[name] for name in ("fragment", "rules", "facts", "missing") if name in problem}
+def _named(problem: Mapping[str, Any]) -> str:
+    """Return which fragment, rules or facts a problem names, in words; nothing where it names none."""
+    said = []
+    for name in ("fragment", "rules", "facts", "missing"):
+        value = problem.get(name)
+        texts = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+        texts = [text[:MAX_NAMED_CHARS] for text in texts if isinstance(text, str) and text]
+        if texts:
+            said.append(f"{name}: {listed(texts[:MAX_NAMED])}")
+    return f" ({'; '.join(said)})" if said else ""
 
 
 COMMANDS: tuple[click.Command, ...] = (read, write, drafts, hold_, release, push)

@@ -17,11 +17,14 @@ import pytest
 from click.testing import CliRunner
 
 from adapters.cli import main as adapter
+from adapters.commands.form_guide import FORMS
+from adapters.commands.forms import BUILDERS
 from adapters.sources.findings import FindingCode, Severity
 from adapters.sources.guards import MAX_FILE_BYTES
 from adapters.sources.reading import read_file
+from adapters.sources.subject import IDENTIFIER_KEYS
 from hub.cli import main as hub
-from tests.adapters.hands import run_process
+from tests.adapters.hands import REPOSITORY, run_process
 
 PROGRAMS = {"nrm-adapter": adapter, "nrm-hub": hub}
 REPORT_MEMBERS = {"format", "version", "file_sha256", "records_in", "fragments", "refused", "not_about", "findings"}
@@ -97,11 +100,71 @@ def test_examples_fit_the_options(path: tuple[str, ...], command: click.Command)
             assert tuple(names) == path, example
         for parameter in found.params:
             value = given.get(str(parameter.name))
-            if parameter.required:
+            if parameter.required and not given.get("example"):
                 assert value not in (None, (), []), f"{example}: {parameter.name} is missing"
             if value is not None and isinstance(parameter.type, click.Choice):
                 for item in value if isinstance(value, list | tuple) else [value]:
                     parameter.type.convert(item, parameter, None)
+
+
+ADAPTER_COMMANDS = [item for item in COMMANDS if item[0][0] == "nrm-adapter"]
+
+
+@pytest.mark.parametrize(("path", "command"), ADAPTER_COMMANDS, ids=[" ".join(path) for path, _ in ADAPTER_COMMANDS])
+def test_every_option_has_its_help(path: tuple[str, ...], command: click.Command) -> None:
+    """Nobody has to guess what an option takes; every argument stands in the command's own words or names a file."""
+    silent = [item.name for item in command.params if isinstance(item, click.Option) and not (item.help or "").strip()]
+    assert silent == [], " ".join(path)
+
+
+def test_the_help_of_a_child_names_every_key() -> None:
+    """Identifiers, the three parts of a person, and that a file can hold them as JSON."""
+    shown = " ".join(CliRunner().invoke(adapter, ["read", "--help"]).output.split())
+    for word in (*IDENTIFIER_KEYS, "first_name", "family_name", "birth_date", "@FILE", "JSON object"):
+        assert word in shown
+
+
+@pytest.mark.parametrize("args", [["case", "consent", "--help"], ["case", "open", "--help"]])
+def test_help_says_that_agencies_are_of_kinds(args: list[str]) -> None:
+    shown = " ".join(CliRunner().invoke(adapter, args).output.split())
+    assert "police, social_care," in shown
+
+
+def test_only_what_can_be_written_is_offered() -> None:
+    write = adapter.commands["write"]
+    kind = next(item for item in write.params if item.name == "kind")
+    assert isinstance(kind.type, click.Choice)
+    assert list(kind.type.choices) == sorted(BUILDERS)
+    shown = " ".join(CliRunner().invoke(adapter, ["write", "--help"]).output.split())
+    assert f"KIND is one of {', '.join(sorted(BUILDERS))}. " in shown
+
+
+@pytest.mark.parametrize(
+    ("args", "form"),
+    [
+        *((["write", kind, "--example"], kind) for kind in sorted(BUILDERS)),
+        (["case", "consent", "--example"], "consent"),
+        (["panel", "freeze", "--example"], "freeze"),
+        (["panel", "vote", "--example"], "vote"),
+        (["panel", "decide", "--example"], "decide"),
+    ],
+)
+def test_an_example_needs_no_home(args: list[str], form: str, tmp_path: Path) -> None:
+    """It prints one JSON object with fields that the form has, all that it needs, and opens nothing."""
+    shown = CliRunner().invoke(adapter, ["--home", str(tmp_path / "absent"), *args])
+    assert shown.exit_code == 0
+    printed = json.loads(shown.stdout)
+    fields = {item.name: item.is_required for item in FORMS[form].fields}
+    assert set(printed) <= set(fields)
+    assert {name for name, needed in fields.items() if needed} <= set(printed)
+    assert not (tmp_path / "absent").exists()
+
+
+def test_an_example_of_no_kind_is_refused() -> None:
+    for args in (["write", "--example"], ["write", "identity", "--example"]):
+        shown = CliRunner().invoke(adapter, args)
+        assert shown.exit_code == 2
+        assert shown.stdout == ""
 
 
 def parse(command: click.Command, words: list[str]) -> tuple[dict[str, Any], list[str]]:
@@ -295,6 +358,11 @@ def test_read_takes_no_more_of_a_device_than_the_limit() -> None:
         (("read", __file__, "--report", "xml"), "is not one of"),
         (("read", __file__, "--child", "shoe_size=4"), "unknown identifier"),
         (("read", __file__, "--child", "first_name=Robin"), "needs an identifier"),
+        (("read", __file__, "--child", '{"family_name": "Madeup"'), "not a JSON object"),
+        (("read", __file__, "--child", '{"row": 3}'), "whose values are texts"),
+        (("read", __file__, "--child", "{" * 20_000), "not a JSON object"),
+        (("read", __file__, "--child", '{"shoe_size": "4"}'), "unknown identifier; expected one of asn, "),
+        (("read", __file__, "--child", "family_name=Madeup", "--child", "birth_date=17.5.2012"), "expected a date"),
         (("read", __file__, "--case", "0" * 32), "--case needs --child"),
         (("nothing",), "No such command"),
     ],
@@ -304,6 +372,27 @@ def test_wrong_use_is_said_in_one_line(args: tuple[str, ...], said: str) -> None
     assert shown.exit_code == 2
     assert said in shown.stderr
     assert shown.stdout == ""
+
+
+def test_a_child_is_asked_for_in_one_of_three_ways(tmp_path: Path) -> None:
+    """As pairs, as a JSON object, and as a file that holds one: the same child, and the same report."""
+    workbook = REPOSITORY / "demo" / "files" / "charity-htcds.xlsx"
+    person = {"family_name": "Madeup", "birth_date": "2012-05-17"}
+    (tmp_path / "child.json").write_text(json.dumps(person))
+    ways = (
+        ["--child", "family_name=Madeup", "--child", "birth_date=2012-05-17"],
+        ["--child", json.dumps(person)],
+        ["--child", f"@{tmp_path / 'child.json'}"],
+    )
+    shown = [CliRunner().invoke(adapter, ["read", str(workbook), *way, "--report", "json"]) for way in ways]
+    assert [item.exit_code for item in shown] == [0, 0, 0]
+    assert len({item.stdout for item in shown}) == 1
+    report = checked(shown[0].stdout)
+    assert report["fragments"] > 0
+    assert report["not_about"] > 0
+    absent = CliRunner().invoke(adapter, ["read", str(workbook), "--child", f"@{tmp_path / 'absent.json'}"])
+    assert absent.exit_code == 1
+    assert "cannot be read" in absent.stderr
 
 
 def test_text_report_names_what_a_terminal_would_obey(tmp_path: Path) -> None:

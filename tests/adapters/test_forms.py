@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from adapters.commands.casework import author_of
-from adapters.commands.forms import BUILDERS, build_content
+from adapters.commands.form_guide import FORMS as GUIDES
+from adapters.commands.form_guide import render_page
+from adapters.commands.form_meanings import CONSENT
+from adapters.commands.forms import BUILDERS, WRITER_ROLES, author_of, build_content, written_fields
 from adapters.release.writing import Author, AuthoredRefused
 from keys.canonical import canonical_bytes
 from policies.vocabulary import Category, Role
 
 BY = Author(Role.PRACTITIONER, "Support worker (invented)", datetime(2026, 3, 20, 12, 0, tzinfo=UTC))
+REPOSITORY = Path(__file__).resolve().parents[2]
 FRAGMENT = "ab" * 16
 FORMS: Mapping[Category, dict[str, Any]] = {
     Category.SUBJECT_CARD: {
@@ -171,8 +175,81 @@ def test_an_author_of_another_form_is_refused(name: str, odd: Any) -> None:
     if name == "job_title" and isinstance(odd, str) and 0 < len(odd.strip("\x00 ")) <= 300:
         return
     form = {"role": "practitioner", "job_title": "Support worker", name: odd}
-    with pytest.raises(AuthoredRefused, match="role and job_title"):
+    with pytest.raises(AuthoredRefused, match=f"^{name}: expected"):
         author_of(form, BY.written_at)
+
+
+@pytest.mark.parametrize("missing", ["role", "job_title"])
+def test_a_form_without_its_writer_is_refused(missing: str) -> None:
+    form = {"role": "practitioner", "job_title": "Support worker"}
+    del form[missing]
+    with pytest.raises(AuthoredRefused, match=f"missing fields: {missing};"):
+        author_of(form, BY.written_at)
+
+
+def test_an_intake_key_writes_nothing() -> None:
+    """It is an agency's own key; the refusal lists what a person may be."""
+    with pytest.raises(AuthoredRefused) as refused:
+        author_of({"role": "intake", "job_title": "Nobody"}, BY.written_at)
+    assert str(refused.value) == f"role: expected one of {', '.join(WRITER_ROLES)}"
+
+
+def test_the_page_follows_the_code() -> None:
+    """docs/forms.md is what ``python -m adapters.commands.form_guide`` prints."""
+    page = (REPOSITORY / "docs" / "forms.md").read_text(encoding="utf-8")
+    assert page == render_page(), "run: python -m adapters.commands.form_guide > docs/forms.md"
+
+
+def test_every_form_and_every_field_has_its_guide() -> None:
+    """The kinds that are written, and the forms of consent and panel; each field says what it takes and means."""
+    assert set(GUIDES) == {*BUILDERS, "consent", "freeze", "vote", "decide"}
+    for category in BUILDERS:
+        found = {item.name: item.is_required for item in GUIDES[category.value].fields}
+        assert found == {"role": True, "job_title": True, **written_fields(category)}
+    for name, guide in GUIDES.items():
+        for item in guide.fields:
+            assert item.meaning, (name, item.name)
+            assert (item.takes == "one of") == bool(item.terms), (name, item.name)
+
+
+@pytest.mark.parametrize("category", list(FORMS))
+def test_the_guide_says_what_a_field_takes(category: Category) -> None:
+    """Each term of a field's list is taken; a term that is not in it is refused with the whole list."""
+    form = FORMS[category]
+    tried = set()
+    for item in GUIDES[category.value].fields:
+        if item.terms and item.name != "role":
+            with pytest.raises(AuthoredRefused) as refused:
+                build_content(category, BY, {**form, item.name: "no such term"})
+            assert str(refused.value) == f"{item.name}: expected one of {', '.join(item.terms)}"
+            tried.add(item.name)
+    expected = {name for name in ("state", "words_are", "status", "question") if name in written_fields(category)}
+    assert tried == expected
+
+
+@pytest.mark.parametrize("category", [Category.SAFEGUARDING_ACTION, Category.SERVICE_REFERRAL])
+def test_what_came_of_an_action_is_said_in_words(category: Category) -> None:
+    """It is no panel's outcome: any words do."""
+    form = {**FORMS[category], "state": "done", "outcome": "She moved in."}
+    assert build_content(category, BY, form)["fields"]["hub_ActionOutcome"]["value"] == "She moved in."
+
+
+def test_a_consent_takes_the_fields_of_its_guide_only() -> None:
+    assert {"state", "wishes"} == {name for name, item in CONSENT.items() if item.is_required}
+
+
+@pytest.mark.parametrize("category", list(FORMS))
+def test_no_refusal_shows_how_the_program_holds_a_value(category: Category) -> None:
+    """Whatever stands in a field, the message is words: no lists, no objects, no names of classes."""
+    messages = []
+    for form in ({}, *({**FORMS[category], name: odd} for name in (*FORMS[category], "more") for odd in ODD)):
+        try:
+            build_content(category, BY, form)
+        except AuthoredRefused as error:
+            messages.append(str(error))
+    assert len(messages) > 10
+    for message in messages:
+        assert not [item for item in ("<", "{", "[", "frozenset", "None", "Enum") if item in message], message
 
 
 def test_refusals_do_not_repeat_what_was_written() -> None:

@@ -1,0 +1,114 @@
+"""What each field of each form means, in one line; and the fields of the forms that no builder describes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from adapters.commands.forms import WRITER_ROLES
+from adapters.release.writing import Outcome, SourceKind
+from policies.case import GIVEN_BY
+from policies.vocabulary import Category, ConsentReason, ConsentState, Purpose, WishesState
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What a field takes, its closed list where it has one, what it means, whether it must be there."""
+
+    takes: str
+    meaning: str
+    terms: Sequence[str] = ()
+    is_required: bool = False
+
+
+WRITER: Mapping[str, Meant] = {
+    "role": Meant("one of", "the writer's role in the case", WRITER_ROLES, is_required=True),
+    "job_title": Meant("text", "the writer's job, one line; their name stays in the agency", is_required=True),
+}
+
+MEANINGS: Mapping[str | tuple[Category, str], str] = {
+    "first_name": "the child's first name, or null where it is not known",
+    "family_name": "the child's family name, or null where it is not known",
+    "birth_date": "as precise as it is known: `2012`, `2012-05` or `2012-05-17`; or null",
+    "about": "what the case is about, in one to a few sentences",
+    (Category.WISHES_AND_FEELINGS, "state"): "whether the child was heard; everything but `recorded` is an absence",
+    "own_words": "the child's words; needed with `recorded`, and only there",
+    "words_are": "how the words got onto the page",
+    "asked_on": "the day on which the child was asked; needed with `recorded`",
+    "how": "how and where the child was asked; needed with `recorded`",
+    "interpreter": "who interpreted, one line",
+    "told_about_nrm": "what the child was told about the NRM",
+    "wants_people_to_know": "what the child wants people to know; with `recorded` only",
+    "absent_reason": "why the child's words are not here; needed for an absence",
+    "ask_again_on": "when somebody asks again; needed for an absence",
+    "to_agency": "the id of the agency that is asked",
+    "what": "what is asked for",
+    "why": "why it is needed",
+    "due": "the last day for it; null where nothing is open any more",
+    (Category.REQUEST, "due"): "the day by which it is needed, not before today",
+    "to_request": "the id of the request's fragment",
+    "text": "the answer; that nothing is held is an answer too",
+    "derived_from": "ids of the fragments that are quoted; their strictest handling is inherited",
+    "view": "the professional's judgement with its reasons",
+    "elements": "which elements the view bears on, and the fragments it rests on; see below",
+    "explanation": "a possible explanation; a disagreement that is explained or resolved needs it",
+    "concern_for_future": "whether the writer is concerned that the child will be exploited again; null: not said",
+    "point": "what the agencies see differently",
+    "positions": "at least two positions, each of another agency; see below",
+    "status": "where the disagreement stands; open and escalated ones need `due`",
+    "owner": "the id of the agency that takes it forward",
+    "action": "what is done to keep the child safe",
+    "state": "where it stands; what is done or not done needs `outcome` for an action, the rest `due`",
+    (Category.SERVICE_REFERRAL, "state"): "where the referral stands",
+    "outcome": "what came of it, or why it was not done",
+    "involves_ictg": "whether the Independent Child Trafficking Guardian takes part",
+    "to_service": "the service, one line",
+    "what_for": "what the child is referred for",
+    "referred_on": "the day of the referral",
+    "held_on": "the day on which it was held",
+    "agencies": "ids of the agencies that took part",
+    "threshold_met": "whether the threshold of section 47 is met",
+    "reasons": "the reasons",
+    "next_steps": "what happens next, and who does it",
+    "question": "what is decided: reasonable grounds, conclusive grounds, or both",
+    "is_quorate": "whether everybody was present who must be",
+    "minutes": "the minutes",
+}
+"""By field name; by category and field name where a kind has a meaning of its own."""
+
+CONSENT: Mapping[str, Meant] = {
+    "state": Meant(
+        "one of", "where consent stands", [s for s in ConsentState if s is not ConsentState.NONE_RECORDED], True
+    ),
+    "given_by": Meant("one of", "who gave, refused or withdrew it; `nobody` where nobody was asked", sorted(GIVEN_BY)),
+    "wishes": Meant("one of", "whether the child's wishes and feelings were heard", tuple(WishesState), True),
+    "reason": Meant("one of", "why, with `not_sought` and `not_required` only", tuple(ConsentReason)),
+    "scope": Meant(
+        "object", "what a given consent covers, with `given` only; recipients are kinds of agencies, see below"
+    ),
+    "expires_at": Meant("time, such as 2026-12-31T00:00:00Z", "when it ends; null or left out: with the case"),
+    "purpose": Meant("one of", "for which purpose the words are shared; `panel_review` where left out", tuple(Purpose)),
+    "words": Meant("text", "the words of the statement; they travel sealed and need `role` and `job_title`"),
+    "source_kind": Meant("one of", "whose account the words are; `child_account` where left out", tuple(SourceKind)),
+    "statement_kind": Meant("one of", "what the words belong to; `consent` where left out", ("consent", "refusal")),
+    "competence": Meant("text", "who judged, and how, that the child understands (Gillick)"),
+    "role": Meant("one of", "the writer's role in the case; with `words`", WRITER_ROLES),
+    "job_title": Meant("text", "the writer's job, one line; with `words`"),
+}
+
+VOTE: Mapping[str, Meant] = {
+    **WRITER,
+    "outcome": Meant("one of", "the vote", tuple(Outcome), is_required=True),
+    "reasons": Meant("text", "the reasons", is_required=True),
+    "dissent": Meant("text", "a dissenting opinion, in the member's own words; or null"),
+}
+
+DECISION: Mapping[str, Meant] = {
+    **WRITER,
+    "reasons_by_element": Meant("text", "the reasons, element by element", is_required=True),
+    "letter_owner": Meant("text", "who writes the letter, one line", is_required=True),
+    "evidence_relied_on": Meant("list of texts", "ids of fragments of the manifest; empty or left out: all of them"),
+    "less_weight": Meant("text", "what was given less weight, and why; or null"),
+    "dissent": Meant("text", "a dissenting opinion; or null"),
+    "actions": Meant("list of texts", "what is asked of whom; an adjournment needs at least one"),
+}
