@@ -22,9 +22,20 @@ MAX_CERTIFICATES_PER_REQUEST = 50
 
 @click.command()
 @click.option("--agency", required=True, help="A short id: lower-case letters, digits, hyphens.")
-@click.option("--kind", required=True, type=click.Choice([kind.value for kind in AgencyKind]))
+@click.option(
+    "--kind",
+    required=True,
+    type=click.Choice([kind.value for kind in AgencyKind]),
+    help="What the agency is; consents and policies speak of kinds.",
+)
 @click.option("--name", required=True, help="The agency's name as people know it.")
-@click.option("--environment", type=click.Choice(["production", "demo"]), default="production", show_default=True)
+@click.option(
+    "--environment",
+    type=click.Choice(["production", "demo"]),
+    default="production",
+    show_default=True,
+    help="The hub's environment; keys made for one are no use in the other.",
+)
 @click.option(
     "--algorithm",
     type=click.Choice(SIGNING_ALGORITHMS),
