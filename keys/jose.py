@@ -160,9 +160,10 @@ def _ec_public(jwk: Mapping[str, str]) -> ec.EllipticCurvePublicKey:
 def thumbprint(jwk: Mapping[str, str]) -> str:
     """Return the RFC 7638 SHA-256 thumbprint, b64u (43 characters). Raises ``KeyRefused`` for an unknown ``kty``."""
     required = {"OKP": ("crv", "kty", "x"), "EC": ("crv", "kty", "x", "y"), "AKP": ("alg", "kty", "pub")}
-    names = required.get(jwk.get("kty", ""))
-    if names is None or any(name not in jwk for name in names):
-        raise KeyRefused("unknown kind of key: expected kty OKP, EC or AKP with its members")
+    kind = jwk.get("kty")
+    names = required.get(kind) if isinstance(kind, str) else None
+    if names is None or not all(isinstance(jwk.get(name), str) for name in names):
+        raise KeyRefused("unknown kind of key: expected kty OKP, EC or AKP with its members as text")
     return b64u(hashlib.sha256(canonical_bytes({name: jwk[name] for name in names})).digest())
 
 

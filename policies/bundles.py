@@ -149,9 +149,11 @@ def _decode(name: str, data: bytes) -> str:
 
 
 def _parse_toml(name: str, data: bytes) -> dict[str, Any]:
+    text = _decode(name, data)
     try:
-        return tomllib.loads(_decode(name, data))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        # ValueError and not only TOMLDecodeError: a number of thousands of digits is refused by the language itself.
         raise BundleRefused(f"{name}: not a TOML document") from error
 
 

@@ -111,13 +111,18 @@ def require_term(kind: type[E], text: object, name: str, *, shown: bool = False)
             raise ValueError
         return kind(text)
     except ValueError as error:
-        what = f"'{str(text)[:40]}' is" if shown else "the value is"
+        what = f"'{_printable(text)[:40]}' is" if shown else "the value is"
         raise Malformed(f"{name}: {what} not a term of {kind.__name__}; expected one of: {term_list(kind)}") from error
 
 
 def term_list(terms: Iterable[object]) -> str:
     """Return terms as a message names them: in plain words with commas, ``none`` where there are none."""
-    return ", ".join(str(term) for term in terms) or "none"
+    return ", ".join(_printable(term) for term in terms) or "none"
+
+
+def _printable(value: object) -> str:
+    # A newline or an escape sequence in a name must not become a line of its own, or a command, where messages go.
+    return "".join(char if char.isprintable() else "?" for char in str(value))
 
 
 def require_members(payload: object, names: Sequence[str], what: str) -> Mapping[str, Any]:
