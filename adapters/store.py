@@ -170,8 +170,11 @@ class OutboxRow(Base):
     state: Mapped[str] = mapped_column(String(12), index=True)
     problem: Mapped[str | None] = mapped_column(Text)
     receipt: Mapped[str | None] = mapped_column(Text)
-    has_left: Mapped[bool] = mapped_column(default=False)
-    """Whether it may have got to the hub, whose answer alone then says what became of it."""
+    has_left: Mapped[int] = mapped_column(Integer, default=0)
+    """How many sendings may have got to the hub, whose answer alone then says what became of it.
+
+    Counted, because two processes may push at once: the one that reached nobody takes back its own sending only.
+    """
 
 
 class InboxRow(Base):

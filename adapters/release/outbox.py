@@ -87,17 +87,16 @@ class Outbox:
         report = PushReport()
         with self.store.write() as session:
             rows = self._next_lines(session, case, verified, report)
-            first = [row.number for row in rows if not row.has_left]
             numbers, lines = [row.number for row in rows], [json.loads(row.line) for row in rows]
             for row in rows:
-                row.has_left = True
+                row.has_left += 1
         if not lines:
             return report if report.refused else None
         try:
             answer = self.book.follower.client.post_lines(f"/v1/cases/{case}/push", lines)
         except HubUnreachable as error:
             if error.nothing_left:
-                self._mark_unsent(first)
+                self._take_back(numbers)
             raise
         results, note = _parse_answer(answer, len(lines))
         head = self.book.follower.accept_head(note)
@@ -141,12 +140,13 @@ class Outbox:
         report.problems.append(problem)
         Numbers(session, self.book).close(row, problem)
 
-    def _mark_unsent(self, numbers: Sequence[int]) -> None:
+    def _take_back(self, numbers: Sequence[int]) -> None:
+        """Count one sending less of each line: this one got to nobody. Another process's, or an earlier one, stays."""
         with self.store.write() as session:
             for number in numbers:
                 row = session.get(OutboxRow, number)
                 if row is not None:
-                    row.has_left = False
+                    row.has_left = max(0, row.has_left - 1)
 
     def _take(
         self, session: Session, row: OutboxRow, result: Mapping[str, Any], size: int, root: bytes, report: PushReport

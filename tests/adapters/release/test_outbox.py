@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -208,6 +210,58 @@ def test_what_cannot_have_left_is_decided_again(scene: Scene) -> None:
     health.follower.sync_cases()
     assert health.outbox.push_all().refused > 0
     assert wire.count("disclosure") == 0
+
+
+def test_a_sending_that_reached_nobody_takes_back_itself_only(scene: Scene) -> None:
+    """Two pushes at once: the first finds no hub; meanwhile the second reached it and lost the answer.
+
+    What the second sent may be at the hub, so it is asked for again as it is, never stopped as if it had not left.
+    """
+    care, health, wire = scene[CARE], scene[HEALTH], wired(scene, HEALTH)
+    grants = release_on_consent(health, scene.main)
+    first_waits, second_is_done = threading.Event(), threading.Event()
+    threads: list[int] = []
+    honest = health.follower.client.post_lines
+
+    def post_lines(path: str, lines: Any) -> list[Any]:
+        threads.append(threading.get_ident())
+        if len(set(threads)) == 1:
+            first_waits.set()
+            assert second_is_done.wait(30)
+            raise HubUnreachable("nobody is there", nothing_left=True)
+        wire.way_back = httpx.ReadError("lost")
+        return honest(path, lines)
+
+    health.follower.client.post_lines = post_lines  # type: ignore[method-assign]
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(health.outbox.push_all)
+        assert first_waits.wait(30)
+        second = pool.submit(health.outbox.push_all)
+        assert isinstance(second.exception(30), HubUnreachable)
+        second_is_done.set()
+        assert isinstance(first.exception(30), HubUnreachable)
+    assert len(set(threads)) == 2
+    assert {row.has_left for row in rows(health, OutboxRow)} == {1}
+    health.follower.client.post_lines = honest  # type: ignore[method-assign]
+    wire.way_back = None
+    care.book.record_consent(scene.main, {**consent("withdrawn")})
+    health.follower.sync_cases()
+    report = health.outbox.push_all()
+    assert (report.refused, report.accepted) == (0, 0)
+    assert set(states(health, "disclosure")) == {"accepted"}
+    assert states(health, "void") == []
+    assert len(rows(health, GrantedRow)) == grants
+
+
+def test_two_sendings_that_reached_nobody_leave_no_count(scene: Scene) -> None:
+    """Each takes back its own: the line counts as never sent, and is decided again."""
+    health, wire = scene[HEALTH], wired(scene, HEALTH)
+    release_on_consent(health, scene.main)
+    wire.way_out = httpx.ConnectError("nobody")
+    with ThreadPoolExecutor(2) as pool:
+        for item in [pool.submit(health.outbox.push_all) for _ in range(2)]:
+            assert isinstance(item.exception(60), HubUnreachable)
+    assert {row.has_left for row in rows(health, OutboxRow)} == {0}
 
 
 def test_lines_of_an_ended_case_wait(scene: Scene) -> None:
