@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from keys.canonical import NotCanonical, canonical_bytes
+from keys.ceremony import request_fingerprint
 from keys.custody.interface import Custody, CustodyRefused
 from keys.custody.keyfile import (
     KeyFile,
@@ -29,7 +30,7 @@ from keys.custody.protection import require_private
 from keys.custody.secret import Secret, read_secret
 from keys.custody.token import create_token_keys, open_token_keys
 from keys.directory import KeyUse
-from keys.fingerprints import fingerprint, group_fingerprint, normalise_fingerprint
+from keys.fingerprints import group_fingerprint, normalise_fingerprint
 from keys.jose import Signer
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
@@ -67,8 +68,8 @@ class HomeRefused(ValueError):
 class HubPin:
     """What an agency pinned of the federation at enrolment, all of it covered by one fingerprint that people read out.
 
-    The hub's address, its checkpoints' origin and verifier key, the witness set with its quorum, every root's print, the
-    officers who enrol.
+    The hub's address, its checkpoints' origin and verifier key, the witness set with its quorum, every root's print,
+    the officers who enrol.
     """
 
     issuer: str
@@ -270,7 +271,7 @@ def init_home(
     algorithm: str = "Ed25519",
     token: TokenPlace | None = None,
 ) -> str:
-    """Make an adapter's home with fresh keys and an enrolment request; return the root fingerprint to read out.
+    """Make an adapter's home with fresh keys and an enrolment request; return its fingerprint to read out.
 
     ``algorithm`` is that of the signing key. With ``token`` the agency's working keys are made in it, or sealed by it;
     the root key rests in a key file all the same, because it belongs offline. Raises ``HomeRefused`` where the folder
@@ -306,7 +307,7 @@ def init_home(
     write_private_file(folder / REQUEST_NAME, json.dumps(request, indent=1).encode())
     text = f'agency = "{agency}"\nkind = "{kind.value}"\nname = {json.dumps(name)}\nenvironment = "{environment}"\n'
     write_private_file(folder / CONFIG_NAME, text.encode())
-    return fingerprint(root.public)
+    return request_fingerprint(request)
 
 
 def _make_agency_keys(

@@ -30,8 +30,9 @@ from hub.config import Config
 from hub.exchange import enrolment
 from hub.services import Services, open_services
 from hub.setting_up import init_hub, record_witnesses, write_pin
+from keys.ceremony import SIGNATURES, EnrolmentClaim, OfficerSet, sign_officers
 from keys.directory import KeyUse
-from keys.fingerprints import fingerprint
+from keys.private import PrivateKey
 from keys.storage import Vault
 from policies.bundles import load_bundle
 from policies.model import AgencyId, Member, MemberId
@@ -146,9 +147,16 @@ def make_hub(folder: Path, agencies: Mapping[str, AgencyKeys]) -> HubUnderTest:
     passphrase = secrets.token_hex(16)
     init_hub(config, passphrase)
     services = open_services(config, passphrase)
+    officers = {secrets.token_hex(16): PrivateKey.generate("Ed25519") for _ in range(SIGNATURES)}
+    listed = OfficerSet({name: key.public for name, key in officers.items()})
     with services.database.write() as session:
+        signed = [sign_officers(config.origin, listed, None, name, key, now()) for name, key in officers.items()]
+        enrolment.record_officers(session, config.origin, listed, signed, now())
         for agency in agencies.values():
-            record = enrolment.enrol_agency(session, agency.request, fingerprint(agency.root.public), now())
+            request = enrolment.EnrolmentRequest.verify(agency.request, now())
+            claim = EnrolmentClaim.of(config.origin, request.record, request.digest)
+            signed = [claim.sign(name, key, now()) for name, key in officers.items()]
+            record = enrolment.enrol_agency(session, config.origin, request, signed, now())
             tokens = [token for person in agency.people for token in person.certificates]
             for start in range(0, len(tokens), enrolment.MAX_CERTIFICATES_PER_REQUEST):
                 batch = tokens[start : start + enrolment.MAX_CERTIFICATES_PER_REQUEST]

@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.markup import escape
 
 START_SECONDS = 40
+MAX_SHOWN_BLANKS = 20
 SECRETS = ("NRM_ROOT_PASSPHRASE", "NRM_ADAPTER_PASSPHRASE")
 
 
@@ -126,10 +127,18 @@ class Stage:
 
     # --- commands ---
 
-    def hub_command(self, *args: str, home: Path | None = None, expect: int = 0, show: bool = True) -> str:
-        """Run ``nrm-hub``."""
+    def hub_command(
+        self,
+        *args: str,
+        home: Path | None = None,
+        expect: int = 0,
+        show: bool = True,
+        officer: str | None = None,
+    ) -> str:
+        """Run ``nrm-hub``; ``officer`` is the passphrase of the officer who sits at it."""
         full = ["--home", str(home or self.hub_home), *args]
-        return self._run("hub", "nrm-hub", full, None, {}, expect, show)
+        env = {} if officer is None else {"NRM_OFFICER_PASSPHRASE": officer}
+        return self._run("hub", "nrm-hub", full, None, env, expect, show)
 
     def adapter(
         self,
@@ -283,6 +292,8 @@ def _plain_environment() -> dict[str, str]:
 
 
 def _shorten(text: str, folder: Path) -> str:
+    if text.count(" ") > MAX_SHOWN_BLANKS:
+        return json.dumps(" ".join(text.split()[:3]) + " …")
     text = text.replace(str(folder) + os.sep, "").replace(str(Path(__file__).parent.parent) + os.sep, "")
     if len(text) == 32 and all(char in "0123456789abcdef" for char in text):
         return text[:8] + "…"

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.markup import escape
 
+from demo.ceremony import hold_ceremony
 from demo.stage import AGENCIES, DemoFailed, Stage
 
 FILES = Path(__file__).with_name("files")
@@ -48,22 +49,7 @@ class Story:
         """Make the hub and the agencies; fingerprints are read out, not sent along."""
         self.chapter("1. Five agencies and a hub that cannot read")
         stage = self.stage
-        stage.hub_command("init", "--issuer", stage.issuer, "--origin", "hub.example/demo", "--environment", "demo")
-        for plan in AGENCIES:
-            said = stage.adapter(
-                plan.home,
-                *("init", "--agency", plan.agency, "--kind", plan.kind, "--name", plan.name, "--environment", "demo"),
-                show=plan.home == "police",
-            )
-            request = str(stage.folder / plan.home / "enrolment-request.json")
-            fingerprint = said.strip().splitlines()[-1]
-            stage.hub_command("enrol", request, "--fingerprint", fingerprint, show=plan.home == "police")
-        running = [plan.agency for plan in AGENCIES if plan.runs]
-        stage.hub_command("witnesses", "--quorum", "3", *(part for name in running for part in ("--witness", name)))
-        pin = stage.folder / "hub-pin.json"
-        fingerprint = stage.hub_command("pin", str(pin)).strip().splitlines()[-1]
-        for plan in AGENCIES:
-            stage.adapter(plan.home, "pin-hub", str(pin), "--fingerprint", fingerprint, show=plan.home == "police")
+        hold_ceremony(stage, self.say)
         stage.start_hub()
         stage.start_adapters()
         self.say(

@@ -14,7 +14,10 @@ from rich.console import Console
 
 from hub.config import Config, ConfigRefused, read_passphrase
 from hub.refusal import Refused
+from keys.fingerprints import ask_for_words, render_words
 from keys.refusal import KeysRefusal
+
+OFFICER_PASSPHRASE = "NRM_OFFICER_PASSPHRASE"  # noqa: S105 - the name of a variable
 
 
 @contextmanager
@@ -104,18 +107,76 @@ def serve(home: Path, bind: str, threads: int) -> None:
 
 @main.command()
 @click.argument("request", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--fingerprint", required=True, help="The root key's fingerprint, as the agency read it out to you.")
+@click.option("--officer", required=True, help="Who you are: your id as an officer.")
+@click.option("--fingerprint", help="The words (or hex) you heard from the agency; without it you are asked for them.")
 @click.pass_obj
-def enrol(home: Path, request: Path, fingerprint: str) -> None:
-    """Enrol an agency from its request file, if the fingerprint read out on a second channel is the file's.
+def enrol(home: Path, request: Path, officer: str, fingerprint: str | None) -> None:
+    """Sign an agency's enrolment, if the words read out to you on a second channel are its request's.
+
+    Two officers do this, each with the words they heard themselves; the second one's signature enrols the agency.
+    Your passphrase comes from NRM_OFFICER_PASSPHRASE(_FILE). The whole ceremony: docs/enrolment.md.
 
     \b
-    Example: nrm-hub --home hub-home enrol police-request.json --fingerprint "1a2b 3c4d …"
+    Example: nrm-hub --home hub-home enrol police-request.json --officer 3f8a…
     """
-    from hub.setting_up import enrol_from_file
+    from hub.ceremony import open_officer, sign_enrolment
 
-    record = enrol_from_file(Config.load(home), read_passphrase(), request, fingerprint)
-    click.echo(f"enrolled {record.agency} ({record.kind.value}): {record.name}")
+    config = Config.load(home)
+    signer = open_officer(config, officer, read_passphrase(variable=OFFICER_PASSPHRASE))
+    heard = fingerprint if fingerprint is not None else ask_for_words(_ask, _tell)
+    done = sign_enrolment(config, request, heard, signer)
+    who = f"{done.record.agency} ({done.record.kind.value}): {done.record.name}"
+    click.echo(f"enrolled {who}" if done.is_enrolled else f"signed by one of two officers; not yet enrolled: {who}")
+
+
+def _ask(question: str) -> str:
+    return str(click.prompt(question, err=True))
+
+
+def _tell(text: str) -> None:
+    click.echo(text, err=True)
+
+
+@main.group()
+def officers() -> None:
+    """The officers who enrol agencies: two of them sign each enrolment, and every agency can see who.
+
+    \b
+    Example: nrm-hub --home hub-home officers add
+    """
+
+
+@officers.command(name="add")
+@click.pass_obj
+def add_officer(home: Path) -> None:
+    """Make your key as an officer, under a passphrase that only you know: NRM_OFFICER_PASSPHRASE(_FILE).
+
+    Prints your id. Your name stays on paper. You are an officer once the new set is signed: officers sign.
+
+    \b
+    Example: nrm-hub --home hub-home officers add
+    """
+    from hub.ceremony import add_officer as add
+
+    click.echo(add(Config.load(home), read_passphrase(variable=OFFICER_PASSPHRASE)).id)
+
+
+@officers.command(name="sign")
+@click.option("--officer", "wanted", multiple=True, required=True, help="Everybody in the new set; repeat for each.")
+@click.option("--by", required=True, help="Who you are: your id as an officer.")
+@click.pass_obj
+def sign_officers(home: Path, wanted: tuple[str, ...], by: str) -> None:
+    """Sign who may enrol agencies from now on. Everybody new signs; so do two officers of the set before, if any.
+
+    \b
+    Example: nrm-hub --home hub-home officers sign --officer 3f8a… --officer 91bc… --by 3f8a…
+    """
+    from hub.ceremony import open_officer, sign_set_of_officers
+
+    config = Config.load(home)
+    done = sign_set_of_officers(config, wanted, open_officer(config, by, read_passphrase(variable=OFFICER_PASSPHRASE)))
+    count = len(done.officers.officers)
+    click.echo(f"signed; {done.missing} more must sign" if done.missing else f"{count} officers recorded in the log")
 
 
 @main.command()
@@ -138,16 +199,17 @@ def witnesses(home: Path, quorum: int, witnesses: tuple[str, ...]) -> None:
 @click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
 @click.pass_obj
 def pin(home: Path, output: Path) -> None:
-    """Write the pin file that every agency keeps: address, log key, witnesses, root fingerprints.
+    """Write the pin file that every agency keeps: address, log key, witnesses, root fingerprints, officers.
 
-    Read the fingerprint it prints out to each agency on a second channel.
+    Read the words it prints out to each agency on a second channel.
 
     \b
     Example: nrm-hub --home hub-home pin hub-pin.json
     """
     from hub.setting_up import write_pin
 
-    click.echo(write_pin(Config.load(home), read_passphrase(), output))
+    said = write_pin(Config.load(home), read_passphrase(), output)
+    click.echo(f"read these words out to two people of each agency:\n{render_words(said)}\nin hexadecimal: {said}")
 
 
 @main.group()

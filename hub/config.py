@@ -81,18 +81,19 @@ class Config:
         return f'issuer = "{self.issuer}"\norigin = "{self.origin}"\nenvironment = "{self.environment}"\n'
 
 
-def read_passphrase(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the passphrase of the hub's key file from ``NRM_HUB_PASSPHRASE_FILE`` or ``NRM_HUB_PASSPHRASE``.
+def read_passphrase(environ: Mapping[str, str] = os.environ, *, variable: str = "NRM_HUB_PASSPHRASE") -> str:
+    """Return a passphrase from ``<variable>_FILE`` or ``<variable>``: the hub's own key file's, or an officer's.
 
     It never stands in a command line. Raises ``ConfigRefused`` where neither is set.
     """
-    named = environ.get("NRM_HUB_PASSPHRASE_FILE")
+    named = environ.get(f"{variable}_FILE")
     if named:
         try:
             return Path(named).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ConfigRefused("NRM_HUB_PASSPHRASE_FILE names a file that cannot be read") from error
-    text = environ.get("NRM_HUB_PASSPHRASE", "")
+        except (OSError, ValueError):
+            # No cause: it could show what is in the file.
+            raise ConfigRefused(f"{variable}_FILE names a file that cannot be read as text") from None
+    text = environ.get(variable, "")
     if not text:
-        raise ConfigRefused("no passphrase: set NRM_HUB_PASSPHRASE_FILE (or NRM_HUB_PASSPHRASE) for the hub's key file")
+        raise ConfigRefused(f"no passphrase: set {variable}_FILE (or {variable}) to open the key file")
     return text

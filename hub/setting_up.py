@@ -1,4 +1,4 @@
-"""What an operator does beside serving: make a hub, enrol agencies, record witnesses, write the pin file, verify."""
+"""What an operator does beside serving: make a hub, record witnesses, write the pin file, verify."""
 
 from __future__ import annotations
 
@@ -22,13 +22,12 @@ from hub.store.database import Database
 from hub.store.recorded_rows import recorded_rows
 from keys.canonical import canonical_bytes
 from keys.custody.keyfile import KeyFile, generate_storage, write_key_file, write_private_file
-from keys.directory import AgencyRecord, Certificate
+from keys.directory import Certificate
 from keys.fingerprints import fingerprint, group_fingerprint
 from keys.private import PrivateKey
 from keys.transparency import SignatureType, VerifierKey, Witness, WitnessSet
 from policies.bundles import load_bundle
 
-MAX_REQUEST_FILE_BYTES = 1024 * 1024
 ACTED_TYPES = frozenset(
     {
         EntryType.AGENCY,
@@ -85,19 +84,6 @@ def _has_genesis(database: Database, config: Config) -> bool:
     return True
 
 
-def enrol_from_file(config: Config, passphrase: str, path: Path, read_out: str) -> AgencyRecord:
-    """Enrol the agency of a request file if the fingerprint read out is the file's. Raises ``Refused``."""
-    if path.stat().st_size > MAX_REQUEST_FILE_BYTES:
-        raise Refused(413, "too_large", f"a request file has at most {MAX_REQUEST_FILE_BYTES} bytes")
-    try:
-        request: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise Refused(422, "enrolment_refused", "the request file is not JSON") from error
-    services = open_services(config, passphrase)
-    with services.database.write() as session:
-        return enrolment.enrol_agency(session, request, read_out, services.clock())
-
-
 def record_witnesses(config: Config, passphrase: str, quorum: int, agencies: Sequence[str]) -> None:
     """Record the first witness set from the named agencies' certified witness keys. Raises ``Refused``."""
     services = open_services(config, passphrase)
@@ -123,6 +109,7 @@ def write_pin(config: Config, passphrase: str, output: Path) -> str:
     with services.database.read() as session:
         witnesses = ledger.current_witnesses(session)
         agencies = services.directory.current(session).agencies
+        officers = enrolment.require_officers(session)
     if witnesses is None:
         raise Refused(409, "no_witnesses", "record the witnesses first: nrm-hub witnesses")
     pin = {
@@ -130,6 +117,7 @@ def write_pin(config: Config, passphrase: str, output: Path) -> str:
         "origin": config.origin,
         "log_vkey": services.log_vkey.render(),
         "witnesses": witnesses.to_json(),
+        "officers": officers.digest,
         "roots": {
             record.agency: fingerprint(record.root).replace(" ", "")
             for record in sorted(agencies.values(), key=lambda item: item.agency)

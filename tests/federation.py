@@ -25,13 +25,14 @@ from adapters.release.outbox import Outbox
 from adapters.release.releasing import Releaser
 from adapters.store import Store
 from hub.config import Config
-from hub.setting_up import enrol_from_file, init_hub, record_witnesses, write_pin
+from hub.setting_up import init_hub, record_witnesses, write_pin
 from keys.custody.keyfile import KeyFile
 from keys.directory import KeyUse
 from keys.storage import Vault
 from policies.bundles import load_bundle
 from policies.model import AgencyId, Member, MemberId
 from policies.vocabulary import AgencyKind, AgePath, Role
+from tests.officers import enrol, record_officers
 
 KINDS = {
     "fern-police": AgencyKind.POLICE,
@@ -226,6 +227,7 @@ def make_hub(folder: Path) -> HubProcess:
     hub = HubProcess(folder / "hub", free_port(), secrets.token_hex(16))
     config = Config.checked(hub.home, {"issuer": hub.issuer, "origin": "hub.example/test", "environment": "demo"})
     init_hub(config, hub.passphrase)
+    record_officers(config)
     return hub
 
 
@@ -250,7 +252,7 @@ def federation(
     agencies: dict[str, Agency] = {}
     for name, kind in kinds.items():
         agency, said = make_agency(folder, name, kind)
-        enrol_from_file(hub.config, hub.passphrase, agency.home.folder / "enrolment-request.json", said)
+        enrol(hub.config, agency.home.folder / "enrolment-request.json", said)
         agencies[name] = agency
     quorum = 3 if len(kinds) == 4 else len(kinds) - (len(kinds) - 1) // 3
     record_witnesses(hub.config, hub.passphrase, quorum, list(agencies))

@@ -23,7 +23,7 @@ import httpx
 
 from adapters.cases import CaseBook
 from adapters.following import Follower
-from adapters.home import Home, HubPin
+from adapters.home import Home
 from adapters.hub_client import HubClient
 from adapters.picture.receiving import Opened, Receiver
 from adapters.release.drafts import DraftState, keep_authored, list_drafts
@@ -309,7 +309,7 @@ def copy(source: Path, folder: Path) -> Scene:
     for name in said["environ"]:
         home = Home.load(folder / name)
         pin = home.pin()
-        home.write_pin(HubPin(hub.issuer, pin.origin, pin.log_vkey, pin.witnesses, pin.roots))
+        home.write_pin(replace(pin, issuer=hub.issuer))
     return load(folder, keys_from=source)
 
 

@@ -9,11 +9,12 @@ import click
 
 from adapters.commands.base import echo_json, home_option, opened, progress
 from adapters.home import SIGNING_ALGORITHMS, Home, HomeRefused, add_member, init_home, read_pin
+from adapters.pinning import confirm_pin
 from adapters.runtime import Adapter, system_clock
 from adapters.store import list_alarms, list_case_rows, pending_cases, read_setting
 from keys.custody.keyfile import write_private_file
 from keys.custody.place import TokenPlace
-from keys.fingerprints import normalise_fingerprint
+from keys.fingerprints import ask_for_words, render_words
 from policies.vocabulary import AgencyKind, Role
 
 CERTIFICATES_NAME = "certificates-to-publish.json"
@@ -81,25 +82,38 @@ def init(
         token=token,
     )
     click.echo(f"made {home}; give the hub's operator {home / 'enrolment-request.json'}")
-    click.echo(f"read this fingerprint out to them on a second channel:\n{said}")
+    click.echo("read these words out to two officers of the hub, each on a second channel:")
+    click.echo(f"{render_words(said)}\nin hexadecimal: {said}")
 
 
 @click.command(name="pin-hub")
 @click.argument("pin", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--fingerprint", required=True, help="The pin's fingerprint, as the operator read it out to you.")
-def pin_hub(pin: Path, fingerprint: str) -> None:
-    """Pin the hub: its address, log key, witnesses and every agency's root, if the fingerprint read out fits.
+@click.option("--person", required=True, help="Who you are: a short id that the agency chose, no name.")
+@click.option("--fingerprint", help="The words (or hex) you heard from the officer; without it you are asked for them.")
+def pin_hub(pin: Path, person: str, fingerprint: str | None) -> None:
+    """Pin the hub: its address, log key, witnesses, officers and every agency's root, if the words read out fit.
+
+    Two people do this, each with the words they heard themselves; with the second one the hub is pinned.
 
     \b
-    Example: nrm-adapter --home police pin-hub hub-pin.json --fingerprint "1a2b 3c4d …"
+    Example: nrm-adapter --home police pin-hub hub-pin.json --person records-1
     """
     home = Home.load(home_option())
     parsed = read_pin(pin)
     home.require_usable(parsed)
-    if normalise_fingerprint(parsed.fingerprint) != normalise_fingerprint(fingerprint):
-        raise HomeRefused("the fingerprint read out is not that of this pin file; nothing was pinned")
-    home.write_pin(parsed)
-    click.echo(f"pinned {parsed.origin} at {parsed.issuer}, {len(parsed.roots)} agencies")
+    heard = fingerprint if fingerprint is not None else ask_for_words(_ask, _tell)
+    if confirm_pin(home, parsed, heard, person, system_clock()):
+        click.echo(f"pinned {parsed.origin} at {parsed.issuer}, {len(parsed.roots)} agencies")
+    else:
+        click.echo("confirmed by one of two people; nothing is pinned yet")
+
+
+def _ask(question: str) -> str:
+    return str(click.prompt(question, err=True))
+
+
+def _tell(text: str) -> None:
+    click.echo(text, err=True)
 
 
 @click.group()

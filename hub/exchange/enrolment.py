@@ -1,22 +1,27 @@
 """Enrol an agency and certify its keys. The operator enrols; an enrolled agency adds its own certificates.
 
-DESIGN section 4.1: the root key's fingerprint is read out by people; a wrong one stops the enrolment.
+DESIGN section 4.1: the request's fingerprint is read out by people, and two officers sign what they heard; a wrong one
+stops the enrolment.
 """
 
 from __future__ import annotations
 
-import hmac
+import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from hub.exchange.acts import Receipt, record_public
 from hub.exchange.standing import DirectoryCache
 from hub.ledger import ledger
+from hub.ledger.entries import EntryType
 from hub.refusal import Refused
 from hub.store import exchange_rows as rows
+from hub.store import ledger_rows
 from hub.store.base import Session
 from hub.store.tables import AgencyRow, CertificateRow
+from keys.ceremony import CeremonyRefused, EnrolmentClaim, OfficerSet, request_digest, verify_officers
 from keys.directory import (
     AGENCY_USES,
     AgencyRecord,
@@ -26,49 +31,130 @@ from keys.directory import (
     verify_agency,
     verify_certificate,
 )
-from keys.fingerprints import fingerprint, normalise_fingerprint
+from keys.fingerprints import ReadOutRefused, is_fingerprint
 from keys.jose import KeyRefused, SignatureRefused
 from keys.transparency import WitnessSet
 from policies.model import Malformed, require_members, term_list
 
 MAX_CERTIFICATES_PER_REQUEST = 50
 MAX_CERTIFICATES_PER_AGENCY = 5_000
+MAX_REQUEST_AGE = timedelta(days=30)
+MAX_SIGNATURE_AGE = timedelta(days=7)
+MAX_CLOCK_SKEW = timedelta(hours=1)
 
 
-def enrol_agency(session: Session, request: object, read_out: str, at: datetime) -> AgencyRecord:
-    """Enrol an agency from its enrolment request and the fingerprint that was read out.
+@dataclass(frozen=True, slots=True)
+class EnrolmentRequest:
+    """A request of an agency, verified in itself: signed by the root it names, a certificate for each agency use."""
 
-    ``request`` is ``{"agency": jws, "certificates": [jws…]}`` with one certificate for each agency use.
-    Raises ``Refused``.
-    """
+    record: AgencyRecord
+    certificates: tuple[Certificate, ...]
+    digest: str
+
+    @classmethod
+    def verify(cls, request: object, at: datetime) -> EnrolmentRequest:
+        """Verify ``{"agency": jws, "certificates": [jws…]}``. Raises ``Refused``.
+
+        Whether it is the agency's is for people: they compare its fingerprint on a second channel.
+        """
+        try:
+            got = require_members(request, ("agency", "certificates"), "enrolment request")
+            record = verify_agency(got["agency"])
+            if not isinstance(got["certificates"], list) or len(got["certificates"]) > MAX_CERTIFICATES_PER_REQUEST:
+                raise Malformed(f"certificates: expected a list of at most {MAX_CERTIFICATES_PER_REQUEST}")
+            certificates = tuple(verify_certificate(token, record) for token in got["certificates"])
+        except (Malformed, SignatureRefused, KeyRefused) as error:
+            raise Refused(422, "enrolment_refused", str(error)) from error
+        missing = AGENCY_USES - {certificate.use for certificate in certificates}
+        if missing:
+            raise Refused(422, "enrolment_refused", f"certificates are missing for: {term_list(sorted(missing))}")
+        made = record.statement.issued_at
+        if not at - MAX_REQUEST_AGE <= made <= at + MAX_CLOCK_SKEW:
+            raise Refused(
+                422,
+                "enrolment_refused",
+                f"the request was made on {made:%Y-%m-%d}, expected one of the last {MAX_REQUEST_AGE.days} days: let "
+                "the agency make a new one",
+            )
+        return cls(record, certificates, request_digest(got))
+
+
+def require_fingerprint(request: EnrolmentRequest, read_out: str) -> None:
+    """Raise ``Refused`` unless what was read out on a second channel is this request's fingerprint."""
     try:
-        got = require_members(request, ("agency", "certificates"), "enrolment request")
-        record = verify_agency(got["agency"])
-        if not isinstance(got["certificates"], list) or len(got["certificates"]) > MAX_CERTIFICATES_PER_REQUEST:
-            raise Malformed(f"certificates: expected a list of at most {MAX_CERTIFICATES_PER_REQUEST}")
-        certificates = [verify_certificate(token, record) for token in got["certificates"]]
-    except (Malformed, SignatureRefused, KeyRefused) as error:
-        raise Refused(422, "enrolment_refused", str(error)) from error
-    if not hmac.compare_digest(normalise_fingerprint(read_out), normalise_fingerprint(fingerprint(record.root))):
+        if is_fingerprint(read_out, request.digest):
+            return
+    except ReadOutRefused as error:
+        raise Refused(403, "fingerprint", f"{error}; the enrolment is stopped") from error
+    raise Refused(403, "fingerprint", "what was read out is not this request's fingerprint; the enrolment is stopped")
+
+
+def require_officers(session: Session) -> OfficerSet:
+    """Return who may enrol agencies. Raises ``Refused`` where nobody is recorded yet."""
+    officers = current_officers(session)
+    if officers is None:
+        raise Refused(409, "no_officers", "record two officers first: nrm-hub officers add, then officers sign")
+    return officers
+
+
+def current_officers(session: Session) -> OfficerSet | None:
+    """Return the newest set of officers in the log, or None."""
+    body = ledger_rows.find_newest_body(session, EntryType.OFFICERS.value)
+    return None if body is None else OfficerSet.from_json(json.loads(body)["officers"])
+
+
+def enrol_agency(
+    session: Session, origin: str, request: EnrolmentRequest, signatures: Sequence[str], at: datetime
+) -> AgencyRecord:
+    """Enrol an agency whose request two officers have signed, each within the last week. Raises ``Refused``."""
+    record = request.record
+    try:
+        claim = EnrolmentClaim.of(origin, record, request.digest)
+        signed = claim.verify(list(signatures), require_officers(session))
+    except CeremonyRefused as error:
+        raise Refused(403, "officers", str(error)) from error
+    if any(not at - MAX_SIGNATURE_AGE <= item.signed_at <= at + MAX_CLOCK_SKEW for item in signed):
         raise Refused(
-            403, "fingerprint", "the fingerprint read out is not that of this root key; the enrolment is stopped"
+            403,
+            "officers",
+            f"a signature is older than {MAX_SIGNATURE_AGE.days} days: hear the words again and sign again",
         )
-    missing = AGENCY_USES - {certificate.use for certificate in certificates}
-    if missing:
-        raise Refused(422, "enrolment_refused", f"certificates are missing for: {term_list(sorted(missing))}")
     if rows.find_agency(session, record.agency) is not None:
         raise Refused(409, "already_enrolled", f"agency {record.agency} is enrolled already")
-    receipt = record_public(session, "agency", {"statement": record.statement.token}, at)
+    receipt = record_public(
+        session,
+        "agency",
+        {"statement": record.statement.token, "request": request.digest, "officers": list(signatures)},
+        at,
+    )
     rows.add(
         session,
         AgencyRow(
             agency=record.agency, kind=record.kind.value, statement=record.statement.token, log_index=receipt.index
         ),
     )
-    _require_own_keys(DirectoryCache().current(session), certificates)
-    for certificate in certificates:
+    _require_own_keys(DirectoryCache().current(session), request.certificates)
+    for certificate in request.certificates:
         _add_certificate(session, certificate, at)
     return record
+
+
+def record_officers(
+    session: Session, origin: str, wanted: OfficerSet, signatures: Sequence[str], at: datetime
+) -> OfficerSet:
+    """Record who may enrol agencies from now on, once everybody needed has signed. Raises ``Refused``."""
+    current = current_officers(session)
+    members = {
+        "officers": wanted.to_json(),
+        "previous": None if current is None else current.digest,
+        "signatures": list(signatures),
+    }
+    try:
+        verify_officers(members, origin, current)
+    except CeremonyRefused as error:
+        raise Refused(403, "officers", str(error)) from error
+    record_public(session, EntryType.OFFICERS.value, members, at)
+    return wanted
 
 
 def add_certificates(

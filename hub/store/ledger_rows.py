@@ -184,6 +184,12 @@ def read_entry_bytes(session: Session, start: int, end: int) -> list[bytes]:
     return list(session.scalars(query.order_by(LogEntryRow.position)))
 
 
+def find_newest_body(session: Session, kind: str) -> str | None:
+    """Return the body of the newest entry of a type, or None."""
+    query = select(LogEntryRow.body).where(LogEntryRow.type == kind).order_by(LogEntryRow.position.desc()).limit(1)
+    return session.scalar(query)
+
+
 def count_entries(session: Session) -> int:
     """Return the position after the last stored entry."""
     last = session.scalar(select(func.max(LogEntryRow.position)))

@@ -30,13 +30,16 @@ class Hands:
     home: Path
     environ: Mapping[str, str]
 
-    def run(self, *args: str, form: Any = None, expect: int | None = 0) -> Result:
-        """Run a command; ``form`` goes in on standard input. A traceback fails the test, so does another exit code."""
+    def run(self, *args: str, form: Any = None, typed: str | None = None, expect: int | None = 0) -> Result:
+        """Run a command; ``form`` goes in on standard input, or what is ``typed``.
+
+        A traceback fails the test, so does another exit code.
+        """
         result = CliRunner().invoke(
             main,
             ["--home", str(self.home), *args],
             env={**{name: None for name in os.environ if name.startswith("NRM_")}, **self.environ},
-            input=None if form is None else json.dumps(form),
+            input=typed if form is None else json.dumps(form),
         )
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception

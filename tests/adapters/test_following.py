@@ -14,7 +14,7 @@ import pytest
 
 from adapters.cases import CaseRefused
 from adapters.following import Follower, LogRefused
-from adapters.home import HubPin, certify
+from adapters.home import certify
 from adapters.hub_client import HubClient, HubRefused
 from adapters.store import PublicEntryRow, SettingRow, list_alarms, public_entries, read_setting, write_setting
 from hub.exchange.acts import record_public
@@ -450,7 +450,7 @@ def test_an_agency_whose_root_is_not_pinned_is_not_believed(fresh: Scene) -> Non
     pin = health.home.pin()
     other = fingerprint(PrivateKey.generate("Ed25519").public)
     roots = {**pin.roots, CARE: other.replace(" ", "").lower()}
-    health.home.write_pin(HubPin(pin.issuer, pin.origin, pin.log_vkey, pin.witnesses, roots))
+    health.home.write_pin(replace(pin, roots=roots))
     forget_directory(health)
     health.follower.sync()
     directory = health.follower.directory()
@@ -465,7 +465,7 @@ def test_a_root_that_is_not_pinned_at_all_is_not_believed(fresh: Scene) -> None:
     health = fresh[HEALTH]
     pin = health.home.pin()
     roots = {agency: root for agency, root in pin.roots.items() if agency != CHARITY}
-    health.home.write_pin(HubPin(pin.issuer, pin.origin, pin.log_vkey, pin.witnesses, roots))
+    health.home.write_pin(replace(pin, roots=roots))
     forget_directory(health)
     health.follower.sync()
     assert CHARITY not in health.follower.directory().agencies

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from adapters.sources.findings import SourceRefused
 from adapters.store import STORE_VERSION
 from keys.custody.interface import CustodyRefused
 from keys.custody.secret import MAX_SECRET_BYTES
-from keys.fingerprints import normalise_fingerprint
+from keys.fingerprints import normalise_fingerprint, words_of
 from tests.adapters.hands import SECRETS, Hands
 from tests.scene import CHARITY, HEALTH, Scene
 
@@ -184,23 +185,32 @@ def test_no_home_says_how_to_make_one(tmp_path: Path) -> None:
 def pinned(home: Hands, pin: Any, fingerprint: str, tmp_path: Path) -> str:
     path = tmp_path / "pin.json"
     path.write_bytes(pin if isinstance(pin, bytes) else json.dumps(pin).encode())
-    return home.refused("pin-hub", str(path), "--fingerprint", fingerprint)
+    return home.refused("pin-hub", str(path), "--person", "records-1", "--fingerprint", fingerprint)
 
 
 def test_only_the_fingerprint_read_out_pins(home: Hands, pin: dict[str, Any], tmp_path: Path) -> None:
-    """One sign of the fingerprint wrong, or one sign of the file changed: nothing is pinned."""
+    """One sign of the fingerprint wrong, or one sign of the file changed: nothing is pinned. Two people make a pin."""
     path = tmp_path / "pin.json"
     path.write_text(json.dumps(pin))
     said = HubPin.from_json(pin).fingerprint
     wrong = said.replace(said[0], "0" if said[0] != "0" else "1")
-    for fingerprint in (wrong, "", said[:-1], said + " 0000"):
-        refused = home.refused("pin-hub", str(path), "--fingerprint", fingerprint)
-        assert refused == "the fingerprint read out is not that of this pin file; nothing was pinned"
+    refused = home.refused("pin-hub", str(path), "--person", "records-1", "--fingerprint", wrong)
+    assert refused == "what was read out is not the fingerprint of this pin file; nothing was pinned"
+    for fingerprint in ("", said[:-1], said + " 0000"):
+        refused = home.refused("pin-hub", str(path), "--person", "records-1", "--fingerprint", fingerprint)
+        assert refused.endswith("; nothing was pinned")
     changed = {**pin, "issuer": pin["issuer"].replace("127", "128")}
-    assert "is not that of this pin file" in pinned(home, changed, said, tmp_path)
+    assert "is not the fingerprint of this pin file" in pinned(home, changed, said, tmp_path)
     assert not (home.home / "hub.json").exists()
     path.write_text(json.dumps(pin))
-    home.run("pin-hub", str(path), "--fingerprint", said.upper().replace(" ", "-"))
+    said_otherwise = said.upper().replace(" ", "-")
+    first = home.run("pin-hub", str(path), "--person", "records-1", "--fingerprint", said_otherwise)
+    assert "nothing is pinned yet" in first.stdout
+    assert not (home.home / "hub.json").exists()
+    assert "another person must hear" in pinned(home, pin, said, tmp_path)
+    assert "no name" in home.refused("pin-hub", str(path), "--person", "Ann Example", "--fingerprint", said)
+    words = "\n".join(" ".join(words_of(said)[start : start + 8]) for start in range(0, 32, 8))
+    home.run("pin-hub", str(path), "--person", "lead-2", typed=words + "\n")
     assert Home.load(home.home).pin().to_json() == pin
 
 
@@ -287,7 +297,7 @@ def test_people_whose_certificates_could_not_be_published_are_not_lost(scene: Sc
     hands = Hands(scene[CHARITY].home.folder, environ)
     assert "nothing waits" in hands.run("publish").stdout
     pin = scene[CHARITY].home.pin()
-    away = HubPin("http://127.0.0.1:9", pin.origin, pin.log_vkey, pin.witnesses, pin.roots)
+    away = replace(pin, issuer="http://127.0.0.1:9")
     scene[CHARITY].home.write_pin(away)
     made = []
     for role in ("practitioner", "panel_voting"):

@@ -20,10 +20,11 @@ from adapters.following import LogRefused
 from adapters.home import certify
 from adapters.hub_client import HubRefused
 from adapters.picture.receiving import Opened
+from hub.ceremony import sign_enrolment
 from hub.exchange.acts import record_public
 from hub.ledger.report import FaultCode
 from hub.refusal import Refused
-from hub.setting_up import enrol_from_file, verify_hub
+from hub.setting_up import verify_hub
 from hub.store.database import Database
 from keys.directory import KeyUse
 from keys.jose import b64u, statement_digest
@@ -33,6 +34,7 @@ from policies.model import render_time
 from policies.vocabulary import AgencyKind, Role
 from tests.attacks.hostile import about, about_entries, embed_hostile, lie, recount
 from tests.federation import make_agency
+from tests.officers import FIRST, enrol
 from tests.scene import CARE, CHARITY, CONTENTS, HEALTH, POLICE, Scene, now
 
 NOTE = {"kind": "concern", "summary": "An invented note", "fields": {}}
@@ -198,7 +200,7 @@ def test_attack_01_agency_with_another_root(scene: Scene) -> None:
     )
     database = Database(scene.hub.config.database_url)
     with database.write() as session:
-        receipt = record_public(session, "agency", {"statement": statement}, now())
+        receipt = record_public(session, "agency", {"statement": statement, "request": "0" * 64, "officers": []}, now())
     database.close()
     scene.sql("UPDATE agency SET log_index = ? WHERE agency = ?", receipt.index, POLICE)
     embed_hostile(scene)
@@ -656,9 +658,9 @@ def test_attack_31_enrolment_with_a_wrong_fingerprint(scene: Scene, tmp_path: An
     wrong = ("0" if said[0] != "0" else "1") + said[1:]
     for text in (wrong, "", said[:-1], said + "0"):
         with pytest.raises(Refused, match="the enrolment is stopped"):
-            enrol_from_file(scene.hub.config, scene.hub.passphrase, request, text)
+            sign_enrolment(scene.hub.config, request, text, FIRST)
     assert scene.log_types() == before
-    assert enrol_from_file(scene.hub.config, scene.hub.passphrase, request, said.upper()).agency == "fern-housing"
+    assert enrol(scene.hub.config, request, said.upper()).agency == "fern-housing"
 
 
 def test_attack_85_frozen_head(make_scene: Callable[[], Scene]) -> None:

@@ -23,10 +23,12 @@ from adapters.home import init_home
 from adapters.release.drafts import keep_authored, list_drafts
 from adapters.release.releasing import ReleaseTerms
 from adapters.store import Store
+from hub.ceremony import sign_enrolment
 from hub.config import Config
-from hub.setting_up import enrol_from_file, init_hub
+from hub.setting_up import init_hub
 from hub.store.database import Database
 from policies.vocabulary import AgencyKind, Category
+from tests.officers import SECOND
 from tests.scene import REVIEW, Party, Scene, load, now
 
 FINISHED, REFUSED = 0, 3
@@ -127,7 +129,7 @@ def work(scene: Scene | None, order: dict[str, Any]) -> None:
         )
         return
     if order["work"] == "enrol":
-        enrol_from_file(Config.load(Path(order["folder"])), order["passphrase"], Path(order["request"]), order["said"])
+        sign_enrolment(Config.load(Path(order["folder"])), Path(order["request"]), order["said"], SECOND)
         return
     assert scene is not None
     party, case = scene[order["agency"]], order["case"]

@@ -23,12 +23,14 @@ import pytest
 from adapters import hub_client
 from adapters.hub_client import HubUnreachable
 from adapters.release.drafts import DraftState, list_drafts
+from hub.ceremony import sign_enrolment
 from hub.config import CONFIG_NAME, Config, ConfigRefused
 from hub.refusal import Refused
-from hub.setting_up import enrol_from_file, init_hub, verify_hub
+from hub.setting_up import init_hub, verify_hub
 from policies.vocabulary import AgencyKind
 from tests.e2e.mortal_adapter import record_consent, share
 from tests.federation import HubProcess, make_agency
+from tests.officers import FIRST, SECOND, enrol, record_officers
 from tests.scene import CARE, HEALTH, POLICE, Scene
 
 MORTAL_HUB = "tests.e2e.mortal_hub"
@@ -293,7 +295,8 @@ def test_making_a_hub_dies_at_every_step(alone: Mortal, tmp_path: Path) -> None:
             init_hub(config, passphrase)
         agency, said = make_agency(home, "fern-housing", AgencyKind.HOUSING)
         request = agency.home.folder / "enrolment-request.json"
-        assert enrol_from_file(Config.load(home), passphrase, request, said).agency == "fern-housing"
+        record_officers(Config.load(home))
+        assert enrol(Config.load(home), request, said).agency == "fern-housing"
 
 
 def test_init_does_not_take_a_hubs_database_for_its_own(tmp_path: Path) -> None:
@@ -302,7 +305,8 @@ def test_init_does_not_take_a_hubs_database_for_its_own(tmp_path: Path) -> None:
     config = Config.checked(hub.home, MADE)
     init_hub(config, hub.passphrase)
     agency, said = make_agency(tmp_path, "fern-housing", AgencyKind.HOUSING)
-    enrol_from_file(config, hub.passphrase, agency.home.folder / "enrolment-request.json", said)
+    record_officers(config)
+    enrol(config, agency.home.folder / "enrolment-request.json", said)
     (hub.home / CONFIG_NAME).unlink()
     before = (hub.home / "hub.key").read_bytes()
     with pytest.raises(ConfigRefused, match="holds the log of a hub"):
@@ -315,14 +319,16 @@ def test_an_enrolment_dies_at_every_step(alone: Mortal, tmp_path: Path) -> None:
     hub = HubProcess(tmp_path / "hub", 1, secrets.token_hex(16))
     config = Config.checked(hub.home, MADE)
     init_hub(config, hub.passphrase)
+    record_officers(config)
     agency, said = make_agency(tmp_path, "fern-housing", AgencyKind.HOUSING)
     request = agency.home.folder / "enrolment-request.json"
-    order = {"folder": str(hub.home), "passphrase": hub.passphrase, "request": str(request), "said": said}
+    assert not sign_enrolment(config, request, said, FIRST).is_enrolled
+    order = {"folder": str(hub.home), "request": str(request), "said": said}
     assert alone.do("enrol", die_at=1, **order) == (1, "killed")
-    assert enrol_from_file(config, hub.passphrase, request, said).agency == "fern-housing"
+    assert sign_enrolment(config, request, said, SECOND).is_enrolled
     assert alone.do("enrol", die_at=2, **order)[1] == "refused"
     with pytest.raises(Refused, match="enrolled already"):
-        enrol_from_file(config, hub.passphrase, request, said)
+        sign_enrolment(config, request, said, FIRST)
 
 
 @pytest.mark.slow

@@ -12,15 +12,15 @@ import pytest
 
 from adapters.home import add_member
 from adapters.hub_client import HubRefused
-from hub.exchange import enrolment
 from hub.refusal import Refused
+from keys.ceremony import request_fingerprint
 from keys.directory import KeyUse
-from keys.fingerprints import fingerprint
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
 from policies.model import render_time
 from policies.vocabulary import Role
 from tests.federation import make_agency
+from tests.officers import enrol
 from tests.scene import HEALTH, POLICE, Scene, now
 
 
@@ -106,10 +106,11 @@ def test_an_enrolment_with_somebody_elses_key_is_refused(embedded: Scene, tmp_pa
         statement_id=os.urandom(16).hex(),
         checkpoint=None,
     )
-    assert embedded.database is not None
     wrong = {**request, "certificates": [*request["certificates"], token]}
-    with embedded.database.write() as session, pytest.raises(Refused) as refusal:
-        enrolment.enrol_agency(session, wrong, fingerprint(root.public), now())
+    path = tmp_path / "wrong.json"
+    path.write_text(json.dumps(wrong))
+    with pytest.raises(Refused) as refusal:
+        enrol(embedded.hub.config, path, request_fingerprint(wrong))
     assert (refusal.value.status, refusal.value.code) == (409, "key_taken")
 
 

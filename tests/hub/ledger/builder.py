@@ -101,7 +101,7 @@ class Log:
             return self.append_in(session, kind, members, public=public, case=case)
 
     def public(self, number: int = 0) -> ledger.Appended:
-        return self.append("agency", {"statement": f"invented.statement.{number}"}, public=True, case=None)
+        return self.append("certificate", {"statement": f"invented.statement.{number}"}, public=True, case=None)
 
     def void(self, case: str = CASE) -> ledger.Appended:
         return self.append("void", void_members(), public=False, case=case)
@@ -111,7 +111,7 @@ class Log:
         with self.session() as session, session.begin():
             for number in range(count):
                 if number == 0:
-                    self.append_in(session, "agency", {"statement": "invented"}, public=True, case=None)
+                    self.append_in(session, "certificate", {"statement": "invented"}, public=True, case=None)
                 else:
                     case = CASE if number % 2 else OTHER_CASE
                     self.append_in(session, "void", void_members(number), public=False, case=case)

@@ -45,7 +45,7 @@ def test_public_and_salted_entries_hash_as_the_protocol_says(log: Log) -> None:
     assert (public.index, salted.index, public.salt) == (0, 1, None)
     assert salted.salt is not None
     assert len(salted.salt) == 32
-    body = '{"at":"2026-01-31T12:00:00.010Z","statement":"invented.statement.0","type":"agency"}'
+    body = '{"at":"2026-01-31T12:00:00.010Z","statement":"invented.statement.0","type":"certificate"}'
     assert public.body_text == body
     assert public.leaf_hash == leaf_hash(b"\x01" + body.encode())
     assert salted.leaf_hash == leaf_hash(entry_bytes(salted.body_text.encode(), salted.salt))
@@ -164,7 +164,7 @@ def test_an_append_in_between_refuses_the_whole_act(log: Log) -> None:
     with log.session() as session:
         appender = ledger.Appender(session, log.randomness)
         void_bodies(log, appender, 1)
-        body = log.body("agency", {"statement": "invented"}, None)
+        body = log.body("certificate", {"statement": "invented"}, None)
         ledger.append(session, body, public=True, case=None, randomness=log.randomness)
         with pytest.raises(LedgerDamaged, match="another writer"):
             appender.flush()
@@ -299,8 +299,8 @@ def test_a_missing_member_is_refused(log: Log) -> None:
 def test_public_and_salted_types_cannot_be_exchanged(log: Log) -> None:
     """What is public is a closed list; nothing else ever stands unsalted in a tile."""
     refused(log, log.body("void", void_members(), CASE), public=True, match="expected a salted entry")
-    refused(log, log.body("agency", {"statement": "x"}, None), case=None, match="expected a public entry")
-    refused(log, log.body("agency", {"statement": "x"}, CASE), public=True, match="unknown members")
+    refused(log, log.body("certificate", {"statement": "x"}, None), case=None, match="expected a public entry")
+    refused(log, log.body("certificate", {"statement": "x"}, CASE), public=True, match="unknown members")
 
 
 def test_an_entry_of_a_case_needs_its_case(log: Log) -> None:
@@ -329,13 +329,13 @@ def test_an_entry_that_does_not_continue_its_case_is_refused(log: Log) -> None:
 
 def test_public_entries_stay_below_64_kib(log: Log) -> None:
     """The length in an entry bundle has two bytes: the largest entry fits, one byte more does not."""
-    room = MAX_ENTRY_BYTES - 1 - len(canonical_bytes(log.body("agency", {"statement": ""}, None)))
-    entry = log.append("agency", {"statement": "x" * room}, public=True, case=None)
+    room = MAX_ENTRY_BYTES - 1 - len(canonical_bytes(log.body("certificate", {"statement": ""}, None)))
+    entry = log.append("certificate", {"statement": "x" * room}, public=True, case=None)
     assert len(entry.body_text) + 1 == MAX_ENTRY_BYTES
     with log.session() as session:
         assert ledger.entry_bundle(session, 0, 1)[:2] == b"\xff\xff"
     with pytest.raises(EntryRefused, match=r"got 65535 bytes of body, at most 65534"):
-        log.append("agency", {"statement": "x" * (room + 1)}, public=True, case=None)
+        log.append("certificate", {"statement": "x" * (room + 1)}, public=True, case=None)
 
 
 def test_salted_bodies_have_a_limit_of_their_own(log: Log) -> None:

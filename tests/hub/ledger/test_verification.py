@@ -351,7 +351,7 @@ def test_an_erased_entry_is_whole_only_if_its_erasure_is_known(whole: Log) -> No
 def test_a_public_entry_cannot_be_erased(whole: Log) -> None:
     """Keys, witnesses and bundles stay readable by everybody."""
     whole.execute("UPDATE log_entry SET body = NULL WHERE position = 0")
-    assert only(whole.verify(erased={0})) == (FaultCode.ENTRY_ERASED, 0, "agency")
+    assert only(whole.verify(erased={0})) == (FaultCode.ENTRY_ERASED, 0, "certificate")
 
 
 def acts_of(log: Log) -> list[ActRow]:
