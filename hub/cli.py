@@ -14,6 +14,7 @@ from rich.console import Console
 
 from hub.config import Config, ConfigRefused, read_passphrase
 from hub.refusal import Refused
+from keys.custody.secret import Secret, read_secret
 from keys.fingerprints import ask_for_words, render_words
 from keys.refusal import KeysRefusal
 
@@ -114,7 +115,7 @@ def enrol(home: Path, request: Path, officer: str, fingerprint: str | None) -> N
     """Sign an agency's enrolment, if the words read out to you on a second channel are its request's.
 
     Two officers do this, each with the words they heard themselves; the second one's signature enrols the agency.
-    Your passphrase comes from NRM_OFFICER_PASSPHRASE(_FILE). The whole ceremony: docs/enrolment.md.
+    Your passphrase comes from NRM_OFFICER_PASSPHRASE(_FILE), or you are asked for it. See docs/enrolment.md.
 
     \b
     Example: nrm-hub --home hub-home enrol police-request.json --officer 3f8a…
@@ -122,11 +123,15 @@ def enrol(home: Path, request: Path, officer: str, fingerprint: str | None) -> N
     from hub.ceremony import open_officer, sign_enrolment
 
     config = Config.load(home)
-    signer = open_officer(config, officer, read_passphrase(variable=OFFICER_PASSPHRASE))
+    signer = open_officer(config, officer, _officer_passphrase())
     heard = fingerprint if fingerprint is not None else ask_for_words(_ask, _tell)
     done = sign_enrolment(config, request, heard, signer)
     who = f"{done.record.agency} ({done.record.kind.value}): {done.record.name}"
     click.echo(f"enrolled {who}" if done.is_enrolled else f"signed by one of two officers; not yet enrolled: {who}")
+
+
+def _officer_passphrase() -> Secret:
+    return read_secret(OFFICER_PASSPHRASE, "your passphrase as an officer", ask=True)
 
 
 def _ask(question: str) -> str:
@@ -158,7 +163,7 @@ def add_officer(home: Path) -> None:
     """
     from hub.ceremony import add_officer as add
 
-    click.echo(add(Config.load(home), read_passphrase(variable=OFFICER_PASSPHRASE)).id)
+    click.echo(add(Config.load(home), _officer_passphrase()).id)
 
 
 @officers.command(name="sign")
@@ -174,7 +179,7 @@ def sign_officers(home: Path, wanted: tuple[str, ...], by: str) -> None:
     from hub.ceremony import open_officer, sign_set_of_officers
 
     config = Config.load(home)
-    done = sign_set_of_officers(config, wanted, open_officer(config, by, read_passphrase(variable=OFFICER_PASSPHRASE)))
+    done = sign_set_of_officers(config, wanted, open_officer(config, by, _officer_passphrase()))
     count = len(done.officers.officers)
     click.echo(f"signed; {done.missing} more must sign" if done.missing else f"{count} officers recorded in the log")
 

@@ -81,19 +81,18 @@ class Config:
         return f'issuer = "{self.issuer}"\norigin = "{self.origin}"\nenvironment = "{self.environment}"\n'
 
 
-def read_passphrase(environ: Mapping[str, str] = os.environ, *, variable: str = "NRM_HUB_PASSPHRASE") -> str:
-    """Return a passphrase from ``<variable>_FILE`` or ``<variable>``: the hub's own key file's, or an officer's.
+def read_passphrase(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the passphrase of the hub's key file from ``NRM_HUB_PASSPHRASE_FILE`` or ``NRM_HUB_PASSPHRASE``.
 
     It never stands in a command line. Raises ``ConfigRefused`` where neither is set.
     """
-    named = environ.get(f"{variable}_FILE")
+    named = environ.get("NRM_HUB_PASSPHRASE_FILE")
     if named:
         try:
             return Path(named).read_text(encoding="utf-8").strip()
-        except (OSError, ValueError):
-            # No cause: it could show what is in the file.
-            raise ConfigRefused(f"{variable}_FILE names a file that cannot be read as text") from None
-    text = environ.get(variable, "")
+        except OSError as error:
+            raise ConfigRefused("NRM_HUB_PASSPHRASE_FILE names a file that cannot be read") from error
+    text = environ.get("NRM_HUB_PASSPHRASE", "")
     if not text:
-        raise ConfigRefused(f"no passphrase: set {variable}_FILE (or {variable}) to open the key file")
+        raise ConfigRefused("no passphrase: set NRM_HUB_PASSPHRASE_FILE (or NRM_HUB_PASSPHRASE) for the hub's key file")
     return text
