@@ -11,6 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.scene import Scene
+    from tests.soft_token import SoftTokens
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -40,6 +41,30 @@ def samples_dir(shared_dir: Path) -> Path:
 def vectors_dir(shared_dir: Path) -> Path:
     """Published test vectors."""
     return shared_dir / "data" / "vectors"
+
+
+@pytest.fixture(scope="session")
+def softhsm() -> Path:
+    """SoftHSM's module: PKCS #11 tokens in software."""
+    from tests.soft_token import find_module
+
+    module = find_module()
+    if module is None:
+        _absent("SoftHSM 2 (Debian package softhsm2)")
+        raise AssertionError
+    return module
+
+
+@pytest.fixture
+def soft_tokens(softhsm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SoftTokens]:
+    """An empty folder of tokens, and SoftHSM looking there."""
+    from tests.soft_token import SoftTokens, give_up
+
+    tokens = SoftTokens(tmp_path / "softhsm", softhsm)
+    tokens.prepare()
+    monkeypatch.setenv("SOFTHSM2_CONF", str(tokens.settings))
+    yield tokens
+    give_up()
 
 
 @pytest.fixture(scope="session")
