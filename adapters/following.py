@@ -286,7 +286,7 @@ class Follower:
         directory = reading.directory
         with self.store.write() as session:
             for fault in reading.faults:
-                raise_alarm(session, "directory", fault, render_time(self.clock()))
+                raise_alarm(session, "directory", fault, render_time(self.clock()), is_lasting=True)
             for witness in self.witnesses.witnesses:
                 wanted = {witness.ed25519.public, witness.mldsa44.public}
                 found = {
@@ -300,6 +300,7 @@ class Follower:
                         "witness",
                         f"the pinned witness keys of {witness.agency} are not certified by its root",
                         render_time(self.clock()),
+                        is_lasting=True,
                     )
 
     # --- what we may rest on ---

@@ -11,7 +11,7 @@ from adapters.commands.base import echo_json, home_option, opened, progress
 from adapters.home import SIGNING_ALGORITHMS, Home, HomeRefused, add_member, init_home, read_pin
 from adapters.pinning import confirm_pin
 from adapters.runtime import Adapter, system_clock
-from adapters.store import list_alarms, list_case_rows, pending_cases, read_setting
+from adapters.store import list_alarms, list_case_rows, open_alarms, pending_cases, read_setting
 from keys.custody.keyfile import write_private_file
 from keys.custody.place import TokenPlace
 from keys.fingerprints import ask_for_words, render_words
@@ -233,7 +233,7 @@ def serve(bind: str, every: float) -> None:
     from adapters.serving import run
 
     with opened(home_option()) as adapter:
-        run(adapter, bind=bind, every_seconds=every)
+        run(adapter, bind=bind, every_seconds=every, announce=lambda at: click.echo(f"the status page is at {at}"))
 
 
 @click.command()
@@ -251,7 +251,11 @@ def status() -> None:
                 "witnessed": None if witnessed is None else {"size": witnessed["size"], "at": witnessed["at"]},
                 "cases": [row.case for row in list_case_rows(session) if row.ended_at is None],
                 "waiting_to_push": pending_cases(session),
-                "alarms": [{"at": row.raised_at, "code": row.code, "text": row.text} for row in list_alarms(session)],
+                "alarms": [
+                    {"number": row.number, "at": row.raised_at, "code": row.code, "text": row.text}
+                    for row in open_alarms(session)
+                ],
+                "alarms_acknowledged": len(list_alarms(session)) - len(open_alarms(session)),
             }
         )
 
