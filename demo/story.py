@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from demo.ceremony import hold_ceremony
 from demo.stage import AGENCIES, DemoFailed, Stage
+from demo.telling import explain_difference, first_words, gap_lines, group_lines, last_line
 
 FILES = Path(__file__).with_name("files")
 PANEL = "panel_review"
@@ -245,17 +246,19 @@ class Story:
         )
         self.say(f"The doctor reads it on screen; writing it to a file is the chair's: {last_line(refused)}")
         picture = self._picture("picture-before-withdrawal")
-        opened = picture["record_of_use"]["fragments_opened"]
-        agencies = [row["kind"] for row in picture["agencies"] if row["fragments"]]
-        self.say(f"{opened} fragments of {len(agencies)} agencies ({', '.join(agencies)}), each verified.")
+        agencies = [row["name"] for row in picture["agencies"] if row["fragments"]]
+        self.say(f"The chair's file, from {len(agencies)} agencies ({', '.join(agencies)}), each fragment verified:")
+        self.say("   " + picture["record_of_use"]["counts"]["sentence"])
+        for line in group_lines(picture["gaps"]["not_written_by_rule"]):
+            self.stage.console.print(escape(f"   {line}"), style="dim")
         self.say("The child, in her own words, first:")
-        self.stage.console.print(escape(f"   {_first_words(picture)}"), style="italic")
+        self.stage.console.print(escape(f"   {first_words(picture)}"), style="italic")
         self.say("Disagreements that no single agency could see:")
         for item in picture["disagreements"]:
             self.stage.console.print(escape(f"   - {item['point']}"))
         gaps = picture["gaps"]
         self.say("Gaps, said aloud:")
-        for line in _gap_lines(picture):
+        for line in gap_lines(picture):
             self.stage.console.print(escape(f"   - {line}"))
         if not picture["disagreements"] or not gaps:
             raise DemoFailed("the picture shows no disagreement or no gap")
@@ -280,12 +283,11 @@ class Story:
         form = {"state": "withdrawn", "given_by": "child", "wishes": "recorded"}
         self.stage.adapter("charity", "case", "consent", self.case, "-", form=form)
         after = self._picture("picture")
-        was, now = before["record_of_use"]["fragments_opened"], after["record_of_use"]["fragments_opened"]
-        self.say(f"Before: {was} fragments. After: {now}. What rested on a duty stays, with its basis shown.")
-        refused = after["gaps"]["refused"]
-        if not (now < was and refused):
-            raise DemoFailed("the withdrawal did not stop the pull")
-        self.stage.console.print(escape(f"   {len(refused)} refused now: {refused[0]['sentence']}"), style="dim")
+        for line in explain_difference(before, after):
+            self.say(line)
+        for line in group_lines(after["gaps"]["refused_by_rule"]):
+            self.stage.console.print(escape(f"   {line}"), style="dim")
+        self.say("What rests on a duty stays, with its basis shown.")
         self.say("What was read before cannot be called back; the log says who read it and when.")
         return after
 
@@ -300,11 +302,12 @@ class Story:
         for field in draft["fields"]:
             states[field["state"]] = states.get(field["state"], 0) + 1
         self.say(
-            "Fields of the Home Office form, child path: " + ", ".join(f"{n} {s}" for s, n in sorted(states.items()))
+            f"The {len(draft['fields'])} fields of the Home Office form, child path: "
+            + ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in sorted(states.items()))
         )
-        conflicts = [field["field"] for field in draft["fields"] if field.get("conflict")]
+        conflicts = [field["label"].partition(";")[0] for field in draft["fields"] if field.get("conflict")]
         if conflicts:
-            self.say(f"Two sources differ for {', '.join(conflicts)}: both are kept, a person must choose.")
+            self.say(f"Sources differ on: {', '.join(conflicts)}. Both are kept; a person must choose.")
         return draft
 
     # --- 6. the panel ---
@@ -351,28 +354,8 @@ class Story:
         ).strip()
         self._release("police", PANEL, only=(made,))
         self.say(stage.adapter("police", "panel", "verify", str(path)).strip())
-        self._picture("picture")
-
-
-def _first_words(picture: Mapping[str, Any]) -> str:
-    for entry in picture["childs_voice"]["entries"]:
-        for key in ("own_words", "words", "text"):
-            if entry.get(key):
-                value = entry[key]
-                return str(value.get("text") or value.get("value") if isinstance(value, dict) else value)
-    return str(picture["childs_voice"].get("sentence", ""))
-
-
-def last_line(text: str) -> str:
-    """Return what a command said last, without its prefix."""
-    return text.strip().splitlines()[-1].removeprefix("Error: ")
-
-
-def _gap_lines(picture: Mapping[str, Any]) -> list[str]:
-    gaps = picture["gaps"]
-    lines = [f"{item['name']} was invited and has not answered" for item in gaps["silent"]]
-    lines += [
-        f"{item['name']} holds {item['count']} more, not given to this reader ({item['code']}): {item['sentence']}"
-        for item in gaps["held_back"]
-    ]
-    return lines + [f"asked of {item['to_name']}, due {item['due']}: no answer yet" for item in gaps["open_requests"]]
+        last = self._picture("picture")
+        self.say("The last picture, with the meeting and the decision, as the chair may write it to a file:")
+        self.say("   " + last["record_of_use"]["counts"]["sentence"])
+        kept_in = [f"{item['name']}: {item['kinds']}" for item in last["gaps"]["not_written_by_rule"]]
+        self.say(f"   Not written: {'; '.join(kept_in)}.")

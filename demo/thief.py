@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from demo.stage import DemoFailed
-from demo.story import FILES, Story, last_line
+from demo.story import FILES, Story
+from demo.telling import last_line
 from keys.custody.keyfile import read_key_file
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement, peek

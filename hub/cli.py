@@ -12,8 +12,9 @@ from typing import Any
 import click
 from rich.console import Console
 
-from hub.config import Config, ConfigRefused, read_passphrase
+from hub.config import Config, ConfigRefused, read_passphrase, read_token_pin, read_unlocking
 from hub.refusal import Refused
+from keys.custody.place import TokenPlace
 from keys.custody.secret import Secret, read_secret
 from keys.fingerprints import ask_for_words, render_words
 from keys.refusal import KeysRefusal
@@ -53,7 +54,8 @@ class Commands(click.Group):
 def main(context: click.Context, home: Path) -> None:
     """Run a hub that carries sealed case fragments between agencies and proves what it did.
 
-    The passphrase of the hub's keys comes from NRM_HUB_PASSPHRASE_FILE or NRM_HUB_PASSPHRASE.
+    The passphrase of the hub's keys comes from NRM_HUB_PASSPHRASE_FILE or NRM_HUB_PASSPHRASE; the PIN of a hub whose
+    keys are in a token from NRM_HUB_PIN_FILE or NRM_HUB_PIN, or a terminal is asked.
 
     \b
     Example: nrm-hub --home hub-home serve --bind 127.0.0.1:8080
@@ -71,8 +73,16 @@ def main(context: click.Context, home: Path) -> None:
     show_default=True,
     help="production takes https addresses only; demo also takes http, to try a hub out.",
 )
+@click.option(
+    "--token-module",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A hardware token's PKCS #11 library: the hub's keys are made in the token.",
+)
+@click.option("--token-label", help="The label of the token.")
 @click.pass_obj
-def init(home: Path, issuer: str, origin: str, environment: str) -> None:
+def init(
+    home: Path, issuer: str, origin: str, environment: str, token_module: Path | None, token_label: str | None
+) -> None:
     """Make a new hub: keys, database, the first log entry.
 
     \b
@@ -81,7 +91,10 @@ def init(home: Path, issuer: str, origin: str, environment: str) -> None:
     from hub.setting_up import init_hub
 
     config = Config.checked(home, {"issuer": issuer, "origin": origin, "environment": environment})
-    vkey = init_hub(config, read_passphrase())
+    if (token_module is None) != (token_label is None):
+        raise ConfigRefused("a token is named by both --token-module and --token-label")
+    token = None if token_module is None else TokenPlace(token_module.absolute(), token_label or "")
+    vkey = init_hub(config, read_passphrase() if token is None else read_token_pin(), token)
     click.echo(f"hub made in {home}\nlog key: {vkey}")
 
 
@@ -103,7 +116,7 @@ def serve(home: Path, bind: str, threads: int) -> None:
     """
     from hub.serving import run
 
-    run(Config.load(home), read_passphrase(), bind=bind, threads=threads)
+    run(Config.load(home), read_unlocking(home), bind=bind, threads=threads)
 
 
 @main.command()
@@ -196,7 +209,7 @@ def witnesses(home: Path, quorum: int, witnesses: tuple[str, ...]) -> None:
     """
     from hub.setting_up import record_witnesses
 
-    record_witnesses(Config.load(home), read_passphrase(), quorum, witnesses)
+    record_witnesses(Config.load(home), read_unlocking(home), quorum, witnesses)
     click.echo(f"{len(witnesses)} witnesses recorded, quorum {quorum}")
 
 
@@ -213,7 +226,7 @@ def pin(home: Path, output: Path) -> None:
     """
     from hub.setting_up import write_pin
 
-    said = write_pin(Config.load(home), read_passphrase(), output)
+    said = write_pin(Config.load(home), read_unlocking(home), output)
     click.echo(f"read these words out to two people of each agency:\n{render_words(said)}\nin hexadecimal: {said}")
 
 
@@ -238,7 +251,7 @@ def verify(home: Path, report: Path | None) -> None:
     from hub.setting_up import verify_hub
 
     with _progress("recomputing the log"):
-        found = verify_hub(Config.load(home), read_passphrase())
+        found = verify_hub(Config.load(home), read_unlocking(home))
     if report is not None:
         report.write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
     click.echo(found.render())
@@ -258,7 +271,7 @@ def audit(home: Path, output: Path) -> None:
     from hub.audit import write_audit
 
     with _progress("reading the log"):
-        entries = write_audit(Config.load(home), read_passphrase(), output)
+        entries = write_audit(Config.load(home), read_unlocking(home), output)
     click.echo(f"{entries} entries written to {output}")
 
 

@@ -9,8 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from keys.custody.place import read_place
+from keys.custody.secret import Secret, read_secret
+
 CONFIG_NAME = "hub.toml"
 KEYS_NAME = "hub.key"
+TOKEN_KEYS_NAME = "hub.token"  # noqa: S105 - the name of a file
 DATABASE_NAME = "hub.db"
 _ORIGIN = re.compile(r"[a-z0-9.-]{1,100}/[a-z0-9-]{1,40}")
 _ISSUER = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,200}")
@@ -41,6 +45,11 @@ class Config:
     def keys_path(self) -> Path:
         """The encrypted key file of log key and token key."""
         return self.home / KEYS_NAME
+
+    @property
+    def token_keys_path(self) -> Path:
+        """What the hub's token sealed, where it has one."""
+        return self.home / TOKEN_KEYS_NAME
 
     @classmethod
     def load(cls, home: Path) -> Config:
@@ -81,7 +90,21 @@ class Config:
         return f'issuer = "{self.issuer}"\norigin = "{self.origin}"\nenvironment = "{self.environment}"\n'
 
 
-def read_passphrase(environ: Mapping[str, str] = os.environ) -> str:
+def read_unlocking(home: Path, environ: Mapping[str, str] = os.environ) -> Secret:
+    """Return what opens the hub's keys: the PIN of its token where ``token.toml`` names one, else a passphrase.
+
+    The PIN comes from ``NRM_HUB_PIN_FD``, ``NRM_HUB_PIN_FILE`` or ``NRM_HUB_PIN``, else a terminal is asked. Raises
+    ``ConfigRefused`` or ``CustodyRefused``.
+    """
+    return read_passphrase(environ) if read_place(home) is None else read_token_pin(environ)
+
+
+def read_token_pin(environ: Mapping[str, str] = os.environ) -> Secret:
+    """Return the PIN of the hub's token. Raises ``CustodyRefused``."""
+    return read_secret("NRM_HUB_PIN", "token PIN", environ, ask=True)
+
+
+def read_passphrase(environ: Mapping[str, str] = os.environ) -> Secret:
     """Return the passphrase of the hub's key file from ``NRM_HUB_PASSPHRASE_FILE`` or ``NRM_HUB_PASSPHRASE``.
 
     It never stands in a command line. Raises ``ConfigRefused`` where neither is set.
@@ -89,10 +112,11 @@ def read_passphrase(environ: Mapping[str, str] = os.environ) -> str:
     named = environ.get("NRM_HUB_PASSPHRASE_FILE")
     if named:
         try:
-            return Path(named).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ConfigRefused("NRM_HUB_PASSPHRASE_FILE names a file that cannot be read") from error
+            return Secret(Path(named).read_text(encoding="utf-8").strip())
+        except (OSError, ValueError):
+            # No cause: it could show what is in the file.
+            raise ConfigRefused("NRM_HUB_PASSPHRASE_FILE names a file that cannot be read") from None
     text = environ.get("NRM_HUB_PASSPHRASE", "")
     if not text:
         raise ConfigRefused("no passphrase: set NRM_HUB_PASSPHRASE_FILE (or NRM_HUB_PASSPHRASE) for the hub's key file")
-    return text
+    return Secret(text)

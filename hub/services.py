@@ -12,13 +12,19 @@ from hub.exchange.acts import system_clock
 from hub.exchange.standing import DirectoryCache
 from hub.store.database import Database
 from keys.cosigning import log_vkey
-from keys.custody.keyfile import KeyFile, read_key_file
-from keys.private import PrivateKey
+from keys.custody.interface import Custody, CustodyRefused
+from keys.custody.keyfile import read_key_file
+from keys.custody.place import read_place
+from keys.custody.protection import require_private
+from keys.custody.token import open_token_keys
+from keys.jose import Signer
 from keys.transparency import VerifierKey
 from policies.bundles import Bundle, load_bundle
 
 LOG_KEY = "log"
 TOKEN_KEY = "token"  # noqa: S105 - the name of a key
+HOLDER = "hub"
+"""Whose keys they are, among those of a token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,16 @@ class Services:
     directory: DirectoryCache
     bundle: Bundle
     authorization: Authorization
-    log_key: PrivateKey
+    log_key: Signer
     clock: Callable[[], datetime]
+    custody: Custody | None = None
+    """What holds the keys open, where somebody else does not."""
+
+    def close(self) -> None:
+        """Give up database and keys."""
+        self.database.close()
+        if self.custody is not None:
+            self.custody.close()
 
     @property
     def log_vkey(self) -> VerifierKey:
@@ -39,16 +53,19 @@ class Services:
         return log_verifier(self.config.origin, self.log_key)
 
 
-def log_verifier(origin: str, log_key: PrivateKey) -> VerifierKey:
+def log_verifier(origin: str, log_key: Signer) -> VerifierKey:
     """Return the verifier key that adapters pin at enrolment."""
     return log_vkey(origin, log_key)
 
 
 def open_services(
-    config: Config, passphrase: str, *, clock: Callable[[], datetime] = system_clock, upgrade: bool = True
+    config: Config, unlocking: str, *, clock: Callable[[], datetime] = system_clock, upgrade: bool = True
 ) -> Services:
-    """Open a hub's keys and database. Raises ``KeyFileRefused``; the schema is brought up to date first."""
-    keys: KeyFile = read_key_file(config.keys_path, passphrase)
+    """Open a hub's keys, with a passphrase or its token's PIN, and its database.
+
+    The schema is brought up to date first. Raises ``CustodyRefused``.
+    """
+    custody = open_keys(config, unlocking)
     database = Database(config.database_url)
     if upgrade:
         database.upgrade()
@@ -58,7 +75,26 @@ def open_services(
         database=database,
         directory=directory,
         bundle=load_bundle(),
-        authorization=Authorization(config.issuer, keys.keys[TOKEN_KEY], database, directory, clock),
-        log_key=keys.keys[LOG_KEY],
+        authorization=Authorization(config.issuer, custody.keys[TOKEN_KEY], database, directory, clock),
+        log_key=custody.keys[LOG_KEY],
         clock=clock,
+        custody=custody,
     )
+
+
+def open_keys(config: Config, unlocking: str) -> Custody:
+    """Open the hub's keys: in the token that ``token.toml`` names, else in the key file. Raises ``CustodyRefused``."""
+    place = read_place(config.home)
+    path = config.keys_path if place is None else config.token_keys_path
+    if config.environment == "production":
+        require_private(path)
+    try:
+        opened: Custody = (
+            read_key_file(path, unlocking) if place is None else open_token_keys(place, unlocking, HOLDER, path)
+        )
+    except OSError as error:
+        raise CustodyRefused(f"{path.name} is not in the hub's folder, or cannot be read") from error
+    if not {LOG_KEY, TOKEN_KEY} <= set(opened.keys):
+        opened.close()
+        raise CustodyRefused(f"{path.name} does not hold the hub's two keys; is it another holder's?")
+    return opened

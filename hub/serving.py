@@ -94,7 +94,7 @@ def run(config: Config, passphrase: str, *, bind: str, threads: int) -> None:
     wsgi.SERVER = SERVER
     lock = _lock(config.home / LOCK_NAME)
     try:
-        open_services(config, passphrase).database.close()
+        open_services(config, passphrase).close()
         _Server(
             config,
             passphrase,

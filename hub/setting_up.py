@@ -16,12 +16,15 @@ from hub.ledger.entries import EntryType
 from hub.ledger.report import LogReport
 from hub.ledger.verification import ActRow, verify_log
 from hub.refusal import Refused
-from hub.services import LOG_KEY, TOKEN_KEY, Services, log_verifier, open_services
+from hub.services import HOLDER, LOG_KEY, TOKEN_KEY, Services, log_verifier, open_services
 from hub.store import ledger_rows
 from hub.store.database import Database
 from hub.store.recorded_rows import recorded_rows
 from keys.canonical import canonical_bytes
+from keys.custody.interface import Custody
 from keys.custody.keyfile import KeyFile, generate_storage, write_key_file, write_private_file
+from keys.custody.place import TokenPlace, write_place
+from keys.custody.token import create_token_keys
 from keys.directory import Certificate
 from keys.fingerprints import fingerprint, group_fingerprint
 from keys.private import PrivateKey
@@ -44,10 +47,11 @@ ACTED_TYPES = frozenset(
 )
 
 
-def init_hub(config: Config, passphrase: str) -> str:
+def init_hub(config: Config, unlocking: str, token: TokenPlace | None = None) -> str:
     """Make a hub's folder, keys and database with the genesis entry; return the log's verifier key.
 
-    Raises ``ConfigRefused`` where the folder holds a hub already.
+    With ``token`` the keys are made in it and ``unlocking`` is its PIN, else they rest in a file under that passphrase.
+    Raises ``ConfigRefused`` where the folder holds a hub already, and ``CustodyRefused``.
     """
     if (config.home / CONFIG_NAME).exists():
         raise ConfigRefused(f"{config.home} holds a hub already")
@@ -56,9 +60,7 @@ def init_hub(config: Config, passphrase: str) -> str:
     database = Database(config.database_url)
     database.upgrade()
     has_genesis = _has_genesis(database, config)
-    log_key = PrivateKey.generate("Ed25519")
-    keys = {LOG_KEY: log_key, TOKEN_KEY: PrivateKey.generate("Ed25519")}
-    write_key_file(config.keys_path, KeyFile(keys, generate_storage()), passphrase)
+    log_key = _make_keys(config, unlocking, token)
     if not has_genesis:
         with database.write() as session:
             ledger.create(session)
@@ -68,7 +70,23 @@ def init_hub(config: Config, passphrase: str) -> str:
     # The settings come last: a folder without them is not a hub yet, so a crash before here is repeated from the start.
     # A genesis entry that stands already is kept: nothing was signed over it.
     write_private_file(config.home / CONFIG_NAME, config.render().encode())
-    return log_verifier(config.origin, log_key).render()
+    return log_key.render()
+
+
+def _make_keys(config: Config, unlocking: str, token: TokenPlace | None) -> VerifierKey:
+    """Make the hub's two keys where they are to rest; return the log's verifier key."""
+    made: Custody
+    if token is None:
+        made = KeyFile({use: PrivateKey.generate("Ed25519") for use in (LOG_KEY, TOKEN_KEY)}, generate_storage())
+        write_key_file(config.keys_path, made, unlocking)
+    else:
+        wanted = {LOG_KEY: "Ed25519", TOKEN_KEY: "Ed25519"}
+        made = create_token_keys(token, unlocking, HOLDER, wanted, config.token_keys_path)
+        write_place(config.home, token)
+    try:
+        return log_verifier(config.origin, made.keys[LOG_KEY])
+    finally:
+        made.close()
 
 
 def _has_genesis(database: Database, config: Config) -> bool:

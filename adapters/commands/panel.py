@@ -12,9 +12,19 @@ import click
 from adapters.commands.base import home_option, opened, read_form
 from adapters.commands.form_guide import example_option
 from adapters.commands.form_meanings import DECISION, VOTE, Meant
-from adapters.commands.forms import author_of, build_content, listed, require_fields, require_one_of, text_list
+from adapters.commands.forms import author_of, build_content, require_fields, require_one_of, text_list
 from adapters.commands.reading import open_case
-from adapters.panel.deciding import collect_votes, sign_vote, tally, verify_decision, with_proofs
+from adapters.panel.deciding import (
+    collect_votes,
+    count_votes,
+    require_majority,
+    sign_vote,
+    tally,
+    turnout_of,
+    verify_decision,
+    with_proofs,
+    with_turnout,
+)
 from adapters.panel.exporting import require_export
 from adapters.panel.freezing import (
     Frozen,
@@ -24,6 +34,9 @@ from adapters.panel.freezing import (
     sign_manifest,
     with_manifest,
 )
+from adapters.picture.turnout import QUORUM_SENTENCE, Turnout, panel_agencies, turnout_sentence
+from adapters.picture.view import CaseView
+from adapters.picture.words import count_words, join_words, words_for
 from adapters.release import authored
 from adapters.release.drafts import keep_authored
 from adapters.release.quoting import inherited_handling
@@ -71,8 +84,28 @@ def freeze(case: str, form: Path, member: str) -> None:
             checkpoint=adapter.follower.newest_reference(),
         )
         content = with_manifest(meeting, found, statement)
-        click.echo(keep_authored(adapter.store, case, Category.MEETING, content, adapter.clock()))
+        draft = keep_authored(adapter.store, case, Category.MEETING, content, adapter.clock())
+        click.echo(draft)
         click.echo(f"manifest {found.view.manifest_digest} of {len(found.view.opened)} fragments", err=True)
+        _say_who_is_absent(found.view, text_list("agencies", fields["agencies"]), is_quorate=bool(fields["is_quorate"]))
+        _say_next(case, draft, "then each voting member votes: nrm-adapter panel vote")
+
+
+def _say_who_is_absent(view: CaseView, present: list[str], *, is_quorate: bool) -> None:
+    """Say which agencies with a voting member the chair does not list as present, before a quorum is relied on."""
+    absent = [name for name in panel_agencies(view.case.membership, view.at) if name not in present]
+    if absent:
+        stated = "you state that the quorum is met" if is_quorate else "you state that the quorum is not met"
+        click.echo(f"not listed as present, with a voting member: {join_words(absent)}; {stated}", err=True)
+
+
+def _say_next(case: str, draft: str, then: str) -> None:
+    """Say what is to do with a draft: until it is released and sent nobody else has it."""
+    click.echo(
+        f"nobody else has it yet. Next: nrm-adapter release {case} --purpose panel_review --draft {draft}, "
+        f"then nrm-adapter push; {then}",
+        err=True,
+    )
 
 
 def _say_others(frozen: Frozen) -> None:
@@ -126,7 +159,8 @@ def vote(case: str, form: Path, member: str) -> None:
             vote_jws=token,
             dissent=fields.get("dissent"),
         )
-        click.echo(keep_authored(adapter.store, case, Category.VOTE, content, adapter.clock()))
+        draft = keep_authored(adapter.store, case, Category.VOTE, content, adapter.clock())
+        click.echo(draft)
         click.echo(
             f"voted on {frozen.digest[:12]}: {compared.read} fragments opened, {len(compared.absent)} not given, "
             f"{len(compared.left_out)} opened here that the manifest leaves out",
@@ -134,6 +168,7 @@ def vote(case: str, form: Path, member: str) -> None:
         )
         for fragment in compared.left_out:
             click.echo(f"not in the manifest: {fragment}", err=True)
+        _say_next(case, draft, "the chair decides when the votes are there: nrm-adapter panel decide")
 
 
 @panel.command()
@@ -165,8 +200,9 @@ def decide(case: str, form: Path, member: str, out: Path | None) -> None:
         ballots = collect_votes(found.view, frozen, members, directory)
         for reason in ballots.ignored:
             click.echo(f"not counted: {reason}", err=True)
-        counted = tally([statement for _, statement in ballots.counted])
-        outcome = counted.most_common(1)[0][0] if counted else "adjourn"
+        votes = [statement for _, statement in ballots.counted]
+        counted = tally(votes)
+        outcome = require_majority(counted)
         relied = named or [item["fragment"] for item in frozen.manifest["fragments"]]
         content = authored.decision(
             author_of(fields, adapter.clock()),
@@ -181,17 +217,20 @@ def decide(case: str, form: Path, member: str, out: Path | None) -> None:
             manifest=frozen.manifest,
             votes=[token for token, _ in ballots.counted],
         )
-        content = with_proofs(content, frozen, members)
+        content = with_proofs(with_turnout(content, votes, members), frozen, members)
         verify_decision(content, directory)
         handling = inherited_handling(adapter.store, case, content.get("derived_from", []))
         content["handling"] = handling.to_json()
         if out is not None:
             require_export(found.view, adapter.receiver.bundle, adapter.home.kind, content, handling)
-        click.echo(keep_authored(adapter.store, case, Category.DECISION, content, adapter.clock()))
+        draft = keep_authored(adapter.store, case, Category.DECISION, content, adapter.clock())
+        click.echo(draft)
         if out is not None:
             text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
             write_private_file(out, text.encode("utf-8"))
-        click.echo(f"{outcome}: {_count(counted)} over manifest {frozen.digest[:12]}", err=True)
+        click.echo(f"{outcome}: {count_votes(counted)} over manifest {frozen.digest[:12]}", err=True)
+        _say_turnout(turnout_of(votes, members), err=True)
+        _say_next(case, draft, "then the panel can read it")
 
 
 def _require(category: Category, form: Mapping[str, Any], meant: Mapping[str, Meant]) -> None:
@@ -199,9 +238,12 @@ def _require(category: Category, form: Mapping[str, Any], meant: Mapping[str, Me
     require_fields(category.value, form, needed, set(meant))
 
 
-def _count(votes: Mapping[str, int]) -> str:
-    """Return votes by outcome in words."""
-    return listed(f"{count} {outcome}" for outcome, count in sorted(votes.items())) or "none"
+def _say_turnout(turnout: Turnout, *, err: bool) -> None:
+    """Say which agencies voted, which of the panel did not, and what to know of it."""
+    click.echo(turnout_sentence(turnout), err=err)
+    for warning in turnout.warnings:
+        click.echo(f"warning: {warning}", err=err)
+    click.echo(QUORUM_SENTENCE, err=err)
 
 
 @panel.command()
@@ -218,9 +260,10 @@ def verify(decision: Path) -> None:
     with opened(home_option()) as adapter:
         found = verify_decision(content, adapter.follower.directory())
         click.echo(
-            f"the decision holds: {found.question} {found.outcome}, votes: {_count(dict(found.votes))}; "
-            f"{found.fragments} fragments, manifest {found.manifest}"
+            f"the decision holds: {words_for(found.question).lower()}, {found.outcome} ({count_votes(found.votes)}), "
+            f"on the {count_words(found.fragments, 'fragment')} that the chair had opened, manifest {found.manifest}"
         )
+        _say_turnout(found.turnout, err=False)
 
 
 COMMANDS: tuple[click.Command, ...] = (panel,)

@@ -80,13 +80,8 @@ def picture(
             write_private_file(manifest_path, found.manifest)
         if not quiet:
             print_picture(shown, Console())
-        view = found.view
-        click.echo(
-            f"{len(view.opened)} fragments opened, {len(view.refused)} refused now, "
-            f"{sum(item.count for item in view.not_given)} held back by their agencies, "
-            f"{len(view.withheld_by_hub)} withheld by the hub, {len(view.unverified)} not verified",
-            err=True,
-        )
+        # Of the file where one was written: it says what of the opened is not in it.
+        click.echo(made.record_of_use.counts.sentence, err=True)
 
 
 @click.command(name="list")

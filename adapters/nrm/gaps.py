@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from adapters.nrm.model import FieldState, NrmDraft
+from adapters.picture.words import plain_summary
 
 TYPE_PREFIX = "types-of-exploitation-"
 _TYPES_LABEL = "Type of exploitation (at least one)"
@@ -53,5 +54,5 @@ def render_gaps(draft: NrmDraft) -> str:
             lines += ["", f"{title}: {len(chosen)}"]
         for gap in chosen:
             lines.append(f"- {gap.label} [{gap.field}]: {gap.state.value.replace('_', ' ')}; {gap.reason}")
-            lines += [f"    one source has: {choice}" for choice in gap.choices]
+            lines += [f"    one source has: {plain_summary(choice)}" for choice in gap.choices]
     return "\n".join(lines) + "\n"

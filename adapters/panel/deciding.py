@@ -24,7 +24,11 @@ from adapters.panel.freezing import (
     value_of,
     verify_manifest,
 )
+from adapters.picture.deliberation import VOTED_FIELD
+from adapters.picture.turnout import VOTING_ROLES, Turnout, read_turnout
 from adapters.picture.view import CaseView
+from adapters.picture.words import count_words, join_words, words_for
+from adapters.release.writing import given
 from keys.canonical import parse_canonical
 from keys.custody.interface import Custody
 from keys.directory import Directory, KeyUse, NotCertified
@@ -37,7 +41,17 @@ OUTCOMES = frozenset({"positive", "negative", "adjourn"})
 MAX_VOTES = 200
 MAX_STATEMENTS = 1_000
 """Memberships, and acceptances, that a decision may carry."""
-VOTING_ROLES = frozenset({Role.PANEL_VOTING, Role.PANEL_CHAIR})
+NOT_VOTED_FIELD = "hub_NotVotedAgency"
+"""In a decision: each agency with a voting member on the panel of which no vote was counted."""
+
+VOTE_WARNING_FIELD = "hub_VoteWarning"
+"""In a decision: what to know before relying on so many votes, in sentences."""
+
+NO_VOTES = (
+    "no vote on the newest frozen manifest was opened. Each voting member votes (nrm-adapter panel vote); their agency "
+    "then releases the draft that it prints (nrm-adapter release CASE --purpose panel_review --draft ID) and sends it "
+    "(nrm-adapter push). A vote on an earlier manifest does not count for a newer one"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +80,9 @@ def sign_vote(
     """
     case = members.state.membership.case
     if outcome not in OUTCOMES:
-        raise PanelRefused(f"outcome: expected one of {sorted(OUTCOMES)}")
+        raise PanelRefused(f"outcome: expected one of {', '.join(sorted(OUTCOMES))}")
     if role not in VOTING_ROLES:
-        raise PanelRefused(f"only voting members vote; this role is {role.value}")
+        raise PanelRefused(f"only voting members vote; this role is {words_for(role)}")
     if frozen.manifest["case"] != case:
         raise PanelRefused("the frozen manifest is of another case")
     require_standing(members.state, agency, member, role, at)
@@ -158,15 +172,52 @@ def with_proofs(decision: Mapping[str, Any], frozen: Frozen, members: VerifiedMe
     }
 
 
+def turnout_of(votes: Sequence[Statement], members: VerifiedMembers) -> Turnout:
+    """Return which agencies of the panel voted and which did not, as the case stood at the newest vote."""
+    newest = max(vote.issued_at for vote in votes)
+    return read_turnout(members.state.membership, [vote.issuer for vote in votes], newest)
+
+
+def require_majority(counted: Counter[str]) -> str:
+    """Return the outcome with more than half of the votes. Raises ``PanelRefused`` where there is none."""
+    if not counted:
+        raise PanelRefused(NO_VOTES)
+    outcome, most = counted.most_common(1)[0]
+    if most * 2 <= counted.total():
+        raise PanelRefused(f"{count_votes(counted)}: no outcome has more than half of the votes; the panel votes again")
+    return outcome
+
+
+def count_votes(votes: Mapping[str, int]) -> str:
+    """Return votes by outcome in words: ``2 votes positive and 1 vote negative``."""
+    return join_words([f"{count_words(count, 'vote')} {outcome}" for outcome, count in sorted(votes.items())])
+
+
+def with_turnout(decision: Mapping[str, Any], votes: Sequence[Statement], members: VerifiedMembers) -> dict[str, Any]:
+    """Return a decision's content that names who voted, who of the panel did not, and what to know of it."""
+    turnout = turnout_of(votes, members)
+    return {**decision, "fields": {**decision["fields"], **_turnout_fields(turnout, votes)}}
+
+
+def _turnout_fields(turnout: Turnout, votes: Sequence[Statement]) -> dict[str, Any]:
+    said = {
+        VOTED_FIELD: sorted(vote.issuer for vote in votes),
+        NOT_VOTED_FIELD: turnout.not_voted,
+        VOTE_WARNING_FIELD: turnout.warnings,
+    }
+    return {name: [given(name, item) for item in items] for name, items in said.items() if items}
+
+
 @dataclass(frozen=True, slots=True)
 class VerifiedDecision:
-    """A decision that holds: its outcome, the votes for each, the manifest it rests on."""
+    """A decision that holds: its outcome, the votes for each, who voted, the manifest it rests on."""
 
     outcome: str
     question: str
     manifest: str
     fragments: int
     votes: Mapping[str, int]
+    turnout: Turnout
 
 
 def verify_decision(content: Mapping[str, Any], directory: Directory) -> VerifiedDecision:
@@ -197,7 +248,21 @@ def verify_decision(content: Mapping[str, Any], directory: Directory) -> Verifie
     counted = tally(votes)
     if counted[outcome] * 2 <= len(votes):
         raise PanelRefused("the outcome that the decision names has no majority of the votes")
-    return VerifiedDecision(outcome, question, digest, fragments, dict(counted))
+    turnout = turnout_of(votes, members)
+    _require_turnout(fields, turnout, votes)
+    return VerifiedDecision(outcome, question, digest, fragments, dict(counted), turnout)
+
+
+def _require_turnout(fields: object, turnout: Turnout, votes: Sequence[Statement]) -> None:
+    """Raise ``PanelRefused`` where a decision names others as having voted, or not, than its votes show.
+
+    A decision that names nobody says nothing wrong; who voted is then read from its votes alone.
+    """
+    if not isinstance(fields, Mapping) or VOTED_FIELD not in fields:
+        return
+    expected = _turnout_fields(turnout, votes)
+    if any(fields.get(name) != expected.get(name) for name in (VOTED_FIELD, NOT_VOTED_FIELD, VOTE_WARNING_FIELD)):
+        raise PanelRefused("the decision names other agencies as having voted, or not, than its votes show")
 
 
 def _members_in(content: Mapping[str, Any], case: object, directory: Directory) -> VerifiedMembers:

@@ -16,6 +16,7 @@ from typing import Any
 from adapters.cases import VerifiedMembers
 from adapters.picture.receiving import Opened
 from adapters.picture.view import CaseView, OpenedFragment
+from adapters.picture.words import words_for
 from keys.canonical import NotCanonical, canonical_bytes, parse_canonical
 from keys.custody.interface import Custody
 from keys.directory import Directory, KeyUse, NotCertified
@@ -25,6 +26,11 @@ from policies.model import CaseState, Malformed, parse_time, require_digest, req
 from policies.vocabulary import Category, Role
 
 QUESTIONS = frozenset({"rg", "cg", "rg_and_cg"})
+NOTHING_FROZEN = (
+    "no meeting with a frozen manifest was opened; the chair freezes one first (nrm-adapter panel freeze). Where that "
+    "is done, the chair's agency has still to release the draft that it printed (nrm-adapter release CASE --purpose "
+    "panel_review --draft ID) and to send it (nrm-adapter push); then vote"
+)
 OF_THE_PANEL_ITSELF = frozenset({Category.MEETING, Category.VOTE, Category.DECISION})
 
 
@@ -66,7 +72,7 @@ def require_standing(state: CaseState, agency: str, member: str, role: Role, at:
     if at >= listed.until:
         raise PanelRefused(f"the membership of a person of {agency} had ended by then")
     if role not in listed.roles:
-        raise PanelRefused(f"the case does not list a person of {agency} in the role {role.value}")
+        raise PanelRefused(f"the case does not list a person of {agency} in the role {words_for(role)}")
 
 
 def manifest_digest(manifest: Mapping[str, Any]) -> str:
@@ -87,7 +93,7 @@ def sign_manifest(
 ) -> str:
     """Return the chair's statement that exactly this was frozen, for this question. Raises ``PanelRefused``."""
     if question not in QUESTIONS:
-        raise PanelRefused(f"question: expected one of {sorted(QUESTIONS)}")
+        raise PanelRefused(f"question: expected one of {', '.join(sorted(QUESTIONS))}")
     require_standing(members.state, agency, member, Role.PANEL_CHAIR, at)
     return make_statement(
         StatementType.MANIFEST,
@@ -158,7 +164,7 @@ def find_frozen(view: CaseView, members: VerifiedMembers, directory: Directory) 
                 reasons.append(str(error))
     if not found:
         why = f"; {len(reasons)} that no chair signed are ignored: {reasons[-1]}" if reasons else ""
-        raise PanelRefused(f"no meeting with a frozen manifest was opened; the chair freezes one first{why}")
+        raise PanelRefused(f"{NOTHING_FROZEN}{why}")
     newest = found[-1]
     return Frozen(
         newest.manifest,

@@ -13,12 +13,16 @@ from datetime import date
 from adapters.picture.content import Group, find_part
 from adapters.picture.dates import Period, parse_partial
 from adapters.picture.provenance import Piece, Provenance
+from adapters.picture.words import PRECISION_WORDS, span_words, words_for
 from policies.vocabulary import AgencyKind, Category
 
 MAX_OVERLAP_DAYS = 31
 """Only accounts of an event, not of a state: a plan of two years overlaps everything and says nothing by it."""
 
 MAX_OVERLAPS_SHOWN = 20
+TO_CONSIDER = "To consider, not concluded:"
+"""Begins what a reading program adds to a record for people to think about."""
+
 MAX_OPEN_ACCOUNTS = 500
 """Accounts compared with one another at any one time, so that the work grows with the number of rows only."""
 
@@ -41,8 +45,15 @@ LEFT_OUT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ChronologyRow:
-    """One thing that happened, or was so for a time. ``start`` None: the source gives no date."""
+    """One thing that happened, or was so for a time. ``start`` None: the source gives no date.
 
+    ``when`` is that date as people write it, ``precision_words`` how exactly it is known, and ``as_written`` how the
+    source writes it, where it writes it otherwise than the record sealed.
+    """
+
+    when: str
+    precision_words: str
+    as_written: str
     start: str | None
     end: str | None
     precision: str
@@ -70,22 +81,60 @@ def _rows(piece: Piece) -> Iterable[ChronologyRow]:
         groups = [group for group in piece.content.groups.get(name, ()) if find_part(group, "date")]
         if groups:
             return [_event_row(piece, group) for group in groups]
-    return [_row(piece, piece.content.summary, piece.period)]
+    return [_row(piece, _what_happened(piece), piece.period)]
 
 
 def _event_row(piece: Piece, group: Group) -> ChronologyRow:
     when = find_part(group, "date")
     start = parse_partial(when.text) if when is not None else None
     words = [part.text for name in ("type", "city", "country", "description") if (part := find_part(group, name))]
-    return _row(piece, ", ".join(words) or piece.content.summary, Period(start, None) if start is not None else None)
+    return _row(
+        piece,
+        ", ".join(words) or piece.line,
+        Period(start, None) if start is not None else None,
+    )
+
+
+def _what_happened(piece: Piece) -> str:
+    """Return what a record says, in words: an offence by its wording, with its code beside it and never alone."""
+    summary = piece.line
+    if piece.category is not Category.OFFENCE:
+        return summary
+    said = []
+    for group in piece.content.parts("hub_Offence"):
+        wording, code, role = (find_part(group, name) for name in ("wording", "code", "role"))
+        if wording is None:
+            return summary
+        text = wording.text + (f" (offence code {code.text})" if code is not None else "")
+        said.append(text + (f"; role of the child: {words_for(role.text)}" if role is not None else ""))
+    if not said:
+        return summary
+    hint = summary.partition(TO_CONSIDER)
+    return ". ".join(said) + (f". {hint[1]}{hint[2]}" if hint[1] else "")
+
+
+def _as_written(piece: Piece, period: Period | None) -> str:
+    if period is None:
+        return ""
+    written = {
+        value.text: value.as_written
+        for value in piece.content.walk()
+        if value.is_given and value.as_written and value.as_written != value.text
+    }
+    ends = [period.start.text, period.end.text if period.end is not None else ""]
+    return " to ".join(dict.fromkeys(written[end] for end in ends if end in written))
 
 
 def _row(piece: Piece, statement: str, period: Period | None) -> ChronologyRow:
     end = period.end if period is not None and period.end is not period.start else None
+    precision = period.start.precision.value if period is not None else "none"
     return ChronologyRow(
+        when=span_words(period.start.text if period is not None else None, end.text if end is not None else None),
+        precision_words=PRECISION_WORDS[precision],
+        as_written=_as_written(piece, period),
         start=period.start.text if period is not None else None,
         end=end.text if end is not None else None,
-        precision=period.start.precision.value if period is not None else "none",
+        precision=precision,
         first_day=period.first if period is not None else None,
         last_day=period.last if period is not None else None,
         agency=piece.agency,

@@ -22,6 +22,8 @@ MAX_CODE_CHARS = 200
 _PREFIX = re.compile(r"^(?:hub|hte|prs|vic|cas|con|spl|org)_")
 NO_SUMMARY = "No summary was sealed with this fragment"
 
+_ADDRESS_PARTS = ("MailingStreet", "MailingCity", "MailingState", "MailingPostalCode")
+_ADDRESS_FIELDS = frozenset({"prs_MailingStreet", "prs_MailingPostalCode"})
 CHILD_ACCOUNT_CATEGORIES = frozenset({Category.WISHES_AND_FEELINGS})
 
 
@@ -250,3 +252,19 @@ def _findings(item: object) -> tuple[str, ...]:
         return ()
     messages = [_mapping(one).get("message") for one in item[:MAX_ITEMS]]
     return tuple(message for message in messages if isinstance(message, str))
+
+
+def read_address(content: ReadContent) -> str:
+    """Return the addresses that a contact record gives, that there is none, or that one is withheld; else nothing."""
+    told = []
+    for group in (content.singles, *(group for found in content.groups.values() for group in found)):
+        parts = [find_part(group, name) for name in _ADDRESS_PARTS]
+        text = ", ".join(part.text for part in parts if part is not None)
+        homeless = find_part(group, "NoFixedAbode")
+        if text:
+            told.append(text)
+        elif homeless is not None and homeless.value is True:
+            told.append("no fixed abode")
+        elif any(item.state is ValueState.WITHHELD for name in _ADDRESS_FIELDS for item in group.get(name, ())):
+            told.append("an address is on record and is withheld in its source")
+    return "; ".join(dict.fromkeys(told))

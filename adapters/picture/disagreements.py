@@ -18,7 +18,7 @@ from adapters.picture.elements import concern_groups, recorded_status
 from adapters.picture.identity import Identity
 from adapters.picture.provenance import Piece, Statement
 from adapters.picture.view import CaseView
-from adapters.picture.words import day_words
+from adapters.picture.words import count_words, day_words, span_words
 from adapters.release.writing import DisagreementStatus
 from policies.vocabulary import AgencyKind, Category
 
@@ -244,8 +244,11 @@ def _missing_or_present(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Dis
         if met:
             shown = met[:MAX_PRESENCES_SHOWN]
             sides = [
-                (f"Recorded as missing from {period.start.text} to {period.end.text}.", [episode.summarise("Missing")]),
-                (f"Recorded an event with the child in that time ({len(met)}).", shown),
+                (
+                    f"Recorded as missing: {span_words(period.start.text, period.end.text)}.",
+                    [episode.summarise("Missing")],
+                ),
+                (f"Recorded {count_words(len(met), 'event')} with the child in that time.", shown),
             ]
             point = "The child is recorded as missing at a time when another agency records an event"
             yield _computed(view, DisagreementKind.MISSING_OR_PRESENT, point, sides)

@@ -13,6 +13,8 @@ from datetime import date
 from adapters.picture.provenance import Piece, Provenance
 from adapters.picture.versions import Versions
 from adapters.picture.view import CaseView, RefusedFragment, Unverified
+from adapters.picture.words import category_words, count_words, join_words
+from policies.explain import NOTHING_TO_SHOW
 from policies.vocabulary import AgencyKind, Category, NotGivenCode
 
 SILENCE_SENTENCE = (
@@ -29,6 +31,15 @@ WITHHELD_SENTENCE = (
 )
 
 
+ANSWER_NOT_WRITTEN = (
+    "The reader opened an answer of this agency that is not written to this file; it may be the answer to this."
+)
+NOT_WRITTEN_SENTENCE = (
+    "The reader opened more than is written in this file. Where this file says that nothing was opened, it may be "
+    "among what is not written."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class SilentAgency:
     """An agency of the case of which there is nothing at all; how long the case has been open."""
@@ -37,6 +48,7 @@ class SilentAgency:
     kind: AgencyKind
     name: str
     days_since_case_opened: int
+    since_words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +85,46 @@ class OpenRequest:
     to_name: str
     what: str
     due: str
-    days_open: int | None
+    days_open: int
+    open_words: str
     days_overdue: int | None
+    note: str
     provenance: Provenance
 
 
 @dataclass(frozen=True, slots=True)
+class RefusalGroup:
+    """Fragments of one agency that the same rules keep out, as one line.
+
+    ``rules`` are those that may be named, ``meaning`` what each says, ``kinds`` what the fragments are, in words.
+    """
+
+    agency: str
+    name: str
+    rules: tuple[str, ...]
+    meaning: tuple[str, ...]
+    sentence: str
+    count: int
+    count_words: str
+    kinds: str
+    fragments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Gaps:
-    """The section. ``sequence`` is what does not fit together between versions."""
+    """The section. ``sequence`` is what does not fit together between versions.
+
+    ``not_written`` is what the reader has opened and may not write to this file; ``refused`` what they may not read.
+    """
 
     sentence: str
     silent: tuple[SilentAgency, ...]
     held_back: tuple[HeldBack, ...]
     refused: tuple[RefusedFragment, ...]
+    refused_by_rule: tuple[RefusalGroup, ...]
+    not_written: tuple[RefusedFragment, ...]
+    not_written_by_rule: tuple[RefusalGroup, ...]
+    not_written_sentence: str
     public_refusals: tuple[PublicRefusal, ...]
     withheld_by_hub: tuple[str, ...]
     withheld_sentence: str
@@ -104,6 +143,10 @@ def find_gaps(view: CaseView, versions: Versions, not_known: Sequence[str]) -> G
         silent=tuple(_silent(view, pieces)),
         held_back=tuple(_held_back(view)),
         refused=view.refused,
+        refused_by_rule=group_refusals(view, view.refused),
+        not_written=view.not_written,
+        not_written_by_rule=group_refusals(view, view.not_written),
+        not_written_sentence=NOT_WRITTEN_SENTENCE if view.not_written else "",
         public_refusals=tuple(_public_refusals(view)),
         withheld_by_hub=view.withheld_by_hub,
         withheld_sentence=WITHHELD_SENTENCE if view.withheld_by_hub else "",
@@ -117,11 +160,13 @@ def find_gaps(view: CaseView, versions: Versions, not_known: Sequence[str]) -> G
 
 def _silent(view: CaseView, pieces: Sequence[Piece]) -> Iterator[SilentAgency]:
     speaking = {piece.agency for piece in pieces}
-    speaking |= {item.agency for item in view.refused} | {item.agency for item in view.not_given if item.count > 0}
+    speaking |= {item.agency for item in (*view.refused, *view.not_written)} | {
+        item.agency for item in view.not_given if item.count > 0
+    }
     days = max((view.at.date() - view.opened_at.date()).days, 0)
     for agency, kind in view.case.membership.agencies:
         if agency not in speaking:
-            yield SilentAgency(agency, kind, view.name_of(agency), days)
+            yield SilentAgency(agency, kind, view.name_of(agency), days, since_words(days))
 
 
 def _held_back(view: CaseView) -> Iterator[HeldBack]:
@@ -130,6 +175,40 @@ def _held_back(view: CaseView) -> Iterator[HeldBack]:
             sentence = CODE_SENTENCES[item.code]
             name = view.name_of(item.agency)
             yield HeldBack(item.agency, view.kind_of(item.agency), name, item.code, item.count, sentence)
+
+
+def group_refusals(view: CaseView, items: Sequence[RefusedFragment]) -> tuple[RefusalGroup, ...]:
+    """Return one line for each agency and set of rules, in the order of the agencies' names."""
+    groups: dict[tuple[str, tuple[str, ...], str], list[RefusedFragment]] = {}
+    for item in items:
+        # Where the sentence may say nothing, the name of the rule would.
+        rules = () if item.sentence == NOTHING_TO_SHOW else item.rules
+        groups.setdefault((item.agency, rules, item.sentence), []).append(item)
+    made = [
+        RefusalGroup(
+            agency=agency,
+            name=view.name_of(agency) or "An agency that is not named",
+            rules=rules,
+            meaning=tuple(view.rule_words[rule] for rule in rules if rule in view.rule_words),
+            sentence=sentence,
+            count=len(found),
+            count_words=count_words(len(found), "fragment"),
+            kinds=_kinds(found),
+            fragments=tuple(item.fragment for item in found),
+        )
+        for (agency, rules, sentence), found in groups.items()
+    ]
+    return tuple(sorted(made, key=lambda group: (group.name, group.rules, group.sentence)))
+
+
+def _kinds(items: Sequence[RefusedFragment]) -> str:
+    counted: dict[str, int] = {}
+    for item in items:
+        words = category_words(item.category).lower()
+        counted[words] = counted.get(words, 0) + 1
+    return join_words(
+        [f"{words} ({count} of them)" if count > 1 else words for words, count in sorted(counted.items())]
+    )
 
 
 def _public_refusals(view: CaseView) -> Iterator[PublicRefusal]:
@@ -160,7 +239,9 @@ def _open_requests(view: CaseView, pieces: Sequence[Piece]) -> Iterator[OpenRequ
 
 def _open_request(view: CaseView, piece: Piece, to_agency: str) -> OpenRequest:
     due = piece.content.text("hub_Due")
+    kept_out = {(item.agency, item.category) for item in view.not_written}
     asked = piece.period.first if piece.period is not None else piece.opened.header.sealed_at.date()
+    days_open = max((view.at.date() - asked).days, 0)
     return OpenRequest(
         fragment=piece.fragment,
         from_agency=piece.agency,
@@ -168,10 +249,17 @@ def _open_request(view: CaseView, piece: Piece, to_agency: str) -> OpenRequest:
         to_name=view.name_of(to_agency),
         what=piece.content.text("hub_RequestWhat") or piece.content.summary,
         due=due,
-        days_open=max((view.at.date() - asked).days, 0),
+        days_open=days_open,
+        open_words=since_words(days_open),
         days_overdue=_days_over(due, view.at.date()),
+        note=ANSWER_NOT_WRITTEN if (to_agency, Category.ANSWER) in kept_out else "",
         provenance=piece.provenance(),
     )
+
+
+def since_words(days: int) -> str:
+    """Return how long ago something was, in whole days and words."""
+    return f"{count_words(days, 'day')} ago" if days else "today"
 
 
 def _days_over(due: str, today: date) -> int | None:

@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from adapters.nrm.lists import find_nationality, language_name
 from adapters.picture.content import ReadValue, find_part
 from adapters.picture.dates import AgeRange, age_range, parse_partial
 from adapters.picture.neutral import has_mixed_scripts
 from adapters.picture.provenance import Piece, Statement
+from adapters.picture.words import SEX_WORDS, day_words
 from adapters.sources.subject import normalise_identifier, normalise_name
 from policies.vocabulary import AgePath, Category
 
@@ -47,9 +49,10 @@ _MANY = frozenset({"hub_Alias", "prs_Citizenship", "hub_LAChildID"})
 
 @dataclass(frozen=True, slots=True)
 class IdentityValue:
-    """One value and everybody who has it like this."""
+    """One value and everybody who has it like this. ``words``: what a code means, with the code beside it."""
 
     text: str
+    words: str
     precision: str | None
     statements: tuple[Statement, ...]
     has_mixed_scripts: bool
@@ -106,6 +109,7 @@ def _field(name: str, sources: Sequence[Piece]) -> IdentityField | None:
     values = tuple(
         IdentityValue(
             text=found[0][1].text,
+            words=_in_words(name, found[0][1].text),
             precision=found[0][2],
             statements=tuple(piece.state(LABELS[name], value) for piece, value, _ in found),
             has_mixed_scripts=any(has_mixed_scripts(value.text) for _, value, _ in found),
@@ -113,6 +117,18 @@ def _field(name: str, sources: Sequence[Piece]) -> IdentityField | None:
         for found in said.values()
     )
     return IdentityField(name, LABELS[name], values, _is_conflict(name, said))
+
+
+def _in_words(name: str, text: str) -> str:
+    if name == "prs_Birthdate":
+        return day_words(text)
+    meaning = {
+        "hub_Sex": SEX_WORDS.get(text),
+        "prs_Citizenship": find_nationality(text),
+        "prs_PrimaryLanguage": language_name(text),
+        "prs_SecondaryLanguage": language_name(text),
+    }.get(name)
+    return text if meaning is None or meaning == text else f"{meaning} (recorded as {text})"
 
 
 def _values(piece: Piece, name: str) -> list[ReadValue]:

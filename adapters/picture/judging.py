@@ -187,6 +187,7 @@ class Judged:
             consents=tuple(_public_part(item) for item in self.case.consents),
             refusals=tuple(_public_part(item) for item in self.case.refusals),
             manifest_digest=manifest_digest,
+            rule_words={rule.id: rule.sentence for rule in self.bundle.rules.values() if not rule.silent},
         )
 
     def _roles(self) -> tuple[Role, ...]:

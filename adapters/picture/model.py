@@ -6,28 +6,28 @@ Nothing is merged away, nothing is weighed, and what is missing has a section as
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from adapters.picture.chronology import ChronologyRow, build_chronology
+from adapters.picture.counts import Counts, count_fragments
+from adapters.picture.deliberation import DeliberationRow, list_deliberation
 from adapters.picture.disagreements import DisagreementItem, find_disagreements
 from adapters.picture.elements import Elements, build_elements
-from adapters.picture.gaps import Gaps, find_gaps
+from adapters.picture.gaps import Gaps, find_gaps, since_words
 from adapters.picture.identity import AgeReading, Identity, agree, collect_identity, read_ages
 from adapters.picture.provenance import Piece, Provenance, Statement, read_piece, render_json
 from adapters.picture.situation import (
     ActionRow,
     Credibility,
-    DeliberationRow,
     QuestionToDecide,
     Safety,
     VictimAndOffender,
     assess_safety,
     frame_question,
     list_actions,
-    list_deliberation,
     list_explanations,
     list_offences,
 )
@@ -41,6 +41,7 @@ from adapters.picture.view import (
     Unverified,
 )
 from adapters.picture.voice import Voice, hear_child
+from adapters.picture.words import INFORMATION_GRADES, SOURCE_GRADES
 from adapters.sources.subject import normalise_name
 from policies.vocabulary import AgencyKind, AgePath, Category, Purpose, Role
 
@@ -57,6 +58,11 @@ __all__ = [
 
 SCHEMA = "nrmhub-picture-1"
 PSEUDONYM_CHARS = 8
+QUORUM_WORDS = {
+    "yes": "met at the newest meeting, by the chair’s own statement",
+    "no": "not met at the newest meeting, by the chair’s own statement",
+    "not_known": "not stated for the newest meeting",
+}
 CANNOT_SAY = (
     "This page shows what agencies released to you, and nothing else. It cannot say that something did not happen. "
     "Silence is not absence: an empty place means that nothing was opened there, not that there is nothing. It does "
@@ -67,15 +73,21 @@ CANNOT_SAY = (
 
 @dataclass(frozen=True, slots=True)
 class AgencyRow:
-    """One agency of the case and what of it is in this picture."""
+    """One agency of the case and what of it is in this picture.
+
+    ``opened`` = ``shown`` + ``not_written``, and ``shown`` = ``fragments`` (those that count) + ``older_versions``.
+    """
 
     agency: str
     kind: AgencyKind | None
     name: str
     is_lead: bool
     is_in_case: bool
+    opened: int
+    shown: int
     fragments: int
     older_versions: int
+    not_written: int
     not_given: int
     refused: int
     categories: tuple[Category, ...]
@@ -90,15 +102,19 @@ class PictureHeader:
     about: tuple[Statement, ...]
     ages: tuple[AgeReading, ...]
     age_today: str
+    age_words: str
     days_to_18: str
+    days_words: str
     in_scope: str
     scope_note: str
     age_path: AgePath
     case_opened_at: datetime
     days_open: int
+    opened_words: str
     marking: str
     latest_meeting: Statement | None
     quorum: str
+    quorum_words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +127,7 @@ class EvidenceRow:
     is_restricted: bool
     source_grade: str
     info_grade: str
+    grade_words: str
     reliability: str
     derived_from: tuple[str, ...]
     findings: tuple[str, ...]
@@ -119,8 +136,19 @@ class EvidenceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleWords:
+    """A rule of the agreement that the picture names, and what it says."""
+
+    rule: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordOfUse:
-    """By whom, as what, what for and when this picture was opened, and which exact set of fragments it rests on."""
+    """By whom, as what, what for and when this picture was opened, and which exact set of fragments it rests on.
+
+    ``manifest_digest`` names everything opened, what is not written to this file included. ``rules`` are those named.
+    """
 
     reader_agency: str
     reader_member: str | None
@@ -132,7 +160,9 @@ class RecordOfUse:
     checkpoint_size: int
     checkpoint_root: str
     fragments_opened: int
+    counts: Counts
     newest_log_index: int | None
+    rules: tuple[RuleWords, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +207,8 @@ def assemble(view: CaseView) -> Picture:
     view.require_whole()
     ordered = sorted(view.opened, key=lambda item: (item.log_index, item.header.fragment))
     versions = sort_versions(
-        [read_piece(item, view.kind_of(item.header.agency), f"F{n}") for n, item in enumerate(ordered, start=1)]
+        [read_piece(item, view.kind_of(item.header.agency), f"F{n}") for n, item in enumerate(ordered, start=1)],
+        frozenset(item.fragment for item in view.not_written),
     )
     pieces = versions.current
     identity = collect_identity(pieces)
@@ -200,28 +231,35 @@ def assemble(view: CaseView) -> Picture:
         credibility=list_explanations(pieces),
         victim_and_offender=list_offences(pieces),
         plan=list_actions(view, pieces),
-        deliberation=list_deliberation(pieces),
-        record_of_use=_record_of_use(view),
+        deliberation=list_deliberation(view, pieces),
+        record_of_use=_record_of_use(view, versions),
     )
 
 
 def _agencies(view: CaseView, versions: Versions) -> tuple[AgencyRow, ...]:
     listed = [agency for agency, _ in view.case.membership.agencies]
     # An agency that has left the case stays visible through what it shared.
-    left = sorted({piece.agency for piece in versions.current} - set(listed))
+    speaking = {piece.agency for piece in versions.current} | {item.agency for item in view.not_given if item.count}
+    speaking |= {item.agency for item in (*view.not_written, *view.refused)}
+    left = sorted(speaking - set(listed))
     return tuple(_agency(view, versions, agency) for agency in (*listed, *left))
 
 
 def _agency(view: CaseView, versions: Versions, agency: str) -> AgencyRow:
     own = [piece for piece in versions.current if piece.agency == agency]
+    shown = sum(item.header.agency == agency for item in view.opened)
+    not_written = sum(item.agency == agency for item in view.not_written)
     return AgencyRow(
         agency=agency,
         kind=view.kind_of(agency),
         name=view.name_of(agency),
         is_lead=agency == view.case.membership.lead,
         is_in_case=view.kind_of(agency) is not None,
+        opened=shown + not_written,
+        shown=shown,
         fragments=len(own),
-        older_versions=sum(len(versions.older.get(piece.fragment, ())) for piece in own),
+        older_versions=shown - len(own),
+        not_written=not_written,
         not_given=sum(item.count for item in view.not_given if item.agency == agency),
         refused=sum(item.agency == agency for item in view.refused),
         categories=tuple(sorted({piece.category for piece in own})),
@@ -233,6 +271,9 @@ def _header(view: CaseView, pieces: Sequence[Piece], identity: Identity) -> Pict
     meetings = [piece for piece in pieces if piece.category is Category.MEETING]
     latest = max(meetings, key=lambda piece: (piece.content.text("hub_HeldOn"), piece.opened.log_index), default=None)
     in_scope = agree(ages, lambda reading: reading.in_scope)
+    quorum = latest.content.text("hub_Quorate") if latest is not None else "not_known"
+    quorum = quorum if quorum in QUORUM_WORDS else "not_known"
+    days_open = max((view.at.date() - view.opened_at.date()).days, 0)
     return PictureHeader(
         pseudonym=view.case.membership.case[:PSEUDONYM_CHARS],
         names=_names(pieces),
@@ -244,15 +285,19 @@ def _header(view: CaseView, pieces: Sequence[Piece], identity: Identity) -> Pict
         ),
         ages=ages,
         age_today=agree(ages, lambda reading: _span(reading.ages.youngest, reading.ages.oldest)),
+        age_words=_each(ages, lambda reading: _span(reading.ages.youngest, reading.ages.oldest)),
         days_to_18=agree(ages, lambda reading: _span(reading.ages.days_least, reading.ages.days_most)),
+        days_words=_each(ages, lambda reading: _span(reading.ages.days_least, reading.ages.days_most)),
         in_scope=in_scope,
         scope_note=_scope_note(view.case.membership.age_path, in_scope),
         age_path=view.case.membership.age_path,
         case_opened_at=view.opened_at,
-        days_open=max((view.at.date() - view.opened_at.date()).days, 0),
+        days_open=days_open,
+        opened_words=since_words(days_open),
         marking="OFFICIAL-SENSITIVE",
         latest_meeting=latest.summarise("Meeting") if latest is not None else None,
-        quorum=latest.content.text("hub_Quorate") if latest is not None else "not_known",
+        quorum=quorum,
+        quorum_words=QUORUM_WORDS[quorum] if latest is not None else "no meeting was opened",
     )
 
 
@@ -266,6 +311,14 @@ def _names(pieces: Sequence[Piece]) -> tuple[str, ...]:
         if name:
             names.setdefault(normalise_name(name), name)
     return tuple(names.values())
+
+
+def _each(readings: Sequence[AgeReading], pick: Callable[[AgeReading], str]) -> str:
+    """Return every answer that the recorded birth dates give: nobody picks one here."""
+    answers = list(dict.fromkeys(pick(reading) for reading in readings))
+    if not answers:
+        return "not known"
+    return " or ".join(answers) + (": the records differ" if len(answers) > 1 else "")
 
 
 def _span(least: int, most: int) -> str:
@@ -296,13 +349,16 @@ def _evidence(piece: Piece, versions: Versions) -> EvidenceRow:
     def grade(*names: str) -> str:
         return next((words[name].text for name in names if name in words and words[name].is_given), "")
 
+    source_grade = grade("sourcegrade", "hubsourcegrade")
+    info_grade = grade("infograde", "hubinfograde", "informationgrade")
     return EvidenceRow(
         ref=piece.ref,
-        summary=piece.content.summary,
+        summary=piece.line,
         is_childs_words=provenance.source_kind.value == "child_account",
         is_restricted=piece.content.is_restricted,
-        source_grade=grade("sourcegrade", "hubsourcegrade"),
-        info_grade=grade("infograde", "hubinfograde", "informationgrade"),
+        source_grade=source_grade,
+        info_grade=info_grade,
+        grade_words=_grade_words(source_grade, info_grade),
         reliability=grade("reliability", "hubreliability"),
         derived_from=piece.content.derived_from,
         findings=piece.content.findings,
@@ -311,7 +367,21 @@ def _evidence(piece: Piece, versions: Versions) -> EvidenceRow:
     )
 
 
-def _record_of_use(view: CaseView) -> RecordOfUse:
+def _grade_words(source: str, information: str) -> str:
+    """Say both grades with their meaning, apart: they are never one score."""
+    if not source and not information:
+        return ""
+    parts = (
+        ("source", SOURCE_GRADES.get(source, source)),
+        ("information", INFORMATION_GRADES.get(information, information)),
+    )
+    return "; ".join(f"{what}: {words or 'not graded'}" for what, words in parts)
+
+
+def _record_of_use(view: CaseView, versions: Versions) -> RecordOfUse:
+    counts = count_fragments(view, versions)
+    named = {rule for opened in view.opened for rule in opened.rules}
+    named |= {rule for item in (*view.refused, *view.not_written) for rule in item.rules}
     return RecordOfUse(
         reader_agency=view.reader.agency,
         reader_member=view.reader.member,
@@ -322,6 +392,8 @@ def _record_of_use(view: CaseView) -> RecordOfUse:
         membership_digest=view.case.membership_digest,
         checkpoint_size=view.checkpoint_size,
         checkpoint_root=view.checkpoint_root,
-        fragments_opened=len(view.opened),
+        fragments_opened=counts.opened,
+        counts=counts,
         newest_log_index=max((item.log_index for item in view.opened), default=None),
+        rules=tuple(RuleWords(rule, view.rule_words[rule]) for rule in sorted(named) if rule in view.rule_words),
     )

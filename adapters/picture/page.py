@@ -16,11 +16,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from adapters.picture.gaps import CODE_SENTENCES
 from adapters.picture.model import Picture
 from adapters.picture.neutral import neutral_text
 from adapters.picture.timeline import build_timeline
-from adapters.picture.words import category_words, condition_words, day_words, kind_words, words_for
+from adapters.picture.words import category_words, condition_words, day_words, kind_words, span_words, words_for
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -44,7 +43,9 @@ def render_page(picture: Picture) -> str:
             instructions=instructions,
             style=Markup(_style()),  # noqa: S704 - our own file, no input in it
             policy=page_policy(),
-            code_sentences=CODE_SENTENCES,
+            not_written={item.fragment for item in picture.gaps.not_written},
+            rule_words={item.rule: item.sentence for item in picture.record_of_use.rules},
+            span=span_words,
         )
     )
 

@@ -8,9 +8,10 @@ from datetime import date, datetime
 from enum import Enum
 from typing import Any
 
-from adapters.picture.content import ReadContent, ReadValue, read_content
+from adapters.picture.content import ReadContent, ReadValue, read_address, read_content
 from adapters.picture.dates import Period, parse_partial
 from adapters.picture.view import OpenedFragment
+from adapters.picture.words import plain_summary
 from adapters.release.writing import SourceKind
 from policies.model import render_time
 from policies.vocabulary import AgencyKind, Category, HandlingCode
@@ -21,8 +22,8 @@ class Provenance:
     """The way back: which fragment, whose, of what kind, seen when, recorded when, shared on which basis.
 
     ``agency_kind`` is None for an agency that has left the case. ``recorded`` is the time the source gives for its
-    record, else the time of sealing; it is not when something happened. ``is_verbatim``: the words stand like this in
-    the source.
+    record, else the time of sealing (then ``source_gives_time`` is false); it is not when something happened.
+    ``is_verbatim``: the words stand like this in the source.
     """
 
     fragment: str
@@ -36,6 +37,7 @@ class Provenance:
     observed_from: str | None
     observed_to: str | None
     recorded: str
+    source_gives_time: bool
     sealed_at: datetime
     received_at: datetime
     is_verbatim: bool
@@ -88,6 +90,16 @@ class Piece:
         """The category of the header."""
         return self.opened.header.category
 
+    @property
+    def address(self) -> str:
+        """The address that a contact record gives, or an empty text."""
+        return read_address(self.content) if self.category is Category.CONTACT else ""
+
+    @property
+    def line(self) -> str:
+        """The fragment in one line as people write it; a contact record with its address."""
+        return ": ".join(part for part in (plain_summary(self.content.summary), self.address) if part)
+
     def provenance(self, value: ReadValue | None = None) -> Provenance:
         """Return the provenance of the whole fragment or, given a value, of that value."""
         header, basis, content = self.opened.header, self.opened.basis, self.content
@@ -103,6 +115,7 @@ class Piece:
             observed_from=content.observed_from,
             observed_to=content.observed_to,
             recorded=content.extracted_at or render_time(header.sealed_at),
+            source_gives_time=content.extracted_at is not None,
             sealed_at=header.sealed_at,
             received_at=self.opened.received_at,
             is_verbatim=value is not None and value.is_verbatim and not _is_reworded(content),

@@ -35,7 +35,6 @@ from keys.statements import StatementType, make_statement
 from keys.storage import StorageRefused
 from keys.transparency import Checkpoint, NoteInvalid, ProofInvalid, verify_checkpoint
 from policies.engine import Bundle, decide
-from policies.explain import explain_safely
 from policies.model import AgencyId, Decision, Header, MemberId, Recipient, facts_for, parse_time, render_time
 from policies.vocabulary import Purpose, Stage
 
@@ -136,7 +135,9 @@ class Receiver:
         )
 
     def for_export(self, view: CaseView) -> CaseView:
-        """Return the view as it may leave as a file: the rest is named as refused. Raises ``CaseRefused`` for nothing.
+        """Return the view as it may leave as a file; the rest is named as opened and not written.
+
+        Raises ``CaseRefused`` where nothing that was opened may be written.
 
         The policy is asked at stage export for each fragment (attack 36: the same evaluation at every stage).
         """
@@ -144,16 +145,14 @@ class Receiver:
         if view.opened and not allowed:
             raise CaseRefused("the policy lets this person read the case, not write it to a file; see export rules")
         kept = tuple(item for item in view.opened if item.header.fragment in allowed)
-        left_out = tuple(
-            self._refused_for_export(item, view) for item in view.opened if item.header.fragment not in allowed
-        )
-        return replace(view, opened=kept, refused=(*view.refused, *left_out))
+        left_out = tuple(self._not_written(item, view) for item in view.opened if item.header.fragment not in allowed)
+        return replace(view, opened=kept, not_written=(*view.not_written, *left_out))
 
-    def _refused_for_export(self, item: OpenedFragment, view: CaseView) -> RefusedFragment:
+    def _not_written(self, item: OpenedFragment, view: CaseView) -> RefusedFragment:
         decision = self._decide_opened(item, view, Stage.EXPORT)
         header = item.header
         return RefusedFragment(
-            header.fragment, header.agency, header.category, decision.rules, explain_safely(decision, self.bundle)
+            header.fragment, header.agency, header.category, decision.rules, explain_export(decision, self.bundle)
         )
 
     def _decide_opened(self, item: OpenedFragment, view: CaseView, stage: Stage) -> Decision:
@@ -281,6 +280,16 @@ class Receiver:
         if _continues(known, came):
             return came, known
         raise LogRefused("case_rollback", "the hub shows a case without statements that it showed before")
+
+
+def explain_export(decision: Decision, bundle: Bundle) -> str:
+    """Say to somebody who has opened a fragment why it is not in their file, and whom to ask."""
+    rules = [bundle.rules[name] for name in decision.rules if name in bundle.rules and not bundle.rules[name].silent]
+    said = "Opened by you; not written to this file, because policy does not let it be exported: "
+    if not rules:
+        return f"{said}no rule of the agreement gives that to your role for this purpose. Ask the originating agency."
+    owners = ", ".join(sorted({rule.owner for rule in rules}))
+    return f"{said}rule {', '.join(rule.id for rule in rules)}. Whom to ask: {owners}."
 
 
 def _continues(newer: VerifiedCase, older: VerifiedCase) -> bool:

@@ -15,6 +15,7 @@ from adapters.picture.elements import TypeAlleged, concern_groups
 from adapters.picture.gaps import hours_since
 from adapters.picture.provenance import Piece, Statement
 from adapters.picture.view import CaseView
+from adapters.picture.words import count_words, words_for
 from policies.vocabulary import AgePath, Category
 
 NOTHING_OPENED = "Nothing you opened says."
@@ -57,6 +58,7 @@ class Topic:
     sentence: str
     statements: tuple[Statement, ...]
     earlier: int
+    earlier_words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Safety:
     """The section. ``hours_since_case_opened`` is since the opening of the case, not since the first concern."""
 
     hours_since_case_opened: int
+    open_for: str
     first_concern_on: str | None
     topics: tuple[Topic, ...]
 
@@ -80,9 +83,10 @@ class QuestionToDecide:
 
 @dataclass(frozen=True, slots=True)
 class OffenceRow:
-    """One offence on record and the child's role in it."""
+    """One offence on record and the child's role in it, as recorded and in words."""
 
     role: str
+    role_words: str
     wording: str
     code: str
     when: str
@@ -97,6 +101,7 @@ class VictimAndOffender:
     offences: tuple[OffenceRow, ...]
     as_offender: int
     as_victim: int
+    sentence: str
     section_45: str
 
 
@@ -124,18 +129,6 @@ class Credibility:
     explanations: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DeliberationRow:
-    """One view, meeting, vote or decision."""
-
-    kind: Category
-    outcome: str
-    words: str
-    dissent: str
-    held_on: str
-    statement: Statement
-
-
 def assess_safety(view: CaseView, pieces: Sequence[Piece]) -> Safety:
     """Answer where the child stays, whether they are missing, and what protects them, from the newest records."""
     concerns = [
@@ -145,13 +138,15 @@ def assess_safety(view: CaseView, pieces: Sequence[Piece]) -> Safety:
     ]
     first = min(concerns, key=lambda item: item.first, default=None)
     today = view.at.date()
-    staying = [piece for piece in pieces if piece.category in (Category.CONTACT, Category.PLACEMENT)]
+    staying = [piece for piece in pieces if piece.category is Category.PLACEMENT or piece.address]
+    hours = hours_since(view)
     plans = [piece for piece in pieces if piece.category is Category.PLAN]
     return Safety(
-        hours_since_case_opened=hours_since(view),
+        hours_since_case_opened=hours,
+        open_for=count_words(hours, "hour") if hours else "less than an hour",
         first_concern_on=first.text if first is not None else None,
         topics=(
-            _topic("staying", "Where the child is staying", staying, today, "What records say now:"),
+            _staying(staying, today),
             _missing(pieces),
             _contact_with_exploiters(pieces),
             _topic("plan", "Plans in force", plans, today, "Plans without an end in the past:"),
@@ -165,7 +160,8 @@ def _is_current(piece: Piece, today: date) -> bool:
     return period is None or period.end is None or period.end.last >= today
 
 
-def _newest_first(pieces: Sequence[Piece]) -> list[Piece]:
+def newest_first(pieces: Sequence[Piece]) -> list[Piece]:
+    """Return pieces by when they begin, the newest first; those without a date last."""
     return sorted(
         pieces,
         key=lambda piece: (piece.period.first if piece.period is not None else date.min, piece.opened.log_index),
@@ -174,14 +170,29 @@ def _newest_first(pieces: Sequence[Piece]) -> list[Piece]:
 
 
 def _topic(name: str, label: str, pieces: Sequence[Piece], today: date, sentence: str) -> Topic:
-    current = [piece for piece in _newest_first(pieces) if _is_current(piece, today)]
-    statements = tuple(piece.summarise(label) for piece in current)
-    earlier = len(pieces) - len(current)
-    return Topic(name, label, sentence if statements else NOTHING_OPENED, statements, earlier)
+    current = [piece for piece in newest_first(pieces) if _is_current(piece, today)]
+    statements = tuple(Statement(label, item.line, item.provenance()) for item in current)
+    return _make(name, label, sentence if statements else NOTHING_OPENED, statements, len(pieces) - len(current))
+
+
+def _make(name: str, label: str, sentence: str, statements: tuple[Statement, ...], earlier: int) -> Topic:
+    verb = "is" if earlier == 1 else "are"
+    words = f"There {verb} {count_words(earlier, 'record')} of an earlier time." if earlier else ""
+    return Topic(name, label, sentence, statements, earlier, words)
+
+
+def _staying(pieces: Sequence[Piece], today: date) -> Topic:
+    """Placements, and addresses in full: a record that names no address does not say where a child stays."""
+    found = _topic("staying", "Where the child is staying", pieces, today, "What records say now:")
+    statements = []
+    for piece in (piece for piece in newest_first(pieces) if _is_current(piece, today)):
+        undated = "" if piece.period is not None else " (no date in the source; it may not be where the child is now)"
+        statements.append(Statement(found.label, piece.line + undated, piece.provenance()))
+    return Topic(found.name, found.label, found.sentence, tuple(statements), found.earlier, found.earlier_words)
 
 
 def _missing(pieces: Sequence[Piece]) -> Topic:
-    episodes = _newest_first([piece for piece in pieces if piece.category is Category.MISSING_EPISODE])
+    episodes = newest_first([piece for piece in pieces if piece.category is Category.MISSING_EPISODE])
     still_open = [piece for piece in episodes if piece.period is None or piece.period.end is None]
     if still_open:
         sentence = "A missing episode has no end on record: the child is missing, or the record was not closed."
@@ -189,29 +200,29 @@ def _missing(pieces: Sequence[Piece]) -> Topic:
         sentence = "Every missing episode on record has ended."
     else:
         sentence = NOTHING_OPENED
-    statements = tuple(piece.summarise("Missing episode") for piece in still_open)
-    return Topic("missing", "Missing now", sentence, statements, len(episodes) - len(still_open))
+    statements = tuple(Statement("Missing episode", piece.line, piece.provenance()) for piece in still_open)
+    return _make("missing", "Missing now", sentence, statements, len(episodes) - len(still_open))
 
 
 def _contact_with_exploiters(pieces: Sequence[Piece]) -> Topic:
     label = "Contact with the people who exploited the child"
     statements = tuple(
         piece.state(label, value)
-        for piece in _newest_first(pieces)
+        for piece in newest_first(pieces)
         for value in piece.content.walk()
         if value.is_given and "lastcontact" in value.name.casefold().replace("_", "")
     )
-    return Topic("exploiter_contact", label, "What records say:" if statements else NOTHING_OPENED, statements, 0)
+    return _make("exploiter_contact", label, "What records say:" if statements else NOTHING_OPENED, statements, 0)
 
 
 def _orders(pieces: Sequence[Piece], today: date) -> Topic:
     placements = [piece for piece in pieces if piece.category is Category.PLACEMENT and _order(piece) is not None]
     found = _topic("orders", "Protection orders", placements, today, "Orders without an end in the past:")
-    current = [piece for piece in _newest_first(placements) if _is_current(piece, today)]
+    current = [piece for piece in newest_first(placements) if _is_current(piece, today)]
     statements = tuple(
-        Statement(found.label, f"{_order(piece)}: {piece.content.summary}", piece.provenance()) for piece in current
+        Statement(found.label, f"{_order(piece)}: {piece.line}", piece.provenance()) for piece in current
     )
-    return Topic(found.name, found.label, found.sentence, statements, found.earlier)
+    return Topic(found.name, found.label, found.sentence, statements, found.earlier, found.earlier_words)
 
 
 def _order(piece: Piece) -> str | None:
@@ -223,7 +234,7 @@ def _order(piece: Piece) -> str | None:
 
 def frame_question(view: CaseView, pieces: Sequence[Piece], types: tuple[TypeAlleged, ...]) -> QuestionToDecide:
     """Return the question the newest meeting put, and what has to be shown for it."""
-    meetings = _newest_first([piece for piece in pieces if piece.category is Category.MEETING])
+    meetings = newest_first([piece for piece in pieces if piece.category is Category.MEETING])
     asked = meetings[0].content.text("hub_Question") if meetings else ""
     is_adult = view.case.membership.age_path is AgePath.ADULT
     return QuestionToDecide(asked or None, TESTS, ADULT_ELEMENTS if is_adult else CHILD_ELEMENTS, types)
@@ -239,7 +250,23 @@ def list_offences(pieces: Sequence[Piece]) -> VictimAndOffender:
     ]
     as_offender = sum(row.role in ("defendant", "suspect") for row in rows)
     as_victim = sum(row.role == "victim" for row in rows)
-    return VictimAndOffender(tuple(rows), as_offender, as_victim, SECTION_45)
+    return VictimAndOffender(tuple(rows), as_offender, as_victim, _roles_sentence(as_offender, as_victim), SECTION_45)
+
+
+def _roles_sentence(as_offender: int, as_victim: int) -> str:
+    """Say in which roles offence records have the child. That there is no record as victim says nothing by itself."""
+    if not as_offender and not as_victim:
+        return "No offence record that you opened names the child as alleged offender or as victim."
+    offender = f"as alleged offender in {count_words(as_offender, 'offence')}"
+    victim = f"as victim in {count_words(as_victim, 'offence')}"
+    if as_offender and as_victim:
+        return f"The records that you opened have the child {offender} and {victim}."
+    if as_victim:
+        return f"The records that you opened have the child {victim}, and in none as alleged offender."
+    return (
+        f"The records that you opened have the child {offender}. No offence record that you opened has the child as "
+        "victim; that is not evidence that the child is none."
+    )
 
 
 def _offence(piece: Piece, group: Group) -> OffenceRow:
@@ -250,7 +277,8 @@ def _offence(piece: Piece, group: Group) -> OffenceRow:
     wording = find_part(group, "wording", "description", "value")
     return OffenceRow(
         role=said("role"),
-        wording=wording.text if wording is not None else piece.content.summary,
+        role_words=words_for(said("role")),
+        wording=wording.text if wording is not None else piece.line,
         code=said("code"),
         when=piece.content.observed_from or said("start_date"),
         next_hearing=said("next_hearing", "hearing_date", "date_of_hearing") or piece.content.text("hub_NextHearing"),
@@ -261,7 +289,7 @@ def _offence(piece: Piece, group: Group) -> OffenceRow:
 def list_actions(view: CaseView, pieces: Sequence[Piece]) -> tuple[ActionRow, ...]:
     """List safeguarding actions, referrals and strategy discussions, newest first."""
     kinds = (Category.SAFEGUARDING_ACTION, Category.SERVICE_REFERRAL, Category.STRATEGY_DISCUSSION)
-    return tuple(_action(view, piece) for piece in _newest_first([p for p in pieces if p.category in kinds]))
+    return tuple(_action(view, piece) for piece in newest_first([p for p in pieces if p.category in kinds]))
 
 
 def _action(view: CaseView, piece: Piece) -> ActionRow:
@@ -292,23 +320,3 @@ def list_explanations(pieces: Sequence[Piece]) -> Credibility:
         for value in piece.content.given("hub_PossibleExplanation")
     )
     return Credibility(NO_SINGLE_NUMBER, found)
-
-
-def list_deliberation(pieces: Sequence[Piece]) -> tuple[DeliberationRow, ...]:
-    """List views, meetings, votes and decisions, newest first, dissent in its own words."""
-    kinds = (Category.PROFESSIONAL_VIEW, Category.MEETING, Category.VOTE, Category.DECISION)
-    rows = []
-    for piece in _newest_first([piece for piece in pieces if piece.category in kinds]):
-        content = piece.content
-        words = content.find("hub_View") or content.find("hub_Reasons") or content.find("hub_Minutes")
-        rows.append(
-            DeliberationRow(
-                kind=piece.category,
-                outcome=content.text("hub_Outcome"),
-                words=words.text if words is not None else content.summary,
-                dissent=content.text("hub_Dissent"),
-                held_on=content.text("hub_HeldOn") or content.observed_from or "",
-                statement=piece.state("Words", words) if words is not None else piece.summarise("Words"),
-            )
-        )
-    return tuple(rows)

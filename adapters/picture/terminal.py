@@ -13,7 +13,7 @@ from adapters.picture.elements import CellItem
 from adapters.picture.model import Picture
 from adapters.picture.neutral import neutral_text
 from adapters.picture.provenance import Provenance
-from adapters.picture.words import category_words, day_words, kind_words, words_for
+from adapters.picture.words import category_words, count_words, day_words, kind_words, words_for
 
 MAX_CHRONOLOGY_ROWS = 60
 
@@ -27,6 +27,8 @@ def print_picture(picture: Picture, console: Console) -> None:
     _elements(picture, console)
     _disagreements(picture, console)
     _gaps(picture, console)
+    _offences(picture, console)
+    _deliberation(picture, console)
     console.print(Panel(Text(picture.cannot_say), title="What this cannot say"))
 
 
@@ -51,8 +53,9 @@ def _header(picture: Picture, console: Console) -> None:
     names = " / ".join(header.names) or "name not opened"
     lines = [
         f"Case {header.pseudonym}: {names}",
-        f"Age today: {words_for(header.age_today)}; days to 18: {words_for(header.days_to_18)}. {header.scope_note}",
-        f"Opened {day_words(header.case_opened_at)}, {header.days_open} days ago.",
+        f"Age today: {header.age_words}. Days to 18: {header.days_words}. {header.scope_note}",
+        f"Case opened {day_words(header.case_opened_at)}, {header.opened_words}. Quorum: {header.quorum_words}.",
+        picture.record_of_use.counts.sentence,
     ]
     console.print(Panel(_text("\n".join(lines)), title=header.marking))
 
@@ -71,7 +74,7 @@ def _voice(picture: Picture, console: Console) -> None:
 def _safety(picture: Picture, console: Console) -> None:
     lines = []
     for topic in picture.safety.topics:
-        lines.append(f"{topic.label}: {topic.sentence}")
+        lines.append(" ".join(part for part in (f"{topic.label}: {topic.sentence}", topic.earlier_words) if part))
         lines += [f"  {item.text}{_source(picture, item.provenance)}" for item in topic.statements]
     _lines(console, "Immediate safety", lines)
 
@@ -81,8 +84,7 @@ def _chronology(picture: Picture, console: Console) -> None:
     for name in ("When", "Agency", "What was recorded", "From"):
         table.add_column(name)
     for row in picture.chronology[-MAX_CHRONOLOGY_ROWS:]:
-        when = day_words(row.start) if row.start else "no date"
-        when += f" to {day_words(row.end)}" if row.end else ""
+        when = row.when + (f"\n({row.precision_words})" if row.precision in ("year", "month") else "")
         refs = ", ".join(picture.ref_of(item) for item in (*row.fragments, *row.overlaps))
         table.add_row(_text(when), Text(kind_words(row.agency_kind)), _text(row.statement), Text(refs))
     console.print()
@@ -122,18 +124,44 @@ def _disagreements(picture: Picture, console: Console) -> None:
 def _gaps(picture: Picture, console: Console) -> None:
     gaps = picture.gaps
     lines = [gaps.sentence]
-    lines += [f"{item.name}: has sent nothing in {item.days_since_case_opened} days" for item in gaps.silent]
-    lines += [f"{item.name}: {item.count} not given. {item.sentence}" for item in gaps.held_back]
+    lines += [f"{item.name}: nothing since the case was opened, {item.since_words}" for item in gaps.silent]
     lines += [
-        f"Refused ({category_words(item.category).lower()}): {item.sentence} Rules: {', '.join(item.rules)}"
-        for item in gaps.refused
+        f"{item.name}: {count_words(item.count, 'fragment')} held and not given. {item.sentence}"
+        for item in gaps.held_back
     ]
+    for title, groups in (("Refused to you now", gaps.refused_by_rule), ("Not written", gaps.not_written_by_rule)):
+        lines += [
+            f"{title}, {item.name}: {item.count_words} ({item.kinds}). {item.sentence} {' '.join(item.meaning)}".strip()
+            for item in groups
+        ]
     lines += [f"Withheld by the hub: {item[:8]}. {gaps.withheld_sentence}" for item in gaps.withheld_by_hub]
     lines += [f"Did not verify: {item.fragment[:8]}, {item.reason}" for item in gaps.unverified]
     lines += [
-        f"No answer from {item.to_name}: {item.what} ({item.days_open} days"
+        f"No answer from {item.to_name}: {item.what} (asked {item.open_words}"
         + (f", {item.days_overdue} overdue)" if item.days_overdue else ")")
         for item in gaps.open_requests
     ]
     lines += [*gaps.sequence, *gaps.unreadable]
     _lines(console, "Gaps", lines)
+
+
+def _offences(picture: Picture, console: Console) -> None:
+    section = picture.victim_and_offender
+    lines = [section.sentence]
+    lines += [
+        f"{row.wording} ({row.role_words or 'role not recorded'}), {day_words(row.when) or 'no date'}"
+        f"{_source(picture, row.statement.provenance)}"
+        for row in section.offences
+    ]
+    _lines(console, "Victim and alleged offender", lines)
+
+
+def _deliberation(picture: Picture, console: Console) -> None:
+    lines = []
+    for row in picture.deliberation:
+        title = category_words(row.kind) + (f", {row.outcome_words}" if row.outcome_words else "")
+        lines.append(f"{title}, {day_words(row.held_on)}: {row.words}{_source(picture, row.statement.provenance)}")
+        lines += [f"  {text}" for text in (row.turnout_words, *row.notes) if text]
+        if row.dissent:
+            lines.append(f"  Dissent, in its own words: {row.dissent}")
+    _lines(console, "Views and decisions", lines or ["No view, meeting, vote or decision was opened."])

@@ -125,7 +125,7 @@ def _lane(picture: Picture, name: str, kind: str, rows: Sequence[ChronologyRow],
             ends.append(needed)
         else:
             ends[line] = needed
-        title = f"{day_words(row.start)}{' to ' + day_words(row.end) if row.end else ''}: {row.statement}"
+        title = f"{row.when}: {row.statement}"
         ref = picture.ref_of(row.fragments[0])
         marks.append(Mark(x, width, top + line * ROW_HEIGHT + ROW_HEIGHT // 2 + 4, ref, title, str(row.agency_kind)))
     return Lane(name, kind, top, max(len(ends) * ROW_HEIGHT, 2 * ROW_HEIGHT) + 8, tuple(marks))

@@ -21,8 +21,8 @@ class Versions:
     notes: tuple[str, ...]
 
 
-def sort_versions(pieces: Sequence[Piece]) -> Versions:
-    """Part pieces into current and older ones."""
+def sort_versions(pieces: Sequence[Piece], not_written: frozenset[str] = frozenset()) -> Versions:
+    """Part pieces into current and older ones. ``not_written`` was opened as well and is not among the pieces."""
     by_id = {piece.fragment: piece for piece in pieces}
     replaced_by: dict[str, list[Piece]] = {}
     notes: list[str] = []
@@ -33,7 +33,8 @@ def sort_versions(pieces: Sequence[Piece]) -> Versions:
         target = by_id.get(older)
         if target is None:
             version = piece.opened.header.version
-            notes.append(f"{piece.ref} is version {version}; the version before it is not among what you opened")
+            where = "opened and not written to this file" if older in not_written else "not among what you opened"
+            notes.append(f"{piece.ref} is version {version}; the version before it is {where}")
         elif target.agency != piece.agency:
             notes.append(f"{piece.ref} says that it replaces {target.ref} of another agency; both are shown")
         elif target.opened.header.version >= piece.opened.header.version:

@@ -7,7 +7,7 @@ Here only the shape is checked: one case, no fragment twice, limits.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -37,7 +37,11 @@ class OpenedFragment:
 
 @dataclass(frozen=True, slots=True)
 class RefusedFragment:
-    """A fragment granted once and refused now: by which rules, and the sentence that explains them."""
+    """A fragment that is not shown: by which rules, and the sentence that explains them.
+
+    In ``CaseView.refused`` it was granted once and is refused now. In ``CaseView.not_written`` the reader has opened it
+    and may not write it to a file.
+    """
 
     fragment: str
     agency: str
@@ -69,6 +73,9 @@ class CaseView:
 
     ``at`` is the moment of assembling, ``opened_at`` when the case was opened. ``consents`` and ``refusals`` are the
     payloads of the statements, in order, without any sealed words. ``manifest_digest`` names the exact set opened.
+
+    A view that is to be written to a file holds in ``opened`` what may be written, and in ``not_written`` what the
+    reader has opened besides. ``rule_words`` gives the sentence of each rule that may be named to the reader.
     """
 
     case: CaseState
@@ -88,6 +95,8 @@ class CaseView:
     consents: tuple[Mapping[str, Any], ...]
     refusals: tuple[Mapping[str, Any], ...]
     manifest_digest: str
+    not_written: tuple[RefusedFragment, ...] = ()
+    rule_words: Mapping[str, str] = field(default_factory=dict)
 
     def require_whole(self) -> None:
         """Raise ``PictureRefused`` where fragments are of another case, stand twice, or are too many."""
@@ -101,7 +110,7 @@ class CaseView:
         case = self.case.membership.case
         if any(item.header.case != case for item in self.opened):
             raise PictureRefused("opened fragments: expected those of one case only, got one of another case")
-        ids = [item.header.fragment for item in self.opened]
+        ids = [item.header.fragment for item in self.opened] + [item.fragment for item in self.not_written]
         if len(set(ids)) != len(ids):
             raise PictureRefused("opened fragments: expected each once, got one twice")
         if self.at.tzinfo is None or self.opened_at.tzinfo is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from adapters.picture.dates import Precision, parse_partial
@@ -98,6 +99,26 @@ OTHER_WORDS: Mapping[str, str] = {
     "policy": "by the sharing rules",
     "consent": "by where consent stands",
     "none": "none",
+    "defendant": "alleged offender (recorded as defendant)",
+    "suspect": "alleged offender (recorded as suspect)",
+}
+SOURCE_GRADES: Mapping[str, str] = {"1": "1, reliable", "2": "2, untested", "3": "3, not reliable"}
+INFORMATION_GRADES: Mapping[str, str] = {
+    "A": "A, known directly",
+    "B": "B, known indirectly but corroborated",
+    "C": "C, known indirectly",
+    "D": "D, not known",
+    "E": "E, suspected to be false",
+}
+"""What the letters and numbers of a police intelligence report mean (nrm.md 5.3)."""
+
+SEX_WORDS: Mapping[str, str] = {"F": "female", "M": "male", "U": "not known or not stated", "N": "not stated"}
+PRECISION_WORDS: Mapping[str, str] = {
+    "year": "known to the year only",
+    "month": "known to the month only",
+    "day": "known to the day",
+    "minute": "known to the minute",
+    "none": "no date in the source",
 }
 _ALL: Mapping[str, str] = {
     **{str(name): words for name, words in OTHER_WORDS.items()},
@@ -107,6 +128,13 @@ _ALL: Mapping[str, str] = {
     **HANDLING_WORDS,
     **ROLE_WORDS,
 }
+_DAY_IN_TEXT = re.compile(
+    r"(?<![\w/.:-])\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:Z|[+-]\d{2}:?\d{2})?)?(?![\w/:+-])",
+    re.ASCII,
+)
+_TWO_DAYS = re.compile(r"(?<=[\d:Z-]{3}), (?:to )?(?=\d{4}-\d{2}-\d{2})", re.ASCII)
+_CAPITALS = re.compile(r"(?<=from: )[A-Z]{4,}(?: [A-Z]+)*(?![a-z])")
+_ZONE = re.compile(r"\d{2}(Z|[+-]\d{2}:?\d{2})$", re.ASCII)
 _MONTHS = (
     "January February March April May June July August September October November December".split()  # noqa: SIM905
 )
@@ -123,9 +151,10 @@ def kind_words(kind: object) -> str:
     return KIND_WORDS.get(str(kind), "No longer in the case")
 
 
-def category_words(category: Category) -> str:
+def category_words(category: Category | str) -> str:
     """Return what kind of fragment it is in words."""
-    return CATEGORY_WORDS.get(category, category.value.replace("_", " ").capitalize())
+    text = str(getattr(category, "value", category))
+    return CATEGORY_WORDS.get(text, text.replace("_", " ").capitalize())
 
 
 def condition_words(term: str) -> str:
@@ -146,4 +175,44 @@ def day_words(item: object) -> str:
     month = f"{_MONTHS[read.first.month - 1]} {read.first.year}"
     if read.precision is Precision.MONTH:
         return month
-    return f"{read.first.day} {month}" + (f", {read.time}" if read.time else "")
+    return f"{read.first.day} {month}" + (f", {read.time}{_zone_words(text)}" if read.time else "")
+
+
+def _zone_words(text: str) -> str:
+    """Name the zone of a time where the source gives one; a time without a zone stays one without."""
+    found = _ZONE.search(text.strip())
+    if found is None:
+        return ""
+    return " UTC" if found[1] in ("Z", "+00:00", "+0000", "-00:00") else f" UTC{found[1]}"
+
+
+def span_words(start: object, end: object) -> str:
+    """Return from when to when something was, as people write it."""
+    if not start and not end:
+        return "No date"
+    if not start:
+        return f"until {day_words(end)}"
+    return f"{day_words(start)} to {day_words(end)}" if end and end != start else day_words(start)
+
+
+def plain_summary(text: str) -> str:
+    """Return the line a reader program made of a record with its dates and list words as people write them.
+
+    For such lines only, never for words that somebody wrote.
+    """
+    text = _TWO_DAYS.sub(" to ", text.replace(" to not recorded", " (no end recorded)"))
+    return _CAPITALS.sub(
+        lambda match: match.group().capitalize(), _DAY_IN_TEXT.sub(lambda m: day_words(m.group()), text)
+    )
+
+
+def count_words(count: int, one: str, many: str = "") -> str:
+    """Return a number with its noun; nothing is "no", not a zero."""
+    if count == 1:
+        return f"1 {one}"
+    return f"{f'{count:,}' if count else 'no'} {many or one + 's'}"
+
+
+def join_words(parts: Sequence[str]) -> str:
+    """Join parts as in a sentence: ``a, b and c``."""
+    return " and ".join(item for item in (", ".join(parts[:-1]), *parts[-1:]) if item)

@@ -130,11 +130,14 @@ def label_of(holder: str, use: str) -> str:
 def create_token_keys(place: TokenPlace, pin: str, holder: str, wanted: Mapping[str, str], path: Path) -> TokenKeys:
     """Make keys of the wanted algorithms by use, in the token where it can sign with them, and write the file beside.
 
-    Raises ``TokenRefused``, also where the token has keys of this holder already; then nothing is changed. If anything
-    fails on the way, what was made in the token is destroyed again.
+    A file that is there already is of a setting up that was interrupted after it: its keys are taken, if they are the
+    wanted ones. Raises ``TokenRefused``, also where the token has keys of this holder and there is no file; then
+    nothing is changed. If anything fails on the way, what was made in the token is destroyed again.
     """
     if {SEALING_USE, STORAGE_USE} & set(wanted) or not 0 < len(wanted) <= MAX_KEYS:
         raise TokenRefused(f"expected 1 to {MAX_KEYS} uses, none of them {SEALING_USE} or {STORAGE_USE}")
+    if path.exists():
+        return _resume(place, pin, holder, wanted, path)
     link = TokenLink(place, pin, write=True)
     labels = [label_of(holder, use) for use in (SEALING_USE, *wanted)]
     try:
@@ -153,6 +156,14 @@ def create_token_keys(place: TokenPlace, pin: str, holder: str, wanted: Mapping[
         link.close()
         raise
     return made
+
+
+def _resume(place: TokenPlace, pin: str, holder: str, wanted: Mapping[str, str], path: Path) -> TokenKeys:
+    found = open_token_keys(place, pin, holder, path)
+    if {use: key.public.alg for use, key in found.keys.items()} != dict(wanted):
+        found.close()
+        raise TokenRefused(f"{path.name} is there already, with keys for other uses or algorithms; move it away")
+    return found
 
 
 def _create(link: TokenLink, holder: str, wanted: Mapping[str, str], path: Path) -> TokenKeys:

@@ -453,7 +453,7 @@ def test_gap_list_names_what_the_form_demands() -> None:
     text = render_gaps(draft())
     assert text.index("Needed before the form can be sent") < text.index("Open, and not demanded")
     assert "may be disclosed in criminal, civil or immigration proceedings" in text
-    assert "one source has: 2010-03-14" in text
+    assert "one source has: 14 March 2010" in text
 
 
 def test_content_of_any_shape_never_stops_the_draft() -> None:

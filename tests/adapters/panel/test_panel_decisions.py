@@ -12,7 +12,17 @@ from typing import Any
 import pytest
 
 from adapters.cases import VerifiedMembers
-from adapters.panel.deciding import collect_votes, sign_vote, tally, verify_decision, verify_vote, with_proofs
+from adapters.panel.deciding import (
+    collect_votes,
+    count_votes,
+    require_majority,
+    sign_vote,
+    tally,
+    verify_decision,
+    verify_vote,
+    with_proofs,
+    with_turnout,
+)
 from adapters.panel.exporting import require_export
 from adapters.panel.freezing import (
     Comparison,
@@ -25,6 +35,7 @@ from adapters.panel.freezing import (
     verify_manifest,
     with_manifest,
 )
+from adapters.picture.model import assemble
 from adapters.picture.receiving import Opened
 from adapters.release import authored
 from adapters.release.quoting import QuoteRefused, inherited_handling
@@ -182,7 +193,10 @@ def test_both_voters_find_the_same_manifest(panel: Panel) -> None:
 
 def test_without_a_meeting_nothing_is_frozen(panel: Panel) -> None:
     view = replace(panel.chair.view, opened=())
-    assert "the chair freezes one first" in refused(lambda: panel.find(view))
+    said = refused(lambda: panel.find(view))
+    assert "the chair freezes one first" in said
+    assert "nrm-adapter release CASE --purpose panel_review --draft ID" in said
+    assert "nrm-adapter push" in said
 
 
 @pytest.mark.parametrize(
@@ -249,7 +263,7 @@ def test_a_second_manifest_of_the_chair_counts_and_is_said(panel: Panel) -> None
 def test_only_the_chair_freezes(panel: Panel) -> None:
     """Not a voter, not a colleague who is no member, not after the end, not for a question that is none."""
     read = panel.chair
-    assert "in the role panel_chair" in refused(lambda: freeze(panel.scene, read, HEALTH, "voter"))
+    assert "in the role panel chair" in refused(lambda: freeze(panel.scene, read, HEALTH, "voter"))
     assert "is not a member" in refused(lambda: freeze(panel.scene, read, POLICE, "constable"))
     assert "had ended" in refused(lambda: freeze(panel.scene, read, at=now() + timedelta(days=31)))
     members = panel.members
@@ -320,7 +334,7 @@ def test_only_a_member_of_the_case_votes_in_their_role(panel: Panel) -> None:
 
     for agency, label, role, said in (
         (POLICE, "constable", Role.PANEL_VOTING, "is not a member of this case"),
-        (HEALTH, "voter", Role.PANEL_CHAIR, "does not list a person of fern-health in the role panel_chair"),
+        (HEALTH, "voter", Role.PANEL_CHAIR, "does not list a person of fern-health in the role panel chair"),
     ):
         assert said in refused(lambda it=(agency, label, role): panel.vote(it[0], it[1], role=it[2]))
     for agency, label, role in (
@@ -443,6 +457,98 @@ def test_a_decision_verifies_without_a_hub(panel: Panel) -> None:
     found = verify_decision(content, panel.directory)
     assert (found.outcome, found.question, found.fragments) == ("positive", "rg", 3)
     assert (found.manifest, dict(found.votes)) == (panel.frozen.digest, {"positive": 2})
+
+
+def named(content: Mapping[str, Any], name: str) -> list[str]:
+    """The values of a repeated field of a content."""
+    return [item["value"] for item in content["fields"].get(name, ())]
+
+
+def test_a_decision_names_who_voted_and_who_of_the_panel_did_not(panel: Panel) -> None:
+    """One voter alone: the other agencies of the panel are named, and it is said plainly."""
+    token = panel.vote()
+    content = with_turnout(panel.decision(token), [panel.check(token)], panel.members)
+    assert named(content, "hub_VotedAgency") == [HEALTH]
+    assert POLICE in named(content, "hub_NotVotedAgency")
+    assert "One person alone voted" in named(content, "hub_VoteWarning")[0]
+    found = verify_decision(json.loads(json.dumps(content)), panel.directory)
+    assert found.turnout.voted == (HEALTH,)
+    assert list(found.turnout.not_voted) == named(content, "hub_NotVotedAgency")
+    assert list(found.turnout.warnings) == named(content, "hub_VoteWarning")
+
+
+def test_a_decision_that_names_nobody_is_read_from_its_votes(panel: Panel) -> None:
+    found = verify_decision(panel.decision(), panel.directory)
+    assert found.turnout.voted == (HEALTH, POLICE)
+    assert not any("One person alone" in line for line in found.turnout.warnings)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda fields: fields.update(hub_VotedAgency=fields["hub_VotedAgency"] * 2),
+        lambda fields: fields["hub_VotedAgency"][0].update(value=CARE),
+        lambda fields: fields.pop("hub_NotVotedAgency"),
+        lambda fields: fields["hub_NotVotedAgency"].pop(),
+        lambda fields: fields.pop("hub_VoteWarning"),
+        lambda fields: fields.update(hub_VoteWarning=[]),
+        lambda fields: fields.update(hub_VotedAgency=None),
+    ],
+)
+def test_a_decision_that_names_other_voters_than_it_carries_is_refused(
+    panel: Panel, change: Callable[[dict[str, Any]], object]
+) -> None:
+    token = panel.vote()
+    content = copy.deepcopy(with_turnout(panel.decision(token), [panel.check(token)], panel.members))
+    change(content["fields"])
+    assert "names other agencies" in refused(lambda: verify_decision(content, panel.directory))
+
+
+def test_deciding_without_votes_or_majority_says_what_to_do(panel: Panel) -> None:
+    """No vote: release and push it. A tie: the panel votes again. Nothing is written as a program writes it."""
+    said = refused(lambda: require_majority(tally([])))
+    assert "nrm-adapter push" in said
+    assert "nrm-adapter release CASE --purpose panel_review --draft ID" in said
+    tie = tally([panel.check(panel.vote()), panel.check(panel.vote(POLICE, "chair", outcome="negative"))])
+    said = refused(lambda: require_majority(tie))
+    assert said.startswith("1 vote negative and 1 vote positive: no outcome has more than half")
+    assert count_votes({"positive": 2}) == "2 votes positive"
+    assert require_majority(tally([panel.check(panel.vote())])) == "positive"
+
+
+def test_messages_hold_no_list_of_a_program(panel: Panel) -> None:
+    """Terms are listed as people list them."""
+    said = refused(lambda: panel.vote(outcome="maybe"))
+    assert said == "outcome: expected one of adjourn, negative, positive"
+    assert "expected one of cg, rg, rg_and_cg" in refused(
+        lambda: sign_manifest(
+            panel.chair,
+            "weather",
+            members=panel.members,
+            agency=POLICE,
+            member="x",
+            keys=panel.scene[POLICE].member_keys["chair"],
+            at=now(),
+            checkpoint=None,
+        )
+    )
+
+
+def test_what_the_chair_may_not_export_is_not_written_and_not_called_refused(panel: Panel) -> None:
+    """Votes stay within: the view for a file names them as opened, with the rule and whom to ask."""
+    receiver = panel.scene[POLICE].receiver
+    first, *others = panel.chair.view.opened
+    vote = replace(first, header=replace(first.header, category=Category.VOTE, handling=Handling()))
+    view = replace(panel.chair.view, opened=(vote, *others))
+    made = receiver.for_export(view)
+    assert vote.header.fragment not in {item.header.fragment for item in made.opened}
+    assert made.refused == view.refused
+    item = next(item for item in made.not_written if item.fragment == vote.header.fragment)
+    assert item.rules == ("votes-and-details-stay",)
+    assert item.sentence.startswith("Opened by you; not written to this file")
+    counts = assemble(made).record_of_use.counts
+    assert (counts.opened, counts.shown + counts.not_written) == (len(view.opened), len(view.opened))
+    assert assemble(view).record_of_use.counts.opened == counts.opened
 
 
 def tampered(panel: Panel) -> Iterator[tuple[str, dict[str, Any], str]]:

@@ -77,5 +77,7 @@ def test_dates_as_people_write_them() -> None:
     assert day_words("2026-05-10") == "10 May 2026"
     assert day_words("2026-05") == "May 2026"
     assert day_words("2026") == "2026"
-    assert day_words("2026-05-10T22:10:00Z") == "10 May 2026, 22:10"
+    assert day_words("2026-05-10T22:10:00Z") == "10 May 2026, 22:10 UTC"
+    assert day_words("2026-05-10T22:10:00+01:00") == "10 May 2026, 22:10 UTC+01:00"
+    assert day_words("2026-05-10T22:10:00") == "10 May 2026, 22:10"
     assert day_words("about Easter") == "about Easter"

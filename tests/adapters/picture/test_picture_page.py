@@ -163,7 +163,7 @@ def test_page_says_what_it_cannot_say() -> None:
     page = render_page(assemble(case_view()))
     assert page.count("Silence is not absence") >= 3
     assert "not required for a child — record if known" in page
-    assert "silent for 14 days" in page
+    assert "nothing since the case was opened, 14 days ago" in page
     assert page.index('id="voice"') < page.index('id="safety"') < page.index('id="evidence"')
 
 
