@@ -8,20 +8,30 @@ from __future__ import annotations
 import hashlib
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, jsonify, render_template, request
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
+from adapters.alarms import meaning_of
 from adapters.cases import CaseRefused
 from adapters.following import LogRefused
 from adapters.home import HomeRefused
 from adapters.hub_client import HubRefused, HubUnreachable
 from adapters.runtime import Adapter
-from adapters.store import CaseRow, StoreRefused, list_alarms, list_case_rows, pending_cases, read_setting
+from adapters.store import (
+    AlarmRow,
+    CaseRow,
+    StoreRefused,
+    list_alarms,
+    list_case_rows,
+    open_alarms,
+    pending_cases,
+    read_setting,
+)
 from keys.refusal import KeysRefusal
 from policies.model import render_time
 
@@ -45,7 +55,8 @@ class Watch:
         self._tidied: dict[str, tuple[str, datetime]] = {}
         self.last_look: datetime | None = None
         self.trouble: str | None = None
-        self._synced_size = -1
+        self.reached_at: datetime | None = None
+        """When the hub last answered."""
 
     def run(self) -> None:
         """Look until stopped. A hub that does not answer is said on the page and tried again."""
@@ -55,6 +66,7 @@ class Watch:
 
     def look(self) -> None:
         """Cosign what is new, take in the witnessed head and our cases."""
+        has_answered = True
         try:
             self._adapter.follower.witness_once(self._adapter.keys.keys)
             self._adapter.follower.sync()
@@ -65,9 +77,13 @@ class Watch:
             self.trouble = None if error.code == "no_quorum" else f"the hub refused: {error.code}"
         except (HubUnreachable, KeysRefusal, LogRefused, CaseRefused, StoreRefused) as error:
             self.trouble = str(error)
+            has_answered = isinstance(error, LogRefused | CaseRefused)
         except Exception as error:  # noqa: BLE001 - a watch that ends looks at nothing; its kind only, never its words
             self.trouble = f"the last look ended in an unexpected {type(error).__name__}; the watch goes on"
+            has_answered = False
         self.last_look = self._adapter.clock()
+        if has_answered:
+            self.reached_at = self.last_look
 
     def _tidy(self, cases: Sequence[str]) -> None:
         """Delete from kept pulls what a changed case, or the time, does not let us keep any more."""
@@ -80,6 +96,11 @@ class Watch:
             if done is None or done[0] != known or now - done[1] >= TIDY_EVERY:
                 self._adapter.receiver.drop_refused(case)
                 self._tidied[case] = (known, now)
+
+    @property
+    def since(self) -> datetime:
+        """When this watch began."""
+        return self._since
 
     def is_late(self) -> bool:
         """Whether the last look is longer ago than a working watch would leave it."""
@@ -133,11 +154,12 @@ def describe(adapter: Adapter, watch: Watch) -> dict[str, Any]:
     """Return the status: no case ids, no names of people, no content."""
     with adapter.store.write() as session:
         witnessed = read_setting(session, "witnessed")
-        alarms = [{"at": row.raised_at, "code": row.code, "text": row.text} for row in list_alarms(session)]
+        waiting_alarms = [_describe_alarm(row) for row in open_alarms(session)]
+        seen_alarms = len(list_alarms(session)) - len(waiting_alarms)
         cases, waiting = len(list_case_rows(session)), len(pending_cases(session))
     trouble = "the watch has stopped looking; restart this process" if watch.is_late() else watch.trouble
     return {
-        "status": "ok" if trouble is None and not alarms and witnessed is not None else "attention",
+        "status": "ok" if trouble is None and not waiting_alarms and witnessed is not None else "attention",
         "agency": adapter.home.agency,
         "name": adapter.home.name,
         "environment": adapter.home.environment,
@@ -148,8 +170,33 @@ def describe(adapter: Adapter, watch: Watch) -> dict[str, Any]:
         "witnessed_at": None if witnessed is None else witnessed["at"],
         "cases": cases,
         "cases_waiting_to_push": waiting,
-        "alarms": alarms,
+        "alarms": waiting_alarms,
+        "alarms_acknowledged": seen_alarms,
+        "alarms_not_known": _why_not_known(watch, trouble),
     }
+
+
+def _describe_alarm(row: AlarmRow) -> dict[str, Any]:
+    meaning = meaning_of(row.code)
+    return {
+        "number": row.number,
+        "at": row.raised_at,
+        "code": row.code,
+        "text": row.text,
+        "means": meaning.means,
+        "to_do": meaning.to_do,
+    }
+
+
+def _why_not_known(watch: Watch, trouble: str | None) -> str | None:
+    """Return why nobody can say that nothing is wrong now, or None where the last look went well."""
+    if watch.last_look is not None and trouble is None:
+        return None
+    if watch.reached_at is None:
+        return f"the hub has not been reached since this adapter was started at {render_time(watch.since)}"
+    if watch.last_look is None or watch.last_look > watch.reached_at:
+        return f"the hub has not been reached since {render_time(watch.reached_at)}"
+    return f"the last look at the log, at {render_time(watch.last_look)}, did not end well"
 
 
 def parse_bind(bind: str) -> tuple[str, int]:
@@ -163,8 +210,19 @@ def parse_bind(bind: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def run(adapter: Adapter, *, bind: str, every_seconds: float) -> None:
-    """Serve until interrupted. Raises ``HomeRefused`` for an address that is not loopback: the page has no sign-in."""
+class _PlainHandler(WSGIRequestHandler):
+    """Answers without saying which software of which version does so."""
+
+    def version_string(self) -> str:
+        """Return what the Server header says."""
+        return "nrm-adapter"
+
+
+def run(adapter: Adapter, *, bind: str, every_seconds: float, announce: Callable[[str], None]) -> None:
+    """Serve until interrupted; ``announce`` is told the address once the page can be asked for.
+
+    Raises ``HomeRefused`` for an address that is not loopback: the page has no sign-in.
+    """
     host, port = parse_bind(bind)
     if not every_seconds >= MIN_SECONDS:
         raise HomeRefused(f"seconds between two looks: expected at least {MIN_SECONDS}, got {every_seconds}")
@@ -175,9 +233,19 @@ def run(adapter: Adapter, *, bind: str, every_seconds: float) -> None:
         listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise HomeRefused(f"the status page cannot listen on {bind}: the address is in use or not ours") from error
-    server = make_server(host, port, create_app(adapter, watch), threaded=True, fd=listening.fileno())
+    server = make_server(
+        host,
+        port,
+        create_app(adapter, watch),
+        threaded=True,
+        request_handler=_PlainHandler,
+        fd=listening.fileno(),
+    )
     thread = threading.Thread(target=watch.run, name="watch", daemon=True)
     thread.start()
+    # The port is the one we got where 0 was asked for. Whoever connects from here on is queued, then answered.
+    shown = f"[{host}]" if ":" in host else host
+    announce(f"http://{shown}:{listening.getsockname()[1]}/")
     try:
         server.serve_forever()
     except KeyboardInterrupt:

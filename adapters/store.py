@@ -210,6 +210,16 @@ class AlarmRow(Base):
     text: Mapped[str] = mapped_column(Text)
 
 
+class AcknowledgedRow(Base):
+    """Who has seen an alarm and what they found, sealed; the alarm itself stays as it was."""
+
+    __tablename__ = "acknowledged"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    at: Mapped[str] = mapped_column(String(20))
+    sealed_words: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class StoreRefused(Exception):
     """The adapter's own database cannot be used: damaged, of another version, or busy for too long."""
 
@@ -291,10 +301,14 @@ def public_entries(session: Session) -> list[tuple[int, str]]:
     return [(row.log_index, row.body) for row in rows]
 
 
-def raise_alarm(session: Session, code: str, text: str, at: str) -> None:
-    """Keep an alarm once: the same code and text is not repeated."""
-    held = session.scalar(select(AlarmRow).where(AlarmRow.code == code, AlarmRow.text == text).limit(1))
-    if held is None:
+def raise_alarm(session: Session, code: str, text: str, at: str, *, is_lasting: bool = False) -> None:
+    """Keep an alarm: the same code and text is not repeated, unless the one before was acknowledged.
+
+    What is ``is_lasting`` only still stands where it stood: that is no repetition, acknowledged or not.
+    """
+    same = select(AlarmRow).where(AlarmRow.code == code, AlarmRow.text == text)
+    held = session.scalar(same.order_by(AlarmRow.number.desc()).limit(1))
+    if held is None or (not is_lasting and session.get(AcknowledgedRow, held.number) is not None):
         session.add(AlarmRow(raised_at=at, code=code, text=text))
         session.flush()
 
@@ -436,6 +450,12 @@ def peer_channels(session: Session) -> Sequence[PeerChannelRow]:
 def list_alarms(session: Session) -> Sequence[AlarmRow]:
     """Return every alarm, oldest first."""
     return session.scalars(select(AlarmRow).order_by(AlarmRow.number)).all()
+
+
+def open_alarms(session: Session) -> Sequence[AlarmRow]:
+    """Return the alarms that nobody has acknowledged, oldest first."""
+    seen = select(AcknowledgedRow.number)
+    return session.scalars(select(AlarmRow).where(AlarmRow.number.not_in(seen)).order_by(AlarmRow.number)).all()
 
 
 def list_case_rows(session: Session) -> Sequence[CaseRow]:

@@ -13,6 +13,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from adapters.alarms import AlarmRefused
 from adapters.cases import CaseRefused
 from adapters.following import LogRefused
 from adapters.home import Home, HomeRefused
@@ -32,6 +33,7 @@ from policies.model import Malformed
 
 MAX_FORM_BYTES = 1024 * 1024
 EXPECTED = (
+    AlarmRefused,
     AuthoredRefused,
     BundleRefused,
     CaseRefused,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,12 +17,13 @@ import httpx
 import pytest
 from flask.testing import FlaskClient
 
+from adapters.alarms import MEANINGS, acknowledge
 from adapters.following import Follower
 from adapters.home import HomeRefused
-from adapters.hub_client import HubRefused
+from adapters.hub_client import HubRefused, HubUnreachable
 from adapters.runtime import Adapter
 from adapters.serving import Watch, create_app, parse_bind, run
-from adapters.store import list_alarms, raise_alarm
+from adapters.store import AcknowledgedRow, list_alarms, raise_alarm
 from policies.vocabulary import Gateway
 from tests.adapters.hands import REPOSITORY, Hands
 from tests.federation import free_port
@@ -46,6 +48,8 @@ MEMBERS = {
     "cases",
     "cases_waiting_to_push",
     "alarms",
+    "alarms_acknowledged",
+    "alarms_not_known",
 }
 
 
@@ -158,15 +162,80 @@ def test_an_alarm_stays(adapter: Adapter, watch: Watch, page: FlaskClient) -> No
         raise_alarm(session, "fork", "the hub shows two logs <b>now</b>", "2026-01-31T12:00:00Z")
     code, found = health(page)
     shown = page.get("/").text
-    with adapter.store.write() as session:
-        for row in list_alarms(session):
-            session.delete(row)
+    forget_alarms(adapter)
     assert (code, found["status"]) == (503, "attention")
-    assert found["alarms"] == [
-        {"at": "2026-01-31T12:00:00Z", "code": "fork", "text": "the hub shows two logs <b>now</b>"}
-    ]
+    (alarm,) = found["alarms"]
+    assert (alarm["at"], alarm["code"]) == ("2026-01-31T12:00:00Z", "fork")
+    assert alarm["text"] == "the hub shows two logs <b>now</b>"
+    assert alarm["to_do"] == MEANINGS["fork"].to_do
+    assert MEANINGS["fork"].means in shown
     assert "&lt;b&gt;now&lt;/b&gt;" in shown
     assert "<b>now" not in shown
+
+
+def forget_alarms(adapter: Adapter) -> None:
+    """So that the tests after this one begin without any."""
+    with adapter.store.write() as session:
+        for row in [*list_alarms(session), *session.query(AcknowledgedRow)]:
+            session.delete(row)
+
+
+def test_an_acknowledged_alarm_asks_for_attention_only_when_it_comes_again(
+    adapter: Adapter, watch: Watch, page: FlaskClient
+) -> None:
+    """It is kept with who saw it; the page counts it and names nobody."""
+    watch.look()
+    with adapter.store.write() as session:
+        raise_alarm(session, "fork", "two logs", "2026-01-31T12:00:00Z")
+    number = health(page)[1]["alarms"][0]["number"]
+    acknowledge(adapter.store, number, by="Officer Invented", reason="A backup", at=now())
+    code, found = health(page)
+    shown = page.get("/").text
+    assert (code, found["status"], found["alarms"], found["alarms_acknowledged"]) == (200, "ok", [], 1)
+    assert "Acknowledged: 1" in shown
+    assert "Officer Invented" not in shown
+    with adapter.store.write() as session:
+        raise_alarm(session, "fork", "two logs", "2026-01-31T13:00:00Z")
+    code, found = health(page)
+    forget_alarms(adapter)
+    assert (code, found["status"], len(found["alarms"])) == (503, "attention", 1)
+
+
+def test_no_alarm_is_claimed_of_a_hub_that_was_not_reached(
+    adapter: Adapter, watch: Watch, page: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not before the first look, not while the hub does not answer, not while the watch stands still."""
+
+    def fail(*_: Any) -> None:
+        raise HubUnreachable("nobody is there")
+
+    def said() -> str:
+        return page.get("/").text.partition("<h2>Alarms</h2>")[2]
+
+    assert "Not known: the hub has not been reached since this adapter was started at " in said()
+    with monkeypatch.context() as patch:
+        patch.setattr(Follower, "witness_once", fail)
+        watch.look()
+        assert "Not known: the hub has not been reached since this adapter was started at " in said()
+    watch.look()
+    assert "<p>None.</p>" in said()
+    reached = health(page)[1]["last_look"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Follower, "witness_once", fail)
+        watch.look()
+        assert f"Not known: the hub has not been reached since {reached}." in said()
+        assert "None." not in said()
+    watch.look()
+    with monkeypatch.context() as patch:
+        patch.setattr(adapter, "clock", lambda: now() + timedelta(seconds=90))
+        assert "Not known: the last look at the log, at " in said()
+
+
+def test_the_page_grows_with_its_readers_letters(page: FlaskClient) -> None:
+    """Sizes of letters are relative to what the reader has set."""
+    style = page.get("/").text.partition("<style>")[2].partition("</style>")[0]
+    assert re.findall(r"font(?:-size)?:[^;]*", style)
+    assert not re.findall(r"font(?:-size)?:[^;]*\d(?:px|pt)", style)
 
 
 def test_a_watch_that_stopped_looking_says_so(adapter: Adapter, watch: Watch, page: FlaskClient) -> None:
@@ -260,7 +329,7 @@ def test_other_addresses_are_refused(bind: str, said: str) -> None:
 @pytest.mark.parametrize("every", [0.0, -1.0, float("nan")])
 def test_a_watch_without_pause_is_refused(adapter: Adapter, every: float) -> None:
     with pytest.raises(HomeRefused, match="at least"):
-        run(adapter, bind="127.0.0.1:0", every_seconds=every)
+        run(adapter, bind="127.0.0.1:0", every_seconds=every, announce=pytest.fail)
 
 
 def test_serve_watches_until_it_is_stopped(
@@ -281,6 +350,9 @@ def test_serve_watches_until_it_is_stopped(
         )
     try:
         assert set(wait_for(port)) == MEMBERS
+        assert f"the status page is at http://127.0.0.1:{port}/\n" in (tmp_path / "out").read_text()
+        for path in ("/", "/absent", "/%00"):
+            assert httpx.get(f"http://127.0.0.1:{port}{path}").headers.get_list("Server") == ["nrm-adapter"]
         assert "address is in use" in Hands(home, environ).refused("serve", "--bind", f"127.0.0.1:{port}")
         assert httpx.get(f"http://127.0.0.1:{port}/", headers={"Host": "evil.example"}).status_code == 400
     finally:

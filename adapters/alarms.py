@@ -1,0 +1,166 @@
+"""Alarms: what each means, what to do, and who has seen it. An alarm is never deleted; it can be acknowledged.
+
+An acknowledged alarm no longer asks for attention. If the same thing happens again it is a new alarm; what merely still
+stands in the log (code ``directory`` or ``witness``, read again at each look) is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.store import AcknowledgedRow, AlarmRow, Store, list_alarms, open_alarms
+from policies.model import render_time
+
+MAX_BY_CHARS = 100
+MAX_REASON_CHARS = 1_000
+
+
+class AlarmRefused(Exception):
+    """An alarm cannot be acknowledged like this. The text says what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What an alarm means, and what a person does now."""
+
+    means: str
+    to_do: str
+
+
+_CALL = "Share nothing new, call the hub's operator and one other agency on a known number"
+
+MEANINGS: Mapping[str, Meaning] = {
+    "head_invalid": Meaning(
+        "the hub showed a head of the log that the pinned log key did not sign",
+        f"{_CALL}; compare the pin's fingerprint with theirs.",
+    ),
+    "fork": Meaning(
+        "the hub showed two different logs: somebody was shown something else",
+        f"{_CALL}; compare the newest head (nrm-adapter status) with theirs and keep both.",
+    ),
+    "rollback": Meaning(
+        "the hub's log is shorter than it was: entries are gone, as after a restored backup",
+        f"{_CALL}; the operator says what was restored and what was lost.",
+    ),
+    "quorum": Meaning(
+        "the hub showed no head that enough witnesses have signed",
+        "Ask the operator whether the witnesses run. If they do, treat it like two different logs.",
+    ),
+    "directory": Meaning(
+        "something about an agency or its keys stands in the log that was not believed",
+        "If an agency is new: check its fingerprint with its people, then pin again (nrm-adapter pin-hub). "
+        "If not: ask that agency whether the change is theirs.",
+    ),
+    "witness": Meaning(
+        "a pinned witness's keys are not vouched for by its agency",
+        "Ask that agency; until it is explained do not rely on that witness.",
+    ),
+    "case_ended": Meaning(
+        "a case is not listed for this agency any more",
+        "Ask the case's lead agency whether you were taken out. If not, the hub hides it: call the operator.",
+    ),
+    "case_rollback": Meaning(
+        "the hub showed a case without something that stood in it before",
+        "Share nothing in this case; ask its lead agency what they see, then the operator.",
+    ),
+    "withheld": Meaning(
+        "the hub kept something back that was given to you",
+        "The picture is not whole: do not decide on it. Ask the originating agency, then the operator.",
+    ),
+    "feed": Meaning(
+        "the hub's entries of a case have a gap or contradict each other",
+        "The picture may not be whole: do not decide on it. Sync again; if it stays, call the operator.",
+    ),
+    "receipt": Meaning(
+        "the hub did not prove that it recorded what was sent",
+        "Push again; if it stays, call the operator. What was sent counts as pending here.",
+    ),
+    "channel": Meaning(
+        "a sender's numbered line of disclosures to you went back, has a gap, or differs from what was seen before",
+        "The picture may not be whole: do not decide on it. Ask the originating agency, then the operator.",
+    ),
+    "disclosure": Meaning(
+        "something that was to be given to you does not fit the statement that gives it; it was not opened",
+        "The picture may not be whole: do not decide on it. Ask the originating agency, then the operator.",
+    ),
+    "viewed": Meaning(
+        "the hub did not record in the log that you read, or recorded something else",
+        "Pull again; if it stays, call the operator. What was pulled was not opened.",
+    ),
+    "answer": Meaning(
+        "the hub's answer was cut off or not of the agreed form; nothing of it was used",
+        "Try again; if it stays, ask the operator whether hub and adapter are of the same version.",
+    ),
+    "freeze": Meaning(
+        "the witnesses have seen no new head for ten minutes",
+        "Ask the operator and the witnesses' agencies whether all of them run. Nothing is shared until then.",
+    ),
+}
+_OTHER = Meaning(
+    "this adapter refused something that the hub showed",
+    f"{_CALL}; read the text of the alarm to them.",
+)
+
+
+def meaning_of(code: str) -> Meaning:
+    """Return what an alarm's code means."""
+    return MEANINGS.get(code, _OTHER)
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One alarm, and who acknowledged it, where somebody did. Times are UTC, as the store writes them."""
+
+    number: int
+    raised_at: str
+    code: str
+    text: str
+    seen_at: str | None = None
+    seen_by: str | None = None
+    reason: str | None = None
+
+
+def read_alarms(store: Store) -> list[Alarm]:
+    """Return every alarm, oldest first. Raises ``StoreRefused`` or ``StorageRefused``."""
+    with store.write() as session:
+        return [_read(store, row, session.get(AcknowledgedRow, row.number)) for row in list_alarms(session)]
+
+
+def _read(store: Store, row: AlarmRow, seen: AcknowledgedRow | None) -> Alarm:
+    if seen is None:
+        return Alarm(row.number, row.raised_at, row.code, row.text)
+    words = store.open_json(_name(row.number), seen.sealed_words)
+    return Alarm(row.number, row.raised_at, row.code, row.text, seen.at, words["by"], words["reason"])
+
+
+def acknowledge(store: Store, number: int, *, by: str, reason: str, at: datetime) -> None:
+    """Keep that a person has seen an alarm, and what they found. Raises ``AlarmRefused``; never done twice."""
+    words = {
+        "by": _require_line("--by", by, MAX_BY_CHARS),
+        "reason": _require_line("--reason", reason, MAX_REASON_CHARS),
+    }
+    with store.write() as session:
+        if session.get(AlarmRow, number) is None:
+            waiting = [row.number for row in open_alarms(session)]
+            raise AlarmRefused(f"there is no alarm {number}; waiting for somebody: {_list_numbers(waiting)}")
+        if session.get(AcknowledgedRow, number) is not None:
+            raise AlarmRefused(f"alarm {number} was acknowledged already; it stays as it was")
+        sealed = store.seal_json(_name(number), words)
+        session.add(AcknowledgedRow(number=number, at=render_time(at), sealed_words=sealed))
+
+
+def _name(number: int) -> str:
+    return f"acknowledged/{number}"
+
+
+def _list_numbers(numbers: Sequence[int]) -> str:
+    return ", ".join(str(number) for number in numbers) or "none"
+
+
+def _require_line(name: str, text: str, limit: int) -> str:
+    line = " ".join(text.split())
+    if not line or len(line) > limit or not line.isprintable():
+        raise AlarmRefused(f"{name}: expected words on one line, at most {limit:,} characters")
+    return line
