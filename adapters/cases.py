@@ -228,7 +228,7 @@ class CaseBook:
             answer = None if row is None else json.loads(row.statements)
         if answer is None:
             raise CaseRefused("this case is not known here; run: nrm-adapter sync")
-        return verify_case(case, answer, self.follower.directory())
+        return verify_case(case, answer, self.follower.directory_for(case))
 
     def send(self, kind: StatementType, members: Mapping[str, Any]) -> Statement:
         """Sign a statement, send it, prove that it is in the log, take the newest state.

@@ -34,6 +34,7 @@ class Addressed:
     """A channel to this agency as the log has it: who made it, for whom, and the digests of its numbers in order."""
 
     originator: str
+    recipient: str
     member: str | None
     numbers: tuple[str, ...]
 
@@ -72,11 +73,25 @@ class CaseFeed:
         # A later entry may have been taken in already: what came after the pull is not what it had to give.
         return {
             channel: Addressed(
-                said["agency"], said["member"], tuple(digest for seq, digest in said["numbers"] if seq <= case_seq)
+                said["agency"],
+                said["recipient"],
+                said["member"],
+                tuple(digest for seq, digest, _ in said["numbers"] if seq <= case_seq),
             )
             for channel, said in held["channels"].items()
             if said["seq"] <= case_seq
         }
+
+    def positions(self) -> dict[str, int]:
+        """Return where each statement that was followed stands in the log, by digest.
+
+        Statements of the case, and channels to this agency with their numbers.
+        """
+        held = self._held()
+        listed = [item for name in LISTS.values() for item in held["statements"][name]]
+        for said in held["channels"].values():
+            listed += [[said["seq"], said["statement"], said["index"]], *said["numbers"]]
+        return {digest: index for _, digest, index in listed}
 
     def require_statements(self, came: Digests, up_to: int) -> None:
         """Raise ``LogRefused`` unless these are the statements the log has of the case up to an entry.
@@ -109,18 +124,18 @@ class CaseFeed:
         if receipts:
             head = self.accept_head(str(answer.get("checkpoint")))
             for item in receipts:
-                self._take(held, prove_entry(item, head.size, head.root), leaf_of(item).hex())
+                self._take(held, prove_entry(item, head.size, head.root), leaf_of(item).hex(), item["index"])
         return bool(receipts)
 
-    def _take(self, held: dict[str, Any], entry: Mapping[str, Any], leaf: str) -> None:
+    def _take(self, held: dict[str, Any], entry: Mapping[str, Any], leaf: str, index: int) -> None:
         try:
             if (entry["case"], entry["case_seq"], entry["previous"]) != (self.case, held["seq"] + 1, held["leaf"]):
                 raise LogRefused("feed", f"entry {held['seq'] + 1} of a case is missing: something is kept from us")
             held["seq"], held["leaf"] = entry["case_seq"], leaf
             if entry["type"] in LISTS:
-                held["statements"][LISTS[entry["type"]]].append([held["seq"], entry["statement"]])
+                held["statements"][LISTS[entry["type"]]].append([held["seq"], entry["statement"], index])
             else:
-                self._take_act(held, entry)
+                self._take_act(held, entry, index)
         except (KeyError, TypeError) as error:
             raise LogRefused("feed", "an entry of a case is not of the agreed form") from error
         if len(held["channels"]) > MAX_CHANNELS:
@@ -128,17 +143,20 @@ class CaseFeed:
         if sum(map(len, held["statements"].values())) > MAX_STATEMENTS:
             raise LogRefused("feed", f"a case has more than {MAX_STATEMENTS:,} statements")
 
-    def _take_act(self, held: dict[str, Any], entry: Mapping[str, Any]) -> None:
+    def _take_act(self, held: dict[str, Any], entry: Mapping[str, Any], index: int) -> None:
         kind, channels = entry["type"], held["channels"]
         if kind == "channel" and entry["recipient_agency"] == self.agency:
             channels[entry["channel"]] = {
                 "agency": entry["agency"],
+                "recipient": entry["recipient"],
                 "member": entry["recipient_member"],
+                "statement": entry["statement"],
                 "seq": held["seq"],
+                "index": index,
                 "numbers": [],
             }
         elif kind in ("disclosure", "void") and entry["channel"] in channels:
-            channels[entry["channel"]]["numbers"].append([held["seq"], entry["statement"]])
+            channels[entry["channel"]]["numbers"].append([held["seq"], entry["statement"], index])
         elif kind == "viewed" and entry["agency"] == self.agency:
             held["pulls"][str(held["seq"])] = entry["statement"]
             held["pulls"] = dict(list(held["pulls"].items())[-MAX_PULLS:])
@@ -163,8 +181,8 @@ def followed(session: Session, case: str) -> int:
 
 def _difference(held: Mapping[str, Any], came: Digests, up_to: int) -> str | None:
     for name in LISTS.values():
-        logged = [digest for _, digest in held["statements"][name]]
-        needed = sum(seq <= up_to for seq, _ in held["statements"][name])
+        logged = [digest for _, digest, _ in held["statements"][name]]
+        needed = sum(seq <= up_to for seq, _, _ in held["statements"][name])
         shown = list(came[name])
         if shown == logged[: len(shown)] and len(shown) >= needed:
             continue

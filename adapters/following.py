@@ -6,7 +6,7 @@ head that a quorum has cosigned with the right edge of its tree, every public en
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,8 @@ from adapters.entries import Edge, read_entries
 from adapters.feed import CaseFeed
 from adapters.home import Home, HubPin
 from adapters.hub_client import MAX_BUNDLE_BYTES, HubClient, HubRefused
+from adapters.issued import IssuedDamaged, issued_here
+from adapters.reading_directory import DirectoryReading, read_directory
 from adapters.refusal import LogRefused as LogRefused  # re-exported: whoever follows the log may refuse it
 from adapters.store import (
     PublicEntryRow,
@@ -29,17 +31,12 @@ from adapters.store import (
 from keys.canonical import NotCanonical, parse_canonical
 from keys.cosigning import cosign
 from keys.directory import (
-    AgencyRecord,
     Certificate,
     Directory,
     KeyUse,
-    verify_agency,
-    verify_certificate,
 )
-from keys.fingerprints import fingerprint, normalise_fingerprint
-from keys.jose import SignatureRefused, Signer
-from keys.refusal import KeysRefusal
-from keys.statements import CheckpointRef, peek
+from keys.jose import Signer
+from keys.statements import CheckpointRef
 from keys.transparency import (
     Checkpoint,
     NoteInvalid,
@@ -53,19 +50,11 @@ from keys.transparency import (
     verify_checkpoint,
     verify_consistency,
 )
-from policies.model import Malformed, render_time
+from policies.model import render_time
 
 MAX_QUORUM_AGE = timedelta(minutes=10)
 _NOT_THERE = 404
 """What a hub answers that denies a size of the log which it has shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class _DirectoryReading:
-    """The directory as the proven entries give it, and what of them was not believed."""
-
-    directory: Directory
-    faults: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +66,7 @@ class Follower:
     client: HubClient
     pin: HubPin
     clock: Callable[[], datetime]
-    _read: dict[int, _DirectoryReading] = field(default_factory=dict, repr=False, compare=False)
+    _read: dict[int, DirectoryReading] = field(default_factory=dict, repr=False, compare=False)
     """The newest reading of the directory by its last log position: entries are only ever added."""
 
     @property
@@ -231,61 +220,20 @@ class Follower:
         """Return the certified keys of every agency whose pinned root vouches for them. Nothing else is believed."""
         return self._read_directory().directory
 
-    def _read_directory(self) -> _DirectoryReading:
+    def _read_directory(self) -> DirectoryReading:
         with self.store.write() as session:
             entries = public_entries(session)
         last = entries[-1][0] if entries else -1
         if last not in self._read:
             self._read.clear()
-            self._read[last] = self._verify_entries([body for _, body in entries])
+            self._read[last] = read_directory(entries, self.pin, self.home.agency)
         return self._read[last]
-
-    def _verify_entries(self, bodies: Sequence[str]) -> _DirectoryReading:
-        agencies: dict[str, AgencyRecord] = {}
-        certificates: list[Certificate] = []
-        faults: list[str] = []
-        witnesses: WitnessSet | None = None
-        for number, body in enumerate(bodies):
-            try:
-                entry = parse_canonical(body.encode("utf-8"))
-                kind = entry["type"]
-                if number == 0 and (kind, entry["origin"]) != ("genesis", self.pin.origin):
-                    faults.append("the log does not begin with the genesis of the pinned log")
-                if kind == "agency":
-                    record = verify_agency(entry["statement"])
-                    pinned = self.pin.roots.get(record.agency)
-                    if pinned is None or pinned != normalise_fingerprint(fingerprint(record.root)):
-                        faults.append(f"agency {record.agency} stands in the log with another root than the pinned one")
-                        continue
-                    agencies[record.agency] = record
-                elif kind == "certificate":
-                    certificates.append(self._verify_listed(entry["statement"], agencies))
-                elif kind == "witnesses":
-                    witnesses = WitnessSet.from_json(entry)
-            except (KeysRefusal, Malformed) as error:
-                faults.append(f"a directory entry was not believed: {error}")
-            except (AttributeError, KeyError, TypeError, ValueError):
-                faults.append("a directory entry was not believed: it is not of the agreed form")
-        if witnesses != self.witnesses:
-            faults.append("the newest witnesses in the log are not the pinned ones")
-        directory = Directory(agencies.values(), certificates)
-        faults += [
-            f"{item.agency} certifies a key that is somebody else's; it was ignored" for item in directory.ignored
-        ]
-        return _DirectoryReading(directory, tuple(faults))
-
-    @staticmethod
-    def _verify_listed(token: object, agencies: Mapping[str, AgencyRecord]) -> Certificate:
-        record = agencies.get(peek(token).issuer)
-        if record is None:
-            raise SignatureRefused("a certificate of an agency whose root is not pinned")
-        return verify_certificate(token, record)
 
     def _check_directory(self) -> None:
         reading = self._read_directory()
         directory = reading.directory
         with self.store.write() as session:
-            for fault in reading.faults:
+            for fault in (*reading.faults, *self._not_ours(reading)):
                 raise_alarm(session, "directory", fault, render_time(self.clock()), is_lasting=True)
             for witness in self.witnesses.witnesses:
                 wanted = {witness.ed25519.public, witness.mldsa44.public}
@@ -302,6 +250,27 @@ class Follower:
                         render_time(self.clock()),
                         is_lasting=True,
                     )
+
+    def _not_ours(self, reading: DirectoryReading) -> Iterator[str]:
+        """Name what stands in the log in our agency's name and was not made here: somebody else has a key of ours."""
+        try:
+            issued = issued_here(self.home.folder)
+        except IssuedDamaged as error:
+            yield f"what this agency certified itself cannot be told: {error}"
+            return
+        for digest, what in reading.ours.items():
+            if digest not in issued:
+                yield (
+                    f"the log holds a {what} in this agency's name that was not made here ({digest[:12]}). If nobody made it "
+                    "with your root or signing key elsewhere, that key is in foreign hands: nrm-adapter keys revoke"
+                )
+
+    def directory_for(self, case: str) -> Directory:
+        """Return the directory with where each statement of a case stands in the log, as far as it was followed.
+
+        What a key signed before it was revoked stays good: only with this can it be told.
+        """
+        return self.directory().knowing(self.feed(case).positions())
 
     # --- what we may rest on ---
 

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from adapters.issued import remember_issued
 from keys.canonical import NotCanonical, canonical_bytes
 from keys.ceremony import request_fingerprint
 from keys.custody.interface import Custody, CustodyRefused
@@ -89,7 +90,9 @@ class HubPin:
             WitnessSet.from_json(got["witnesses"])
             VerifierKey.parse(got["log_vkey"])
             roots = {
-                str(require_agency(agency)): normalise_fingerprint(print_) for agency, print_ in got["roots"].items()
+                # An agency that enrolled again has the print of each root, oldest first, joined by a plus sign.
+                str(require_agency(agency)): "+".join(map(normalise_fingerprint, print_.split("+")))
+                for agency, print_ in got["roots"].items()
             }
             if not isinstance(got["issuer"], str) or not got["issuer"].startswith(("https://", "http://")):
                 raise Malformed("issuer: expected an address that begins with https://")
@@ -117,6 +120,10 @@ class HubPin:
             "roots": dict(self.roots),
             "officers": self.officers,
         }
+
+    def roots_of(self, agency: str) -> tuple[str, ...]:
+        """Return the fingerprints of an agency's roots, oldest first; none for an agency that is not pinned."""
+        return tuple(self.roots[agency].split("+")) if agency in self.roots else ()
 
     @property
     def fingerprint(self) -> str:
@@ -304,6 +311,7 @@ def init_home(
             for use in (KeyUse.SIGNING, *WORKING_ALGORITHMS)
         ],
     }
+    remember_issued(folder, request["certificates"])
     write_private_file(folder / REQUEST_NAME, json.dumps(request, indent=1).encode())
     text = f'agency = "{agency}"\nkind = "{kind.value}"\nname = {json.dumps(name)}\nenvironment = "{environment}"\n'
     write_private_file(folder / CONFIG_NAME, text.encode())
@@ -373,4 +381,5 @@ def add_member(
         certify(root, home.agency, use, key, at=at, days=MEMBER_DAYS, member=member, roles=roles)
         for use, key in ((KeyUse.MEMBER_SIGNING, signing), (KeyUse.MEMBER_HPKE, hpke))
     ]
+    remember_issued(home.folder, certificates)
     return member, certificates

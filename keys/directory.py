@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from keys.jose import KeyRefused, PublicKey, SignatureRefused, parse_public_jwk
+from keys.jose import KeyRefused, PublicKey, SignatureRefused, parse_public_jwk, statement_digest
 from keys.refusal import KeysRefusal
 from keys.revocation import Revocation, RevocationReason, strictest, verify_revocation
 from keys.statements import Statement, StatementType, peek, verify_statement
@@ -168,6 +168,7 @@ class Directory:
         self._revoked: dict[str, Revocation] = {}
         self._voices: dict[str, tuple[Revocation, ...]] = {}
         self._ignored: tuple[Certificate, ...] = ()
+        self._positions: Mapping[str, int] = {}
         for record in agencies:
             self.add_agency(record)
         for certificate in certificates:
@@ -179,6 +180,19 @@ class Directory:
         for name in ("_agencies", "_roots", "_by_kid", "_revoked", "_voices"):
             setattr(other, name, dict(getattr(self, name)))
         return other
+
+    def knowing(self, positions: Mapping[str, int]) -> Directory:
+        """Return this directory for reading, with where statements stand in the log, by digest: proven by the caller.
+
+        ``verify`` then takes a statement's position from there.
+        """
+        other = copy(self)
+        other._positions = {**self._positions, **positions}
+        return other
+
+    def position_of(self, token: object) -> int | None:
+        """Return where a statement stands in the log, None where nobody has proven that it stands there."""
+        return self._positions.get(statement_digest(token)) if isinstance(token, str) and token.isascii() else None
 
     def add_agency(self, record: AgencyRecord) -> None:
         """Add an agency, or the new root of one whose old root was revoked. Raises ``NotCertified`` for a second root.
@@ -387,11 +401,12 @@ class Directory:
         """Verify a statement by the key its issuer's agency certified for that use at that time and log position.
 
         Raises ``NotCertified``, ``SignatureRefused`` or ``Malformed``. For a member's statement the certificate must
-        name the member the statement names. ``log_index`` as in ``require_key``.
+        name the member the statement names. ``log_index`` as in ``require_key``; without it, what ``knowing`` said.
         """
         claimed = peek(token)
         if claimed.type is not kind:
             raise SignatureRefused(f"statement is not of the expected type: expected {kind.value}")
         member = claimed.members.get("member") if use in MEMBER_USES else None
-        certificate = self.require_key(claimed.kid, use, claimed.issuer, at, member=member, log_index=log_index)
+        known = self.position_of(token) if log_index is None else log_index
+        certificate = self.require_key(claimed.kid, use, claimed.issuer, at, member=member, log_index=known)
         return verify_statement(token, kind, certificate.key)

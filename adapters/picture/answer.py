@@ -116,7 +116,6 @@ def verify_answer(
     *,
     case: VerifiedCase,
     reader: Recipient,
-    reader_kid: str,
     purpose: Purpose,
     pull_digest: str,
     checkpoint: Checkpoint,
@@ -133,7 +132,7 @@ def verify_answer(
         answer = VerifiedAnswer(refused=dict(dropped))
         # 1. The entry that says what we were shown, in a head the log signed.
         _verify_viewed(groups, case.case, reader, purpose, pull_digest, checkpoint, dropped)
-        _verify_lines(answer, groups, case, reader, reader_kid, purpose, checkpoint, directory, seen)
+        _verify_lines(answer, groups, case, reader, purpose, checkpoint, directory, seen)
     except _WRONG_SHAPE as error:
         # A line may be anything at all: whatever breaks on its shape is the same refusal.
         raise LogRefused("answer", "the hub's answer is not of the agreed form; nothing of it was used") from error
@@ -145,7 +144,6 @@ def _verify_lines(
     groups: Mapping[str, Sequence[Mapping[str, Any]]],
     case: VerifiedCase,
     reader: Recipient,
-    reader_kid: str,
     purpose: Purpose,
     checkpoint: Checkpoint,
     directory: Directory,
@@ -153,14 +151,16 @@ def _verify_lines(
 ) -> None:
     # 2. Channels and their chains.
     for line in groups.get("channel", ()):
-        channel = _verify_channel(line, case, reader, reader_kid, directory)
+        channel = _verify_channel(line, case, reader, directory)
         if channel.channel in answer.channels:
             raise LogRefused("answer", "the hub's answer names a channel twice")
         answer.channels[channel.channel] = channel
     _attach_chains(answer, [*groups.get("disclosure", ()), *groups.get("void", ())], directory, seen)
-    # 3. What should have come.
-    for verified in answer.channels.values():
-        _collect_listings(answer, verified, purpose)
+    # 3. What should have come: of several disclosures of a fragment the newest in the log counts, in whichever channel.
+    disclosures = [item for channel in answer.channels.values() for item in channel.chain]
+    for statement in sorted(disclosures, key=lambda item: _place(item, directory)):
+        _collect_listings(answer, statement, purpose)
+    _collect_not_given(answer)
     # 4. What came.
     for line in groups.get("fragment", ()):
         _take_fragment(answer, line, case, checkpoint, directory)
@@ -218,7 +218,7 @@ def fragment_id(line: Mapping[str, Any]) -> str:
 
 
 def _verify_channel(
-    line: Mapping[str, Any], case: VerifiedCase, reader: Recipient, reader_kid: str, directory: Directory
+    line: Mapping[str, Any], case: VerifiedCase, reader: Recipient, directory: Directory
 ) -> VerifiedChannel:
     try:
         sealed = SealedChannel.parse(line["jwe"])
@@ -226,15 +226,10 @@ def _verify_channel(
     except (EnvelopeRefused, Malformed, SignatureRefused, NotCertified, NotCanonical, KeyError) as error:
         raise LogRefused("channel", f"a channel was not believed: {error}") from error
     got = statement.members
-    ours = (case.case, reader_kid, reader.agency, reader.member, sealed.digest, sealed.recipient)
-    if (
-        got["case"],
-        got["recipient"],
-        got["recipient_agency"],
-        got["recipient_member"],
-        got["sha256"],
-        got["recipient"],
-    ) != ours:
+    ours = (case.case, reader.agency, reader.member, sealed.digest, sealed.recipient)
+    named = (got["case"], got["recipient_agency"], got["recipient_member"], got["sha256"], got["recipient"])
+    # Which of the reader's keys, the present or an earlier one, shows when it is opened.
+    if named != ours or directory.holder_of(sealed.recipient) != (reader.agency, reader.member):
         raise LogRefused("channel", "a channel is of another case, another recipient or over other bytes")
     return VerifiedChannel(got["channel"], statement.issuer, sealed, ())
 
@@ -273,33 +268,48 @@ def _require_chain(chain: Sequence[Statement], seen: tuple[int, str] | None) -> 
         raise LogRefused("rollback", "a chain of disclosures is shorter or other than the one seen before")
 
 
-def _collect_listings(answer: VerifiedAnswer, channel: VerifiedChannel, purpose: Purpose) -> None:
-    disclosures = [item for item in channel.chain if item.type is StatementType.DISCLOSURE]
-    for statement in disclosures:
-        got = statement.members
-        try:
-            bases = [Basis.from_json(item) for item in got["bases"]]
-            for item in got["items"]:
-                basis, decision = bases[item["basis"]], got["decisions"][item["decision"]]
-                if basis.purpose is not purpose:
-                    continue
-                answer.listings[item["fragment"]] = Listing(
-                    fragment=require_id(item["fragment"], "fragment"),
-                    sha256=item["sha256"],
-                    encrypted_key_sha256=item["encrypted_key_sha256"],
-                    channel=channel.channel,
-                    originator=channel.originator,
-                    basis=basis,
-                    facts=decision["facts"],
-                    rules=tuple(decision["rules"]),
-                    disclosed_at=statement.issued_at,
-                )
-        except (Malformed, KeyError, IndexError, TypeError) as error:
-            raise LogRefused("disclosure", "a disclosure is not of the agreed form") from error
-    if disclosures:
-        for item in disclosures[-1].members["not_given"]:
-            code = NotGivenCode(item["code"])
-            key = (channel.originator, code)
+def _place(statement: Statement, directory: Directory) -> tuple[float, int]:
+    """Where a disclosure stands: its log position; one that was not followed yet is newer than all that were."""
+    position = directory.position_of(statement.token)
+    return (float("inf") if position is None else position, int(statement.members["sequence"]))
+
+
+def _collect_listings(answer: VerifiedAnswer, statement: Statement, purpose: Purpose) -> None:
+    if statement.type is not StatementType.DISCLOSURE:
+        return
+    got = statement.members
+    try:
+        bases = [Basis.from_json(item) for item in got["bases"]]
+        for item in got["items"]:
+            basis, decision = bases[item["basis"]], got["decisions"][item["decision"]]
+            if basis.purpose is not purpose:
+                continue
+            answer.listings[item["fragment"]] = Listing(
+                fragment=require_id(item["fragment"], "fragment"),
+                sha256=item["sha256"],
+                encrypted_key_sha256=item["encrypted_key_sha256"],
+                channel=str(got["channel"]),
+                originator=statement.issuer,
+                basis=basis,
+                facts=decision["facts"],
+                rules=tuple(decision["rules"]),
+                disclosed_at=statement.issued_at,
+            )
+    except (Malformed, KeyError, IndexError, TypeError) as error:
+        raise LogRefused("disclosure", "a disclosure is not of the agreed form") from error
+
+
+def _collect_not_given(answer: VerifiedAnswer) -> None:
+    """Count what each originator says it does not give: by its newest disclosure, which is in its newest channel."""
+    newest: dict[str, Statement] = {}
+    for channel in answer.channels.values():
+        disclosures = [item for item in channel.chain if item.type is StatementType.DISCLOSURE]
+        if disclosures:
+            # Channels come in the order of the log: a later one leads to a newer key.
+            newest[channel.originator] = disclosures[-1]
+    for originator, statement in newest.items():
+        for item in statement.members["not_given"]:
+            key = (originator, NotGivenCode(item["code"]))
             answer.not_given[key] = answer.not_given.get(key, 0) + 1
 
 
@@ -339,8 +349,9 @@ def _verify_given(
     header = sealed.header
     if header.case != case.case:
         raise EnvelopeRefused("the fragment is of another case")
+    body, index = verify_entry(line["receipt"], checkpoint), line["receipt"]["index"]
     kid = UnverifiedJws.parse(sealed.jws).kid
-    key = directory.require_key(kid, KeyUse.SIGNING, header.agency, header.sealed_at).key
+    key = directory.require_key(kid, KeyUse.SIGNING, header.agency, header.sealed_at, log_index=index).key
     digest = verify_fragment(sealed, key)
     listing = answer.listings.get(header.fragment)
     grant = require_members(line["grant"], ("channel", "encrypted_key"), "grant")
@@ -353,7 +364,6 @@ def _verify_given(
         raise EnvelopeRefused("the fragment is in no disclosure of its originator to us")
     if listing.encrypted_key_sha256 != wrapped_key_digest(wrapped):
         raise EnvelopeRefused("the wrapped key is not the one its originator signed for")
-    body = verify_entry(line["receipt"], checkpoint)
     if (body["type"], body["case"], body["fragment"], body["sha256"]) != (
         "fragment",
         header.case,
@@ -361,7 +371,7 @@ def _verify_given(
         digest,
     ):
         raise LogRefused("receipt", "the log's entry of the fragment speaks of another one")
-    return Given(sealed, digest, wrapped, listing, line["receipt"]["index"])
+    return Given(sealed, digest, wrapped, listing, index)
 
 
 def manifest_of(case: str, checkpoint: Checkpoint, given: Iterable[tuple[str, str, int]]) -> bytes:

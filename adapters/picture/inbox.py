@@ -23,14 +23,12 @@ INTAKE = "0" * 32
 class KeptPull:
     """One answer to one pull as it came, less what was deleted since.
 
-    ``pull`` is the signed statement that asked, ``reader_kid`` the thumbprint of the reader's key, ``dropped`` the
-    deleted fragments with the rules that refuse them.
+    ``pull`` is the signed statement that asked, ``dropped`` the deleted fragments with the rules that refuse them.
     """
 
     lines: list[Any]
     pull: str
     pulled_at: str
-    reader_kid: str
     dropped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def without(self, refused: Mapping[str, tuple[str, ...]]) -> KeptPull:
@@ -56,7 +54,6 @@ class Inbox:
                 "lines": pull.lines,
                 "pull": pull.pull,
                 "pulled_at": pull.pulled_at,
-                "reader_kid": pull.reader_kid,
                 "dropped": {name: list(rules) for name, rules in pull.dropped.items()},
             },
         )
@@ -93,7 +90,6 @@ def _open(store: Store, row: InboxRow) -> KeptPull:
         lines=data["lines"],
         pull=data["pull"],
         pulled_at=data["pulled_at"],
-        reader_kid=data["reader_kid"],
         dropped={name: tuple(rules) for name, rules in data["dropped"].items()},
     )
 

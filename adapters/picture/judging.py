@@ -6,7 +6,7 @@ The hub's word that the policy refuses a fragment is decided again here: what it
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -124,8 +124,8 @@ class Judged:
             given.sealed.header.fragment: decision.rules for given, decision in self.decided if not decision.is_permit
         }
 
-    def open(self, reading: PrivateKey, purpose: Purpose) -> Opened:
-        """Open what may be opened now, with the reader's key."""
+    def open(self, reading: Mapping[str, PrivateKey], purpose: Purpose) -> Opened:
+        """Open what may be opened now, with the reader's keys by kid."""
         opened: list[OpenedFragment] = []
         refused = [self._refused(name, rules) for name, rules in sorted(self.answer.refused.items())]
         unverified = [Unverified(name, reason) for name, reason in self.answer.unverified]
@@ -196,11 +196,14 @@ class Judged:
         listed = self.case.state.membership.find_member(self.reader.agency, self.reader.member)
         return () if listed is None else listed.roles
 
-    def _channel(self, given: Given, opened: dict[str, ChannelKey], reading: PrivateKey) -> ChannelKey:
+    def _channel(self, given: Given, opened: dict[str, ChannelKey], reading: Mapping[str, PrivateKey]) -> ChannelKey:
         name = given.listing.channel
         if name not in opened:
             channel = self.answer.channels[name]
-            opened[name] = open_channel(channel.sealed, self.case.case, channel.originator, name, reading)
+            key = reading.get(channel.sealed.recipient)
+            if key is None:
+                raise OpenRefused
+            opened[name] = open_channel(channel.sealed, self.case.case, channel.originator, name, key)
         return opened[name]
 
     def _refused(self, name: str, rules: tuple[str, ...]) -> RefusedFragment:

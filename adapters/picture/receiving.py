@@ -13,7 +13,7 @@ from typing import Any
 
 from adapters.case_sync import has_ended
 from adapters.cases import CaseBook, CaseRefused, VerifiedCase, verify_case
-from adapters.feed import LISTS
+from adapters.feed import LISTS, Addressed
 from adapters.following import LogRefused
 from adapters.hub_client import parse_lines
 from adapters.picture.answer import (
@@ -29,14 +29,28 @@ from adapters.picture.view import CaseView, OpenedFragment, RefusedFragment
 from adapters.store import PeerChannelRow, Store, peer_channels, raise_alarm
 from keys.custody.interface import Custody
 from keys.directory import Directory, KeyUse
-from keys.jose import Signer, statement_digest
+from keys.jose import statement_digest
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
 from keys.storage import StorageRefused
 from keys.transparency import Checkpoint, NoteInvalid, ProofInvalid, verify_checkpoint
 from policies.engine import Bundle, decide
-from policies.model import AgencyId, Decision, Header, MemberId, Recipient, facts_for, parse_time, render_time
+from policies.model import (
+    AgencyId,
+    Decision,
+    Header,
+    Malformed,
+    MemberId,
+    Recipient,
+    facts_for,
+    parse_time,
+    render_time,
+    require_number,
+)
 from policies.vocabulary import Purpose, Stage
+
+RETIRED = "@"
+"""Stands in custody between the use of a key that was replaced and its number."""
 
 CHAINS = tuple(LISTS.values())
 """The statements of a case, by name on the wire and in ``VerifiedCase``."""
@@ -61,7 +75,7 @@ class Receiver:
         Raises ``HubRefused``, ``HubUnreachable``, ``LogRefused`` or ``CaseRefused``. Nothing is opened on a refusal.
         """
         follower = self.book.follower
-        signing, reading = _keys_of(member, keys)
+        signing = keys.keys[(KeyUse.SIGNING if member is None else KeyUse.MEMBER_SIGNING).value]
         token = make_statement(
             StatementType.PULL,
             {"case": case, "member": member, "purpose": purpose.value},
@@ -73,11 +87,12 @@ class Receiver:
         )
         seen = self._seen()
         body = follower.client.post_for_lines(f"/v1/cases/{case}/pull", {"statement": token})
-        pull = KeptPull(parse_lines(body), token, render_time(follower.clock()), reading.public.kid)
+        pull = KeptPull(parse_lines(body), token, render_time(follower.clock()))
         try:
             checkpoint = follower.accept_head(str(split_lines(pull.lines)["checkpoint"][0].get("note")))
+            addressed = self._follow_to_pull(pull, case, checkpoint)
             judged = self._judge(pull, case, member, purpose, checkpoint, seen.get)
-            self._require_complete(judged, pull, checkpoint)
+            self._require_complete(judged, pull, addressed, checkpoint)
             self._name_withheld(judged)
             # What this pull taught of the case decides on every other kept pull as well.
             follower.take_case(case, split_lines(pull.lines)["case"][0])
@@ -88,7 +103,7 @@ class Receiver:
         self._remember(judged.answer)
         self.inbox.keep(case, member, purpose, pull.without(judged.refused_now))
         self._drop_refused(case, besides=(member, purpose))
-        return judged.open(reading, purpose)
+        return judged.open(reading_keys(member, keys), purpose)
 
     def reopen(self, case: str, member: str, keys: Custody, purpose: Purpose) -> Opened:
         """Open the newest pull again, under today's policy and the case's newest statements.
@@ -100,8 +115,8 @@ class Receiver:
             if has_ended(session, case):
                 raise CaseRefused("this case has ended for this agency: what was pulled of it was deleted")
         self.drop_refused(case)
-        _, reading = _keys_of(member, keys)
-        return self._judge_kept(self.inbox.load(case, member, purpose), case, member, purpose).open(reading, purpose)
+        kept = self.inbox.load(case, member, purpose)
+        return self._judge_kept(kept, case, member, purpose).open(reading_keys(member, keys), purpose)
 
     def drop_refused(self, case: str) -> int:
         """Delete from every kept pull of a case what the policy refuses now; return how many fragments went.
@@ -195,7 +210,7 @@ class Receiver:
         seen: Callable[[str], tuple[int, str] | None],
     ) -> Judged:
         """Verify an answer whole and decide on each fragment in it, without any key that opens."""
-        directory = self.book.follower.directory()
+        directory = self.book.follower.directory_for(case)
         groups = split_lines(pull.lines, pull.dropped)
         reader = Recipient(AgencyId(self.book.agency), None if member is None else MemberId(member))
         came, verified = self._newest_case(case, groups["case"][0], directory)
@@ -203,7 +218,6 @@ class Receiver:
             groups,
             case=verified,
             reader=reader,
-            reader_kid=pull.reader_kid,
             purpose=purpose,
             pull_digest=statement_digest(pull.pull),
             checkpoint=checkpoint,
@@ -217,25 +231,42 @@ class Receiver:
         decided = tuple((given, decide_given(self.bundle, verified, reader, given, at)) for given in answer.given)
         return Judged(self.bundle, directory, checkpoint, verified, reader, answer, decided, at)
 
-    def _require_complete(self, judged: Judged, pull: KeptPull, checkpoint: Checkpoint) -> None:
+    def _follow_to_pull(self, pull: KeptPull, case: str, checkpoint: Checkpoint) -> Mapping[str, Addressed]:
+        """Follow the case's entries up to the one of this pull; return the channels to this agency up to there."""
+        try:
+            viewed = verify_entry(split_lines(pull.lines)["viewed"][0]["receipt"], checkpoint)
+            number = require_number(viewed["case_seq"], "case_seq")
+        except (KeyError, TypeError, Malformed) as error:
+            raise LogRefused(
+                "viewed", "the log's entry of this pull speaks of another one; nothing was opened"
+            ) from error
+        return self.book.follower.feed(case).follow_to(number, statement_digest(pull.pull))
+
+    def _require_complete(
+        self, judged: Judged, pull: KeptPull, addressed: Mapping[str, Addressed], checkpoint: Checkpoint
+    ) -> None:
         """Raise ``LogRefused`` unless everything came that the log has up to this pull.
 
-        That is every channel to the reader with every number of it, and every statement of the case.
+        That is every channel to a key with which the reader may read, with every number of it, and every statement of
+        the case.
         """
-        lines = split_lines(pull.lines)
+        lines, reader = split_lines(pull.lines), judged.reader
         viewed = verify_entry(lines["viewed"][0]["receipt"], checkpoint)
-        feed = self.book.follower.feed(judged.case.case)
-        for channel, said in feed.follow_to(viewed["case_seq"], statement_digest(pull.pull)).items():
+        use = KeyUse.INTAKE if reader.member is None else KeyUse.MEMBER_HPKE
+        readable = judged.directory.readable_keys(use, reader.agency, judged.at, member=reader.member)
+        for channel, said in addressed.items():
             # An agency's own archive channels lead to itself and are no part of an answer.
-            if said.member != judged.reader.member or (said.member is None and said.originator == judged.reader.agency):
+            if said.member != reader.member or (said.member is None and said.originator == reader.agency):
                 continue
             came = judged.answer.channels.get(channel)
-            if came is None or tuple(item.digest for item in came.chain) != said.numbers:
+            numbers = () if came is None else tuple(item.digest for item in came.chain)
+            if numbers != said.numbers and (came is not None or said.recipient in readable):
                 raise LogRefused(
                     "withheld",
                     f"the log has {len(said.numbers)} disclosures of {said.originator} in a channel to this reader, "
-                    f"{0 if came is None else len(came.chain)} came: the hub keeps something back",
+                    f"{len(numbers)} came: the hub keeps something back",
                 )
+        feed = self.book.follower.feed(judged.case.case)
         case = {name: [statement_digest(token) for token in lines["case"][0][name]] for name in CHAINS}
         feed.require_statements(case, viewed["case_seq"])
 
@@ -301,7 +332,8 @@ def _continues(newer: VerifiedCase, older: VerifiedCase) -> bool:
     )
 
 
-def _keys_of(member: str | None, keys: Custody) -> tuple[Signer, PrivateKey]:
-    signing = KeyUse.SIGNING if member is None else KeyUse.MEMBER_SIGNING
-    reading = KeyUse.INTAKE if member is None else KeyUse.MEMBER_HPKE
-    return keys.keys[signing.value], keys.private(reading.value)
+def reading_keys(member: str | None, keys: Custody) -> dict[str, PrivateKey]:
+    """Return the keys with which a person, or the agency's intake, reads, by kid: the present one and earlier ones."""
+    use = (KeyUse.INTAKE if member is None else KeyUse.MEMBER_HPKE).value
+    held = [keys.private(name) for name in keys.keys if name == use or name.startswith(f"{use}{RETIRED}")]
+    return {key.public.kid: key for key in held}

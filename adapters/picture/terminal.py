@@ -28,6 +28,7 @@ def print_picture(picture: Picture, console: Console) -> None:
     _disagreements(picture, console)
     _gaps(picture, console)
     _offences(picture, console)
+    _plan(picture, console)
     _deliberation(picture, console)
     console.print(Panel(Text(picture.cannot_say), title="What this cannot say"))
 
@@ -85,7 +86,9 @@ def _chronology(picture: Picture, console: Console) -> None:
         table.add_column(name)
     for row in picture.chronology[-MAX_CHRONOLOGY_ROWS:]:
         when = row.when + (f"\n({row.precision_words})" if row.precision in ("year", "month") else "")
-        refs = ", ".join(picture.ref_of(item) for item in (*row.fragments, *row.overlaps))
+        refs = ", ".join(picture.ref_of(item) for item in row.fragments)
+        if row.overlaps:
+            refs += f"; together in time with {', '.join(picture.ref_of(item) for item in row.overlaps)}"
         table.add_row(_text(when), Text(kind_words(row.agency_kind)), _text(row.statement), Text(refs))
     console.print()
     console.print(table)
@@ -134,11 +137,16 @@ def _gaps(picture: Picture, console: Console) -> None:
             f"{title}, {item.name}: {item.count_words} ({item.kinds}). {item.sentence} {' '.join(item.meaning)}".strip()
             for item in groups
         ]
+    lines += [
+        f"{item.name} does not share {category_words(item.category).lower()}: {words_for(item.code)} "
+        f"({day_words(item.issued_at)})"
+        for item in gaps.public_refusals
+    ]
     lines += [f"Withheld by the hub: {item[:8]}. {gaps.withheld_sentence}" for item in gaps.withheld_by_hub]
     lines += [f"Did not verify: {item.fragment[:8]}, {item.reason}" for item in gaps.unverified]
     lines += [
         f"No answer from {item.to_name}: {item.what} (asked {item.open_words}"
-        + (f", {item.days_overdue} overdue)" if item.days_overdue else ")")
+        + (f", {count_words(item.days_overdue, 'day')} overdue)" if item.days_overdue else ")")
         for item in gaps.open_requests
     ]
     lines += [*gaps.sequence, *gaps.unreadable]
@@ -149,11 +157,21 @@ def _offences(picture: Picture, console: Console) -> None:
     section = picture.victim_and_offender
     lines = [section.sentence]
     lines += [
-        f"{row.wording} ({row.role_words or 'role not recorded'}), {day_words(row.when) or 'no date'}"
+        f"{row.wording}; role of the child: {row.role_words or 'not recorded'}; {day_words(row.when) or 'no date'}"
         f"{_source(picture, row.statement.provenance)}"
         for row in section.offences
     ]
     _lines(console, "Victim and alleged offender", lines)
+
+
+def _plan(picture: Picture, console: Console) -> None:
+    lines = [
+        f"{row.what} ({row.owner_name}, {f'due {day_words(row.due)}' if row.due else 'no day'}"
+        f"{', overdue' if row.is_overdue else ''}): {words_for(row.state) or 'state not recorded'}"
+        f"{_source(picture, row.statement.provenance)}"
+        for row in picture.plan
+    ]
+    _lines(console, "Risk and plan", lines or ["No action, referral or strategy discussion was opened."])
 
 
 def _deliberation(picture: Picture, console: Console) -> None:

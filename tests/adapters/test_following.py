@@ -16,6 +16,7 @@ from adapters.cases import CaseRefused
 from adapters.following import Follower, LogRefused
 from adapters.home import certify
 from adapters.hub_client import HubClient, HubRefused
+from adapters.reading_directory import read_directory
 from adapters.store import PublicEntryRow, SettingRow, list_alarms, public_entries, read_setting, write_setting
 from hub.exchange.acts import record_public
 from hub.ledger import ledger
@@ -393,11 +394,12 @@ def test_a_public_entry_of_any_shape_is_survived(scene: Scene, body: str) -> Non
     """It is named as not believed; the rest of the directory stands."""
     follower = scene[HEALTH].follower
     with scene[HEALTH].store.write() as session:
-        bodies = [text for _, text in public_entries(session)]
-    reading = follower._verify_entries([*bodies, body])
+        entries = public_entries(session)
+    pin, last = follower.home.pin(), entries[-1][0]
+    reading = read_directory([*entries, (last + 1, body)], pin, HEALTH)
     assert len(reading.directory.agencies) == 4
     assert (reading.faults == ()) == (body == '{"type":7}')
-    assert follower._verify_entries([body]).faults
+    assert read_directory([(0, body)], pin, HEALTH).faults
 
 
 def test_a_key_that_is_somebody_elses_is_an_alarm(fresh: Scene) -> None:
@@ -422,7 +424,9 @@ def test_a_key_that_is_somebody_elses_is_an_alarm(fresh: Scene) -> None:
     care = fresh[CARE]
     with care.store.write() as session:
         texts = [row.text for row in list_alarms(session) if row.code == "directory"]
-    assert texts == ["fern-health certifies a key that is somebody else's; it was ignored"]
+    assert texts == [
+        "fern-health certifies a key that is somebody else's, or by a root that was revoked; it was ignored"
+    ]
     directory = care.follower.directory()
     assert directory.holder_of(chair.public.kid) == (POLICE, fresh[POLICE].people["chair"])
 

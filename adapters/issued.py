@@ -1,0 +1,51 @@
+"""What this agency itself certified or revoked: what else stands in the log in its name is not its doing.
+
+DESIGN section 4.1, attack 3: whoever got hold of the root key makes certificates that every other adapter believes;
+only the agency itself can know that it did not make them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from keys.custody.keyfile import write_private_file
+from keys.jose import statement_digest
+
+ISSUED_NAME = "issued.json"
+MAX_BYTES = 4 * 1024 * 1024
+
+
+class IssuedDamaged(Exception):
+    """The list of what this agency issued cannot be read."""
+
+
+def remember_issued(folder: Path, tokens: Iterable[str]) -> None:
+    """Keep the digests of statements that are about to be published in the agency's name. Raises ``IssuedDamaged``."""
+    known = _read(folder / ISSUED_NAME)
+    fresh = [digest for digest in map(statement_digest, tokens) if digest not in known]
+    if fresh:
+        write_private_file(folder / ISSUED_NAME, json.dumps([*known, *fresh]).encode())
+
+
+def issued_here(folder: Path) -> frozenset[str]:
+    """Return the digests of every certificate and revocation that was made here. Raises ``IssuedDamaged``."""
+    return frozenset(_read(folder / ISSUED_NAME))
+
+
+def _read(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise IssuedDamaged(f"{path.name} cannot be read") from error
+    try:
+        found = json.loads(data) if len(data) <= MAX_BYTES else None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+        raise IssuedDamaged(f"{path.name} is damaged: expected a list of digests")
+    return found

@@ -1,0 +1,110 @@
+"""The directory from the log's public entries: believed only where a pinned root vouches for it. Pure.
+
+What is not believed is named, for an alarm that a person sees; so is what stands there in our own agency's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from adapters.home import HubPin
+from keys.canonical import parse_canonical
+from keys.directory import Directory, verify_agency, verify_certificate
+from keys.fingerprints import fingerprint, normalise_fingerprint
+from keys.jose import SignatureRefused
+from keys.refusal import KeysRefusal
+from keys.statements import peek
+from keys.transparency import WitnessSet
+from policies.model import Malformed
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryReading:
+    """The directory as the proven entries give it, and what of them was not believed.
+
+    ``ours`` names every certificate and revocation in our own agency's name by digest, in the order of the log.
+    """
+
+    directory: Directory
+    faults: tuple[str, ...]
+    ours: Mapping[str, str]
+
+
+class _Reading:
+    """One reading, entry by entry in the order of the log."""
+
+    def __init__(self, pin: HubPin, agency: str) -> None:
+        self.pin, self.agency = pin, agency
+        self.directory = Directory((), ())
+        self.faults: list[str] = []
+        self.ours: dict[str, str] = {}
+        self.witnesses: WitnessSet | None = None
+
+    def take(self, index: int, body: str, *, is_first: bool) -> None:
+        """Take one entry in. What is not believed becomes a fault, and nothing else."""
+        try:
+            entry = parse_canonical(body.encode("utf-8"))
+            kind = entry["type"]
+            if is_first and (kind, entry["origin"]) != ("genesis", self.pin.origin):
+                self.faults.append("the log does not begin with the genesis of the pinned log")
+            if kind == "agency":
+                self._agency(entry["statement"], index)
+            elif kind == "certificate":
+                self._certificate(entry["statement"], index)
+            elif kind == "revocation":
+                revocation = self.directory.verify_revocation(entry["statement"], index)
+                self.directory.add_revocation(revocation)
+                self._note_ours(revocation.agency, revocation.statement.digest, "revocation")
+            elif kind == "witnesses":
+                self.witnesses = WitnessSet.from_json(entry)
+        except (KeysRefusal, Malformed) as error:
+            self.faults.append(f"a directory entry was not believed: {error}")
+        except (AttributeError, KeyError, TypeError, ValueError):
+            self.faults.append("a directory entry was not believed: it is not of the agreed form")
+
+    def _agency(self, token: object, index: int) -> None:
+        record = verify_agency(token, index)
+        pinned = self.pin.roots_of(record.agency)
+        is_pinned = normalise_fingerprint(fingerprint(record.root)) in pinned
+        if not pinned:
+            self.faults.append(
+                f"a new agency stands in the log that is not in your pin: {record.agency}. Nothing is shared with it "
+                "until you have checked its fingerprint and pinned again: nrm-adapter pin-hub"
+            )
+        elif not is_pinned and record.agency not in self.directory.agencies:
+            self.faults.append(f"agency {record.agency} stands in the log with another root than the pinned one")
+        elif not is_pinned:
+            self.faults.append(
+                f"agency {record.agency} enrolled again with another root than the pinned one; check its fingerprint "
+                "and pin again: nrm-adapter pin-hub"
+            )
+        else:
+            self.directory.add_agency(record)
+
+    def _certificate(self, token: object, index: int) -> None:
+        claimed = peek(token)
+        record = self.directory.find_root(claimed.kid) or self.directory.agencies.get(claimed.issuer)
+        if record is None:
+            raise SignatureRefused("a certificate of an agency whose root is not pinned")
+        certificate = verify_certificate(token, record, index)
+        self.directory.add_certificate(certificate)
+        self._note_ours(certificate.agency, certificate.statement.digest, f"certificate for {certificate.use.value}")
+
+    def _note_ours(self, agency: str, digest: str, what: str) -> None:
+        if agency == self.agency:
+            self.ours[digest] = what
+
+
+def read_directory(entries: Iterable[tuple[int, str]], pin: HubPin, agency: str) -> DirectoryReading:
+    """Read (position, body) of every public entry, in the order of the log, for one agency's adapter."""
+    reading = _Reading(pin, agency)
+    for number, (index, body) in enumerate(entries):
+        reading.take(index, body, is_first=number == 0)
+    if reading.witnesses != WitnessSet.from_json(pin.witnesses):
+        reading.faults.append("the newest witnesses in the log are not the pinned ones")
+    for item in reading.directory.ignored:
+        reading.faults.append(
+            f"{item.agency} certifies a key that is somebody else's, or by a root that was revoked; it was ignored"
+        )
+    return DirectoryReading(reading.directory, tuple(reading.faults), reading.ours)
