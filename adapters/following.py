@@ -261,8 +261,8 @@ class Follower:
         for digest, what in reading.ours.items():
             if digest not in issued:
                 yield (
-                    f"the log holds a {what} in this agency's name that was not made here ({digest[:12]}). If nobody made it "
-                    "with your root or signing key elsewhere, that key is in foreign hands: nrm-adapter keys revoke"
+                    f"the log holds a {what} in this agency's name that was not made here ({digest[:12]}). If nobody "
+                    "made it with your root or signing key elsewhere, that key is in foreign hands: nrm-adapter keys revoke"
                 )
 
     def directory_for(self, case: str) -> Directory:
