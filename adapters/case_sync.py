@@ -109,7 +109,7 @@ class CaseSync:
         with self.store.write() as session:
             for case in sorted(gone):
                 at = render_time(self.clock())
-                if _end_case(session, case, at):
+                if end_case(session, case, at):
                     text = (
                         f"case {case[:8]} is not listed for this agency any more: it was taken out of the case, or the "
                         "hub hides it; what was pulled of it was deleted here"
@@ -128,7 +128,7 @@ def has_ended(session: Session, case: str) -> bool:
     return row is not None and row.ended_at is not None
 
 
-def _end_case(session: Session, case: str, at: str) -> bool:
+def end_case(session: Session, case: str, at: str) -> bool:
     """Mark a case as ended and delete what was pulled of it; return whether it was running until now."""
     row = session.get(CaseRow, case)
     if row is None or row.ended_at is not None:

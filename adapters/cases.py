@@ -1,6 +1,6 @@
 """A case as this agency can prove it: every statement verified against the directory, every chain whole.
 
-Also the statements an agency makes itself: open, change membership, accept, consent, refuse. DESIGN section 4.2.
+Also the statements an agency makes itself: open, change who takes part, accept, consent, refuse. DESIGN section 4.2.
 """
 
 from __future__ import annotations
@@ -8,19 +8,24 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from adapters.case_sync import end_case
 from adapters.following import Follower, LogRefused
+from adapters.membership import Change, plan_members
 from adapters.receipts import require_entry
+from adapters.refusal import CaseRefused as CaseRefused
 from adapters.store import CaseRow, raise_alarm
 from keys.canonical import NotCanonical, parse_canonical
 from keys.directory import Directory, KeyUse, NotCertified
 from keys.jose import SignatureRefused, Signer, UnverifiedJws, statement_digest
 from keys.statements import Statement, StatementType, make_statement
-from policies.case import case_state, parse_consent, require_successor, widens
+from policies.case import parse_consent
+from policies.membership import CaseStatements, Said, Standing, case_state, standing_of, widens
 from policies.model import (
+    NO_CONSENT,
     AgencyId,
     CaseId,
     CaseState,
@@ -34,17 +39,20 @@ from policies.model import (
 from policies.vocabulary import AgencyKind, AgePath, ConsentState
 
 
-class CaseRefused(Exception):
-    """A case cannot be believed or used as asked. The text says what, expected and got; no names of people."""
-
-
 @dataclass(frozen=True, slots=True)
 class VerifiedMembers:
-    """Who belongs to a case, verified: the statements it follows from, and the state without consent."""
+    """Who takes part in a case, verified: the statements it follows from, and the state without consent."""
 
     membership: tuple[Statement, ...]
     acceptances: tuple[Statement, ...]
-    state: CaseState
+    endorsements: tuple[Statement, ...]
+    departures: tuple[Statement, ...]
+    standing: Standing
+
+    @property
+    def state(self) -> CaseState:
+        """What decisions rest on, consent left aside."""
+        return case_state(self.standing, NO_CONSENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,60 +62,81 @@ class VerifiedCase:
     case: CaseId
     opened_at: datetime
     state: CaseState
-    membership: tuple[Statement, ...]
-    acceptances: tuple[Statement, ...]
+    members: VerifiedMembers
     consents: tuple[Statement, ...]
     refusals: tuple[Statement, ...]
 
     @property
-    def members(self) -> VerifiedMembers:
-        """Who belongs to the case, with the statements that prove it."""
-        return VerifiedMembers(self.membership, self.acceptances, self.state)
+    def membership(self) -> tuple[Statement, ...]:
+        """The chain of memberships."""
+        return self.members.membership
+
+    @property
+    def acceptances(self) -> tuple[Statement, ...]:
+        """What agencies accepted."""
+        return self.members.acceptances
+
+    @property
+    def endorsements(self) -> tuple[Statement, ...]:
+        """What second agencies endorsed."""
+        return self.members.endorsements
+
+    @property
+    def departures(self) -> tuple[Statement, ...]:
+        """Who left."""
+        return self.members.departures
+
+    @property
+    def standing(self) -> Standing:
+        """Who takes part, who waits to."""
+        return self.members.standing
 
 
 def verify_case(case: str, answer: Mapping[str, Any], directory: Directory) -> VerifiedCase:
     """Verify a case's statements as the hub gave them. Raises ``CaseRefused``.
 
-    (1) membership and acceptances, see ``verify_members``; (2) the consent chain; (3) refusals. Each signature by a key
-    certified when it was made.
+    (1) who takes part, see ``verify_members``; (2) the consent chain; (3) refusals. Each signature by a key certified
+    when it was made.
     """
     try:
-        members = verify_members(case, answer["membership"], answer["acceptances"], directory)
+        members = verify_members(case, answer, directory)
         consents = _verify_all(answer["consents"], StatementType.CONSENT, case, directory)
         _require_consent_chain(consents)
         refusals = _verify_all(answer["refusals"], StatementType.REFUSAL, case, directory)
-        state = members.state
-        if consents:
-            state = replace(state, consent=parse_consent(consents[-1].digest, consents[-1].members))
+        consent = parse_consent(consents[-1].digest, consents[-1].members) if consents else NO_CONSENT
         opened_at = parse_time(answer["opened_at"])
     except (Malformed, NotCanonical, SignatureRefused, NotCertified, KeyError, TypeError) as error:
         raise CaseRefused(f"case {case[:8]}: a statement was not believed: {error}") from error
-    return VerifiedCase(CaseId(case), opened_at, state, members.membership, members.acceptances, consents, refusals)
+    state = case_state(members.standing, consent)
+    return VerifiedCase(CaseId(case), opened_at, state, members, consents, refusals)
 
 
-def verify_members(
-    case: str, memberships: Sequence[object], acceptances: Sequence[object], directory: Directory
-) -> VerifiedMembers:
-    """Verify who belongs to a case, from its statements alone. Raises ``CaseRefused``.
+def verify_members(case: str, answer: Mapping[str, Any], directory: Directory) -> VerifiedMembers:
+    """Verify who takes part in a case, from its statements alone. Raises ``CaseRefused``.
 
-    (1) The membership chain from 0, each by the lead, each following the one before; (2) every agency of it under the
-    kind it is enrolled as; (3) acceptances by the agencies they speak for; (4) everybody who counts is certified by
-    their own agency for the roles listed.
+    ``answer`` has the lists ``membership``, ``acceptances``, ``endorsements`` and ``departures``. (1) The membership
+    chain from 0, each by whoever led then, each following the one before; (2) every agency of it under the kind it is
+    enrolled as; (3) acceptances, endorsements and departures by the agencies they speak for; (4) everybody who counts
+    is certified by their own agency for the roles listed.
     """
     try:
-        chain = _verify_all(memberships, StatementType.MEMBERSHIP, case, directory)
+        chain = _verify_all(answer["membership"], StatementType.MEMBERSHIP, case, directory)
         if not chain:
             raise CaseRefused("case has no membership statement")
-        listed = _require_membership_chain(chain)
+        acceptances = _verify_all(answer["acceptances"], StatementType.ACCEPTANCE, case, directory)
+        endorsements = _verify_all(answer["endorsements"], StatementType.ENDORSEMENT, case, directory)
+        departures = _verify_all(answer["departures"], StatementType.DEPARTURE, case, directory)
+        standing = standing_of(CaseStatements(*map(_said, (chain, acceptances, endorsements, departures))))
+        listed = [Membership.from_json(item.members) for item in chain]
         _require_kinds(listed, directory)
-        accepted = _verify_all(acceptances, StatementType.ACCEPTANCE, case, directory)
-        state = case_state(
-            [(item.digest, item.members) for item in chain], [(item.issuer, item.members) for item in accepted], None
-        )
-        _require_roles(state, listed, chain, directory)
+        _require_roles(standing, listed, chain, directory)
     except (Malformed, NotCanonical, SignatureRefused, NotCertified, KeyError, TypeError) as error:
         raise CaseRefused(f"case {case[:8]}: a statement was not believed: {error}") from error
-    return VerifiedMembers(chain, accepted, state)
+    return VerifiedMembers(chain, acceptances, endorsements, departures, standing)
+
+
+def _said(statements: Iterable[Statement]) -> list[Said]:
+    return [Said(item.digest, item.issuer, item.members) for item in statements]
 
 
 def _require_kinds(memberships: Sequence[Membership], directory: Directory) -> None:
@@ -119,15 +148,15 @@ def _require_kinds(memberships: Sequence[Membership], directory: Directory) -> N
 
 
 def _require_roles(
-    state: CaseState, memberships: Sequence[Membership], statements: Sequence[Statement], directory: Directory
+    standing: Standing, memberships: Sequence[Membership], statements: Sequence[Statement], directory: Directory
 ) -> None:
     """Raise ``NotCertified`` where somebody counts in a role that their agency does not let them take.
 
     The certificate is looked up for the statement that first gave them what they have: a later one that changes nothing
     for them, or takes something away, needs no certificate that is still valid.
     """
-    for entry in state.membership.members:
-        if (entry.agency, entry.member) in state.accepted:
+    for entry in standing.effective.members:
+        if (entry.agency, entry.member) in standing.accepted:
             require_certified(entry, statements[_given_by(entry, memberships)].issued_at, directory)
 
 
@@ -181,23 +210,6 @@ def verify_when_made(token: object, kind: StatementType, directory: Directory) -
     return directory.verify(token, kind, KeyUse.SIGNING, issued_at)
 
 
-def _require_membership_chain(statements: Sequence[Statement]) -> list[Membership]:
-    previous: tuple[Membership, str] | None = None
-    listed = []
-    for statement in statements:
-        membership = Membership.from_json(statement.members)
-        if statement.issuer != membership.lead:
-            raise Malformed("membership: not signed by the lead")
-        if previous is None:
-            if membership.sequence != 0:
-                raise Malformed("membership: the first statement of the chain is missing")
-        else:
-            require_successor(membership, *previous)
-        previous = (membership, statement.digest)
-        listed.append(membership)
-    return listed
-
-
 def _require_consent_chain(statements: Sequence[Statement]) -> None:
     previous: str | None = None
     for number, statement in enumerate(statements):
@@ -235,6 +247,9 @@ class CaseBook:
 
         Raises ``HubRefused``, ``HubUnreachable``, or ``LogRefused`` where the hub says yes and proves nothing.
         """
+        return self._send(kind, members, ends_here=False)
+
+    def _send(self, kind: StatementType, members: Mapping[str, Any], *, ends_here: bool) -> Statement:
         token = self._sign(kind, members)
         answer = self.follower.client.post("/v1/statements", {"statement": token})
         try:
@@ -243,6 +258,10 @@ class CaseBook:
             with self.follower.store.write() as session:
                 raise_alarm(session, error.code, str(error), render_time(self.follower.clock()))
             raise
+        if ends_here:
+            with self.follower.store.write() as session:
+                end_case(session, members["case"], render_time(self.follower.clock()))
+            self.follower.store.forget_deleted()
         self.follower.sync_cases()
         return verify_when_made(token, kind, self.follower.directory())
 
@@ -273,6 +292,17 @@ class CaseBook:
         except NotCertified as error:
             raise CaseRefused(str(error)) from error
 
+    def _require_enrolled(self, agencies: Iterable[tuple[AgencyId, AgencyKind]]) -> None:
+        """Raise ``CaseRefused`` for an agency that is not enrolled as what it is to be listed as."""
+        directory = self.follower.directory()
+        for agency, kind in agencies:
+            try:
+                enrolled = directory.get_agency(agency).kind
+            except NotCertified as error:
+                raise CaseRefused(f"{error}, as far as the witnessed log was followed here") from error
+            if enrolled is not kind:
+                raise CaseRefused(f"{agency} is enrolled as {enrolled.value}, not as {kind.value}")
+
     def _require_fresh_quorum(self) -> None:
         with self.follower.store.write() as session:
             self.follower.require_fresh_quorum(session)
@@ -298,26 +328,24 @@ class CaseBook:
         return case
 
     def change_members(self, case: str, members: Sequence[Member]) -> Statement:
-        """Replace the list of members; this agency must lead.
+        """Replace the list of people; this agency must lead.
 
         A list that only takes away (people, roles, time) binds at once; one that adds needs a fresh quorum. Raises
-        ``CaseRefused`` or ``LogRefused``.
+        as ``make`` does.
         """
-        verified = self.load(case)
-        current = verified.state.membership
-        if current.lead != self.agency:
-            raise CaseRefused(f"only the lead agency {current.lead} changes the membership")
-        wider = [item for item in members if widens(item, current.find_member(item.agency, item.member))]
-        if wider:
+        return self.make(plan_members(self.load(case).standing, self.agency, members))
+
+    def make(self, change: Change) -> Statement:
+        """Sign and send a change of who takes part (``adapters.membership``).
+
+        One that gives somebody more needs a fresh quorum, and people and agencies that the witnessed log certifies.
+        Raises ``CaseRefused``, ``LogRefused`` or ``HubRefused``.
+        """
+        if change.is_wider:
             self._require_fresh_quorum()
-            self._require_certified(wider)
-        new = replace(
-            current,
-            sequence=current.sequence + 1,
-            previous=verified.state.membership_digest,
-            members=tuple(sorted(members, key=lambda item: (item.agency, item.member))),
-        )
-        return self.send(StatementType.MEMBERSHIP, new.to_json())
+            self._require_enrolled(change.invited)
+            self._require_certified(change.given)
+        return self._send(change.kind, change.members, ends_here=change.ends_here)
 
     def accept(self, case: str) -> Statement:
         """Accept this agency's entries of the newest membership. Somebody new needs a fresh quorum (``LogRefused``)."""

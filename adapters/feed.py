@@ -22,7 +22,14 @@ MAX_CHANNELS = 10_000
 MAX_STATEMENTS = 20_000
 MAX_PULLS = 100
 """How many of this agency's newest pulls are remembered: the one that is being proven is among them."""
-LISTS = {"membership": "membership", "acceptance": "acceptances", "consent": "consents", "refusal": "refusals"}
+LISTS = {
+    "membership": "membership",
+    "acceptance": "acceptances",
+    "endorsement": "endorsements",
+    "departure": "departures",
+    "consent": "consents",
+    "refusal": "refusals",
+}
 """Types of a case's statements in the log, and the list of a case in which each stands."""
 
 Digests = Mapping[str, Sequence[str]]
@@ -207,4 +214,7 @@ def _read(session: Session, case: str) -> dict[str, Any]:
             "statements": {name: [] for name in LISTS.values()},
         }
     found: dict[str, Any] = held
+    for name in LISTS.values():
+        # What was kept by an earlier version knows fewer lists.
+        found["statements"].setdefault(name, [])
     return found

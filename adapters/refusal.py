@@ -1,4 +1,4 @@
-"""The one refusal for what the log, or the hub about it, shows: raised wherever something of it is verified."""
+"""The refusals of what a hub shows: of the log, raised wherever something of it is verified, and of a case."""
 
 from __future__ import annotations
 
@@ -9,3 +9,7 @@ class LogRefused(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class CaseRefused(Exception):
+    """A case cannot be believed or used as asked. The text says what, expected and got; no names of people."""

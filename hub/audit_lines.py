@@ -149,13 +149,28 @@ def _membership(_body: Mapping[str, Any], said: Mapping[str, Any], _bundle: Bund
         f"{item['agency']} {person_of(item['member'])} as {', '.join(map(words, item['roles']))} until {item['until']}"
         for item in said["members"]
     )
-    text = f"Signed membership list number {said['sequence']}, path {words(said['age_path'])}. Agencies: {agencies}."
+    text = (
+        f"Signed membership list number {said['sequence']}, path {words(said['age_path'])}, lead {said['lead']}. "
+        f"Agencies: {agencies}."
+    )
     return f"{text} People: {people or 'none'}.", "", ()
 
 
 def _acceptance(_body: Mapping[str, Any], said: Mapping[str, Any], _bundle: Bundle) -> Description:
     people = ", ".join(person_of(item["member"]) for item in said.get("members", ()))
     return f"Accepted its own entries of the membership list: {people or 'nobody'}", "", ()
+
+
+def _endorsement(_body: Mapping[str, Any], _said: Mapping[str, Any], _bundle: Bundle) -> Description:
+    return "Endorsed the newest membership list: the agencies it adds, or the agency it hands the lead to", "", ()
+
+
+def _departure(_body: Mapping[str, Any], said: Mapping[str, Any], _bundle: Bundle) -> Description:
+    if not said:
+        return "Left the case, or took its own people out", "", ()
+    if said["members"] is None:
+        return "Left the case with all of its people", "", ()
+    return f"Took its own people out of the case: {', '.join(map(person_of, said['members']))}", "", ()
 
 
 def _consent(_body: Mapping[str, Any], said: Mapping[str, Any], _bundle: Bundle) -> Description:
@@ -246,6 +261,8 @@ def _denied(body: Mapping[str, Any], _said: Mapping[str, Any], bundle: Bundle) -
 _DESCRIPTIONS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any], Bundle], Description]] = {
     "membership": _membership,
     "acceptance": _acceptance,
+    "endorsement": _endorsement,
+    "departure": _departure,
     "consent": _consent,
     "refusal": _refusal,
     "channel": _channel,

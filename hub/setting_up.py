@@ -37,6 +37,8 @@ ACTED_TYPES = frozenset(
         EntryType.CERTIFICATE,
         EntryType.MEMBERSHIP,
         EntryType.ACCEPTANCE,
+        EntryType.ENDORSEMENT,
+        EntryType.DEPARTURE,
         EntryType.CONSENT,
         EntryType.REFUSAL,
         EntryType.CHANNEL,

@@ -35,6 +35,8 @@ class StatementType(StrEnum):
     REVOCATION = "nrmhub-revocation+jws"
     MEMBERSHIP = "nrmhub-membership+jws"
     ACCEPTANCE = "nrmhub-acceptance+jws"
+    ENDORSEMENT = "nrmhub-endorsement+jws"
+    DEPARTURE = "nrmhub-departure+jws"
     CONSENT = "nrmhub-consent+jws"
     CHANNEL = "nrmhub-channel+jws"
     DISCLOSURE = "nrmhub-disclosure+jws"
@@ -51,6 +53,8 @@ MEMBERS: Mapping[StatementType, frozenset[str]] = {
     StatementType.REVOCATION: frozenset({"agency", "key", "valid_until", "reason"}),
     StatementType.MEMBERSHIP: frozenset({"case", "sequence", "previous", "lead", "age_path", "agencies", "members"}),
     StatementType.ACCEPTANCE: frozenset({"case", "membership", "members"}),
+    StatementType.ENDORSEMENT: frozenset({"case", "membership"}),
+    StatementType.DEPARTURE: frozenset({"case", "membership", "members"}),
     StatementType.CONSENT: frozenset(
         {"case", "sequence", "previous", "state", "reason", "given_by", "scope", "wishes", "expires_at", "detail"}
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +12,25 @@ from adapters.commands.base import echo_json, home_option, opened, read_form
 from adapters.commands.form_guide import example_option
 from adapters.commands.form_meanings import CONSENT
 from adapters.commands.forms import WRITER_ROLES, author_of, listed, require_fields
+from adapters.commands.membership import COMMANDS as MEMBERSHIP_COMMANDS
+from adapters.commands.membership import (
+    carry_out,
+    describe,
+    dry_run_option,
+    parse_invited,
+    parse_member,
+    until_in,
+)
 from adapters.following import LogRefused
+from adapters.membership import plan_members
 from adapters.release.authored import SourceKind, statement_detail
 from adapters.release.drafts import DraftRefused, DraftState, keep_authored, list_drafts
 from adapters.release.releasing import ReleaseTerms
-from adapters.runtime import Adapter, system_clock
+from adapters.runtime import Adapter
 from adapters.store import list_case_rows, own_fragments
 from policies.case import parse_consent
 from policies.model import (
-    AgencyId,
     ConsentScope,
-    Malformed,
-    Member,
-    MemberId,
-    require_agency,
-    require_id,
     require_term,
 )
 from policies.vocabulary import (
@@ -36,7 +40,6 @@ from policies.vocabulary import (
     ConsentReason,
     ConsentState,
     Purpose,
-    Role,
     WishesState,
 )
 
@@ -51,19 +54,6 @@ REFUSAL_CODES = (
 )
 """Why sharing was considered and refused: the hub takes these codes (docs/protocol.md)."""
 _PERSON = "A person, as agency:id:role+role; repeat."
-
-
-def parse_member(text: str, until: datetime) -> Member:
-    """Read ``agency:member:role+role``. Raises ``Malformed``."""
-    parts = text.split(":")
-    if len(parts) != 3:
-        raise Malformed("member: expected agency:member-id:role+role")
-    return Member(
-        agency=AgencyId(require_agency(parts[0])),
-        member=MemberId(require_id(parts[1], "member")),
-        roles=tuple(sorted(require_term(Role, role, "role") for role in parts[2].split("+"))),
-        until=until,
-    )
 
 
 @click.group()
@@ -94,14 +84,10 @@ def open_(agencies: tuple[str, ...], members: tuple[str, ...], age_path: str, da
     \b
     Example: nrm-adapter --home care case open --agency fern-police:police --member fern-care:3f…:lead_professional
     """
-    until = (system_clock() + timedelta(days=days)).replace(microsecond=0)
-    invited = []
-    for item in agencies:
-        name, _, kind = item.partition(":")
-        invited.append((str(require_agency(name)), require_term(AgencyKind, kind, "kind")))
+    invited = [parse_invited(item) for item in agencies]
+    people = [parse_member(item, until_in(days)) for item in members]
     with opened(home_option()) as adapter:
-        listed = [parse_member(item, until) for item in members]
-        click.echo(adapter.book.open_case(invited, listed, AgePath(age_path)))
+        click.echo(adapter.book.open_case(invited, people, AgePath(age_path)))
 
 
 @case.command()
@@ -128,28 +114,22 @@ def accept(case: str) -> None:
     type=click.IntRange(1, 366),
     help="With --member: how long the people of the new list have access.",
 )
-def members_(case: str, members: tuple[str, ...], days: int) -> None:
-    """Show a case's members; with --member, replace the list (lead agency only).
+@dry_run_option
+def members_(case: str, members: tuple[str, ...], days: int, dry_run: bool) -> None:
+    """Show a case's members and what waits to be endorsed; with --member, replace the list (lead agency only).
 
     \b
     Example: nrm-adapter --home care case members 0f3a…
     """
+    if dry_run and members:
+        people = [parse_member(item, until_in(days)) for item in members]
+        carry_out(case, lambda standing, agency: plan_members(standing, agency, people), dry_run=True)
+        return
     with opened(home_option()) as adapter:
         adapter.follower.sync_cases()
         if members:
-            until = (system_clock() + timedelta(days=days)).replace(microsecond=0)
-            adapter.book.change_members(case, [parse_member(item, until) for item in members])
-        state = adapter.book.load(case).state
-        echo_json(
-            {
-                "lead": state.membership.lead,
-                "agencies": {agency: kind.value for agency, kind in state.membership.agencies},
-                "members": [
-                    {**item.to_json(), "accepted": (item.agency, item.member) in state.accepted}
-                    for item in state.membership.members
-                ],
-            }
-        )
+            adapter.book.change_members(case, [parse_member(item, until_in(days)) for item in members])
+        echo_json(describe(adapter.book.load(case).standing))
 
 
 @case.command(name="list")
@@ -284,5 +264,8 @@ def refuse(case: str, category: str, code: str, reviewer: str, recipient: str | 
         )
         click.echo(f"recorded: considered and not shared ({statement.digest[:12]})")
 
+
+for _command in MEMBERSHIP_COMMANDS:
+    case.add_command(_command)
 
 COMMANDS: tuple[click.Command, ...] = (case,)

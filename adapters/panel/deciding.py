@@ -163,12 +163,11 @@ def tally(votes: Sequence[Statement]) -> Counter[str]:
 
 
 def with_proofs(decision: Mapping[str, Any], frozen: Frozen, members: VerifiedMembers) -> dict[str, Any]:
-    """Return a decision's content with what verifying it needs: the chair's statement, memberships, acceptances."""
+    """Return a decision's content with what verifying it needs: the chair's statement, and who took part."""
     return {
         **decision,
         "manifest_statement": frozen.statement,
-        "membership": [item.token for item in members.membership],
-        "acceptances": [item.token for item in members.acceptances],
+        **{name: [item.token for item in getattr(members, name)] for name in PROOFS},
     }
 
 
@@ -223,7 +222,7 @@ class VerifiedDecision:
 def verify_decision(content: Mapping[str, Any], directory: Directory) -> VerifiedDecision:
     """Verify a decision offline. Raises ``PanelRefused``.
 
-    (1) The membership chain and the acceptances it carries; (2) the manifest, signed by the chair of that case; (3)
+    (1) Who takes part, by the statements it carries; (2) the manifest, signed by the chair of that case; (3)
     each vote, by a voting member of that case, over this manifest and question, each member once; (4) a majority for
     the outcome. Which votes were cast and not brought, only the case's log tells. The reasons are the chair's words:
     who wrote them is proven by the sealed fragment that carried them, not by this file.
@@ -265,14 +264,21 @@ def _require_turnout(fields: object, turnout: Turnout, votes: Sequence[Statement
         raise PanelRefused("the decision names other agencies as having voted, or not, than its votes show")
 
 
+PROOFS = {
+    "membership": "memberships",
+    "acceptances": "acceptances",
+    "endorsements": "endorsements",
+    "departures": "departures",
+}
+"""The lists of a decision that say who takes part, and what stands in each."""
+
+
 def _members_in(content: Mapping[str, Any], case: object, directory: Directory) -> VerifiedMembers:
-    memberships, acceptances = content.get("membership"), content.get("acceptances")
-    for listed in (memberships, acceptances):
+    for name, what in PROOFS.items():
+        listed = content.get(name)
         if not isinstance(listed, list) or len(listed) > MAX_STATEMENTS:
-            raise PanelRefused(
-                f"a decision carries the case's memberships and acceptances, at most {MAX_STATEMENTS:,} of each"
-            )
+            raise PanelRefused(f"a decision carries the case's {what}, as a list of at most {MAX_STATEMENTS:,}")
     try:
-        return verify_members(str(case), list(memberships or ()), list(acceptances or ()), directory)
+        return verify_members(str(case), content, directory)
     except CaseRefused as error:
         raise PanelRefused(f"who was a member of the case does not verify: {error}") from error

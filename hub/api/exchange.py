@@ -78,7 +78,7 @@ def list_cases() -> dict[str, Any]:
 @blueprint.arguments(schemas.StatementSchema)
 @blueprint.response(200, schemas.RecordedSchema)
 def submit_statement(payload: dict[str, str]) -> dict[str, Any]:
-    """A membership, acceptance, consent or refusal statement of a case; its type says which."""
+    """A membership, acceptance, endorsement, departure, consent or refusal statement of a case; its type says which."""
     at = services().clock()
     with services().database.write() as session:
         directory_now = services().directory.current(session)

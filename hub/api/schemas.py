@@ -124,6 +124,8 @@ class CaseStatementsSchema(Strict):
     opened_at = fields.String(required=True)
     membership = fields.List(fields.String(), required=True)
     acceptances = fields.List(fields.String(), required=True)
+    endorsements = fields.List(fields.String(), required=True)
+    departures = fields.List(fields.String(), required=True)
     consents = fields.List(fields.String(), required=True)
     refusals = fields.List(fields.String(), required=True)
 

@@ -1,6 +1,7 @@
-"""Open a case, change its membership, accept it, record consent and refusals. Statements in, one entry each.
+"""Open a case, change who takes part, record consent and refusals. Statements in, one entry each.
 
-DESIGN section 4.2: only signed membership counts; a row the hub invents gets nothing.
+DESIGN section 4.2: only signed membership counts; a row the hub invents gets nothing. Who takes part is computed from
+the statements alone (``policies.membership``): a list is in the chain at once, and what it adds counts when endorsed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hub.exchange.acts import CaseAct, Receipt, lock_case
-from hub.exchange.standing import load_case_state
+from hub.exchange.standing import load_standing
 from hub.refusal import Refused, not_found
 from hub.store import exchange_rows as rows
 from hub.store.base import Session
@@ -18,13 +19,15 @@ from hub.store.tables import CaseRow, CaseStatementRow
 from keys.directory import Directory, KeyUse, NotCertified
 from keys.jose import SignatureRefused, statement_digest
 from keys.statements import Statement, StatementType, peek
-from policies.case import parse_consent, require_detail, require_successor, widens
+from policies.case import parse_consent, require_detail
+from policies.membership import Standing, departing, require_opening, require_successor, widens
 from policies.model import (
     Malformed,
     Member,
     Membership,
     render_time,
     require_agency,
+    require_digest,
     require_id,
     require_number,
     require_term,
@@ -36,7 +39,7 @@ MAX_CLOCK_SKEW = timedelta(minutes=5)
 MAX_OUTBOX_AGE = timedelta(hours=24)
 """How long an adapter that lost its connection may keep a signed statement before it must decide again."""
 MAX_STATEMENTS_PER_CASE_AND_AGENCY = 1_000
-"""Memberships, acceptances, consents and refusals together: every party reads all of them at every look at a case."""
+"""All statements of a case itself together: every party reads all of them at every look at a case."""
 REFUSAL_CODES = frozenset(
     {"policy", "not_relevant", "more_harm_than_good", "law_forbids", "not_held", "consent", "no_reason_given"}
 )
@@ -88,6 +91,8 @@ def submit(session: Session, directory: Directory, caller: str, token: object, a
     handlers: dict[StatementType, Handler] = {
         StatementType.MEMBERSHIP: _membership,
         StatementType.ACCEPTANCE: _acceptance,
+        StatementType.ENDORSEMENT: _endorsement,
+        StatementType.DEPARTURE: _departure,
         StatementType.CONSENT: _consent,
         StatementType.REFUSAL: _refusal,
     }
@@ -124,9 +129,8 @@ Handler = Callable[[Submitted], Receipt]
 def _membership(submitted: Submitted) -> Receipt:
     session, statement, at = submitted.session, submitted.statement, submitted.at
     new = Membership.from_json(statement.members)
-    if statement.issuer != new.lead:
-        raise Refused(403, "issuer", "a membership is signed by the case's lead agency")
     if new.sequence == 0:
+        _require_opening(new, statement)
         _require_known(new, None, submitted.directory, at)
         if rows.find_case(session, new.case) is not None:
             # The answer to any id that cannot be: it says neither that there is such a case, nor whose it is.
@@ -136,16 +140,22 @@ def _membership(submitted: Submitted) -> Receipt:
         act = CaseAct(session, row, at)
     else:
         act = submitted.lock(new.case)
-        current = load_case_state(session, new.case)
+        before = load_standing(session, new.case)
+        if statement.issuer != before.effective.lead:
+            raise Refused(403, "issuer", "a membership is signed by the agency that leads the case")
         try:
-            require_successor(new, current.membership, current.membership_digest)
+            require_successor(new, statement.issuer, before)
         except Malformed as error:
             raise Refused(409, "conflict", str(error)) from error
-        _require_known(new, current.membership, submitted.directory, at)
-        _require_room(act, statement, narrows=_only_takes_away(new, current.membership))
-    receipt = _keep(act, statement, "membership")
-    rows.replace_case_agencies(session, new.case, [agency for agency, _ in new.agencies])
-    return receipt
+        _require_known(new, before.remaining, submitted.directory, at)
+        _require_room(act, statement, narrows=_only_takes_away(new, before.remaining))
+    return _keep_standing(act, statement, "membership")
+
+
+def _require_opening(new: Membership, statement: Statement) -> None:
+    if statement.issuer != new.lead:
+        raise Refused(403, "issuer", "a case is opened by the agency that leads it")
+    require_opening(new, statement.issuer)
 
 
 def _require_known(membership: Membership, current: Membership | None, directory: Directory, at: datetime) -> None:
@@ -197,15 +207,48 @@ def _acceptance(submitted: Submitted) -> Receipt:
     session, statement = submitted.session, submitted.statement
     case = require_id(statement.members["case"], "case")
     act = submitted.lock(case)
-    current = load_case_state(session, case)
-    if statement.members["membership"] != current.membership_digest:
-        raise Refused(409, "conflict", "the acceptance is of an older membership; look at the newest one first")
-    ours = [member for member in current.membership.members if member.agency == statement.issuer]
+    current = _require_newest(session, case, statement, "acceptance")
+    ours = [member for member in current.effective.members if member.agency == statement.issuer]
     listed = statement.members["members"]
     if not isinstance(listed, list) or [Member.from_json(item) for item in listed] != ours:
         raise Refused(422, "malformed", "an acceptance repeats the agency's entries of the membership unchanged")
     _require_room(act, statement)
     return _keep(act, statement, "acceptance")
+
+
+def _require_newest(session: Session, case: str, statement: Statement, what: str) -> Standing:
+    """Return who takes part now. Raises ``Refused`` for what was said to another list than the newest, a replay too."""
+    current = load_standing(session, case)
+    if require_digest(statement.members["membership"], f"{what} membership") != current.digest:
+        raise Refused(409, "conflict", f"the {what} is of an older membership; look at the newest one first")
+    return current
+
+
+def _endorsement(submitted: Submitted) -> Receipt:
+    session, statement = submitted.session, submitted.statement
+    case = require_id(statement.members["case"], "case")
+    act = submitted.lock(case)
+    current = _require_newest(session, case, statement, "endorsement")
+    if statement.issuer == current.effective.lead:
+        raise Refused(403, "issuer", "the lead agency's list is endorsed by another agency of the case")
+    if statement.issuer not in current.may_endorse:
+        raise Refused(409, "conflict", "nothing in the newest membership waits for this agency's endorsement")
+    _require_room(act, statement)
+    return _keep_standing(act, statement, "endorsement")
+
+
+def _departure(submitted: Submitted) -> Receipt:
+    """An agency leaves, or takes its own people out. It asks nobody, and no limit holds it up: each names who is in."""
+    session, statement = submitted.session, submitted.statement
+    case = require_id(statement.members["case"], "case")
+    act = submitted.lock(case)
+    current = _require_newest(session, case, statement, "departure")
+    people = departing(statement.members["members"])
+    if people is None and statement.issuer == current.effective.lead:
+        raise Refused(409, "conflict", "the lead agency hands over the lead before it leaves")
+    if any(current.effective.find_member(statement.issuer, member) is None for member in people or ()):
+        raise Refused(422, "malformed", "a departure names people of the agency whom the newest membership lists")
+    return _keep_standing(act, statement, "departure")
 
 
 def _consent(submitted: Submitted) -> Receipt:
@@ -261,6 +304,15 @@ def _keep(act: CaseAct, statement: Statement, kind: str) -> Receipt:
             log_index=receipt.index,
         ),
     )
+    return receipt
+
+
+def _keep_standing(act: CaseAct, statement: Statement, kind: str) -> Receipt:
+    """Record a statement about who takes part, and who does from now on."""
+    receipt = _keep(act, statement, kind)
+    standing = load_standing(act.session, act.row.case)
+    act.row.lead = standing.effective.lead
+    rows.replace_case_agencies(act.session, act.row.case, [agency for agency, _ in standing.effective.agencies])
     return receipt
 
 

@@ -252,6 +252,8 @@ def describe_case(session: Session, row: CaseRow) -> dict[str, Any]:
     return {
         "membership": tokens(StatementType.MEMBERSHIP),
         "acceptances": tokens(StatementType.ACCEPTANCE),
+        "endorsements": tokens(StatementType.ENDORSEMENT),
+        "departures": tokens(StatementType.DEPARTURE),
         "consents": tokens(StatementType.CONSENT),
         "refusals": tokens(StatementType.REFUSAL),
         "opened_at": row.opened_at,

@@ -12,8 +12,9 @@ from hub.store.base import Session
 from hub.store.tables import AgencyRow, CertificateRow, RenewalRow, RevocationRow
 from keys.directory import Directory, verify_agency, verify_certificate
 from keys.statements import StatementType, peek
-from policies.case import case_state
-from policies.model import CaseState
+from policies.case import parse_consent
+from policies.membership import CaseStatements, Said, Standing, case_state, standing_of
+from policies.model import NO_CONSENT, CaseState
 
 _Row = AgencyRow | RenewalRow | CertificateRow | RevocationRow
 
@@ -57,16 +58,28 @@ def _extended(directory: Directory, fresh: Sequence[_Row]) -> Directory:
     return directory
 
 
-def load_case_state(session: Session, case: str) -> CaseState:
-    """Return the case as its accepted statements make it now. The statements were verified when they were accepted.
+def load_standing(session: Session, case: str) -> Standing:
+    """Return who takes part in a case now. The statements were verified when they were accepted.
 
     Raises ``Malformed`` for a case without a membership.
     """
-    memberships = rows.case_statements(session, case, StatementType.MEMBERSHIP.value)
-    consent = rows.newest_statement(session, case, StatementType.CONSENT.value)
-    acceptances = [peek(row.statement) for row in rows.case_statements(session, case, StatementType.ACCEPTANCE.value)]
-    return case_state(
-        [(row.digest, peek(row.statement).members) for row in memberships],
-        [(item.issuer, item.members) for item in acceptances],
-        None if consent is None else (consent.digest, peek(consent.statement).members),
+
+    def said(kind: StatementType) -> list[Said]:
+        found = [(row.digest, peek(row.statement)) for row in rows.case_statements(session, case, kind.value)]
+        return [Said(digest, statement.issuer, statement.members) for digest, statement in found]
+
+    return standing_of(
+        CaseStatements(
+            said(StatementType.MEMBERSHIP),
+            said(StatementType.ACCEPTANCE),
+            said(StatementType.ENDORSEMENT),
+            said(StatementType.DEPARTURE),
+        )
     )
+
+
+def load_case_state(session: Session, case: str) -> CaseState:
+    """Return the case as its accepted statements make it now. Raises ``Malformed`` as ``load_standing`` does."""
+    consent = rows.newest_statement(session, case, StatementType.CONSENT.value)
+    found = NO_CONSENT if consent is None else parse_consent(consent.digest, peek(consent.statement).members)
+    return case_state(load_standing(session, case), found)

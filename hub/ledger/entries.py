@@ -32,6 +32,8 @@ class EntryType(StrEnum):
     BUNDLE = "bundle"
     MEMBERSHIP = "membership"
     ACCEPTANCE = "acceptance"
+    ENDORSEMENT = "endorsement"
+    DEPARTURE = "departure"
     CONSENT = "consent"
     REFUSAL = "refusal"
     CHANNEL = "channel"
@@ -68,6 +70,8 @@ MEMBERS: Mapping[EntryType, frozenset[str]] = {
     EntryType.BUNDLE: frozenset({"bundle", "approvals"}),
     EntryType.MEMBERSHIP: _STATEMENT_OF_CASE,
     EntryType.ACCEPTANCE: _STATEMENT_OF_CASE,
+    EntryType.ENDORSEMENT: _STATEMENT_OF_CASE,
+    EntryType.DEPARTURE: _STATEMENT_OF_CASE,
     EntryType.CONSENT: _STATEMENT_OF_CASE,
     EntryType.REFUSAL: _STATEMENT_OF_CASE,
     EntryType.CHANNEL: frozenset(

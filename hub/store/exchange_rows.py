@@ -42,12 +42,12 @@ def find_case(session: Session, case: str) -> CaseRow | None:
 
 
 def takes_part(session: Session, case: str, agency: str) -> bool:
-    """Whether the newest membership of a case lists an agency."""
+    """Whether an agency takes part in a case now."""
     return session.get(CaseAgencyRow, (case, agency)) is not None
 
 
 def replace_case_agencies(session: Session, case: str, agencies: Sequence[str]) -> None:
-    """Record which agencies the newest membership lists."""
+    """Record which agencies take part in a case now."""
     session.execute(delete(CaseAgencyRow).where(CaseAgencyRow.case == case))
     add(session, *(CaseAgencyRow(case=case, agency=agency) for agency in agencies))
 

@@ -69,7 +69,7 @@ class CaseRow(Base):
 
 
 class CaseAgencyRow(Base):
-    """Which agencies the newest membership lists: answers "which cases are mine" without reading statements."""
+    """Which agencies take part in a case now: answers "which cases are mine" without reading statements."""
 
     __tablename__ = "case_agency"
 
@@ -78,7 +78,7 @@ class CaseAgencyRow(Base):
 
 
 class CaseStatementRow(Base):
-    """A membership, acceptance, consent or refusal statement of a case, in the case's order."""
+    """A statement of a case itself (who takes part, consent, refusal to share), in the case's order."""
 
     __tablename__ = "case_statement"
     __table_args__ = (Index("ix_case_statement_case_type_seq", "case", "type", "case_seq"),)

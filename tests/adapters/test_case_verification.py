@@ -75,6 +75,8 @@ def verify(scene: Scene, *memberships: str, acceptances: tuple[str, ...] = ()) -
     answer = {
         "membership": list(memberships),
         "acceptances": list(acceptances),
+        "endorsements": [],
+        "departures": [],
         "consents": [],
         "refusals": [],
         "opened_at": render_time(now()),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 import pytest
 
-from policies.case import accepted_members, parse_consent, require_detail, widens
+from policies.case import parse_consent, require_detail
 from policies.model import (
     AgencyId,
     Basis,
@@ -47,7 +46,6 @@ UNTIL = datetime(2026, 6, 30, tzinfo=UTC)
 CASE, CARE, POLICE, HEALTH = CaseId("c" * 32), AgencyId("care"), AgencyId("police"), AgencyId("health")
 LEAD = Member(CARE, MemberId("1" * 32), (Role.LEAD_PROFESSIONAL,), UNTIL)
 CHAIR = Member(POLICE, MemberId("2" * 32), (Role.PANEL_CHAIR, Role.PANEL_VOTING), UNTIL)
-VOTER = Member(HEALTH, MemberId("3" * 32), (Role.PANEL_VOTING,), UNTIL)
 SCOPE = {"categories": ["concern"], "recipients": ["police"], "purposes": ["panel_review"]}
 NO_SCOPE: dict[str, list[str]] = {"categories": [], "recipients": [], "purposes": []}
 
@@ -140,75 +138,6 @@ def test_a_consent_that_says_nothing_is_refused(changed: dict[str, Any]) -> None
     """Every term of a closed list, each once, and only in combinations that mean something."""
     with pytest.raises(Malformed):
         parse_consent("a" * 64, consent_members(**changed))
-
-
-# Whose people count
-
-
-def chain(*lists: tuple[Member, ...]) -> list[tuple[str, Membership]]:
-    """Memberships in order; the digest of number n is 64 times its hex digit."""
-    return [(f"{number:x}" * 64, membership(*listed, sequence=number)) for number, listed in enumerate(lists)]
-
-
-def acceptance(number: int, *entries: Member, issuer: str = HEALTH) -> tuple[str, dict[str, Any]]:
-    """An acceptance of membership number n."""
-    return issuer, {"membership": f"{number:x}" * 64, "members": [entry.to_json() for entry in entries]}
-
-
-BOTH, ALONE = (LEAD, VOTER), (LEAD,)
-NARROWER = replace(VOTER, until=UNTIL - timedelta(days=1))
-WIDER = replace(VOTER, roles=(Role.PANEL_ADVISER, Role.PANEL_VOTING))
-
-
-@pytest.mark.parametrize(
-    ("lists", "accepted", "counts"),
-    [
-        ([BOTH], [acceptance(0, VOTER)], True),
-        ([BOTH], [], False),
-        ([BOTH], [acceptance(0, VOTER, issuer=POLICE)], False),
-        ([BOTH], [acceptance(0, WIDER)], False),
-        ([BOTH], [acceptance(7, VOTER)], False),
-        ([BOTH, BOTH, BOTH], [acceptance(0, VOTER)], True),
-        ([BOTH, ALONE, BOTH], [acceptance(0, VOTER)], False),
-        ([BOTH, ALONE, BOTH], [acceptance(0, VOTER), acceptance(2, VOTER)], True),
-        ([BOTH, (LEAD, WIDER), BOTH], [acceptance(0, VOTER)], False),
-        ([BOTH, (LEAD, NARROWER), BOTH], [acceptance(0, VOTER), acceptance(1, NARROWER)], False),
-        ([BOTH, (LEAD, NARROWER)], [acceptance(0, VOTER), acceptance(1, NARROWER)], True),
-        ([ALONE, BOTH], [acceptance(0, VOTER)], False),
-        ([ALONE, BOTH, (LEAD, CHAIR, VOTER)], [acceptance(1, VOTER)], True),
-    ],
-)
-def test_an_acceptance_counts_while_its_entry_stands_unbroken(
-    lists: list[tuple[Member, ...]], accepted: list[tuple[str, dict[str, Any]]], counts: bool
-) -> None:
-    """From the list it names onwards; taken out, or changed in between, means to be asked again (attack 20)."""
-    found = accepted_members(chain(*lists), accepted)
-    assert ((HEALTH, VOTER.member) in found) is counts
-    assert (CARE, LEAD.member) in found
-    assert (POLICE, CHAIR.member) not in found
-
-
-@pytest.mark.parametrize("changed", [{"membership": []}, {"membership": None}, {"members": {}}, {"members": [1]}])
-def test_an_acceptance_of_another_form_is_refused(changed: dict[str, Any]) -> None:
-    """Wrong types are named, not run into."""
-    issuer, members = acceptance(0, VOTER)
-    with pytest.raises(Malformed):
-        accepted_members(chain(BOTH), [(issuer, {**members, **changed})])
-
-
-def test_a_case_needs_a_membership() -> None:
-    """Without a list there is nobody."""
-    with pytest.raises(Malformed, match="no membership"):
-        accepted_members([], [])
-
-
-@pytest.mark.parametrize(
-    ("new", "old", "expected"),
-    [(VOTER, None, True), (VOTER, VOTER, False), (NARROWER, VOTER, False), (WIDER, VOTER, True), (VOTER, WIDER, False)],
-)
-def test_what_widens_an_entry(new: Member, old: Member | None, expected: bool) -> None:
-    """A new person, another role, a later end."""
-    assert widens(new, old) is expected
 
 
 @pytest.mark.parametrize(

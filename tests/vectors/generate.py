@@ -303,11 +303,8 @@ def _refusal() -> Json:
 
 
 def _plain_statements(channel: Json, disclosure: Json) -> dict[T, tuple[Json, str]]:
-    acceptance = {
-        "case": CASE,
-        "membership": statement_digest(membership_statement()),
-        "members": membership_members()["members"],
-    }
+    said_to = {"case": CASE, "membership": statement_digest(membership_statement())}
+    acceptance = {**said_to, "members": membership_members()["members"]}
     consent = {
         "case": CASE,
         "sequence": 0,
@@ -327,6 +324,8 @@ def _plain_statements(channel: Json, disclosure: Json) -> dict[T, tuple[Json, st
     }
     return {
         T.ACCEPTANCE: (acceptance, "council signing"),
+        T.ENDORSEMENT: (said_to, "police signing"),
+        T.DEPARTURE: ({**said_to, "members": [MEMBER]}, "council signing"),
         T.CONSENT: (consent, "council signing"),
         T.CHANNEL: (
             {"case": CASE, "channel": CHANNEL, **recipient, "use": "member-hpke", "sha256": channel["sha256"]},

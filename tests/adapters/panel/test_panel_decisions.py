@@ -45,7 +45,7 @@ from keys.directory import Directory, KeyUse
 from keys.jose import b64u, b64u_decode
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
-from policies.model import Handling
+from policies.model import Handling, Member
 from policies.vocabulary import Category, HandlingCode, HandlingInstruction, Purpose, Role
 from tests.scene import CARE, HEALTH, POLICE, Scene, now
 
@@ -344,17 +344,21 @@ def test_only_a_member_of_the_case_votes_in_their_role(panel: Panel) -> None:
     ):
         assert "did not certify" in refused(lambda it=(agency, label, role): panel.check(cast(*it)))
     assert panel.check(cast(HEALTH, "voter", "panel_voting"))
-    state = panel.members.state
-    nobody = replace(panel.members, state=replace(state, accepted=frozenset()))
+    standing = panel.members.standing
+    nobody = replace(panel.members, standing=replace(standing, accepted=frozenset()))
     assert "whom their agency has accepted" in refused(lambda: panel.vote(members=nobody))
     assert "whom their agency has accepted" in refused(lambda: verify_vote(panel.vote(), nobody, panel.directory))
     # Certified by their agency to vote, and in no list of this case: the ballot box cannot be stuffed with them.
-    fewer = tuple(item for item in state.membership.members if item.agency != HEALTH)
-    without = replace(panel.members, state=replace(state, membership=replace(state.membership, members=fewer)))
+
+    def with_people(*members: Member) -> VerifiedMembers:
+        return replace(
+            panel.members, standing=replace(standing, effective=replace(standing.effective, members=members))
+        )
+
+    without = with_people(*(item for item in standing.effective.members if item.agency != HEALTH))
     assert "is not a member" in refused(lambda: verify_vote(panel.vote(), without, panel.directory))
     assert "had ended by then" in refused(lambda: panel.vote(at=now() + timedelta(days=31)))
-    ended = tuple(replace(item, until=now() - timedelta(hours=1)) for item in state.membership.members)
-    over = replace(panel.members, state=replace(state, membership=replace(state.membership, members=ended)))
+    over = with_people(*(replace(item, until=now() - timedelta(hours=1)) for item in standing.effective.members))
     assert "had ended by then" in refused(lambda: verify_vote(panel.vote(), over, panel.directory))
     elsewhere = replace(panel.frozen, manifest={**panel.frozen.manifest, "case": "0" * 32})
     assert "of another case" in refused(lambda: panel.vote(frozen=elsewhere))
@@ -589,9 +593,9 @@ def tampered(panel: Panel) -> Iterator[tuple[str, dict[str, Any], str]]:
     yield "the voter's manifest", with_(lambda c: c.update(manifest_statement=voters)), "did not certify as chair"
     unknown = forged(panel.scene, StatementType.MANIFEST, POLICE, "chair", {**signed, "membership": "0" * 64})
     yield "an unknown membership", with_(lambda c: c.update(manifest_statement=unknown)), "not in the chain"
-    proofs = "at most 1,000 of each"
-    yield "no memberships", with_(lambda c: c.pop("membership")), proofs
-    yield "no acceptances", with_(lambda c: c.pop("acceptances")), proofs
+    proofs = "as a list of at most 1,000"
+    for name in ("membership", "acceptances", "endorsements", "departures"):
+        yield f"no {name}", with_(lambda c, it=name: c.pop(it)), proofs
     yield "too many acceptances", with_(lambda c: c.update(acceptances=c["acceptances"] * 1000)), proofs
     yield "empty chain", with_(lambda c: c.update(membership=[])), "has no membership"
     yield "odd chain", with_(lambda c: c.update(membership=[7])), "not believed"

@@ -26,6 +26,8 @@ from policies.vocabulary import Category, Gateway
 from tests.scene import CARE, CHARITY, HEALTH, POLICE, REVIEW, Party, Scene, now
 
 NOTE = {"kind": "concern", "summary": "An invented note", "fields": {}}
+LEAD_AND_POLICE = [{"agency": CARE, "kind": "social_care"}, {"agency": POLICE, "kind": "police"}]
+NOT_CERTIFIED = (422, "not_certified")
 
 
 def make_lines(party: Party, case: str, *, gateway: Gateway | None = None) -> list[dict[str, Any]]:
@@ -534,7 +536,8 @@ def test_a_repeated_statement_is_answered_alike_and_recorded_once(fresh: Scene) 
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ({"lead": POLICE}, (403, "issuer")),
+        ({"lead": POLICE, "members": []}, (409, "conflict")),
+        ({"lead": POLICE, "age_path": "not_sure"}, (409, "conflict")),
         ({"sequence": 7}, (409, "conflict")),
         ({"previous": "0" * 64}, (409, "conflict")),
         ({"age_path": "adult"}, (409, "conflict")),
@@ -542,12 +545,11 @@ def test_a_repeated_statement_is_answered_alike_and_recorded_once(fresh: Scene) 
         ({"agencies": []}, (422, "malformed")),
         ({"members": [{"agency": CARE}]}, (422, "malformed")),
         ({"agencies": [{"agency": CARE, "kind": "police"}], "members": []}, (422, "not_certified")),
+        ({"agencies": [*LEAD_AND_POLICE, {"agency": "not-enrolled", "kind": "police"}], "members": []}, NOT_CERTIFIED),
+        ({"agencies": [LEAD_AND_POLICE[0], {"agency": "not-enrolled", "kind": "police"}]}, (422, "malformed")),
         (
-            {
-                "agencies": [{"agency": "not-enrolled", "kind": "police"}, {"agency": CARE, "kind": "social_care"}],
-                "members": [],
-            },
-            (422, "not_certified"),
+            {"agencies": [LEAD_AND_POLICE[0], {"agency": "not-enrolled", "kind": "police"}], "members": []},
+            (409, "conflict"),
         ),
     ],
 )

@@ -40,6 +40,8 @@ ANY = st.recursive(
 OF_A_CASE = (
     StatementType.MEMBERSHIP,
     StatementType.ACCEPTANCE,
+    StatementType.ENDORSEMENT,
+    StatementType.DEPARTURE,
     StatementType.CONSENT,
     StatementType.REFUSAL,
 )
@@ -86,6 +88,8 @@ def good_members(scene: Scene, kind: StatementType) -> dict[str, Any]:
             "previous": membership.digest,
         },
         StatementType.ACCEPTANCE: {"membership": membership.digest, "members": []},
+        StatementType.ENDORSEMENT: {"membership": membership.digest},
+        StatementType.DEPARTURE: {"membership": membership.digest, "members": [care.people["lead"]]},
         StatementType.CONSENT: consent,
         StatementType.REFUSAL: {
             "recipient_agency": HEALTH,
