@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from hub.audit_lines import AuditLine, Source, claims_of, make_line, person_of, unreadable
+from hub.audit_counts import CaseAudit
+from hub.audit_lines import AuditLine, Source, claims_of, make_line, unreadable
+from hub.audit_words import ENTRIES, UNKNOWN_ENTRY, Names, count, say_moment
 from hub.config import Config
 from hub.exchange.acts import render_instant, system_clock
 from hub.ledger.report import LogReport
@@ -36,44 +39,6 @@ from policies.model import Malformed
 
 TEMPLATES = Path(__file__).parent / "templates"
 ENTRIES_PER_BATCH = 500
-Reader = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """What one reader has of one originator in one case: fragments given, fragments seen, their categories."""
-
-    given: int
-    seen: int
-    categories: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class CaseAudit:
-    """One case: its lines in order, and who was given and shown which fragments."""
-
-    case: str
-    lines: list[AuditLine] = field(default_factory=list)
-    fragments: dict[str, tuple[str, str]] = field(default_factory=dict)
-    given: dict[Reader, set[str]] = field(default_factory=dict)
-    seen: dict[Reader, set[str]] = field(default_factory=dict)
-
-    @property
-    def originators(self) -> list[str]:
-        """Every agency that stored a fragment."""
-        return sorted({agency for agency, _ in self.fragments.values()})
-
-    @property
-    def readers(self) -> list[Reader]:
-        """Everybody who was given or shown something."""
-        return sorted(set(self.given) | set(self.seen))
-
-    def cell(self, reader: Reader, originator: str) -> Cell:
-        """Return the matrix's cell of a reader and an originator."""
-        owned = {name: category for name, (agency, category) in self.fragments.items() if agency == originator}
-        given = self.given.get(reader, set()) & set(owned)
-        seen = self.seen.get(reader, set()) & set(owned)
-        return Cell(len(given | seen), len(seen), tuple(sorted({owned[name] for name in seen})))
 
 
 @dataclass(slots=True)
@@ -87,8 +52,26 @@ class Audit:
     bundle: Bundle
     entries: int = 0
     cases: dict[str, CaseAudit] = field(default_factory=dict)
-    agencies: dict[str, str] = field(default_factory=dict)
+    names: Names = field(default_factory=Names)
     denied: list[tuple[str, AuditLine]] = field(default_factory=list)
+    kinds: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def kind_counts(self) -> list[tuple[str, str, int]]:
+        """Name, meaning and number of each kind of entry; they add up to all the entries there should be."""
+        counted: Counter[tuple[str, str]] = Counter()
+        for kind, number in self.kinds.items():
+            counted[ENTRIES.get(kind, UNKNOWN_ENTRY)] += number
+        missing = self.entries - counted.total()
+        if missing > 0:
+            counted["Missing", "The hub's database does not have the entry any more."] = missing
+        order = [*ENTRIES.values(), UNKNOWN_ENTRY]
+        return [
+            (*named, number)
+            for named, number in sorted(
+                counted.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)
+            )
+        ]
 
     @property
     def witnessed(self) -> int:
@@ -138,21 +121,25 @@ def _collect(audit: Audit, session: Session) -> None:
     for row in _entries(session, audit.entries):
         body = _body(row)
         wrong = faults.get(row.position, "")
+        audit.kinds["" if body is None else str(body.get("type"))] += 1
         if body is not None and body.get("type") == "agency":
             _name_agency(audit, body)
         if row.type == "denied" and row.case is None:
-            audit.denied.append(("", _line_of(row, body, {}, wrong, audit)))
+            audit.denied.append(("", _line_of(row, body, {}, wrong, audit.bundle, audit.names)))
         if row.case is None:
             continue
         if row.case not in statements:
             tokens = exchange_rows.case_tokens(session, row.case)
             statements[row.case] = {statement_digest(token): token for token in tokens if token.isascii()}
-        case = audit.cases.setdefault(row.case, CaseAudit(row.case))
-        line = _line_of(row, body, statements[row.case], wrong, audit)
+        if row.case not in audit.cases:
+            # The agencies' names are those of the whole log; roles are those of the case.
+            audit.cases[row.case] = CaseAudit(row.case, Names(audit.names.agencies))
+        case = audit.cases[row.case]
+        case.note(body, statements[row.case])
+        line = _line_of(row, body, statements[row.case], wrong, audit.bundle, case.names)
         case.lines.append(line)
         if row.type == "denied":
             audit.denied.append((row.case, line))
-        _note(case, body, statements[row.case])
 
 
 def _entries(session: Session, size: int) -> Iterator[StoredEntry]:
@@ -169,12 +156,17 @@ def _body(row: StoredEntry) -> Mapping[str, Any] | None:
 
 
 def _line_of(
-    row: StoredEntry, body: Mapping[str, Any] | None, statements: Mapping[str, str], fault: str, audit: Audit
+    row: StoredEntry,
+    body: Mapping[str, Any] | None,
+    statements: Mapping[str, str],
+    fault: str,
+    bundle: Bundle,
+    names: Names,
 ) -> AuditLine:
     if body is None:
         return unreadable(row.position, fault)
     token = statements.get(str(body.get("statement")))
-    return make_line(Source(row.position, body, None if token is None else claims_of(token), fault), audit.bundle)
+    return make_line(Source(row.position, body, None if token is None else claims_of(token), fault), bundle, names)
 
 
 def _name_agency(audit: Audit, body: Mapping[str, Any]) -> None:
@@ -182,25 +174,7 @@ def _name_agency(audit: Audit, body: Mapping[str, Any]) -> None:
         record = verify_agency(body.get("statement"))
     except (SignatureRefused, Malformed, KeyRefused):
         return
-    audit.agencies[record.agency] = record.name
-
-
-def _note(case: CaseAudit, body: Mapping[str, Any] | None, statements: Mapping[str, str]) -> None:
-    """Count what an entry gave or showed to whom. A body that is not of its form counts for nothing."""
-    try:
-        if body is None:
-            return
-        if body["type"] == "fragment":
-            case.fragments[str(body["fragment"])] = (str(body["agency"]), str(body["category"]))
-        elif body["type"] == "viewed":
-            reader = (str(body["agency"]), person_of(body["member"]))
-            case.seen.setdefault(reader, set()).update(str(item["fragment"]) for item in body["fragments"])
-        elif body["type"] == "disclosure":
-            said = claims_of(statements.get(str(body["statement"]), "")) or {}
-            reader = (str(body["recipient_agency"]), person_of(body["recipient_member"]))
-            case.given.setdefault(reader, set()).update(str(item["fragment"]) for item in said.get("items", ()))
-    except (KeyError, TypeError):
-        return
+    audit.names.agencies[record.agency] = record.name
 
 
 def render_audit(audit: Audit) -> str:
@@ -244,5 +218,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    environment.filters["moment"] = lambda text: str(text)[:19].replace("T", " ")
+    environment.filters["moment"] = say_moment
+    environment.globals["count"] = count
     return environment

@@ -6,54 +6,116 @@ The log may be damaged when this runs: what cannot be read becomes a line that s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hub.audit_words import (
+    DECLINED,
+    DENIED,
+    HANDLING,
+    NOT_GIVEN,
+    PATHS,
+    REFUSED_PUSH,
+    VOIDED,
+    Names,
+    count,
+    listing,
+    meaning,
+    say_moment,
+    say_purpose,
+    say_roles,
+    short,
+    words,
+)
 from keys.jose import SignatureRefused
 from keys.statements import peek
 from policies.bundles import Bundle
 from policies.model import Malformed
-from policies.vocabulary import Gateway
+from policies.vocabulary import Effect, Gateway
 
-SHORT_ID = 8
 UNREADABLE = "This entry cannot be read as it is stored."
-_DENIED = {
-    "not_a_member": "is not a member of this case",
-    "ended": "was a member until a time that had passed",
-    "not_found": "there is no such case, or not for this agency",
-}
-_REFUSED = {
-    "policy": "the agreement does not permit it",
-    "facts_differ": "the hub's facts were others than those signed",
-    "signature": "not signed by a key that is certified for it",
-}
-_NOT_GIVEN = {"held": "held back by their originator", "policy": "refused by the agreement", "consent": "for consent"}
+OTHER_AGREEMENT = "decided under another version of the agreement"
+NO_RULE = "No rule of the agreement permits it."
+NOTHING_GIVEN = "nothing_given"
+"""The kind of a disclosure without records: it only says what is not given."""
 _ABSENT = "; what the statement said is not stored"
+_WITHOUT_RULE: Mapping[str, str] = {
+    "membership": "No rule decides this: the lead agency signs who takes part.",
+    "acceptance": "No rule decides this: an agency confirms its own people.",
+    "endorsement": "No rule decides this: a second agency stands for what the lead agency added.",
+    "departure": "No rule decides this: an agency takes itself or its own people out.",
+    "consent": "No rule decides this: it is recorded, and later decisions rest on it.",
+    "refusal": "No rule decided this: a person judged it.",
+    "channel": "No rule decides this: nothing is given by it.",
+    "fragment": "No rule decides this: nothing is given by it.",
+    "disclosure": "No rule is recorded with it.",
+    NOTHING_GIVEN: "Decided inside the agency that holds the records; the hub is told the reason, not the rule.",
+    "void": "The refusal stands in the log as an attempt denied, where the hub recorded one.",
+    "viewed": "Nothing had been given to this reader for this purpose, so there was nothing to decide.",
+    "denied": "No rule was asked: who asked has no part in the case.",
+}
+_WITHOUT_PURPOSE: Mapping[str, str] = {
+    NOTHING_GIVEN: "none, because nothing was given",
+    "void": "not known to the hub: it keeps nothing of what it refused",
+    "denied": "not recorded with a denied attempt",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class RuleLine:
-    """A rule that determined a decision: its id, its sentence in the agreement, how often it did."""
+    """A rule that determined a decision: its id, its sentence in the agreement, its effect, how often it did."""
 
     rule: str
     sentence: str
+    count: int
+    effect: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """So many records that one reader was not given or shown, and why."""
+
+    reader: str
+    reason: str
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """One entry of the log as a person reads it. ``fault`` says what is wrong with the entry itself."""
+    """One entry of the log as a person reads it. ``fault`` says what is wrong with the entry itself.
+
+    ``to`` is the reader, ``amount`` the number of records of an entry that gives, shows or stores records, ``records``
+    the beginnings of their numbers.
+    """
 
     index: int
     at: str
     agency: str
     person: str
+    kind: str
     act: str
-    purpose: str
-    rules: tuple[RuleLine, ...]
-    refused: tuple[str, ...]
-    fault: str
+    purpose: str = ""
+    rules: tuple[RuleLine, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
+    refused: tuple[str, ...] = ()
+    power: str = ""
+    to: str = ""
+    amount: int = 0
+    topic: str = ""
+    records: tuple[str, ...] = ()
+    fault: str = ""
+
+    @property
+    def without_rule(self) -> str:
+        """Why no rule stands with the entry."""
+        return "" if self.rules else _WITHOUT_RULE.get(self.kind, "")
+
+    @property
+    def without_purpose(self) -> str:
+        """Why no purpose stands with the entry, where one would be looked for."""
+        return "" if self.purpose else _WITHOUT_PURPOSE.get(self.kind, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +128,28 @@ class Source:
     fault: str = ""
 
 
-def short(identifier: object) -> str:
-    """Return the first characters of an opaque id."""
-    return str(identifier)[:SHORT_ID]
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an entry says, beside who did it when and by which rules."""
+
+    act: str
+    purpose: str = ""
+    withheld: tuple[Withheld, ...] = ()
+    refused: tuple[str, ...] = ()
+    power: str = ""
+    to: str = ""
+    amount: int = 0
+    topic: str = ""
+    records: tuple[str, ...] = ()
+    kind: str = ""
 
 
-def words(term: object) -> str:
-    """Return a term of a closed list as plain words."""
-    return str(term).replace("_", " ")
+@dataclass(frozen=True, slots=True)
+class _Context:
+    body: Mapping[str, Any]
+    said: Mapping[str, Any]
+    bundle: Bundle
+    names: Names
 
 
 def claims_of(token: str) -> Mapping[str, Any] | None:
@@ -84,145 +160,166 @@ def claims_of(token: str) -> Mapping[str, Any] | None:
         return None
 
 
-def person_of(member: object) -> str:
-    """Return how a person, or an agency's own key, is named: by the opaque id's beginning."""
-    return "the agency itself" if member is None else f"member {short(member)}"
-
-
-def make_line(source: Source, bundle: Bundle) -> AuditLine:
+def make_line(source: Source, bundle: Bundle, names: Names) -> AuditLine:
     """Return the line of one entry of a case."""
     try:
-        return _line(source, bundle)
+        return _line(source, bundle, names)
     except (KeyError, TypeError, ValueError, AttributeError):
         return unreadable(source.index, source.fault)
 
 
 def unreadable(index: int, fault: str) -> AuditLine:
     """Return the line of an entry whose text is erased or damaged."""
-    return AuditLine(index, "", "", "", UNREADABLE, "", (), (), fault)
+    return AuditLine(index, "", "", "", "", UNREADABLE, fault=fault)
 
 
-def _line(source: Source, bundle: Bundle) -> AuditLine:
-    body = source.body
-    describe = _DESCRIPTIONS[body["type"]]
-    act, purpose, refused = describe(body, source.statement or {}, bundle)
+def _line(source: Source, bundle: Bundle, names: Names) -> AuditLine:
+    body, kind = source.body, str(source.body["type"])
+    told = _TELLERS[kind](_Context(body, source.statement or {}, bundle, names))
+    is_whole = source.statement is not None or kind in _SPEAK_FOR_THEMSELVES
+    decision = body["lines"] if kind == "denied" else body.get("decision")
     return AuditLine(
         index=source.index,
         at=str(body["at"]),
         agency=str(body["agency"]),
-        person=person_of(body.get("member")) if body["type"] in ("viewed", "denied") else person_of(None),
-        act=act if source.statement is not None or body["type"] in _SPEAK_FOR_THEMSELVES else act + _ABSENT,
-        purpose=purpose,
-        rules=_rules(body.get("decision"), bundle),
-        refused=tuple(refused),
+        person=names.person(body["agency"], body.get("member") if kind in ("viewed", "denied") else None),
+        kind=told.kind or kind,
+        act=told.act if is_whole else told.act + _ABSENT,
+        purpose=told.purpose,
+        rules=rules_of(decision, bundle),
+        withheld=told.withheld,
+        refused=told.refused,
+        power=told.power,
+        to=told.to,
+        amount=told.amount,
+        topic=told.topic,
+        records=told.records,
         fault=source.fault,
     )
 
 
-def _rules(decision: Any, bundle: Bundle) -> tuple[RuleLine, ...]:
+def rules_of(decision: Any, bundle: Bundle) -> tuple[RuleLine, ...]:
+    """Return the rules of a body's ``decision``, or of a denied push's ``lines``, each with how often it decided."""
     if decision is None:
         return ()
-    same = decision["bundle"] == bundle.digest
-    counted: dict[str, int] = {}
-    for outcome in decision["outcomes"]:
-        for rule in outcome["rules"]:
-            counted[str(rule)] = counted.get(str(rule), 0) + int(outcome["count"])
+    same = isinstance(decision, list) or decision["bundle"] == bundle.digest
+    counted: Counter[str] = Counter()
+    for outcome in decision if isinstance(decision, list) else decision["outcomes"]:
+        if isinstance(decision, list) and outcome["code"] != "policy":
+            continue
+        for rule in outcome["rules"] or ("",):
+            counted[str(rule)] += int(outcome["count"])
     return tuple(
-        RuleLine(rule, _sentence(rule, bundle) if same else "decided under another version of the agreement", count)
-        for rule, count in sorted(counted.items())
+        RuleLine(rule, sentence_of(rule, bundle) if same else OTHER_AGREEMENT, number, _effect(rule, bundle, same=same))
+        for rule, number in sorted(counted.items())
     )
 
 
-def _sentence(rule: str, bundle: Bundle) -> str:
+def sentence_of(rule: str, bundle: Bundle) -> str:
+    """Return a rule's sentence in the agreement."""
+    if not rule:
+        return NO_RULE
     known = bundle.rules.get(rule)
     return "this rule is not in the agreement" if known is None else known.sentence
 
 
-Description = tuple[str, str, Iterable[str]]
+def _effect(rule: str, bundle: Bundle, *, same: bool) -> str:
+    known = bundle.rules.get(rule)
+    if not rule or (same and known is not None and known.effect is Effect.REFUSE):
+        return "refused"
+    return "permitted" if same and known is not None else ""
 
 
-def _membership(_body: Mapping[str, Any], said: Mapping[str, Any], _bundle: Bundle) -> Description:
+def _membership(of: _Context) -> Told:
+    said = of.said
     if not said:
-        return "Signed a membership list", "", ()
-    agencies = ", ".join(str(item["agency"]) for item in said["agencies"])
+        return Told("Signed a membership list")
     people = "; ".join(
-        f"{item['agency']} {person_of(item['member'])} as {', '.join(map(words, item['roles']))} until {item['until']}"
+        f"{of.names.agency(item['agency'])} member {short(item['member'])} as {say_roles(item['roles'])} "
+        f"until {say_moment(item['until'])}"
         for item in said["members"]
     )
-    text = (
-        f"Signed membership list number {said['sequence']}, path {words(said['age_path'])}, lead {said['lead']}. "
-        f"Agencies: {agencies}."
-    )
-    return f"{text} People: {people or 'none'}.", "", ()
+    agencies = listing(of.names.agency(item["agency"]) for item in said["agencies"])
+    opened = "Opened the case" if said["sequence"] == 0 else f"Changed who takes part (list number {said['sequence']})"
+    path = PATHS.get(str(said["age_path"])) or words(said["age_path"])
+    return Told(f"{opened}; the path of the referral form is {path}. Agencies: {agencies}. People: {people or 'none'}.")
 
 
-def _acceptance(_body: Mapping[str, Any], said: Mapping[str, Any], _bundle: Bundle) -> Description:
-    people = ", ".join(person_of(item["member"]) for item in said.get("members", ()))
-    return f"Accepted its own entries of the membership list: {people or 'nobody'}", "", ()
+def _acceptance(of: _Context) -> Told:
+    people = [of.names.person(of.body["agency"], item["member"]) for item in of.said.get("members", ())]
+    return Told(f"Confirmed its own people in the case: {listing(people) if people else 'nobody'}")
 
 
-def _endorsement(_body: Mapping[str, Any], _said: Mapping[str, Any], _bundle: Bundle) -> Description:
-    return "Endorsed the newest membership list: the agencies it adds, or the agency it hands the lead to", "", ()
+def _endorsement(_of: _Context) -> Told:
+    return Told("Endorsed the newest membership list: the agencies it adds, or the agency it hands the lead to")
 
 
-def _departure(_body: Mapping[str, Any], said: Mapping[str, Any], _bundle: Bundle) -> Description:
+def _departure(of: _Context) -> Told:
+    if not of.said:
+        return Told("Left the case, or took its own people out")
+    if of.said["members"] is None:
+        return Told("Left the case with all of its people")
+    people = [of.names.person(of.body["agency"], member) for member in of.said["members"]]
+    return Told(f"Took its own people out of the case: {listing(people)}")
+
+
+def _consent(of: _Context) -> Told:
+    said = of.said
     if not said:
-        return "Left the case, or took its own people out", "", ()
-    if said["members"] is None:
-        return "Left the case with all of its people", "", ()
-    return f"Took its own people out of the case: {', '.join(map(person_of, said['members']))}", "", ()
-
-
-def _consent(_body: Mapping[str, Any], said: Mapping[str, Any], _bundle: Bundle) -> Description:
-    if not said:
-        return "Recorded where consent stands", "", ()
+        return Told("Recorded where consent stands")
     reason = "" if said["reason"] == "none" else f", because: {words(said['reason'])}"
     text = f"Recorded consent: {words(said['state'])}{reason}; given by: {words(said['given_by'])}"
-    return f"{text}; wishes and feelings: {words(said['wishes'])}", "", ()
+    return Told(f"{text}; wishes and feelings: {words(said['wishes'])}")
 
 
-def _refusal(_body: Mapping[str, Any], said: Mapping[str, Any], _bundle: Bundle) -> Description:
+def _refusal(of: _Context) -> Told:
+    said = of.said
     if not said:
-        return "Considered sharing and did not share", "", ()
-    to = "anyone" if said["recipient_agency"] is None else str(said["recipient_agency"])
-    text = (
-        f"Considered sharing {words(said['category'])} with {to} and did not; judged by {person_of(said['reviewer'])}"
-    )
-    return text, "", (f"not shared, because: {words(said['code'])}",)
+        return Told("Considered sharing and did not share")
+    to = "anyone" if said["recipient_agency"] is None else of.names.agency(said["recipient_agency"])
+    judge = of.names.person(of.body["agency"], said["reviewer"])
+    text = f"Considered sharing a record ({words(said['category'])}) with {to} and did not; judged by {judge}"
+    return Told(text, refused=(f"not shared, because {meaning(said['code'], DECLINED)}",))
 
 
-def _recipient(body: Mapping[str, Any], use: object = None) -> str:
-    if use == "archive":
-        return "its own archive"
-    whom = "intake" if body["recipient_member"] is None else person_of(body["recipient_member"])
-    return f"{body['recipient_agency']} {whom}"
+def _channel(of: _Context) -> Told:
+    if of.said.get("use") == "archive":
+        return Told("Delivered a key to its own archive", topic="archive")
+    to = of.names.reader(of.body["recipient_agency"], of.body["recipient_member"])
+    return Told(f"Delivered a key to {to}", to=to, topic="reader")
 
 
-def _channel(body: Mapping[str, Any], said: Mapping[str, Any], _bundle: Bundle) -> Description:
-    return f"Opened a channel to {_recipient(body, said.get('use'))}", "", ()
+def _fragment(of: _Context) -> Told:
+    body, handling = of.body, of.body["handling"]
+    marks = "; ".join([meaning(handling["code"], HANDLING), *map(words, handling["instructions"])])
+    topic = words(body["category"])
+    return Told(f"Stored sealed record {short(body['fragment'])}: {topic}. Marked {marks}", amount=1, topic=topic)
 
 
-def _fragment(body: Mapping[str, Any], _said: Mapping[str, Any], _bundle: Bundle) -> Description:
-    handling = body["handling"]
-    marks = ", ".join([str(handling["code"]), *map(words, handling["instructions"])])
-    text = f"Stored sealed fragment {short(body['fragment'])}: {words(body['category'])}, handling {marks}"
-    return f"{text}. Nobody has been given it by this alone", "", ()
-
-
-def _disclosure(body: Mapping[str, Any], said: Mapping[str, Any], bundle: Bundle) -> Description:
+def _disclosure(of: _Context) -> Told:
+    body, said = of.body, of.said
     bases = said.get("bases", ())
-    purposes = ", ".join(sorted({words(item["purpose"]) for item in bases}))
-    gateways = "; ".join(sorted({_gateway(str(item["gateway"]), bundle) for item in bases}))
-    text = f"Gave {body['items']} fragments to {_recipient(body)}"
-    listed = ", ".join(short(item["fragment"]) for item in said.get("items", ()))
-    counted: dict[str, int] = {}
-    for item in said.get("not_given", ()):
-        counted[item["code"]] = counted.get(item["code"], 0) + 1
-    refused = [f"{count} not given: {_NOT_GIVEN.get(code, words(code))}" for code, count in sorted(counted.items())]
-    return (
-        f"{text}{': ' if listed else ''}{listed}" + (f". Power or duty: {gateways}" if gateways else ""),
-        purposes,
-        refused,
+    to, amount = of.names.reader(body["recipient_agency"], body["recipient_member"]), int(body["items"])
+    counted = Counter(str(item["code"]) for item in said.get("not_given", ()))
+    withheld = tuple(Withheld(to, meaning(code, NOT_GIVEN), number) for code, number in sorted(counted.items()))
+    if amount == 0:
+        text = f"Nothing given: {say_withheld(withheld)}" if withheld else f"Nothing given to {to}"
+        return Told(text, withheld=withheld, to=to, kind=NOTHING_GIVEN)
+    return Told(
+        f"Gave {count(amount, 'record')} to {to}",
+        purpose=", ".join(sorted({say_purpose(item["purpose"]) for item in bases})),
+        withheld=withheld,
+        power="; ".join(sorted({_gateway(str(item["gateway"]), of.bundle) for item in bases})),
+        to=to,
+        amount=amount,
+        records=tuple(short(item["fragment"]) for item in said.get("items", ())),
+    )
+
+
+def say_withheld(withheld: tuple[Withheld, ...]) -> str:
+    """Return in one sentence what was not given to whom, and why."""
+    return "; ".join(
+        f"{count(item.count, 'record')} not shared with {item.reader}, because {item.reason}" for item in withheld
     )
 
 
@@ -231,34 +328,40 @@ def _gateway(name: str, bundle: Bundle) -> str:
     return name if entry is None else entry.title
 
 
-def _void(_body: Mapping[str, Any], said: Mapping[str, Any], _bundle: Bundle) -> Description:
-    reason = (f"the hub refused a disclosure: {words(said['code'])}",) if said else ()
-    return "Closed the number of a disclosure that the hub had refused; nothing was given", "", reason
+def _void(of: _Context) -> Told:
+    reason = (f"the hub refused it, because {meaning(of.said['code'], VOIDED)}",) if of.said else ()
+    return Told("Nothing given: closed a sharing that the hub had refused", refused=reason)
 
 
-def _viewed(body: Mapping[str, Any], _said: Mapping[str, Any], bundle: Bundle) -> Description:
-    listed = ", ".join(short(item["fragment"]) for item in body["fragments"])
-    refused = [
-        f"{short(item['fragment'])}: " + "; ".join(f"{rule}: {_sentence(str(rule), bundle)}" for rule in item["rules"])
-        for item in body["refused"]
-    ]
-    text = f"Was shown {len(body['fragments'])} fragments{': ' if listed else ''}{listed}"
-    return text, words(body["purpose"]), refused
+def _viewed(of: _Context) -> Told:
+    body = of.body
+    reader = of.names.reader(body["agency"], body["member"])
+    counted = Counter(" ".join(sentence_of(str(rule), of.bundle) for rule in item["rules"]) for item in body["refused"])
+    shown = len(body["fragments"])
+    return Told(
+        f"Was shown {count(shown, 'record')}",
+        purpose=say_purpose(body["purpose"]),
+        withheld=tuple(Withheld(reader, why or NO_RULE, number) for why, number in sorted(counted.items())),
+        to=reader,
+        amount=shown,
+        records=tuple(short(item["fragment"]) for item in body["fragments"]),
+    )
 
 
-def _denied(body: Mapping[str, Any], _said: Mapping[str, Any], bundle: Bundle) -> Description:
-    reason = _DENIED.get(str(body["code"]), words(body["code"]))
-    rules = [f"{rule}: {_sentence(str(rule), bundle)}" for rule in body["rules"]]
-    if body["act"] == "push":
-        counts = [(int(item["count"]), _REFUSED.get(item["code"], words(item["code"]))) for item in body["lines"]]
-        text = (
-            f"Tried to share and was refused, {sum(count for count, _ in counts)} lines of one push; nothing was taken"
-        )
-        return text, "", (*(f"{count} lines: {why}" for count, why in counts), *rules)
-    return f"Asked to {words(body['act'])} and was answered as if there were no such case", "", (reason, *rules)
+def _denied(of: _Context) -> Told:
+    body = of.body
+    if body["act"] != "push":
+        text = f"Asked to {words(body['act'])} and was answered as if there were no such case"
+        return Told(text, refused=(meaning(body["code"], DENIED),))
+    counts: Counter[str] = Counter()
+    for item in body["lines"]:
+        counts[meaning(item["code"], REFUSED_PUSH)] += int(item["count"])
+    refused = tuple(f"{count(number, 'line')}, because {why}" for why, number in sorted(counts.items()))
+    text = f"Tried to share and was refused, {count(counts.total(), 'line')} of one push; nothing of them was taken"
+    return Told(text, refused=refused, amount=counts.total())
 
 
-_DESCRIPTIONS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any], Bundle], Description]] = {
+_TELLERS: Mapping[str, Callable[[_Context], Told]] = {
     "membership": _membership,
     "acceptance": _acceptance,
     "endorsement": _endorsement,
