@@ -134,6 +134,10 @@ def test_attack_12_another_derivation(tmp_path: Path) -> None:
             argon2_members(MEMORY_KIB, ITERATIONS, LANES, SALT, "none"),
             argon2id(MEMORY_KIB, ITERATIONS, LANES, SALT),
         ),
+        (
+            {**argon2_members(MEMORY_KIB, ITERATIONS, LANES, SALT), "p2c": 1000},
+            argon2id(MEMORY_KIB, ITERATIONS, LANES, SALT),
+        ),
         ({"name": "none"}, hashlib.sha256(PASSPHRASE.encode()).digest()),
         ({}, bytes(32)),
     ]
