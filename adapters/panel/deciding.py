@@ -82,7 +82,7 @@ def sign_vote(
     if outcome not in OUTCOMES:
         raise PanelRefused(f"outcome: expected one of {', '.join(sorted(OUTCOMES))}")
     if role not in VOTING_ROLES:
-        raise PanelRefused(f"only voting members vote; this role is {words_for(role)}")
+        raise PanelRefused(f"only voting members vote; this role is {role.value} ({words_for(role)})")
     if frozen.manifest["case"] != case:
         raise PanelRefused("the frozen manifest is of another case")
     require_standing(members.state, agency, member, role, at)

@@ -72,7 +72,7 @@ def require_standing(state: CaseState, agency: str, member: str, role: Role, at:
     if at >= listed.until:
         raise PanelRefused(f"the membership of a person of {agency} had ended by then")
     if role not in listed.roles:
-        raise PanelRefused(f"the case does not list a person of {agency} in the role {words_for(role)}")
+        raise PanelRefused(f"the case does not list a person of {agency} in the role {role.value} ({words_for(role)})")
 
 
 def manifest_digest(manifest: Mapping[str, Any]) -> str:

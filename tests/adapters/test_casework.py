@@ -439,10 +439,14 @@ def test_a_panel_decides_by_hand_and_the_decision_verifies(
     said = health.refused("panel", "decide", scene.main, "-", "--member", voter, "--out", str(out), form=decision)
     assert "in the role panel_chair" in said
     decided = police.run("panel", "decide", scene.main, "-", "--member", chair, "--out", str(out), form=decision)
-    assert "positive: 2 positive over manifest" in decided.stderr
+    assert "positive: 2 votes positive over manifest" in decided.stderr
+    assert "2 votes of fern-health and fern-police." in decided.stderr
+    assert f"nrm-adapter release {scene.main} --purpose panel_review --draft" in decided.stderr
     assert out.stat().st_mode & 0o777 == 0o600
     verified = hands[CARE].run("panel", "verify", str(out)).stdout
-    assert "the decision holds: rg positive, votes: 2 positive; " in verified
+    assert "the decision holds: reasonable grounds, positive (2 votes positive), on the" in verified
+    assert "2 votes of fern-health and fern-police." in verified
+    assert "the chair’s own statement" in verified
     content = json.loads(out.read_text())
     content["fields"]["hub_Outcome"]["value"] = "negative"
     out.write_text(json.dumps(content))

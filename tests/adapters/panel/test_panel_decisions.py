@@ -263,7 +263,7 @@ def test_a_second_manifest_of_the_chair_counts_and_is_said(panel: Panel) -> None
 def test_only_the_chair_freezes(panel: Panel) -> None:
     """Not a voter, not a colleague who is no member, not after the end, not for a question that is none."""
     read = panel.chair
-    assert "in the role panel chair" in refused(lambda: freeze(panel.scene, read, HEALTH, "voter"))
+    assert "in the role panel_chair (panel chair)" in refused(lambda: freeze(panel.scene, read, HEALTH, "voter"))
     assert "is not a member" in refused(lambda: freeze(panel.scene, read, POLICE, "constable"))
     assert "had ended" in refused(lambda: freeze(panel.scene, read, at=now() + timedelta(days=31)))
     members = panel.members
@@ -334,7 +334,7 @@ def test_only_a_member_of_the_case_votes_in_their_role(panel: Panel) -> None:
 
     for agency, label, role, said in (
         (POLICE, "constable", Role.PANEL_VOTING, "is not a member of this case"),
-        (HEALTH, "voter", Role.PANEL_CHAIR, "does not list a person of fern-health in the role panel chair"),
+        (HEALTH, "voter", Role.PANEL_CHAIR, "a person of fern-health in the role panel_chair (panel chair)"),
     ):
         assert said in refused(lambda it=(agency, label, role): panel.vote(it[0], it[1], role=it[2]))
     for agency, label, role in (

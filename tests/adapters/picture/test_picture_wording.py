@@ -60,20 +60,20 @@ def test_chronology_says_how_exactly_a_date_is_known_and_how_the_source_writes_i
         "Missing from 2026-03-03, to 2026-03-06",
         {
             "hub_End": value("2026-03-06", as_written="06/03/2026"),
-            "hub_Start": value("2026-03-03", as_written="03/03/2026"),
+            "hub_Start": value("2026-02-27", as_written="27/02/2026"),
         },
-        start="2026-03-03",
+        start="2026-02-27",
         end="2026-03-06",
     )
     picture = one(opened("m", POLICE, Category.NARRATIVE, month), opened("d", COUNCIL, Category.MISSING_EPISODE, day))
     rows = picture.chronology
     assert [(row.when, row.precision_words, row.as_written) for row in rows] == [
         ("February 2026", "known to the month only", ""),
-        ("3 March 2026 to 6 March 2026", "known to the day", "03/03/2026 to 06/03/2026"),
+        ("27 February 2026 to 6 March 2026", "known to the day", "27/02/2026 to 06/03/2026"),
     ]
     page = text_of(picture)
     assert "February 2026 known to the month only" in page.replace("2026known", "2026 known")
-    assert "the source writes “03/03/2026 to 06/03/2026”" in page
+    assert "the source writes “27/02/2026 to 06/03/2026”" in page
     assert "(known to the month only)" in printed(picture)
 
 
@@ -184,3 +184,15 @@ def test_small_words() -> None:
     assert [span_words(None, None), span_words(None, "2026-05"), span_words("2026", "2026")] == [
         "No date", "until May 2026", "2026",
     ]  # fmt: skip
+
+
+def test_the_terminal_holds_what_is_to_do_and_what_is_refused_on_record() -> None:
+    """Plan, refusals on record, overdue days and overlaps are said in words there as on the page."""
+    text = printed(assemble(case_view()))
+    assert (
+        "Ask for an Independent Child Trafficking Guardian (Northshire Council, due 29 May 2026, overdue): planned"
+        in text
+    )
+    assert "Northshire Police does not share note: held by the agency (22 May 2026, 09:00 UTC)" in text
+    assert "4 days overdue" in text
+    assert "together in time with" in text
