@@ -1,0 +1,199 @@
+"""An agency's own offline backup of its keys: made, checked without restoring, restored to an empty home.
+
+A backup is a folder with two files: the keys under a passphrase of their own (the key file's form, ``keys.custody``),
+and the adapter's settings and pin, sealed with a secret that is among those keys. Nothing of it goes to the hub.
+People's own keys are not in it: a person who lost theirs gets new ones (docs/recovery.md).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from adapters.home import (
+    AGENCY_NAME,
+    CONFIG_NAME,
+    HUB_NAME,
+    ROOT_NAME,
+    Home,
+    HomeRefused,
+    HubPin,
+)
+from keys.custody.interface import Custody, CustodyRefused
+from keys.custody.keyfile import KeyFile, generate_storage, read_key_file, write_key_file, write_private_file
+from keys.directory import AGENCY_USES, Directory, KeyUse, NotCertified
+from keys.fingerprints import fingerprint
+from keys.private import PrivateKey
+from keys.storage import StorageRefused, Vault
+from policies.model import Malformed, parse_time, render_time, require_agency, require_members
+from policies.vocabulary import AgencyKind
+
+KEYS_NAME = "keys.backup"
+SETTINGS_NAME = "settings.backup"
+MAX_SETTINGS_BYTES = 2 * 1024 * 1024
+ROOT = "root"
+NEEDED = frozenset({KeyUse.ARCHIVE.value, KeyUse.INTAKE.value})
+"""Working keys that nothing can replace: what was sealed to them opens with them alone."""
+_SEALED_AS = "backup of settings"
+_MEMBERS = ("agency", "kind", "name", "environment", "pin", "made_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """An opened backup."""
+
+    keys: KeyFile
+    agency: str
+    kind: AgencyKind
+    name: str
+    environment: str
+    pin: HubPin | None
+    made_at: datetime
+
+    @property
+    def root(self) -> PrivateKey:
+        """The agency's root key."""
+        return self.keys.private(ROOT)
+
+    def sheet(self) -> str:
+        """Return the recovery sheet for printing: what is in the backup, by fingerprint. It holds no secret."""
+        lines = [
+            f"Recovery sheet of {self.agency} ({self.kind.value})",
+            f"backup made on {self.made_at:%Y-%m-%d %H:%M} UTC",
+            f"root key      {fingerprint(self.root.public)}",
+        ]
+        for use in sorted(AGENCY_USES):
+            key = self.keys.keys.get(use.value)
+            said = "not here: it stays in the token; certify a new one" if key is None else f"key id {key.public.kid}"
+            lines.append(f"{use.value:<13} {said}")
+        pin = "none yet" if self.pin is None else self.pin.fingerprint
+        lines += [
+            f"pin of hub    {pin}",
+            "Keep this sheet apart from the backup, and the backup's passphrase apart from both.",
+        ]
+        return "\n".join(lines)
+
+
+def back_up(home: Home, target: Path, passphrase: str, environ: Mapping[str, str], at: datetime) -> Backup:
+    """Write a backup of the agency's keys to a new folder; read it again and return it.
+
+    Needs the root key in the home, and the passphrases of both key files. Raises ``HomeRefused`` or ``CustodyRefused``.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise HomeRefused(f"{target} is not an empty folder; a backup overwrites nothing")
+    root, working = home.root_key(environ), home.agency_keys(environ)
+    try:
+        contents = KeyFile({ROOT: root, **_in_memory(working)}, working.storage)
+    finally:
+        working.close()
+    settings = {
+        "agency": home.agency,
+        "kind": home.kind.value,
+        "name": home.name,
+        "environment": home.environment,
+        "pin": home.pin().to_json() if (home.folder / HUB_NAME).exists() else None,
+        "made_at": render_time(at),
+    }
+    write_key_file(target / KEYS_NAME, contents, passphrase)
+    sealed = Vault(contents.storage).seal(_SEALED_AS, json.dumps(settings).encode())
+    write_private_file(target / SETTINGS_NAME, sealed)
+    return open_backup(target, passphrase)
+
+
+def _in_memory(working: Custody) -> dict[str, PrivateKey]:
+    """Return the working keys that can leave where they rest. Raises ``CustodyRefused`` where a needed one cannot."""
+    found = {}
+    for use in sorted(AGENCY_USES):
+        try:
+            found[use.value] = working.private(use.value)
+        except CustodyRefused:
+            if use.value in NEEDED:
+                raise
+    return found
+
+
+def open_backup(target: Path, passphrase: str) -> Backup:
+    """Open a backup with its own passphrase. Raises ``HomeRefused`` or ``CustodyRefused``."""
+    try:
+        keys = read_key_file(target / KEYS_NAME, passphrase)
+        with (target / SETTINGS_NAME).open("rb") as file:
+            sealed = file.read(MAX_SETTINGS_BYTES + 1)
+    except FileNotFoundError as error:
+        raise HomeRefused(f"{target} holds no backup: {KEYS_NAME} and {SETTINGS_NAME} are expected there") from error
+    except OSError as error:
+        raise HomeRefused(f"{target} cannot be read") from error
+    if len(sealed) > MAX_SETTINGS_BYTES:
+        raise HomeRefused(f"{SETTINGS_NAME} has more than {MAX_SETTINGS_BYTES:,} bytes")
+    if not {ROOT, *NEEDED} <= set(keys.keys):
+        raise HomeRefused(f"{KEYS_NAME} is a key file, but no backup of an agency: it lacks the root or a working key")
+    try:
+        settings = json.loads(Vault(keys.storage).open(_SEALED_AS, sealed))
+        return _parse(keys, require_members(settings, _MEMBERS, "backup"))
+    except StorageRefused as error:
+        raise HomeRefused(f"{SETTINGS_NAME} does not belong to {KEYS_NAME}, or it is damaged") from error
+    except (Malformed, TypeError, ValueError, RecursionError) as error:
+        raise HomeRefused(f"{SETTINGS_NAME} is not of this version's form") from error
+
+
+def _parse(keys: KeyFile, got: Mapping[str, Any]) -> Backup:
+    if got["environment"] not in ("production", "demo") or not isinstance(got["name"], str):
+        raise ValueError("environment or name")
+    return Backup(
+        keys=keys,
+        agency=require_agency(got["agency"]),
+        kind=AgencyKind(got["kind"]),
+        name=got["name"],
+        environment=got["environment"],
+        pin=None if got["pin"] is None else HubPin.from_json(got["pin"]),
+        made_at=parse_time(got["made_at"], "made_at"),
+    )
+
+
+def check_backup(backup: Backup, directory: Directory, at: datetime) -> tuple[str, ...]:
+    """Return what differs between a backup and what the log's directory says of the agency now; nothing: it is whole.
+
+    A key that was renewed since is a difference: make a new backup, and keep the old one for what was sealed before.
+    """
+    try:
+        listed = directory.get_agency(backup.agency)
+    except NotCertified as error:
+        return (str(error),)
+    found = []
+    if listed.root.kid != backup.root.public.kid:
+        found.append("the root key in the backup is not the one the directory lists")
+    for use in sorted(AGENCY_USES):
+        key = backup.keys.keys.get(use.value)
+        try:
+            newest = directory.newest_key(use, backup.agency, at).key.kid
+        except NotCertified as error:
+            found.append(str(error))
+            continue
+        if key is not None and key.public.kid != newest:
+            found.append(f"the key for {use.value} in the backup is not the newest one the directory lists")
+    return tuple(found)
+
+
+def restore(folder: Path, backup: Backup, root_passphrase: str, passphrase: str) -> Home:
+    """Make an adapter's home from a backup, under new passphrases. Raises ``HomeRefused`` where one is there already.
+
+    Keys that stayed in a token are not there: the root certifies new ones.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise HomeRefused(f"{folder} is not empty; restore to a folder that holds nothing")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    write_key_file(folder / ROOT_NAME, KeyFile({ROOT: backup.root}, generate_storage()), root_passphrase)
+    working = {use: key for use, key in backup.keys.keys.items() if use != ROOT}
+    write_key_file(folder / AGENCY_NAME, KeyFile(working, backup.keys.storage), passphrase)
+    home = Home(folder, backup.agency, backup.kind, backup.name, backup.environment)
+    if backup.pin is not None:
+        home.write_pin(backup.pin)
+    # The settings come last: a folder without them is no home yet, so a restore that broke off is repeated.
+    settings = {"agency": home.agency, "kind": home.kind.value, "name": home.name, "environment": home.environment}
+    text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
+    write_private_file(folder / CONFIG_NAME, text.encode())
+    return home
