@@ -262,7 +262,7 @@ class Follower:
             if digest not in issued:
                 yield (
                     f"the log holds a {what} in this agency's name that was not made here ({digest[:12]}). If nobody "
-                    "made it with your root or signing key elsewhere, that key is in foreign hands: nrm-adapter keys revoke"
+                    "made it with your root or signing key elsewhere, that key is in foreign hands; see docs/keys.md"
                 )
 
     def directory_for(self, case: str) -> Directory:
