@@ -519,8 +519,14 @@ def test_a_signature_that_does_not_verify_is_not_given(
 def test_keys_that_are_there_are_not_touched(made: SoftToken, path: Path, tmp_path: Path) -> None:
     """A second making of the same holder is refused; another holder has its own labels in the same token."""
     before, file = made.labels(), path.read_bytes()
+    elsewhere = tmp_path / "elsewhere.token"
     with pytest.raises(TokenRefused, match="has a key nrm-hub/fern-police/sealing already"):
-        create_token_keys(made.place, made.pin, HOLDER, WANTED, path)
+        create_token_keys(made.place, made.pin, HOLDER, WANTED, elsewhere)
+    with pytest.raises(TokenRefused, match="keys for other uses or algorithms"):
+        create_token_keys(made.place, made.pin, HOLDER, {**WANTED, "signing": "ES384"}, path)
+    assert (made.labels(), path.read_bytes(), elsewhere.exists()) == (before, file, False)
+    # A setting up that was interrupted after the file takes the same keys up.
+    create_token_keys(made.place, made.pin, HOLDER, WANTED, path).close()
     assert (made.labels(), path.read_bytes()) == (before, file)
     create_token_keys(made.place, made.pin, "fern-care", WANTED, tmp_path / "care.token").close()
     with opened(made, path):
