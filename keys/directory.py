@@ -190,6 +190,12 @@ class Directory:
         other._positions = {**self._positions, **positions}
         return other
 
+    def knowing_one(self, token: object, log_index: int) -> Directory:
+        """``knowing`` of one statement; of what cannot be a statement nothing is known."""
+        if not isinstance(token, str) or not token.isascii():
+            return self
+        return self.knowing({statement_digest(token): log_index})
+
     def position_of(self, token: object) -> int | None:
         """Return where a statement stands in the log, None where nobody has proven that it stands there."""
         return self._positions.get(statement_digest(token)) if isinstance(token, str) and token.isascii() else None
@@ -330,6 +336,10 @@ class Directory:
     def find_root(self, kid: str) -> AgencyRecord | None:
         """Return the agency that this root key is, or was, the root of; revoked ones included."""
         return self._roots.get(kid)
+
+    def roots_of(self, agency: str) -> tuple[AgencyRecord, ...]:
+        """Return every root an agency has enrolled with, oldest first: its present one is the last."""
+        return tuple(record for record in self._roots.values() if record.agency == agency)
 
     def require_key(
         self,

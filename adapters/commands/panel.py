@@ -136,7 +136,7 @@ def vote(case: str, form: Path, member: str) -> None:
     with opened(home_option()) as adapter:
         found = open_case(adapter, case, member, Purpose.PANEL_REVIEW, kept=False)
         members = adapter.book.load(case).members
-        frozen = find_frozen(found.view, members, adapter.follower.directory())
+        frozen = find_frozen(found.view, members, adapter.follower.directory_for(case))
         _say_others(frozen)
         compared = compare_with_view(frozen, found.view)
         by = author_of(fields, adapter.clock())
@@ -193,7 +193,7 @@ def decide(case: str, form: Path, member: str, out: Path | None) -> None:
     named = text_list("evidence_relied_on", fields.get("evidence_relied_on", []))
     with opened(home_option()) as adapter:
         found = open_case(adapter, case, member, Purpose.PANEL_REVIEW, kept=False)
-        directory, members = adapter.follower.directory(), adapter.book.load(case).members
+        directory, members = adapter.follower.directory_for(case), adapter.book.load(case).members
         require_standing(members.state, adapter.home.agency, member, Role.PANEL_CHAIR, adapter.clock())
         frozen = find_frozen(found.view, members, directory)
         _say_others(frozen)

@@ -29,10 +29,10 @@ from adapters.picture.turnout import VOTING_ROLES, Turnout, read_turnout
 from adapters.picture.view import CaseView
 from adapters.picture.words import count_words, join_words, words_for
 from adapters.release.writing import given
-from keys.canonical import parse_canonical
+from keys.canonical import NotCanonical, parse_canonical
 from keys.custody.interface import Custody
 from keys.directory import Directory, KeyUse, NotCertified
-from keys.jose import SignatureRefused, UnverifiedJws
+from keys.jose import SignatureRefused, UnverifiedJws, statement_digest
 from keys.statements import CheckpointRef, Statement, StatementType, make_statement
 from policies.model import Malformed, parse_time
 from policies.vocabulary import Category, Role
@@ -113,7 +113,8 @@ def collect_votes(view: CaseView, frozen: Frozen, members: VerifiedMembers, dire
         if item.header.category is not Category.VOTE or not isinstance(token, str):
             continue
         try:
-            statement = verify_vote(token, members, directory)
+            # A vote stands where the fragment that carries it stands: a key that was revoked later cast it validly.
+            statement = verify_vote(token, members, directory.knowing_one(token, item.log_index))
             if statement.issuer != item.header.agency:
                 raise PanelRefused("a vote is brought by another agency than its member's")
         except PanelRefused as error:
@@ -140,7 +141,12 @@ def verify_vote(token: object, members: VerifiedMembers, directory: Directory) -
         said = statement.members
         role = Role(said["role"])
         certificate = directory.require_key(
-            statement.kid, KeyUse.MEMBER_SIGNING, statement.issuer, cast_at, member=said["member"]
+            statement.kid,
+            KeyUse.MEMBER_SIGNING,
+            statement.issuer,
+            cast_at,
+            member=said["member"],
+            log_index=directory.position_of(token),
         )
         is_of_lists = said["outcome"] in OUTCOMES and said["question"] in QUESTIONS
     except (SignatureRefused, NotCertified, Malformed) as error:
@@ -233,6 +239,7 @@ def verify_decision(content: Mapping[str, Any], directory: Directory) -> Verifie
     if len(tokens) > MAX_VOTES:
         raise PanelRefused(f"a decision has at most {MAX_VOTES} votes, got {len(tokens)}")
     digest, fragments = check_manifest(manifest)
+    directory = directory.knowing(claimed_positions(content, directory))
     members = _members_in(content, manifest["case"], directory)
     frozen = verify_manifest(content.get("manifest_statement"), manifest, members, directory)
     votes = [verify_vote(token, members, directory) for token in tokens]
@@ -250,6 +257,28 @@ def verify_decision(content: Mapping[str, Any], directory: Directory) -> Verifie
     turnout = turnout_of(votes, members)
     _require_turnout(fields, turnout, votes)
     return VerifiedDecision(outcome, question, digest, fragments, dict(counted), turnout)
+
+
+def claimed_positions(content: Mapping[str, Any], directory: Directory) -> dict[str, int]:
+    """Return where statements say they were made that a replaced key signed and whose place nobody here has proven.
+
+    A decision is verified years later, when keys have been replaced as planned. Only then is the signer's own word for
+    the log's size taken; under a key that was lost or compromised it would be whoever found the key that speaks.
+    """
+    replaced = {item.kid: item.valid_until for item in directory.revocations if item.may_still_read}
+    tokens = [content.get("manifest_statement")]
+    for name in ("votes", "membership", "acceptances", "endorsements"):
+        tokens += listed if isinstance(listed := content.get(name), list) else []
+    found = {}
+    for token in tokens:
+        try:
+            jws = UnverifiedJws.parse(token)
+            size = parse_canonical(jws.payload)["checkpoint"]["size"]
+        except (SignatureRefused, NotCanonical, KeyError, TypeError):
+            continue  # it is refused where it is read
+        if jws.kid in replaced and type(size) is int and directory.position_of(token) is None:
+            found[statement_digest(str(token))] = size
+    return found
 
 
 def _require_turnout(fields: object, turnout: Turnout, votes: Sequence[Statement]) -> None:

@@ -129,7 +129,12 @@ def verify_manifest(token: object, manifest: object, members: VerifiedMembers, d
         statement = directory.verify(token, StatementType.MANIFEST, KeyUse.MEMBER_SIGNING, made_at)
         said = statement.members
         certificate = directory.require_key(
-            statement.kid, KeyUse.MEMBER_SIGNING, statement.issuer, made_at, member=said["member"]
+            statement.kid,
+            KeyUse.MEMBER_SIGNING,
+            statement.issuer,
+            made_at,
+            member=said["member"],
+            log_index=directory.position_of(token),
         )
         known = {item.digest for item in members.membership}
         is_known = require_digest(said["membership"], "membership") in known
@@ -179,7 +184,7 @@ def find_frozen(view: CaseView, members: VerifiedMembers, directory: Directory) 
 
 def _frozen_in(meeting: OpenedFragment, members: VerifiedMembers, directory: Directory) -> Frozen:
     manifest, token = meeting.content["manifest"], meeting.content.get("manifest_statement")
-    statement = verify_manifest(token, manifest, members, directory)
+    statement = verify_manifest(token, manifest, members, directory.knowing_one(token, meeting.log_index))
     if statement.issuer != meeting.header.agency:
         raise PanelRefused("a manifest is brought by another agency than its chair's")
     digest, _ = check_manifest(manifest)
