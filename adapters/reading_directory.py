@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from adapters.enrolment_check import EnrolmentCheck
 from adapters.home import HubPin
 from keys.canonical import parse_canonical
 from keys.directory import Directory, verify_agency, verify_certificate
@@ -40,6 +42,7 @@ class _Reading:
         self.faults: list[str] = []
         self.ours: dict[str, str] = {}
         self.witnesses: WitnessSet | None = None
+        self.enrolment = EnrolmentCheck(pin.origin, pin.officers)
 
     def take(self, index: int, body: str, *, is_first: bool) -> None:
         """Take one entry in. What is not believed becomes a fault, and nothing else."""
@@ -49,7 +52,9 @@ class _Reading:
             if is_first and (kind, entry["origin"]) != ("genesis", self.pin.origin):
                 self.faults.append("the log does not begin with the genesis of the pinned log")
             if kind == "agency":
-                self._agency(entry["statement"], index)
+                self._agency(entry, index)
+            elif kind == "officers":
+                self.enrolment.take_officers(entry)
             elif kind == "certificate":
                 self._certificate(entry["statement"], index)
             elif kind == "revocation":
@@ -63,8 +68,8 @@ class _Reading:
         except (AttributeError, KeyError, TypeError, ValueError):
             self.faults.append("a directory entry was not believed: it is not of the agreed form")
 
-    def _agency(self, token: object, index: int) -> None:
-        record = verify_agency(token, index)
+    def _agency(self, entry: Mapping[str, Any], index: int) -> None:
+        record = verify_agency(entry["statement"], index)
         pinned = self.pin.roots_of(record.agency)
         is_pinned = normalise_fingerprint(fingerprint(record.root)) in pinned
         if not pinned:
@@ -80,6 +85,7 @@ class _Reading:
                 "and pin again: nrm-adapter pin-hub"
             )
         else:
+            self.enrolment.require_signed(entry, record)
             self.directory.add_agency(record)
 
     def _certificate(self, token: object, index: int) -> None:
@@ -103,6 +109,7 @@ def read_directory(entries: Iterable[tuple[int, str]], pin: HubPin, agency: str)
         reading.take(index, body, is_first=number == 0)
     if reading.witnesses != WitnessSet.from_json(pin.witnesses):
         reading.faults.append("the newest witnesses in the log are not the pinned ones")
+    reading.faults += reading.enrolment.faults()
     for item in reading.directory.ignored:
         reading.faults.append(
             f"{item.agency} certifies a key that is somebody else's, or by a root that was revoked; it was ignored"
