@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adapters.alarms import MEANINGS, meaning_of
+from adapters.following import Follower
 from adapters.store import raise_alarm
 from tests.adapters.hands import REPOSITORY, Hands
 from tests.scene import HEALTH, Scene, opened_keys
@@ -91,6 +93,17 @@ def test_what_only_still_stands_in_the_log_is_no_new_alarm(scene: Scene, hands: 
     assert hands.run("alarms").stdout == "no alarm waits for anybody\n"
     alarm(scene, "directory", "another agency stands in the log", LATER, is_lasting=True)
     assert hands.run("alarms").stdout.startswith(f"2 {LATER} directory: another agency")
+
+
+def test_a_fault_of_the_directory_is_lasting(scene: Scene, hands: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the follower reads in the log again at each new head does not undo an acknowledgement."""
+    follower = scene[HEALTH].follower
+    reading = replace(follower._read_directory(), faults=("a new agency stands in the log: fern-new",))
+    monkeypatch.setattr(Follower, "_read_directory", lambda _: reading)
+    follower._check_directory()
+    hands.run("alarms", "acknowledge", "1", *WHO)
+    follower._check_directory()
+    assert hands.run("alarms").stdout == "no alarm waits for anybody\n"
 
 
 @pytest.mark.parametrize(
