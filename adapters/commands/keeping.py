@@ -170,7 +170,7 @@ def _waiting(home: Home) -> list[str]:
 def _publish(adapter: Adapter, certificates: list[str]) -> None:
     for start in range(0, len(certificates), MAX_CERTIFICATES_PER_REQUEST):
         some = certificates[start : start + MAX_CERTIFICATES_PER_REQUEST]
-        adapter.client.post("/v1/certificates", {"certificates": some})
+        adapter.client.post("/v1/keys", {"certificates": some})
     (adapter.home.folder / CERTIFICATES_NAME).unlink()
 
 
