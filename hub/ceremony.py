@@ -18,7 +18,6 @@ from hub.config import Config, ConfigRefused
 from hub.exchange import enrolment
 from hub.exchange.acts import Clock, system_clock
 from hub.refusal import Refused
-from hub.store import exchange_rows as rows
 from hub.store.base import Session
 from hub.store.database import Database
 from keys.canonical import canonical_bytes
@@ -141,8 +140,7 @@ def sign_enrolment(
         officers = enrolment.require_officers(session)
         if by.id not in officers.officers or officers.officers[by.id].kid != by.signer.public.kid:
             raise Refused(403, "officers", "who signs is not an officer in the log")
-        if rows.find_agency(session, request.record.agency) is not None:
-            raise Refused(409, "already_enrolled", f"agency {request.record.agency} is enrolled already")
+        enrolment.require_enrollable(session, request.record)
         claim = EnrolmentClaim.of(config.origin, request.record, request.digest)
         waiting = _fresh(config, claim, officers, clock)
         _require_first_time(waiting, by)

@@ -155,6 +155,40 @@ def _tell(text: str) -> None:
     click.echo(text, err=True)
 
 
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_obj
+def revoke(home: Path, file: Path) -> None:
+    """Record the revocations of a file that anybody brought: their signatures are what counts.
+
+    Needs none of the hub's keys, no witness, and no restart: the next request of a revoked key is refused.
+
+    \b
+    Example: nrm-hub --home hub-home revoke stolen-adapter.json
+    """
+    from hub.key_files import take_revocations
+
+    for position in take_revocations(Config.load(home), file):
+        click.echo(f"revoked; it stands in the log at position {position}")
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_obj
+def certify(home: Path, file: Path) -> None:
+    """Record the certificates of a file, signed by its agency's root, for an agency that cannot ask the hub any more.
+
+    That is one whose signing key is lost or revoked. Its adapter says so, and writes the file.
+
+    \b
+    Example: nrm-hub --home hub-home certify keys-for-hub.json
+    """
+    from hub.key_files import take_certificates
+
+    for position in take_certificates(Config.load(home), file):
+        click.echo(f"recorded; it stands in the log at position {position}")
+
+
 @main.group()
 def officers() -> None:
     """The officers who enrol agencies: two of them sign each enrolment, and every agency can see who.

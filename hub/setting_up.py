@@ -35,6 +35,7 @@ ACTED_TYPES = frozenset(
     {
         EntryType.AGENCY,
         EntryType.CERTIFICATE,
+        EntryType.REVOCATION,
         EntryType.MEMBERSHIP,
         EntryType.ACCEPTANCE,
         EntryType.ENDORSEMENT,
@@ -128,7 +129,7 @@ def write_pin(config: Config, passphrase: str, output: Path) -> str:
     services = open_services(config, passphrase)
     with services.database.read() as session:
         witnesses = ledger.current_witnesses(session)
-        agencies = services.directory.current(session).agencies
+        directory = services.directory.current(session)
         officers = enrolment.require_officers(session)
     if witnesses is None:
         raise Refused(409, "no_witnesses", "record the witnesses first: nrm-hub witnesses")
@@ -139,8 +140,9 @@ def write_pin(config: Config, passphrase: str, output: Path) -> str:
         "witnesses": witnesses.to_json(),
         "officers": officers.digest,
         "roots": {
-            record.agency: fingerprint(record.root).replace(" ", "")
-            for record in sorted(agencies.values(), key=lambda item: item.agency)
+            # One that enrolled again has the print of each of its roots: its old acts are verified by the old one.
+            agency: "+".join(fingerprint(record.root).replace(" ", "") for record in directory.roots_of(agency))
+            for agency in sorted(directory.agencies)
         },
     }
     output.write_text(json.dumps(pin, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -20,7 +20,7 @@ from hub.refusal import Refused
 from hub.store import exchange_rows as rows
 from hub.store import ledger_rows
 from hub.store.base import Session
-from hub.store.tables import AgencyRow, CertificateRow
+from hub.store.tables import AgencyRow, CertificateRow, RenewalRow
 from keys.ceremony import CeremonyRefused, EnrolmentClaim, OfficerSet, request_digest, verify_officers
 from keys.directory import (
     AGENCY_USES,
@@ -28,6 +28,7 @@ from keys.directory import (
     Certificate,
     Directory,
     KeyUse,
+    NotCertified,
     verify_agency,
     verify_certificate,
 )
@@ -106,7 +107,10 @@ def current_officers(session: Session) -> OfficerSet | None:
 def enrol_agency(
     session: Session, origin: str, request: EnrolmentRequest, signatures: Sequence[str], at: datetime
 ) -> AgencyRecord:
-    """Enrol an agency whose request two officers have signed, each within the last week. Raises ``Refused``."""
+    """Enrol an agency whose request two officers have signed, each within the last week. Raises ``Refused``.
+
+    An agency whose root was revoked enrols again like this, with another root (``require_enrollable``).
+    """
     record = request.record
     try:
         claim = EnrolmentClaim.of(origin, record, request.digest)
@@ -119,24 +123,42 @@ def enrol_agency(
             "officers",
             f"a signature is older than {MAX_SIGNATURE_AGE.days} days: hear the words again and sign again",
         )
-    if rows.find_agency(session, record.agency) is not None:
-        raise Refused(409, "already_enrolled", f"agency {record.agency} is enrolled already")
+    is_renewal = require_enrollable(session, record)
     receipt = record_public(
         session,
         "agency",
         {"statement": record.statement.token, "request": request.digest, "officers": list(signatures)},
         at,
     )
-    rows.add(
-        session,
-        AgencyRow(
-            agency=record.agency, kind=record.kind.value, statement=record.statement.token, log_index=receipt.index
-        ),
-    )
+    rows.add(session, _row(record, receipt.index, is_renewal=is_renewal))
     _require_own_keys(DirectoryCache().current(session), request.certificates)
     for certificate in request.certificates:
         _add_certificate(session, certificate, at)
     return record
+
+
+def require_enrollable(session: Session, record: AgencyRecord) -> bool:
+    """Return whether this enrols an agency again, with a new root after its old one was revoked. Raises ``Refused``.
+
+    A root that is or was anybody's, or a key that is certified, is nobody's new root; an agency keeps its kind.
+    """
+    directory = DirectoryCache().current(session)
+    known = directory.agencies.get(record.agency)
+    if known is not None and known.root.kid == record.root.kid:
+        raise Refused(409, "already_enrolled", f"agency {record.agency} is enrolled already")
+    try:
+        directory.copy().add_agency(record)
+    except NotCertified as error:
+        detail = f"{error}; an agency enrols again with a new root, once its old root is revoked"
+        raise Refused(409, "already_enrolled", detail) from error
+    return known is not None
+
+
+def _row(record: AgencyRecord, log_index: int, *, is_renewal: bool) -> AgencyRow | RenewalRow:
+    token = record.statement.token
+    if is_renewal:
+        return RenewalRow(digest=record.statement.digest, agency=record.agency, statement=token, log_index=log_index)
+    return AgencyRow(agency=record.agency, kind=record.kind.value, statement=token, log_index=log_index)
 
 
 def record_officers(
@@ -159,8 +181,8 @@ def record_officers(
 
 def add_certificates(
     session: Session, directory: Directory, agency: AgencyRecord, tokens: Sequence[object], at: datetime
-) -> list[tuple[Certificate, Receipt | None]]:
-    """Record further certificates of an enrolled agency; one known already changes nothing. Raises ``Refused``.
+) -> list[tuple[Certificate, Receipt | int]]:
+    """Record further certificates of an enrolled agency; one known already gives its position. Raises ``Refused``.
 
     ``directory`` is what is recorded so far.
     """
@@ -185,10 +207,11 @@ def _require_own_keys(directory: Directory, certificates: Sequence[Certificate])
             raise Refused(409, "key_taken", f"key {kid[:12]} is certified already for another agency or person")
 
 
-def _add_certificate(session: Session, certificate: Certificate, at: datetime) -> Receipt | None:
+def _add_certificate(session: Session, certificate: Certificate, at: datetime) -> Receipt | int:
     digest = certificate.statement.digest
-    if rows.find_certificate(session, digest) is not None:
-        return None
+    known = rows.find_certificate(session, digest)
+    if known is not None:
+        return known.log_index
     receipt = record_public(session, "certificate", {"statement": certificate.statement.token}, at)
     rows.add(
         session,

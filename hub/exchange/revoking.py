@@ -34,7 +34,7 @@ def change_keys(
     certificates: Sequence[object],
     revocations: Sequence[object],
     at: datetime,
-) -> list[Receipt | int | None]:
+) -> list[Receipt | int]:
     """Record certificates of the calling agency and revocations in one transaction. Raises ``Refused`` for the whole.
 
     A rotation is both at once: of two that replace one key, the second is refused (409), and nothing of it is kept.
