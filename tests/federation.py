@@ -222,12 +222,13 @@ class Federation:
         self.hub.stop()
 
 
-def make_hub(folder: Path) -> HubProcess:
-    """Make a hub's home; not started."""
+def make_hub(folder: Path, *, with_officers: bool = True) -> HubProcess:
+    """Make a hub's home, with two officers recorded; not started."""
     hub = HubProcess(folder / "hub", free_port(), secrets.token_hex(16))
     config = Config.checked(hub.home, {"issuer": hub.issuer, "origin": "hub.example/test", "environment": "demo"})
     init_hub(config, hub.passphrase)
-    record_officers(config)
+    if with_officers:
+        record_officers(config)
     return hub
 
 
