@@ -327,7 +327,9 @@ def _make_agency_keys(
         contents = KeyFile({use: PrivateKey.generate(name) for use, name in wanted.items()}, generate_storage())
         write_key_file(folder / AGENCY_NAME, contents, unlocking)
         return contents.keys
-    made = create_token_keys(token, unlocking, agency, wanted, folder / TOKEN_KEYS_NAME)
+    # A witness key is Ed25519 (C2SP tlog-cosignature); a token without that may still hold the signing key.
+    beside = (KeyUse.WITNESS.value,)
+    made = create_token_keys(token, unlocking, agency, wanted, folder / TOKEN_KEYS_NAME, beside=beside)
     try:
         write_place(folder, token)
         return made.keys

@@ -95,8 +95,12 @@ class TokenLink:
     def require(self, *algorithms: str) -> None:
         """Refuse a token that lacks a mechanism for one of ``Ed25519``, ``ES256``, ``ES384``, ``AES-256-GCM``."""
         for algorithm in algorithms:
-            if not all(mechanism in self._mechanisms for mechanism in _NEEDED[algorithm]):
+            if not self.can(algorithm):
                 raise TokenRefused(f"the token cannot do {algorithm}, which is needed; use another token")
+
+    def can(self, algorithm: str) -> bool:
+        """Whether the token has the mechanisms of an algorithm, to make keys and to use them."""
+        return all(mechanism in self._mechanisms for mechanism in _NEEDED[algorithm])
 
     def holds(self, label: str) -> bool:
         """Whether any object of the token has this label."""

@@ -7,7 +7,7 @@ an AES-256 key of the token that cannot leave it. They are in memory while they 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,9 +127,19 @@ def label_of(holder: str, use: str) -> str:
     return f"{LABEL_PREFIX}/{holder}/{use}"
 
 
-def create_token_keys(place: TokenPlace, pin: str, holder: str, wanted: Mapping[str, str], path: Path) -> TokenKeys:
+def create_token_keys(
+    place: TokenPlace,
+    pin: str,
+    holder: str,
+    wanted: Mapping[str, str],
+    path: Path,
+    *,
+    beside: Collection[str] = (),
+) -> TokenKeys:
     """Make keys of the wanted algorithms by use, in the token where it can sign with them, and write the file beside.
 
+    ``beside`` names uses whose key may rest sealed where the token does not have a signing algorithm; for any other use
+    such a token is refused.
     A file that is there already is of a setting up that was interrupted after it: its keys are taken, if they are the
     wanted ones. Raises ``TokenRefused``, also where the token has keys of this holder and there is no file; then
     nothing is changed. If anything fails on the way, what was made in the token is destroyed again.
@@ -141,14 +151,17 @@ def create_token_keys(place: TokenPlace, pin: str, holder: str, wanted: Mapping[
     link = TokenLink(place, pin, write=True)
     labels = [label_of(holder, use) for use in (SEALING_USE, *wanted)]
     try:
-        link.require("AES-256-GCM", *(alg for alg in wanted.values() if alg in TOKEN_ALGORITHMS))
+        inside = {
+            use for use, alg in wanted.items() if alg in TOKEN_ALGORITHMS and (use not in beside or link.can(alg))
+        }
+        link.require("AES-256-GCM", *(wanted[use] for use in sorted(inside)))
         for label in labels:
             if link.holds(label):
                 raise TokenRefused(
                     f"the token has a key {label} already; use another token, or remove it with the token's own program"
                 )
         try:
-            made = _create(link, holder, wanted, path)
+            made = _create(link, holder, wanted, inside, path)
         except BaseException:
             _take_back(link, labels)
             raise
@@ -166,15 +179,14 @@ def _resume(place: TokenPlace, pin: str, holder: str, wanted: Mapping[str, str],
     return found
 
 
-def _create(link: TokenLink, holder: str, wanted: Mapping[str, str], path: Path) -> TokenKeys:
+def _create(link: TokenLink, holder: str, wanted: Mapping[str, str], inside: Collection[str], path: Path) -> TokenKeys:
     link.generate_sealing_key(label_of(holder, SEALING_USE))
     keys: dict[str, Signer] = {}
     for use, alg in wanted.items():
-        if alg in TOKEN_ALGORITHMS:
+        if use in inside:
             label = label_of(holder, use)
-            inside = _Inside(link.generate_signing_key(label, alg), link, label)
-            inside.sign(b"a new key signs once, so that one which cannot is noticed now")
-            keys[use] = inside
+            keys[use] = _Inside(link.generate_signing_key(label, alg), link, label)
+            keys[use].sign(b"a new key signs once, so that one which cannot is noticed now")
         else:
             key = PrivateKey.generate(alg)
             aad = _aad(holder, use, dict(key.public.jwk))
@@ -252,8 +264,8 @@ def _parse(raw: bytes, holder: str) -> tuple[_Entries, _Sealed]:
         for use, item in data["keys"].items():
             public = parse_public_jwk(item["public"])
             sealed = None if item["sealed"] is None else _parse_sealed(item["sealed"])
-            if set(item) != {"public", "sealed"} or (sealed is None) != (public.alg in TOKEN_ALGORITHMS):
-                raise ValueError("a key that is in the token and beside it, or neither")
+            if set(item) != {"public", "sealed"} or (sealed is None and public.alg not in TOKEN_ALGORITHMS):
+                raise ValueError("a key that is neither in the token nor beside it")
             entries[use] = (public, sealed)
         storage = _parse_sealed(data["storage"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -280,7 +292,9 @@ def _aad(holder: str, use: str, public: Mapping[str, Any]) -> bytes:
 
 
 def _storage_aad(holder: str, keys: Mapping[str, Signer]) -> bytes:
-    return _aad(holder, STORAGE_USE, {use: dict(key.public.jwk) for use, key in keys.items()})
+    # The whole list: every use, its public half, and whether the key is in the token.
+    listed = {use: {"public": dict(key.public.jwk), "inside": isinstance(key, _Inside)} for use, key in keys.items()}
+    return _aad(holder, STORAGE_USE, listed)
 
 
 __all__ = ["TokenKeys", "TokenRefused", "create_token_keys", "label_of", "open_token_keys"]

@@ -362,6 +362,22 @@ def test_a_token_that_lacks_a_mechanism_is_refused(lacking: str, needs: str, sof
     assert not path.exists()
 
 
+def test_a_witness_key_may_rest_beside_a_token_without_its_algorithm(soft: SoftToken, path: Path) -> None:
+    """Tokens without Ed25519 are common; the signing key is inside all the same, and no other use is let out."""
+    soft.tokens.prepare(mechanisms="-CKM_DES_ECB,CKM_EDDSA")
+    for beside, wanted in ((("signing",), WANTED), (("witness",), {**WANTED, "signing": "Ed25519"})):
+        with pytest.raises(TokenRefused, match="cannot do Ed25519"):
+            create_token_keys(soft.place, soft.pin, HOLDER, wanted, path, beside=beside)
+    create_token_keys(soft.place, soft.pin, HOLDER, WANTED, path, beside=("witness",)).close()
+    assert soft.labels() == [label_of(HOLDER, use) for use in ("sealing", "signing", "signing")]
+    with opened(soft, path) as keys:
+        for use in ("signing", "witness"):
+            keys.keys[use].public.verify(keys.keys[use].sign(b"a head"), b"a head")
+        assert keys.private("witness").public.alg == "Ed25519"
+        with pytest.raises(TokenRefused, match="does not leave it"):
+            keys.private("signing")
+
+
 # --- objects ---
 
 
@@ -583,7 +599,7 @@ def test_a_changed_file_does_not_open(made: SoftToken, path: Path, tmp_path: Pat
         (with_key("signing", public=keys["witness"]["public"]), "no key of|is not the one"),
         (with_key("intake", public=keys["archive"]["public"]), "do not open"),
         (with_key("intake", sealed=None), "damaged"),
-        (with_key("signing", sealed=keys["intake"]["sealed"]), "damaged"),
+        (with_key("signing", sealed=keys["intake"]["sealed"]), "do not open"),
         (with_key("signing", note="x"), "damaged"),
         (with_key("signing", public={**keys["signing"]["public"], "d": "x"}), "damaged"),
         ({**good, "storage": {**good["storage"], "iv": b64u(bytes(16))}}, "damaged"),
