@@ -21,7 +21,7 @@ from policies.vocabulary import Category, HandlingCode, HandlingInstruction
 from tests.keys.keys_material import ANY_JSON, CANONICAL_VALUES, key
 
 _BASE = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("same", _BASE, derandomize=True, max_examples=80)
+settings.register_profile("same", _BASE, derandomize=True, max_examples=60)
 settings.register_profile("search", _BASE, derandomize=False, max_examples=2000)
 PROFILE = settings.get_profile(os.environ.get("PROPERTIES", "same"))
 FEW = settings(PROFILE, max_examples=max(25, PROFILE.max_examples // 3))
