@@ -91,6 +91,8 @@ class _Reading:
     def _certificate(self, token: object, index: int) -> None:
         claimed = peek(token)
         record = self.directory.find_root(claimed.kid) or self.directory.agencies.get(claimed.issuer)
+        if record is None and not self.pin.roots_of(claimed.issuer):
+            return  # that its agency is not pinned was said once, with its own entry
         if record is None:
             raise SignatureRefused("a certificate of an agency whose root is not pinned")
         certificate = verify_certificate(token, record, index)
@@ -114,4 +116,6 @@ def read_directory(entries: Iterable[tuple[int, str]], pin: HubPin, agency: str)
         reading.faults.append(
             f"{item.agency} certifies a key that is somebody else's, or by a root that was revoked; it was ignored"
         )
-    return DirectoryReading(reading.directory, tuple(reading.faults), reading.ours)
+    # A log without the officers that were pinned is not the log that was pinned: nobody in it is believed.
+    directory = Directory((), ()) if reading.enrolment.faults() else reading.directory
+    return DirectoryReading(directory, tuple(reading.faults), reading.ours)

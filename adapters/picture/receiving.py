@@ -7,8 +7,10 @@ refuses now is deleted from the inbox, here and by every look at the log. Plaint
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from adapters.case_sync import has_ended
@@ -49,6 +51,8 @@ from policies.model import (
 )
 from policies.vocabulary import Purpose, Stage
 
+WITNESS_LOOKS = 5
+WITNESS_SECONDS = 1.0
 RETIRED = "@"
 """Stands in custody between the use of a key that was replaced and its number."""
 
@@ -252,15 +256,16 @@ class Receiver:
         """
         lines, reader = split_lines(pull.lines), judged.reader
         viewed = verify_entry(lines["viewed"][0]["receipt"], checkpoint)
-        use = KeyUse.INTAKE if reader.member is None else KeyUse.MEMBER_HPKE
-        readable = judged.directory.readable_keys(use, reader.agency, judged.at, member=reader.member)
+        readable = self._readable(reader, judged.at)
         for channel, said in addressed.items():
             # An agency's own archive channels lead to itself and are no part of an answer.
             if said.member != reader.member or (said.member is None and said.originator == reader.agency):
                 continue
             came = judged.answer.channels.get(channel)
             numbers = () if came is None else tuple(item.digest for item in came.chain)
-            if numbers != said.numbers and (came is not None or said.recipient in readable):
+            if numbers == said.numbers or (came is None and said.recipient not in readable):
+                continue
+            if came is not None or said.recipient in self._readable_as_of(viewed["at"], reader, judged.at):
                 raise LogRefused(
                     "withheld",
                     f"the log has {len(said.numbers)} disclosures of {said.originator} in a channel to this reader, "
@@ -269,6 +274,22 @@ class Receiver:
         feed = self.book.follower.feed(judged.case.case)
         case = {name: [statement_digest(token) for token in lines["case"][0][name]] for name in CHAINS}
         feed.require_statements(case, viewed["case_seq"])
+
+    def _readable(self, reader: Recipient, at: datetime) -> frozenset[str]:
+        use = KeyUse.INTAKE if reader.member is None else KeyUse.MEMBER_HPKE
+        directory = self.book.follower.directory()
+        return directory.readable_keys(use, reader.agency, at, member=reader.member)
+
+    def _readable_as_of(self, moment: object, reader: Recipient, at: datetime) -> frozenset[str]:
+        """Return the reader's keys once the witnesses have seen the log as it was when the hub answered.
+
+        A key that was revoked a second ago is not given anything, and the head that says so is not witnessed yet.
+        """
+        for _ in range(WITNESS_LOOKS):
+            if render_time(self.book.follower.sync().witnessed_at) > str(moment):
+                break
+            time.sleep(WITNESS_SECONDS)
+        return self._readable(reader, at)
 
     def _name_withheld(self, judged: Judged) -> None:
         """Keep an alarm for what was granted to the reader, may be given, and did not come."""
