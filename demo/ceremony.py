@@ -16,7 +16,7 @@ def heard(said: str) -> str:
     words = " ".join(line.partition(":")[2] for line in said.splitlines() if line.startswith("words "))
     if len(words.split()) != 32:
         raise DemoFailed("no 32 words were read out")
-    return words.strip()
+    return " ".join(words.split())
 
 
 def hold_ceremony(stage: Stage, say: Callable[[str], None]) -> None:

@@ -293,7 +293,7 @@ def _plain_environment() -> dict[str, str]:
 
 def _shorten(text: str, folder: Path) -> str:
     if text.count(" ") > MAX_SHOWN_BLANKS:
-        return json.dumps(" ".join(text.split()[:3]) + " …")
+        return f'"{" ".join(text.split()[:3])} …"'
     text = text.replace(str(folder) + os.sep, "").replace(str(Path(__file__).parent.parent) + os.sep, "")
     if len(text) == 32 and all(char in "0123456789abcdef" for char in text):
         return text[:8] + "…"

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adapters.reading_directory import DirectoryReading, read_directory
-from adapters.store import public_entries
+from adapters.store import PublicEntryRow, public_entries
 from keys.canonical import canonical_bytes
 from keys.ceremony import EnrolmentClaim, OfficerSet, sign_officers
 from keys.directory import verify_agency
+from tests.adapters.hands import Hands
 from tests.officers import FIRST, SECOND, THIRD
 from tests.scene import CARE, HEALTH, Scene, now
 
@@ -122,4 +124,26 @@ def test_without_officers_nobody_is_enrolled(scene: Scene, entries: Entries) -> 
     found = read(scene, [item for item in entries if item[1]["type"] != "officers"])
     assert found.directory.agencies == {}
     assert any("before there were officers" in fault for fault in found.faults)
-    assert read(scene, entries, officers="0" * 64).faults == ("the officers that were pinned do not stand in the log",)
+    other = read(scene, entries, officers="0" * 64)
+    assert other.faults == ("the officers that were pinned do not stand in the log; no agency in it is believed",)
+    assert other.directory.agencies == {}
+
+
+def test_a_person_sees_who_enrolled_whom(scene: Scene, scene_source: Path) -> None:
+    """Each agency with the ids of the two officers; an entry that is not signed so is a fault and an exit of 1."""
+    environ = json.loads((scene_source / "scene.json").read_text())["environ"][HEALTH]
+    hands = Hands(scene[HEALTH].home.folder, environ)
+    lines = hands.run("enrolments").stdout.strip().splitlines()
+    assert sorted(line.split(":")[0] for line in lines) == sorted(scene.parties)
+    assert all(FIRST.id in line and SECOND.id in line for line in lines)
+    with scene[HEALTH].store.write() as session:
+        row = next(
+            row for row in session.query(PublicEntryRow).order_by(PublicEntryRow.log_index) if '"agency"}' in row.body
+        )
+        kept, at = row.body, row.log_index
+        row.body = canonical_bytes({**json.loads(kept), "officers": []}).decode()
+    shown = hands.run("enrolments", expect=1).stdout
+    assert shown.count("FAULT") == 1
+    assert "not signed by two officers" in shown
+    with scene[HEALTH].store.write() as session:
+        session.get_one(PublicEntryRow, at).body = kept
