@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -20,6 +21,7 @@ from adapters.cli import main
 from adapters.home import Home, init_home
 from adapters.release.drafts import keep_authored, list_drafts
 from adapters.release.releasing import ReleaseTerms
+from adapters.serving import Watch
 from hub.cli import main as hub_main
 from keys.custody.interface import CustodyRefused
 from keys.custody.keyfile import read_key_file
@@ -106,6 +108,14 @@ def test_an_adapter_with_its_keys_in_a_token_takes_part_in_everything(mixed: Fed
     assert json.loads(said)["agency"] == POLICE
     said = with_pin_on_descriptor(police.home.folder, soft, "witness")
     assert "cosign" in said
+    # Pulled out while the watch runs, it is said where people look, and the watch goes on.
+    seen = SimpleNamespace(follower=police.follower, keys=police.keys, clock=tests.federation.now)
+    watch = Watch(seen, 1.0)  # type: ignore[arg-type]
+    police.client._token_until = 0.0  # type: ignore[union-attr]
+    soft.tokens.kept.rename(soft.tokens.folder / "away")
+    watch.look()
+    assert watch.trouble is not None
+    assert watch.trouble.endswith("it is another token, was reset, or was taken out")
 
 
 def with_pin_on_descriptor(home: Path, soft: SoftToken, *args: str) -> str:
