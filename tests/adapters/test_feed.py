@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from adapters.cases import CaseBook, CaseRefused
+from adapters.feed import LISTS
+from adapters.membership import plan_departure, plan_endorsement, plan_hand_over
 from adapters.store import InboxRow, SettingRow, list_alarms
 from keys.statements import StatementType
+from policies.model import AgencyId
 from policies.vocabulary import AgePath, Gateway
 from tests.adapters.test_following import Meanwhile, consent, refusal, second_process
 from tests.attacks.hostile import about, lie
@@ -59,15 +62,20 @@ def test_a_hidden_withdrawal_stops_every_release(scene: Scene) -> None:
     assert str(health.book.load(scene.main).state.consent.state) == "withdrawn"
 
 
-@pytest.mark.parametrize("name", ["membership", "acceptances", "consents", "refusals"])
+@pytest.mark.parametrize("name", sorted(LISTS.values()))
 def test_any_statement_kept_back_is_noticed(scene: Scene, name: str) -> None:
     """At a sync and at a pull, whichever list it is missing from."""
     care, police = scene[CARE], scene[POLICE]
     members = list(care.book.load(scene.main).state.membership.members)
     care.book.record_consent(scene.main, consent("given"))
     care.book.change_members(scene.main, members)
+    care.book.make(plan_hand_over(care.book.load(scene.main).standing, CARE, AgencyId(HEALTH)))
     police.follower.sync_cases()
     police.book.accept(scene.main)
+    police.book.make(plan_endorsement(police.book.load(scene.main).standing, POLICE))
+    charity = scene[CHARITY]
+    charity.follower.sync_cases()
+    charity.book.make(plan_departure(charity.book.load(scene.main).standing, CHARITY, None))
     police.book.refuse(scene.main, REFUSED | {"reviewer": police.people["chair"]})
     health = scene[HEALTH]
     lie(scene, about(f"/v1/cases/{scene.main}", without_last(name)), HEALTH)

@@ -30,6 +30,8 @@ from tests.scene import CARE, CHARITY, HEALTH, POLICE, REVIEW, Party, Scene, now
 NOTE = {"kind": "concern", "summary": "An invented note", "fields": {}}
 CARD = {"kind": "subject_card", "summary": "An invented card", "fields": {}}
 INVITED = ((AgencyId(CHARITY), AgencyKind.CHARITY),)
+UNTIL = (now() + timedelta(days=30)).replace(microsecond=0)
+"""One end for every list: an entry that is listed again is the very same."""
 NOT_FOUND = (404, "not_found")
 REPEATED = (200, "repeated")
 MARKS = (
@@ -101,8 +103,7 @@ def pull_token(party: Party, case: str, label: str | None, purpose: Purpose = RE
 
 def worker(scene: Scene) -> Member:
     """The charity's person, as an entry."""
-    until = (now() + timedelta(days=30)).replace(microsecond=0)
-    return Member(AgencyId(CHARITY), MemberId(scene[CHARITY].people["worker"]), (Role.PRACTITIONER,), until)
+    return Member(AgencyId(CHARITY), MemberId(scene[CHARITY].people["worker"]), (Role.PRACTITIONER,), UNTIL)
 
 
 def loaded(scene: Scene, agency: str, case: str) -> VerifiedCase:
