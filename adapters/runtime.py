@@ -13,6 +13,7 @@ from adapters.home import Home, HubPin
 from adapters.hub_client import HubClient
 from adapters.picture.receiving import Receiver
 from adapters.release.outbox import Outbox
+from adapters.release.regranting import Regranter
 from adapters.release.releasing import Releaser
 from adapters.store import Store
 from keys.custody.interface import Custody
@@ -81,6 +82,11 @@ class Adapter:
     def outbox(self) -> Outbox:
         """Pushes what was released."""
         return Outbox(self.store, self.book, self.bundle)
+
+    @cached_property
+    def regranter(self) -> Regranter:
+        """Grants again what was shared before: to new keys and new readers."""
+        return Regranter(self.store, self.book, self.bundle)
 
     @cached_property
     def receiver(self) -> Receiver:

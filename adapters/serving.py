@@ -1,4 +1,4 @@
-"""Keep watch: witness the log, follow it, raise alarms, and say so on a page without content.
+"""Keep watch: witness the log, follow it, grant again, raise alarms, and say so on a page without content.
 
 The page has no sign-in and therefore shows nothing of any case: agency, verified heads, alarms. It listens on loopback.
 """
@@ -65,12 +65,16 @@ class Watch:
             self._stop.wait(self._every)
 
     def look(self) -> None:
-        """Cosign what is new, take in the witnessed head and our cases."""
+        """Cosign what is new, take in the witnessed head and our cases, grant again where a key or a case changed."""
         has_answered = True
         try:
             self._adapter.follower.witness_once(self._adapter.keys.keys)
             self._adapter.follower.sync()
-            self._tidy(self._adapter.follower.sync_cases())
+            cases = self._adapter.follower.sync_cases()
+            self._tidy(cases)
+            if cases:
+                # What was shared before reaches new keys and new readers without anybody being asked, where it may.
+                self._adapter.regranter.run(cases)
             self.trouble = None
         except HubRefused as error:
             # Before the first quorum the hub has no witnessed head to show: that is not an alarm.
@@ -227,7 +231,7 @@ def run(adapter: Adapter, *, bind: str, every_seconds: float, announce: Callable
     if not every_seconds >= MIN_SECONDS:
         raise HomeRefused(f"seconds between two looks: expected at least {MIN_SECONDS}, got {every_seconds}")
     # Everything that may be missing is asked for here, where it ends the command; in the thread it would end the watch.
-    _ = adapter.follower, adapter.receiver
+    _ = adapter.follower, adapter.receiver, adapter.regranter
     watch = Watch(adapter, every_seconds)
     try:
         listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)

@@ -144,6 +144,19 @@ class GrantedRow(Base):
     disclosure: Mapped[str] = mapped_column(String(64))
 
 
+class OfferedRow(Base):
+    """What a person released to everybody whom the policy permits, by purpose: what somebody new may be given of it.
+
+    ``basis`` is that release's, as JSON. A release that was limited to named recipients leaves none.
+    """
+
+    __tablename__ = "offered"
+
+    fragment: Mapped[str] = mapped_column(String(32), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(40), primary_key=True)
+    basis: Mapped[str] = mapped_column(Text)
+
+
 class NotGivenRow(Base):
     """Why a fragment of this agency is not given to a channel's recipient: what a disclosure's ``not_given`` says."""
 
@@ -301,6 +314,12 @@ def public_entries(session: Session) -> list[tuple[int, str]]:
     return [(row.log_index, row.body) for row in rows]
 
 
+def public_entries_end(session: Session) -> int:
+    """Return the position of the newest proven public entry, -1 where there is none."""
+    newest = session.scalar(select(func.max(PublicEntryRow.log_index)))
+    return -1 if newest is None else int(newest)
+
+
 def raise_alarm(session: Session, code: str, text: str, at: str, *, is_lasting: bool = False) -> None:
     """Keep an alarm: the same code and text is not repeated, unless the one before was acknowledged.
 
@@ -368,6 +387,43 @@ def keep_not_given(session: Session, channel: str, refused: Iterable[tuple[str, 
         newer = {"code": statement.excluded.code, "rules": statement.excluded.rules}
         keys = (NotGivenRow.channel, NotGivenRow.fragment)
         session.execute(statement.on_conflict_do_update(index_elements=keys, set_=newer), values)
+
+
+def keep_offers(session: Session, offers: Iterable[tuple[str, str, str]]) -> None:
+    """Record (fragment, purpose, basis as JSON) of a release to everybody permitted, in place of an earlier one."""
+    values = [{"fragment": fragment, "purpose": purpose, "basis": basis} for fragment, purpose, basis in offers]
+    if values:
+        statement = insert(OfferedRow)
+        keys = (OfferedRow.fragment, OfferedRow.purpose)
+        newer = {"basis": statement.excluded.basis}
+        session.execute(statement.on_conflict_do_update(index_elements=keys, set_=newer), values)
+
+
+def offers_of(session: Session, case: str) -> Sequence[OfferedRow]:
+    """Return what was released in a case to everybody permitted."""
+    query = select(OfferedRow).join(OwnFragmentRow, OwnFragmentRow.fragment == OfferedRow.fragment)
+    return session.scalars(query.where(OwnFragmentRow.case == case)).all()
+
+
+def grants_of_case(session: Session, case: str) -> Sequence[GrantedRow]:
+    """Return every grant on this agency's channels of a case."""
+    query = select(GrantedRow).join(OwnChannelRow, OwnChannelRow.channel == GrantedRow.channel)
+    return session.scalars(query.where(OwnChannelRow.case == case)).all()
+
+
+def disclosure_lines(session: Session, case: str, disclosures: Collection[str]) -> Sequence[OutboxRow]:
+    """Return the outbox lines of these disclosures of a case, by digest, in the order in which they were made."""
+    found: list[OutboxRow] = []
+    for some in _chunks(disclosures):
+        query = select(OutboxRow).where(OutboxRow.case == case, OutboxRow.kind == "disclosure")
+        found += session.scalars(query.where(OutboxRow.subject.in_(some)))
+    return sorted(found, key=lambda row: row.number)
+
+
+def count_accepted(session: Session, case: str) -> int:
+    """Return how many fragments of this agency the hub has taken in a case."""
+    query = select(func.count()).select_from(OwnFragmentRow)
+    return int(session.scalar(query.where(OwnFragmentRow.case == case, OwnFragmentRow.is_accepted)) or 0)
 
 
 def _chunks(ids: Collection[str]) -> Iterator[list[str]]:

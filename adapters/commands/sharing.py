@@ -1,4 +1,4 @@
-"""Commands from a source file to the hub: read, write, drafts, hold, release, push."""
+"""Commands from a source file to the hub: read, write, drafts, hold, release, push, regrant."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import click
 from adapters.commands.base import echo_json, echo_line, home_option, opened, progress, read_form
 from adapters.commands.form_guide import example_option
 from adapters.commands.forms import BUILDERS, author_of, build_content, listed
+from adapters.commands.regranting import regrant
 from adapters.home import CONFIG_NAME, Home
 from adapters.release.drafts import (
     Draft,
@@ -331,4 +332,4 @@ def _named(problem: Mapping[str, Any]) -> str:
     return f" ({'; '.join(said)})" if said else ""
 
 
-COMMANDS: tuple[click.Command, ...] = (read, write, drafts, hold_, release, push)
+COMMANDS: tuple[click.Command, ...] = (read, write, drafts, hold_, release, push, regrant)

@@ -93,7 +93,7 @@ class Maker:
             self._require_released(draft)
         names = {draft.draft for draft in drafts}
         made = {
-            draft: Sealed(Header.from_json(json.loads(row.header)), row.digest, self._content_key(row), Stage.GRANT)
+            draft: Sealed(Header.from_json(json.loads(row.header)), row.digest, self.content_key(row), Stage.GRANT)
             for draft, row in sealed_drafts(self.session, self.case.case, names).items()
         }
         fresh = names - set(made)
@@ -115,7 +115,8 @@ class Maker:
         if row.state == DraftState.HELD.value:
             raise DraftRefused(f"draft {draft.draft[:12]} is held; nothing was released")
 
-    def _content_key(self, row: OwnFragmentRow) -> ContentKey:
+    def content_key(self, row: OwnFragmentRow) -> ContentKey:
+        """Open the content key of a fragment of ours. Raises ``StorageRefused``."""
         return ContentKey(self.store.vault.open(f"cek:{row.fragment}", row.sealed_key))
 
     def _seal_draft(self, draft: Draft, archive_key: ChannelKey) -> Sealed:

@@ -75,12 +75,14 @@ class Outbox:
         with self.store.write() as session:
             cases = [case for case in pending_cases(session) if not has_ended(session, case)]
         for case in cases:
-            verified = settled_case(self.book, case)
-            while True:
-                batch = self._push_batch(case, verified)
-                if batch is None:
-                    break
-                report += batch
+            report += self.push_case(case)
+        return report
+
+    def push_case(self, case: str) -> PushReport:
+        """Push every pending line of one case that has not ended. Raises as ``push_all`` does."""
+        report, verified = PushReport(), settled_case(self.book, case)
+        while (batch := self._push_batch(case, verified)) is not None:
+            report += batch
         return report
 
     def _push_batch(self, case: str, verified: VerifiedCase) -> PushReport | None:

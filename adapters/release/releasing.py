@@ -6,6 +6,7 @@ quorum of witnesses has seen in the last ten minutes. What a recipient is not gi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +17,7 @@ from adapters.release.disclosing import Item
 from adapters.release.drafts import Draft
 from adapters.release.making import Maker, Sealed, header_for
 from adapters.release.standing import settled_case
-from adapters.store import Store
+from adapters.store import Store, keep_offers
 from keys.directory import NotCertified
 from policies.engine import Bundle, decide
 from policies.model import Basis, Decision, Facts, Header, Recipient, facts_for
@@ -95,6 +96,9 @@ class Releaser:
             maker = Maker(self.store, self.book, self.bundle, session, verified, directory, at)
             sealed = maker.seal_drafts(drafts)
             released.fragments = [item.header.fragment for item in sealed]
+            if terms.only is None:
+                # Who joins later is given of this what policy gives; what a person limited stays with whom they named.
+                keep_offers(session, (self._offer(verified, item.header, terms) for item in sealed))
             asked = [frozenset(self._recipients(verified, draft, terms)) for draft in drafts]
             for recipient in self._all_recipients(verified, drafts, terms):
                 offered = [item for item, recipients in zip(sealed, asked, strict=True) if recipient in recipients]
@@ -138,6 +142,10 @@ class Releaser:
             maker.disclose(channel, items[start : start + MAX_ITEMS_PER_DISCLOSURE])
             released.disclosures += 1
         released.grants += len(items)
+
+    def _offer(self, verified: VerifiedCase, header: Header, terms: ReleaseTerms) -> tuple[str, str, str]:
+        basis = self._basis(verified, header, terms).to_json()
+        return header.fragment, terms.purpose.value, json.dumps(basis, sort_keys=True)
 
     def _basis(self, verified: VerifiedCase, header: Header, terms: ReleaseTerms) -> Basis:
         return default_basis(

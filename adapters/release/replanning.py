@@ -1,0 +1,267 @@
+"""Who waits for a key of ours to what this agency shared before: after a change of keys, or because they are new.
+
+Two reasons, both decided again today. An earlier key of the same person had it: then its own bases are asked again.
+Or the person is new to it: then the basis of a release to everybody the policy permits is asked, without the explicit
+release that handling C needs. What its originator is to be asked about is never given to somebody new by itself
+(attack 86): it is named, for a person to release.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from adapters.cases import VerifiedCase
+from adapters.store import (
+    OwnChannelRow,
+    Session,
+    disclosure_lines,
+    grants_of_case,
+    offers_of,
+    own_channels,
+    own_fragments,
+)
+from keys.directory import Certificate, Directory, KeyUse, NotCertified
+from keys.revocation import RevocationReason
+from keys.statements import peek
+from policies.engine import Bundle, decide
+from policies.model import AgencyId, Basis, Decision, Facts, Handling, Header, Recipient, facts_for
+from policies.vocabulary import INTAKE_CATEGORIES, HandlingCode, HandlingInstruction, Purpose, Stage
+
+ASK_FIRST = frozenset(
+    {
+        HandlingInstruction.NO_ONWARD,
+        HandlingInstruction.CONSULT_ORIGINATOR,
+        HandlingInstruction.RECIPIENTS_ONLY,
+    }
+)
+"""Instructions under which nobody new is given something by itself."""
+
+Granted = tuple[str, Purpose]
+"""A fragment and the purpose it is granted for."""
+
+
+class Why(StrEnum):
+    """Why somebody is granted something without a person's new decision."""
+
+    NEW_KEY = "new_key"
+    NEW_READER = "new_reader"
+
+
+class ByHandBecause(StrEnum):
+    """Why somebody is not granted something without a person's decision."""
+
+    HANDLING = "handling"
+    LIMITED = "limited"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """One fragment that somebody is granted, on which basis and by which decision of today."""
+
+    header: Header
+    digest: str
+    basis: Basis
+    facts: Facts
+    decision: Decision
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """What the policy would permit if a person of this agency released it explicitly."""
+
+    fragment: str
+    draft: str
+    purpose: Purpose
+    because: ByHandBecause
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One recipient who has a certified key. ``is_untold``: they have not been told that there is something."""
+
+    recipient: Recipient
+    chosen: tuple[Chosen, ...]
+    refused: tuple[tuple[str, Decision], ...]
+    by_hand: tuple[ByHand, ...]
+    is_untold: bool
+
+    @property
+    def is_due(self) -> bool:
+        """Whether something is to be made for them."""
+        return bool(self.chosen) or self.is_untold
+
+
+def is_asked_first(handling: Handling) -> bool:
+    """Whether a fragment so marked reaches somebody new only by its originator's explicit release."""
+    return handling.code is HandlingCode.C or not ASK_FIRST.isdisjoint(handling.instructions)
+
+
+def find_waiting(
+    session: Session, case: VerifiedCase, agency: str, directory: Directory, bundle: Bundle, at: datetime
+) -> list[Waiting]:
+    """Return everybody of a case with a certified key, and what of this agency's fragments waits for them.
+
+    Reads only. Fragments that the hub has not taken yet are left aside: their own release is under way.
+    """
+    return _Planning(session, case, agency, directory, bundle, at).all()
+
+
+class _Planning:
+    def __init__(
+        self, session: Session, case: VerifiedCase, agency: str, directory: Directory, bundle: Bundle, at: datetime
+    ) -> None:
+        self.case, self.agency, self.directory, self.bundle, self.at = case, agency, directory, bundle, at
+        self.enabled = bundle.enabled_gateways(at.date())
+        self.rows = {row.fragment: row for row in own_fragments(session, case.case) if row.is_accepted}
+        self.headers = {name: Header.from_json(json.loads(row.header)) for name, row in self.rows.items()}
+        self.channels = list(own_channels(session, case.case))
+        self.offers = {
+            (row.fragment, Purpose(row.purpose)): Basis.from_json(json.loads(row.basis))
+            for row in offers_of(session, case.case)
+            if row.fragment in self.rows
+        }
+        self.granted = _granted_by_channel(session, case.case)
+        self.given = {key: basis for held in self.granted.values() for key, basis in held.items()}
+        """What anybody was granted, with the basis of one of them: what a person may be asked about."""
+
+    def all(self) -> list[Waiting]:
+        if not self.rows or self.case.state.membership.kind_of(self.agency) is None:
+            return []
+        found = (self._waiting(recipient) for recipient in self._recipients())
+        return [item for item in found if item is not None]
+
+    def _recipients(self) -> Iterable[Recipient]:
+        state = self.case.state
+        for member in state.membership.members:
+            if (member.agency, member.member) in state.accepted and self.at < member.until:
+                yield Recipient(member.agency, member.member)
+        for agency, _ in state.membership.agencies:
+            if agency != self.agency:
+                yield Recipient(AgencyId(agency), None)
+
+    def _waiting(self, recipient: Recipient) -> Waiting | None:
+        use = KeyUse.INTAKE if recipient.member is None else KeyUse.MEMBER_HPKE
+        try:
+            newest = self.directory.newest_key(use, recipient.agency, self.at, member=recipient.member)
+        except NotCertified:
+            return None
+        theirs = [row for row in self.channels if _leads_to(row, recipient, use)]
+        present = next((row for row in theirs if row.recipient == newest.key.kid), None)
+        held = {} if present is None else self.granted.get(present.channel, {})
+        earlier = self._of_earlier_keys(theirs, newest)
+        chosen, refused = self._decide_all(recipient, set(held), earlier)
+        return Waiting(
+            recipient=recipient,
+            chosen=chosen,
+            refused=refused,
+            by_hand=self._by_hand(recipient, {*held, *earlier}),
+            # An agency's intake takes cards and requests; that there is more is for its people in the case.
+            is_untold=recipient.member is not None and self._is_untold(present, held),
+        )
+
+    def _is_untold(self, present: OwnChannelRow | None, held: Mapping[Granted, Basis | None]) -> bool:
+        if present is None:
+            return True
+        # Telling was dropped with a disclosure that did not happen.
+        return present.told is None and not set(self.rows) <= {fragment for fragment, _ in held}
+
+    def _of_earlier_keys(self, theirs: Sequence[OwnChannelRow], newest: Certificate) -> dict[Granted, Basis]:
+        """Return what earlier keys of the same person had. Who had left comes back as somebody new."""
+        left = {item.kid for item in self.directory.revocations if item.reason is RevocationReason.LEFT}
+        found: dict[Granted, Basis] = {}
+        for row in theirs:
+            if row.recipient != newest.key.kid and row.recipient not in left:
+                known = self.granted.get(row.channel, {})
+                found |= {key: basis for key, basis in known.items() if basis is not None and key[0] in self.rows}
+        return found
+
+    def _decide_all(
+        self, recipient: Recipient, held: set[Granted], earlier: Mapping[Granted, Basis]
+    ) -> tuple[tuple[Chosen, ...], tuple[tuple[str, Decision], ...]]:
+        chosen: list[Chosen] = []
+        refused: dict[str, Decision] = {}
+        for key in sorted({*earlier, *self.offers} - held):
+            for basis, why in self._bases(recipient, key, earlier):
+                made = self._decide(recipient, key[0], basis, why)
+                if made.decision.is_permit:
+                    chosen.append(made)
+                    break
+                refused.setdefault(key[0], made.decision)
+        given = {item.header.fragment for item in chosen} | {fragment for fragment, _ in held}
+        return tuple(chosen), tuple((name, decision) for name, decision in refused.items() if name not in given)
+
+    def _bases(
+        self, recipient: Recipient, key: Granted, earlier: Mapping[Granted, Basis]
+    ) -> Iterable[tuple[Basis, Why]]:
+        """Return the bases on which this may be granted without asking anybody, the person's own first."""
+        if key in earlier:
+            yield earlier[key], Why.NEW_KEY
+        header = self.headers[key[0]]
+        is_for_them = recipient.member is not None or header.category in INTAKE_CATEGORIES
+        if key in self.offers and is_for_them and not is_asked_first(header.handling):
+            # An explicit release was to those who were there.
+            yield replace(self.offers[key], originator_release=False), Why.NEW_READER
+
+    def _decide(self, recipient: Recipient, fragment: str, basis: Basis, why: Why) -> Chosen:
+        header = self.headers[fragment]
+        facts = facts_for(
+            header,
+            recipient,
+            basis,
+            self.case.state,
+            stage=Stage.GRANT,
+            at=self.at,
+            enabled_gateways=self.enabled,
+        )
+        return Chosen(header, self.rows[fragment].digest, basis, facts, decide(self.bundle, facts), why)
+
+    def _by_hand(self, recipient: Recipient, had: set[Granted]) -> tuple[ByHand, ...]:
+        found = []
+        for key in sorted({*self.given, *self.offers} - had):
+            fragment, purpose = key
+            basis = self.offers.get(key) or self.given.get(key)
+            if fragment not in self.rows or basis is None:
+                continue
+            header = self.headers[fragment]
+            if recipient.member is None and header.category not in INTAKE_CATEGORIES:
+                continue
+            if is_asked_first(header.handling):
+                because = ByHandBecause.HANDLING
+            elif key not in self.offers and not had:
+                because = ByHandBecause.LIMITED
+            else:
+                continue
+            asked = self._decide(recipient, fragment, replace(basis, originator_release=True), Why.NEW_READER)
+            if asked.decision.is_permit:
+                found.append(ByHand(fragment, self.rows[fragment].draft, purpose, because))
+        return tuple(found)
+
+
+def _leads_to(row: OwnChannelRow, recipient: Recipient, use: KeyUse) -> bool:
+    named = (row.recipient_agency, row.recipient_member, row.use)
+    return named == (recipient.agency, recipient.member, use.value)
+
+
+def _granted_by_channel(session: Session, case: str) -> dict[str, dict[Granted, Basis | None]]:
+    """Return by channel what is granted on it, with the basis that its own signed disclosure names.
+
+    None where that disclosure is not in the outbox any more: granted it is, on what authority nobody can say.
+    """
+    grants = grants_of_case(session, case)
+    bases: dict[tuple[str, str, Purpose], Basis] = {}
+    for line in disclosure_lines(session, case, {row.disclosure for row in grants}):
+        said = peek(json.loads(line.line)["statement"]).members
+        listed = [Basis.from_json(basis) for basis in said["bases"]]
+        for item in said["items"]:
+            basis = listed[item["basis"]]
+            bases[line.subject, item["fragment"], basis.purpose] = basis
+    found: dict[str, dict[Granted, Basis | None]] = {}
+    for row in grants:
+        purpose = Purpose(row.purpose)
+        found.setdefault(row.channel, {})[row.fragment, purpose] = bases.get((row.disclosure, row.fragment, purpose))
+    return found
