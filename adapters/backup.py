@@ -23,13 +23,14 @@ from adapters.home import (
     HomeRefused,
     HubPin,
 )
+from adapters.issued import IssuedDamaged, issued_here, restore_issued
 from keys.custody.interface import Custody, CustodyRefused
 from keys.custody.keyfile import KeyFile, generate_storage, read_key_file, write_key_file, write_private_file
 from keys.directory import AGENCY_USES, Directory, KeyUse, NotCertified
 from keys.fingerprints import fingerprint
 from keys.private import PrivateKey
 from keys.storage import StorageRefused, Vault
-from policies.model import Malformed, parse_time, render_time, require_agency, require_members
+from policies.model import Malformed, parse_time, render_time, require_agency, require_digest, require_members
 from policies.vocabulary import AgencyKind
 
 KEYS_NAME = "keys.backup"
@@ -39,7 +40,7 @@ ROOT = "root"
 NEEDED = frozenset({KeyUse.ARCHIVE.value, KeyUse.INTAKE.value})
 """Working keys that nothing can replace: what was sealed to them opens with them alone."""
 _SEALED_AS = "backup of settings"
-_MEMBERS = ("agency", "kind", "name", "environment", "pin", "made_at")
+_MEMBERS = ("agency", "kind", "name", "environment", "pin", "issued", "made_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Backup:
     name: str
     environment: str
     pin: HubPin | None
+    issued: tuple[str, ...]
+    """Digests of what the agency certified and revoked: anything else in its name is a reason for an alarm."""
     made_at: datetime
 
     @property
@@ -70,6 +73,8 @@ class Backup:
             key = self.keys.keys.get(use.value)
             said = "not here: it stays in the token; certify a new one" if key is None else f"key id {key.public.kid}"
             lines.append(f"{use.value:<13} {said}")
+        for name in sorted(set(self.keys.keys) - {ROOT, *AGENCY_USES}):
+            lines.append(f"{name:<13} key id {self.keys.keys[name].public.kid} (replaced; opens what is older)")
         pin = "none yet" if self.pin is None else self.pin.fingerprint
         lines += [
             f"pin of hub    {pin}",
@@ -85,17 +90,24 @@ def back_up(home: Home, target: Path, passphrase: str, environ: Mapping[str, str
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise HomeRefused(f"{target} is not an empty folder; a backup overwrites nothing")
+    if any(home.folder.glob("*.next")):
+        raise HomeRefused("a change of keys is not finished; finish it first, then make the backup")
     root, working = home.root_key(environ), home.agency_keys(environ)
     try:
         contents = KeyFile({ROOT: root, **_in_memory(working)}, working.storage)
     finally:
         working.close()
+    try:
+        issued = sorted(issued_here(home.folder))
+    except IssuedDamaged as error:
+        raise HomeRefused(str(error)) from error
     settings = {
         "agency": home.agency,
         "kind": home.kind.value,
         "name": home.name,
         "environment": home.environment,
         "pin": home.pin().to_json() if (home.folder / HUB_NAME).exists() else None,
+        "issued": issued,
         "made_at": render_time(at),
     }
     write_key_file(target / KEYS_NAME, contents, passphrase)
@@ -105,13 +117,16 @@ def back_up(home: Home, target: Path, passphrase: str, environ: Mapping[str, str
 
 
 def _in_memory(working: Custody) -> dict[str, PrivateKey]:
-    """Return the working keys that can leave where they rest. Raises ``CustodyRefused`` where a needed one cannot."""
+    """Return every key that can leave where it rests, earlier ones too: what was sealed to them opens with them alone.
+
+    Raises ``CustodyRefused`` where a needed one cannot.
+    """
     found = {}
-    for use in sorted(AGENCY_USES):
+    for use in sorted({*working.keys, *NEEDED}):
         try:
-            found[use.value] = working.private(use.value)
+            found[use] = working.private(use)
         except CustodyRefused:
-            if use.value in NEEDED:
+            if use in NEEDED:
                 raise
     return found
 
@@ -149,6 +164,7 @@ def _parse(keys: KeyFile, got: Mapping[str, Any]) -> Backup:
         name=got["name"],
         environment=got["environment"],
         pin=None if got["pin"] is None else HubPin.from_json(got["pin"]),
+        issued=tuple(require_digest(item, "issued") for item in got["issued"]),
         made_at=parse_time(got["made_at"], "made_at"),
     )
 
@@ -192,6 +208,7 @@ def restore(folder: Path, backup: Backup, root_passphrase: str, passphrase: str)
     home = Home(folder, backup.agency, backup.kind, backup.name, backup.environment)
     if backup.pin is not None:
         home.write_pin(backup.pin)
+    restore_issued(folder, backup.issued)
     # The settings come last: a folder without them is no home yet, so a restore that broke off is repeated.
     settings = {"agency": home.agency, "kind": home.kind.value, "name": home.name, "environment": home.environment}
     text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())

@@ -29,6 +29,11 @@ def remember_issued(folder: Path, tokens: Iterable[str]) -> None:
         write_private_file(folder / ISSUED_NAME, json.dumps([*known, *fresh]).encode())
 
 
+def restore_issued(folder: Path, digests: Iterable[str]) -> None:
+    """Write the list that a backup kept, to a home that has none yet."""
+    write_private_file(folder / ISSUED_NAME, json.dumps(list(digests)).encode())
+
+
 def issued_here(folder: Path) -> frozenset[str]:
     """Return the digests of every certificate and revocation that was made here. Raises ``IssuedDamaged``."""
     return frozenset(_read(folder / ISSUED_NAME))

@@ -18,6 +18,7 @@ from keys.custody.keyfile import KeyFile, read_key_file, write_key_file
 from keys.directory import KeyUse
 from keys.envelopes import SealedChannel, SealedFragment
 from keys.fingerprints import fingerprint
+from keys.private import PrivateKey
 from keys.sealing import make_channel, open_channel, open_fragment, unwrap, wrap
 from keys.storage import Vault
 from policies.model import Header
@@ -124,8 +125,16 @@ def test_a_damaged_or_exchanged_part_is_refused(
     assert "holds no backup" in hands.refused("backup", "check", str(target), "--offline")
     if name == SETTINGS_NAME:
         opened = open_backup(made[0], OWN)
-        forged = {"agency": CARE, "kind": "social_care", "name": "x", "environment": "demo", "pin": None}
-        for content in (forged, [], {**forged, "made_at": "yesterday"}):
+        forged = {"agency": CARE, "kind": "social_care", "name": "x", "environment": "demo", "pin": None, "issued": []}
+        whole_form = {**forged, "made_at": "2026-01-31T12:00:00Z"}
+        for content in (
+            forged,
+            [],
+            {**forged, "made_at": "yesterday"},
+            {**whole_form, "issued": ["x"]},
+            {**whole_form, "issued": 7},
+            {**whole_form, "kind": "bakery"},
+        ):
             sealed = Vault(opened.keys.storage).seal("backup of settings", json.dumps(content).encode())
             (target / name).write_bytes(sealed)
             assert "not of this version's form" in hands.refused("backup", "check", str(target), "--offline")
@@ -154,6 +163,9 @@ def test_restoring_makes_a_home_as_it_was(restored: Hands, scene: Scene, made: t
     }
     assert keys.storage == before.storage
     assert (restored.home / "hub.json").read_bytes() == (scene[CARE].home.folder / "hub.json").read_bytes()
+    issued = {*json.loads((scene[CARE].home.folder / "issued.json").read_text())}
+    assert issued == {*json.loads((restored.home / "issued.json").read_text())}
+    assert len(issued) >= 5
     assert stat.S_IMODE((restored.home / "root.key").stat().st_mode) == 0o600
     assert "is not empty" in restored.refused("restore", str(made[0]))
 
@@ -208,6 +220,7 @@ def test_a_restored_agency_shares_again(scene: Scene, restored: Hands, tmp_path:
     shutil.copy(scene[CARE].home.store_path, party.home.store_path)
     party = Party(party.home, party.keys, party.people, party.member_keys, party.client)
     party.sync()
+    assert not party.follower.directory().ignored
     note: dict[str, Any] = {"kind": "concern", "summary": "Said after the fire", "fields": {}}
     assert party.share(scene.main, note).refused == 0
     scene.witness()
@@ -227,3 +240,19 @@ def test_what_keys_alone_do_not_bring_back(scene: Scene, restored: Hands, tmp_pa
         "this originator has a channel to this key in this case already"
     }
     party.close()
+
+
+def test_keys_that_were_replaced_are_in_the_backup(scene: Scene, environ: dict[str, str], tmp_path: Path) -> None:
+    """What was sealed to an earlier archive key opens with it alone. No backup in the middle of a change."""
+    home = tmp_path / "care"
+    shutil.copytree(scene[CARE].home.folder, home)
+    before = scene[CARE].keys
+    earlier = {"archive@1": PrivateKey.generate("HPKE-9-KE"), **before.keys}
+    write_key_file(home / "agency.key", KeyFile(earlier, before.storage), environ["NRM_ADAPTER_PASSPHRASE"])
+    hands = Hands(home, environ)
+    sheet = hands.run("backup", "keys", str(tmp_path / "backup")).stdout
+    kept = open_backup(tmp_path / "backup", OWN).keys.keys["archive@1"].public.kid
+    assert kept == earlier["archive@1"].public.kid
+    assert kept in sheet
+    (home / "agency.key.next").touch()
+    assert "is not finished" in hands.refused("backup", "keys", str(tmp_path / "another"))

@@ -79,7 +79,8 @@ def test_init_makes_private_files_and_says_what_to_read_out(tmp_path: Path) -> N
     assert len(said.split()) == 16
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     files = [path for path in folder.rglob("*") if path.is_file()]
-    assert {path.name for path in files} == {"adapter.toml", "agency.key", "root.key", "enrolment-request.json"}
+    made = {"adapter.toml", "agency.key", "root.key", "enrolment-request.json", "issued.json"}
+    assert {path.name for path in files} == made
     for path in files:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert not [secret for secret in SECRETS.values() if secret.encode() in path.read_bytes()]
