@@ -1,7 +1,7 @@
 """Revocations: the word that a key counts no longer, from a position of the log onwards.
 
-docs/protocol.md section 3.4; attacks 22, 25, 32. A revocation only takes away, so it needs nothing but its signature:
-no quorum, no witness, no living recipient. What the key signed before that position stays good: old fragments verify.
+docs/protocol.md section 2; attacks 22, 25, 32. A revocation only takes away, so it needs nothing but its signature: no
+quorum, no witness, no living recipient. What the key signed before that position stays good: old fragments verify.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from enrolling import enrolment_vectors, revocation_vectors
 from refused import refused_certificates, refused_channels, refused_fragments, refused_grants, refused_statements
 from story import (
     BASIS,
@@ -92,7 +93,7 @@ def _repeated(data: bytes) -> Json:
 
 
 def key_vectors() -> Json:
-    """One key of each kind, with thumbprint; of roots the fingerprint that people read out."""
+    """One key of each kind, with thumbprint; of roots the fingerprint that pins name."""
     listed = []
     for name in KEY_ALGORITHMS:
         key = key_of(name)
@@ -239,6 +240,7 @@ def statement_vectors(channel: Json, disclosure: Json, certificates: Json, kept:
     tokens = {
         T.AGENCY: (certificates["agency"], "police root"),
         T.CERTIFICATE: (certificates["certificates"][0]["jws"], "police root"),
+        T.REVOCATION: (certificates["revocations"][0]["jws"], "police root"),
         T.MEMBERSHIP: (membership_statement(), "council signing"),
         T.DISCLOSURE: (disclosure["statement"], "police signing"),
         T.VOID: (disclosure["void"], "police signing"),
@@ -384,6 +386,7 @@ def certificate_vectors() -> Json:
         "other_agency": statement(T.AGENCY, council, "council root"),
         "certificates": listed,
         "refused": refused_certificates(certificate),
+        **revocation_vectors(),
     }
 
 
@@ -416,6 +419,7 @@ def build(kept: Mapping[str, Any]) -> dict[str, Json]:
         "keys.json": key_vectors(),
         "statements.json": statement_vectors(channel, disclosure, certificates, kept.get("statements.json")),
         "certificates.json": certificates,
+        "enrolment.json": enrolment_vectors(certificates),
         "fragments.json": fragments,
         "channel.json": channel,
         "grants.json": grants,

@@ -50,6 +50,9 @@ KEY_ALGORITHMS = {
     "council member-hpke": "HPKE-9-KE",
     "health signing": "ES256",
     "charity signing": "ES384",
+    "officer one": "Ed25519",
+    "officer two": "Ed25519",
+    "officer three": "Ed25519",
 }
 
 

@@ -13,6 +13,7 @@ import pytest
 from generate import build, read_kept, render
 
 from keys.canonical import NotCanonical, canonical_bytes, parse_canonical
+from keys.ceremony import EnrolmentClaim, OfficerSet, request_digest, verify_officers
 from keys.directory import Directory, KeyUse, verify_agency, verify_certificate
 from keys.envelopes import (
     EnvelopeRefused,
@@ -22,17 +23,19 @@ from keys.envelopes import (
     verify_fragment,
     wrapped_key_digest,
 )
-from keys.fingerprints import fingerprint
+from keys.fingerprints import fingerprint, parse_read_out
 from keys.jose import PublicKey, b64u_decode, parse_public_jwk, thumbprint
 from keys.private import PrivateKey
 from keys.refusal import KeysRefusal
+from keys.revocation import verify_revocation
 from keys.sealing import ChannelKey, ContentKey, OpenRefused, open_channel, open_fragment, unwrap
 from keys.statements import StatementType, verify_statement
 from policies.model import Malformed, parse_time
 
 HERE = Path(__file__).resolve().parent
 _CERTIFICATE_STEPS = {"signature": "SignatureRefused", "payload": "Malformed", "key": "KeyRefused"}
-FILES = {"canonical", "keys", "statements", "certificates", "fragments", "channel", "grants", "disclosure"}
+FILES = {"canonical", "keys", "statements", "certificates", "enrolment"}
+FILES |= {"fragments", "channel", "grants", "disclosure"}
 
 
 def refusal(call: Callable[..., object], *args: object) -> str:
@@ -88,7 +91,7 @@ def test_canonical() -> None:
 def test_keys() -> None:
     """A private JWK gives its public half, thumbprint and, for roots, the fingerprint."""
     vectors = load("keys")["keys"]
-    assert len(vectors) == 12
+    assert len(vectors) == 15
     assert {item["public"]["alg"] for item in vectors} == {"Ed25519", "ES256", "ES384", "HPKE-9-KE", "ML-DSA-44"}
     for item in vectors:
         key = PrivateKey.from_jwk(item["private"])
@@ -102,7 +105,7 @@ def test_keys() -> None:
 def test_statements(public: dict[str, PublicKey]) -> None:
     """Every type verifies with its key, and names itself by the digest of its bytes."""
     vectors = load("statements")["statements"]
-    assert len(vectors) == 16
+    assert len(vectors) == 17
     assert {item["typ"] for item in vectors} == {kind.value for kind in StatementType}
     assert {item["alg"] for item in vectors} == {"Ed25519", "ES256", "ES384"}
     for item in vectors:
@@ -134,6 +137,51 @@ def test_certificates() -> None:
     assert len(vectors["refused"]) == 19
     for item in vectors["refused"]:
         assert refusal(verify_certificate, item["jws"], police) == _CERTIFICATE_STEPS[item["step"]], item["attack"]
+
+
+def test_revocations(public: dict[str, PublicKey]) -> None:
+    """Each ends its key at the position it names; what is wrong in one thing ends nothing."""
+    vectors = load("certificates")
+    assert (len(vectors["revocations"]), len(vectors["refused_revocations"])) == (2, 10)
+    for item in vectors["revocations"]:
+        revocation = verify_revocation(item["jws"], public[item["key"]], item["log_index"])
+        assert revocation.valid_until == item["valid_until"]
+        assert revocation.kid in public
+    for item in vectors["refused_revocations"]:
+        got = refusal(verify_revocation, item["jws"], public[item["key"]], item["log_index"])
+        assert got == {"signature": "SignatureRefused", "payload": "Malformed"}[item["step"]], item["attack"]
+
+
+def test_enrolment() -> None:
+    """One set of officers follows the other; two of the first sign a request, whose words are its digest."""
+    vectors = load("enrolment")
+    sets: list[OfficerSet] = []
+    for entry in vectors["officers"]:
+        sets.append(verify_officers(entry, vectors["log"], sets[-1] if sets else None))
+        assert sets[-1].digest == entry["sha256"] == hashlib.sha256(canonical_bytes(entry["officers"])).hexdigest()
+    assert len(sets) == 2
+    digest = vectors["request_sha256"]
+    assert (
+        digest == request_digest(vectors["request"]) == hashlib.sha256(canonical_bytes(vectors["request"])).hexdigest()
+    )
+    assert parse_read_out(" ".join(vectors["words"])) == digest
+    record = verify_agency(vectors["request"]["agency"])
+    claim = EnrolmentClaim.of(vectors["log"], record, digest)
+    assert {signature.officer for signature in claim.verify(vectors["signatures"], sets[0])} == set(sets[0].officers)
+    assert refusal(claim.verify, vectors["signatures"], sets[1]) == "CeremonyRefused"
+
+
+def test_refused_enrolments() -> None:
+    """No set begins or follows without those who must sign, and nobody is enrolled by less than two officers."""
+    vectors = load("enrolment")
+    first = OfficerSet.from_json(vectors["officers"][0]["officers"])
+    assert (len(vectors["refused_officers"]), len(vectors["refused_signatures"])) == (11, 13)
+    for item in vectors["refused_officers"]:
+        current = first if item["after"] else None
+        assert refusal(verify_officers, item, vectors["log"], current) == "CeremonyRefused", item["attack"]
+    claim = EnrolmentClaim.of(vectors["log"], verify_agency(vectors["request"]["agency"]), vectors["request_sha256"])
+    for item in vectors["refused_signatures"]:
+        assert refusal(claim.verify, item["signatures"], first) == "CeremonyRefused", item["attack"]
 
 
 def test_fragments(public: dict[str, PublicKey]) -> None:
