@@ -242,7 +242,11 @@ def _membership(of: _Context) -> Told:
     agencies = listing(of.names.agency(item["agency"]) for item in said["agencies"])
     opened = "Opened the case" if said["sequence"] == 0 else f"Changed who takes part (list number {said['sequence']})"
     path = PATHS.get(str(said["age_path"])) or words(said["age_path"])
-    return Told(f"{opened}; the path of the referral form is {path}. Agencies: {agencies}. People: {people or 'none'}.")
+    lead = of.names.agency(said["lead"])
+    return Told(
+        f"{opened}; the path of the referral form is {path}. Agencies: {agencies}. Lead: {lead}. "
+        f"People: {people or 'none'}."
+    )
 
 
 def _acceptance(of: _Context) -> Told:
