@@ -25,6 +25,9 @@ NOT_GIVEN: Mapping[str, str] = {
 REFUSED_PUSH: Mapping[str, str] = {
     "policy": "the agreement does not permit it",
     "facts_differ": "the hub's facts were others than those the originator had signed",
+    "clock": "it was signed long ago, or in the future: an old push sent again, or a clock that is wrong",
+    "conflict": "something else stands under the same id already",
+    "recipient_key": "the recipient's key was replaced or revoked",
     "signature": "not signed by a key that is certified for it",
 }
 VOIDED: Mapping[str, str] = {

@@ -7,6 +7,7 @@ brought. A line that is refused has added nothing.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -39,7 +40,7 @@ class BatchRows:
     session: Session
     _fragments: dict[str, KnownFragment | None] = field(default_factory=dict)
     _channels: dict[str, ChannelRow | None] = field(default_factory=dict)
-    _held: set[tuple[str, str]] | None = None
+    _held: Counter[tuple[str, str]] | None = None
     _new_fragments: list[Mapping[str, object]] = field(default_factory=list)
     _new_grants: list[Mapping[str, object]] = field(default_factory=list)
 
@@ -96,8 +97,8 @@ class BatchRows:
             self._channels[channel] = rows.find_channel(self.session, channel)
         return self._channels[channel]
 
-    def channels_of(self, case: str, originator: str) -> set[tuple[str, str]]:
-        """Return recipient key and use of every channel that an originator has in a case, stored or added."""
+    def channels_of(self, case: str, originator: str) -> Counter[tuple[str, str]]:
+        """Return how many channels an originator has in a case to which key and use, stored or added."""
         if self._held is None:
             self._held = rows.channels_from(self.session, case, originator)
         return self._held
@@ -106,7 +107,7 @@ class BatchRows:
         """Take a channel; it is written at once."""
         rows.add(self.session, row)
         self._channels[row.channel] = row
-        self.channels_of(row.case, row.originator).add((row.recipient, row.use))
+        self.channels_of(row.case, row.originator)[row.recipient, row.use] += 1
 
     def add_grant(self, fragment: str, channel: str, disclosure: str, encrypted_key: str, basis: str) -> None:
         """Take a grant that an accepted disclosure lists."""

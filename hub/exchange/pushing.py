@@ -63,6 +63,7 @@ from policies.vocabulary import Stage, VoidCode
 MAX_LINES = 1_000
 MAX_BASES = 100
 MAX_CHANNELS_PER_CASE_AND_AGENCY = 500
+MAX_CHANNELS_TO_ONE_KEY = 8
 _USES = {"member-hpke": KeyUse.MEMBER_HPKE, "intake": KeyUse.INTAKE, "archive": KeyUse.ARCHIVE}
 
 
@@ -166,7 +167,7 @@ class Push:
         if self.state.membership.kind_of(agency) is None:
             raise Refused(422, "not_in_case", f"agency {agency} does not take part in this case")
         self.directory.require_key(sealed.recipient, use, agency, self.at, member=member)
-        self._require_only_channel(sealed.recipient, use)
+        self._require_room(sealed.recipient, use)
         receipt = self.act.record(
             "channel",
             {
@@ -196,12 +197,17 @@ class Push:
         )
         return receipt
 
-    def _require_only_channel(self, recipient: str, use: KeyUse) -> None:
-        """One channel per recipient key and use: a recipient reads all of an originator's channels at every pull."""
+    def _require_room(self, recipient: str, use: KeyUse) -> None:
+        """A recipient reads all of an originator's channels at every pull: there are few to one key.
+
+        One is enough, and an adapter that lost its store begins another.
+        """
         held = self.rows.channels_of(self.act.row.case, self.originator)
-        if (recipient, use.value) in held:
-            raise Refused(409, "conflict", "this originator has a channel to this key in this case already")
-        if len(held) >= MAX_CHANNELS_PER_CASE_AND_AGENCY:
+        if held[recipient, use.value] >= MAX_CHANNELS_TO_ONE_KEY:
+            raise Refused(
+                413, "too_many", f"an originator has at most {MAX_CHANNELS_TO_ONE_KEY} channels to one key in a case"
+            )
+        if held.total() >= MAX_CHANNELS_PER_CASE_AND_AGENCY:
             raise Refused(
                 413, "too_many", f"an agency has at most {MAX_CHANNELS_PER_CASE_AND_AGENCY} channels in a case"
             )

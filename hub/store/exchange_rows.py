@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from sqlalchemy import delete, func, select
@@ -152,13 +153,11 @@ def channels_to(session: Session, case: str, agency: str, member: str | None) ->
     return session.scalars(query.where(ChannelRow.use != "archive").order_by(ChannelRow.log_index)).all()
 
 
-def channels_from(session: Session, case: str, originator: str) -> set[tuple[str, str]]:
-    """Return recipient key and use of every channel of an originator in a case."""
+def channels_from(session: Session, case: str, originator: str) -> Counter[tuple[str, str]]:
+    """Return how many channels of an originator in a case lead to which recipient key and use."""
     query = select(ChannelRow.recipient, ChannelRow.use)
-    return {
-        (recipient, use)
-        for recipient, use in session.execute(query.where(ChannelRow.case == case, ChannelRow.originator == originator))
-    }
+    found = session.execute(query.where(ChannelRow.case == case, ChannelRow.originator == originator))
+    return Counter((recipient, use) for recipient, use in found)
 
 
 def find_fragment(session: Session, fragment: str) -> FragmentRow | None:

@@ -211,14 +211,14 @@ def _channel_line(scene: Scene, kind: KeyUse = KeyUse.MEMBER_HPKE) -> dict[str, 
     return {"type": "channel", "jwe": sealed.to_jwe(), "statement": statement}
 
 
-def test_one_channel_leads_to_a_key(fresh: Scene) -> None:
-    """A second one to the same key is refused, in one batch and in the next; the first again is a repeat."""
+def test_few_channels_lead_to_one_key(fresh: Scene) -> None:
+    """One more than the limit is refused, in one batch and in the next; the first again is a repeat."""
     health = fresh[HEALTH]
-    first, second = _channel_line(fresh), _channel_line(fresh)
-    results = send(health, fresh.main, first, second, first)
-    assert [item["status"] for item in results] == ["accepted", "refused", "repeated"]
-    is_refused(results[1], "conflict", 409)
-    is_refused(send(health, fresh.main, _channel_line(fresh))[0], "conflict", 409)
+    lines = [_channel_line(fresh) for _ in range(pushing.MAX_CHANNELS_TO_ONE_KEY + 1)]
+    results = send(health, fresh.main, *lines, lines[0])
+    assert [item["status"] for item in results] == ["accepted"] * (len(lines) - 1) + ["refused", "repeated"]
+    is_refused(results[-2], "too_many", 413)
+    is_refused(send(health, fresh.main, _channel_line(fresh))[0], "too_many", 413)
     assert send(health, fresh.main, _channel_line(fresh, KeyUse.INTAKE))[0]["status"] == "accepted"
 
 
