@@ -38,7 +38,7 @@ def policy() -> dict[str, Any]:
 @blueprint.arguments(schemas.DirectoryQuerySchema, location="query", unknown=RAISE)
 @blueprint.response(200, schemas.DirectorySchema)
 def directory(query: dict[str, int]) -> dict[str, Any]:
-    """Agencies, certificates and witnesses, each with its inclusion proof in the newest witnessed checkpoint."""
+    """The public entries, from officers and agencies to revocations and witnesses, each with its inclusion proof."""
     with services().database.read() as session:
         head = ledger.witnessed(session)
         if head is None:
