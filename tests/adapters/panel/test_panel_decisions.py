@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -597,6 +598,21 @@ def tampered(panel: Panel) -> Iterator[tuple[str, dict[str, Any], str]]:
     for name in ("membership", "acceptances", "endorsements", "departures"):
         yield f"no {name}", with_(lambda c, it=name: c.pop(it)), proofs
     yield "too many acceptances", with_(lambda c: c.update(acceptances=c["acceptances"] * 1000)), proofs
+    left = make_statement(
+        StatementType.DEPARTURE,
+        {
+            "case": panel.scene.main,
+            "membership": panel.members.state.membership_digest,
+            "members": [panel.scene[HEALTH].people["voter"]],
+        },
+        issuer=HEALTH,
+        signer=panel.scene[HEALTH].keys.keys[KeyUse.SIGNING.value],
+        issued_at=now(),
+        statement_id=os.urandom(16).hex(),
+        checkpoint=None,
+    )
+    yield "a voter who has left", with_(lambda c: c["departures"].append(left)), "is not a member of this case"
+    yield "an odd endorsement", with_(lambda c: c["endorsements"].append(left)), "not believed"
     yield "empty chain", with_(lambda c: c.update(membership=[])), "has no membership"
     yield "odd chain", with_(lambda c: c.update(membership=[7])), "not believed"
     yield "nobody accepted", with_(lambda c: c.update(acceptances=[])), "whom their agency has accepted"

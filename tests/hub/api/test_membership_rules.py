@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.membership import plan_addition, plan_departure, plan_endorsement, plan_hand_over
+from hub.audit import read_audit, render_audit
 from hub.exchange import cases
 from hub.setting_up import verify_hub
 from keys.directory import KeyUse
@@ -72,6 +73,7 @@ def test_an_endorsement_is_of_something_that_waits(scene: Scene) -> None:
     assert say(scene, HEALTH, kind) == CONFLICT
     assert say(scene, CHARITY, kind) == CONFLICT
     assert scene.log_types(scene.other)[-2:] == ["membership", "endorsement"]
+    assert "Endorsed the newest membership list" in render_audit(read_audit(scene.hub.config, scene.hub.passphrase))
     assert verify_hub(scene.hub.config, scene.hub.passphrase).ok
 
 
@@ -102,6 +104,9 @@ def test_a_departure_names_who_is_in(scene: Scene) -> None:
         (HEALTH,),
     ]
     assert verify_hub(scene.hub.config, scene.hub.passphrase).ok
+    page = render_audit(read_audit(scene.hub.config, scene.hub.passphrase))
+    assert "Took its own people out of the case" in page
+    assert "Left the case with all of its people" in page
 
 
 def test_no_limit_holds_up_who_leaves(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
