@@ -94,7 +94,7 @@ def read_unlocking(home: Path, environ: Mapping[str, str] = os.environ) -> Secre
     """Return what opens the hub's keys: the PIN of its token where ``token.toml`` names one, else a passphrase.
 
     The PIN comes from ``NRM_HUB_PIN_FD``, ``NRM_HUB_PIN_FILE`` or ``NRM_HUB_PIN``, else a terminal is asked. Raises
-    ``ConfigRefused`` or ``CustodyRefused``.
+    ``CustodyRefused``.
     """
     return read_passphrase(environ) if read_place(home) is None else read_token_pin(environ)
 
@@ -105,18 +105,8 @@ def read_token_pin(environ: Mapping[str, str] = os.environ) -> Secret:
 
 
 def read_passphrase(environ: Mapping[str, str] = os.environ) -> Secret:
-    """Return the passphrase of the hub's key file from ``NRM_HUB_PASSPHRASE_FILE`` or ``NRM_HUB_PASSPHRASE``.
+    """Return the passphrase of the hub's key file from ``NRM_HUB_PASSPHRASE_FD``, ``_FILE`` or the variable itself.
 
-    It never stands in a command line. Raises ``ConfigRefused`` where neither is set.
+    It never stands in a command line. Raises ``CustodyRefused`` where none is set or what is named cannot be read.
     """
-    named = environ.get("NRM_HUB_PASSPHRASE_FILE")
-    if named:
-        try:
-            return Secret(Path(named).read_text(encoding="utf-8").strip())
-        except (OSError, ValueError):
-            # No cause: it could show what is in the file.
-            raise ConfigRefused("NRM_HUB_PASSPHRASE_FILE names a file that cannot be read") from None
-    text = environ.get("NRM_HUB_PASSPHRASE", "")
-    if not text:
-        raise ConfigRefused("no passphrase: set NRM_HUB_PASSPHRASE_FILE (or NRM_HUB_PASSPHRASE) for the hub's key file")
-    return Secret(text)
+    return read_secret("NRM_HUB_PASSPHRASE", "passphrase of the hub's keys", environ)

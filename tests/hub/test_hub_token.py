@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from hub.config import Config, ConfigRefused, read_unlocking
+from hub.config import Config, read_unlocking
 from hub.services import LOG_KEY, TOKEN_KEY, open_keys, open_services
 from hub.setting_up import init_hub
 from keys.custody.interface import CustodyRefused
@@ -84,6 +84,23 @@ def test_a_hub_signs_its_heads_with_a_key_in_a_token(
         services.close()
 
 
+def test_the_hubs_passphrase_comes_from_a_descriptor_a_file_or_the_environment(tmp_path: Path) -> None:
+    """In this order; what is too long, empty or not to be read is refused without showing it."""
+    path = tmp_path / "passphrase"
+    path.write_text(f"{PASSPHRASE}\n")
+    both = {"NRM_HUB_PASSPHRASE_FILE": str(path), "NRM_HUB_PASSPHRASE": "another invented one"}
+    assert read_unlocking(tmp_path, both) == PASSPHRASE
+    with path.open("rb") as file:
+        assert read_unlocking(tmp_path, {**both, "NRM_HUB_PASSPHRASE_FD": str(os.dup(file.fileno()))}) == PASSPHRASE
+    for content, said in (("x" * 5000, "expected at most 4,096 bytes"), ("\n", "expected a secret, got nothing")):
+        path.write_text(content)
+        with pytest.raises(CustodyRefused, match=f"^NRM_HUB_PASSPHRASE_FILE: {said}"):
+            read_unlocking(tmp_path, both)
+    path.unlink()
+    with pytest.raises(CustodyRefused, match="NRM_HUB_PASSPHRASE_FILE names a file that cannot be read"):
+        read_unlocking(tmp_path, both)
+
+
 def test_the_hubs_pin_is_asked_for_by_name(soft: SoftToken, tmp_path: Path) -> None:
     """Where ``token.toml`` is, the passphrase of a key file is not taken for it."""
     init_hub(settings(tmp_path / "hub"), soft.pin, soft.place)
@@ -91,7 +108,7 @@ def test_the_hubs_pin_is_asked_for_by_name(soft: SoftToken, tmp_path: Path) -> N
         read_unlocking(tmp_path / "hub", {"NRM_HUB_PASSPHRASE": PASSPHRASE})
     assert read_unlocking(tmp_path / "hub", {"NRM_HUB_PIN": soft.pin}) == soft.pin
     assert read_unlocking(tmp_path, {"NRM_HUB_PASSPHRASE": PASSPHRASE}) == PASSPHRASE
-    with pytest.raises(ConfigRefused, match="no passphrase"):
+    with pytest.raises(CustodyRefused, match="no passphrase of the hub's keys: set NRM_HUB_PASSPHRASE_FILE"):
         read_unlocking(tmp_path, {"NRM_HUB_PIN": soft.pin})
     for refused in (
         run(tmp_path / "hub", "log", "verify", environ={"NRM_HUB_PASSPHRASE": PASSPHRASE}),
