@@ -336,7 +336,7 @@ def test_making_an_adapter_dies_at_every_step(alone: Mortal, tmp_path: Path) -> 
     """``nrm-adapter init`` interrupted anywhere is repeated from the start."""
     environ = {name: secrets.token_hex(16) for name in ("NRM_ROOT_PASSPHRASE", "NRM_ADAPTER_PASSPHRASE")}
     steps, ended = alone.do("init-adapter", folder=str(tmp_path / "whole"), environ=environ)
-    assert (ended, steps) == ("finished", 8)
+    assert (ended, steps) == ("finished", 10)
     for die_at in range(1, steps + 1):
         folder = tmp_path / f"adapter-{die_at}"
         assert alone.do("init-adapter", folder=str(folder), environ=environ, die_at=die_at)[1] == "killed"
