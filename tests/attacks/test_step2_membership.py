@@ -391,7 +391,8 @@ def test_attack_86_the_lead_alone_hands_the_lead_to_nobody(inside: Scene) -> Non
     state = loaded(inside, POLICE, case).state
     assert state.membership.lead == HEALTH
     assert (CARE, care.people["lead"]) in state.accepted
-    assert inside[CARE].client.get("/v1/cases")["cases"][-1]["lead"] == HEALTH
+    leads = {item["case"]: item["lead"] for item in care.client.get("/v1/cases")["cases"]}
+    assert (leads[case], leads[inside.main]) == (HEALTH, CARE)
 
 
 def marked(scene: Scene, case: str) -> list[str]:
