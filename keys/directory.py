@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from keys.jose import KeyRefused, PublicKey, SignatureRefused, parse_public_jwk, statement_digest
+from keys.jose import KeyRefused, PublicKey, SignatureRefused, is_kid, parse_public_jwk, statement_digest
 from keys.refusal import KeysRefusal
 from keys.revocation import Revocation, RevocationReason, strictest, verify_revocation
 from keys.statements import Statement, StatementType, peek, verify_statement
@@ -241,7 +241,9 @@ class Directory:
         claimed = peek(token)
         if claimed.type is not StatementType.REVOCATION:
             raise SignatureRefused(f"statement is not of the expected type: expected {StatementType.REVOCATION.value}")
-        agency, kid = require_agency(claimed.members["agency"]), str(claimed.members["key"])
+        agency, kid = require_agency(claimed.members["agency"]), claimed.members["key"]
+        if not is_kid(kid):
+            raise Malformed("key: expected the SHA-256 thumbprint of the revoked key")
         revocation = verify_revocation(token, self._revoker(claimed.kid, claimed.issuer, agency, kid), log_index)
         root = self._roots.get(kid)
         holder = (root.agency, None) if root is not None else self.holder_of(kid)

@@ -239,6 +239,7 @@ class VoidCode(StrEnum):
     ISSUER = "issuer"
     MALFORMED = "malformed"
     POLICY = "policy"
+    RECIPIENT_KEY = "recipient_key"
     SEQUENCE = "sequence"
     SIGNATURE = "signature"
     STALE_BUNDLE = "stale_bundle"
