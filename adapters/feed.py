@@ -47,6 +47,20 @@ class Addressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What the log has of one agency in a case for one reader of ours, up to an entry.
+
+    ``fragments`` it has brought; ``told`` gives by the reader's key in how many disclosures it said something to it,
+    and how many grants they hold. ``last_seen`` is when the newest entry of it that was followed was made.
+    """
+
+    originator: str
+    fragments: int
+    last_seen: str
+    told: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class CaseFeed:
     """One case's chain as far as it was followed. Kept in the adapter's store; each entry is fetched once."""
 
@@ -88,6 +102,24 @@ class CaseFeed:
             for channel, said in held["channels"].items()
             if said["seq"] <= case_seq
         }
+
+    def said_to(self, member: str | None, up_to: int) -> list[Said]:
+        """Return what each agency with an entry in the case has said to one of ours (None: the intake) up to an entry.
+
+        Nobody's own archive is anybody's to be told.
+        """
+        held = self._held()
+        found = []
+        for agency, seen in sorted(held["agencies"].items()):
+            told: dict[str, tuple[int, int]] = {}
+            for said in held["channels"].values():
+                is_archive = said["member"] is None and said["agency"] == self.agency
+                if (said["agency"], said["member"]) == (agency, member) and not is_archive:
+                    items = [count for seq, count in said["disclosed"] if seq <= up_to]
+                    told[said["recipient"]] = (len(items), sum(items))
+            brought = sum(seq <= up_to for seq in seen["fragments"])
+            found.append(Said(agency, brought, seen["at"], told))
+        return found
 
     def positions(self) -> dict[str, int]:
         """Return where each statement that was followed stands in the log, by digest.
@@ -139,6 +171,10 @@ class CaseFeed:
             if (entry["case"], entry["case_seq"], entry["previous"]) != (self.case, held["seq"] + 1, held["leaf"]):
                 raise LogRefused("feed", f"entry {held['seq'] + 1} of a case is missing: something is kept from us")
             held["seq"], held["leaf"] = entry["case_seq"], leaf
+            seen = held["agencies"].setdefault(entry["agency"], {"at": "", "fragments": []})
+            seen["at"] = entry["at"]
+            if entry["type"] == "fragment":
+                seen["fragments"].append(held["seq"])
             if entry["type"] in LISTS:
                 held["statements"][LISTS[entry["type"]]].append([held["seq"], entry["statement"], index])
             else:
@@ -161,9 +197,12 @@ class CaseFeed:
                 "seq": held["seq"],
                 "index": index,
                 "numbers": [],
+                "disclosed": [],
             }
         elif kind in ("disclosure", "void") and entry["channel"] in channels:
             channels[entry["channel"]]["numbers"].append([held["seq"], entry["statement"], index])
+            if kind == "disclosure":
+                channels[entry["channel"]]["disclosed"].append([held["seq"], entry["items"]])
         elif kind == "viewed" and entry["agency"] == self.agency:
             held["pulls"][str(held["seq"])] = entry["statement"]
             held["pulls"] = dict(list(held["pulls"].items())[-MAX_PULLS:])
@@ -205,12 +244,14 @@ def _name(case: str) -> str:
 
 def _read(session: Session, case: str) -> dict[str, Any]:
     held = read_setting(session, _name(case))
-    if held is None:
+    # What an earlier version kept does not say who brought what: the case is followed anew from its beginning.
+    if held is None or "agencies" not in held:
         held = {
             "seq": 0,
             "leaf": None,
             "channels": {},
             "pulls": {},
+            "agencies": {},
             "statements": {name: [] for name in LISTS.values()},
         }
     found: dict[str, Any] = held

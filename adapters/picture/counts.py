@@ -25,6 +25,8 @@ class Counts:
     held: int
     withheld_by_hub: int
     unverified: int
+    not_said: int
+    """Fragments of agencies that have not yet said what of them this reader is given."""
     sentence: str
 
 
@@ -34,6 +36,7 @@ def count_fragments(view: CaseView, versions: Versions) -> Counts:
     earlier = len(view.opened) - len(versions.current)
     held = sum(item.count for item in view.not_given)
     refused, withheld, unverified = len(view.refused), len(view.withheld_by_hub), len(view.unverified)
+    not_said = sum(item.fragments for item in view.awaited)
     first = f"{count_words(shown + not_written, 'fragment')} opened by you"
     if not_written:
         first += f": {shown:,} shown here, {not_written:,} not written to this file"
@@ -46,10 +49,20 @@ def count_fragments(view: CaseView, versions: Versions) -> Counts:
             (held, f"{held:,} held by {'its agency' if held == 1 else 'their agencies'} and not given to you"),
             (withheld, f"{withheld:,} kept back by the hub"),
             (unverified, f"{unverified:,} that arrived and did not verify"),
+            (not_said, f"{not_said:,} of agencies that have not yet said what you are given"),
         )
         if count
     ]
     second = f" Not opened: {join_words(besides)}." if besides else " Nothing is known that was not opened."
     return Counts(
-        shown + not_written, shown, earlier, not_written, refused, held, withheld, unverified, f"{first}.{second}"
+        shown + not_written,
+        shown,
+        earlier,
+        not_written,
+        refused,
+        held,
+        withheld,
+        unverified,
+        not_said,
+        f"{first}.{second}",
     )

@@ -13,7 +13,7 @@ from datetime import date
 from adapters.picture.provenance import Piece, Provenance
 from adapters.picture.versions import Versions
 from adapters.picture.view import CaseView, RefusedFragment, Unverified
-from adapters.picture.words import category_words, count_words, join_words
+from adapters.picture.words import category_words, count_words, day_words, join_words
 from policies.explain import NOTHING_TO_SHOW
 from policies.vocabulary import AgencyKind, Category, NotGivenCode
 
@@ -40,6 +40,9 @@ NOT_WRITTEN_SENTENCE = (
 )
 
 
+DATE_CHARS = len("2026-01-31")
+
+
 @dataclass(frozen=True, slots=True)
 class SilentAgency:
     """An agency of the case of which there is nothing at all; how long the case has been open."""
@@ -60,6 +63,19 @@ class HeldBack:
     name: str
     code: NotGivenCode
     count: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class StillWaits:
+    """An agency with fragments in the case that has not yet said what this reader is given of them."""
+
+    agency: str
+    kind: AgencyKind | None
+    name: str
+    fragments: int
+    lost: int
+    last_seen: str
     sentence: str
 
 
@@ -119,6 +135,7 @@ class Gaps:
 
     sentence: str
     silent: tuple[SilentAgency, ...]
+    still_waits: tuple[StillWaits, ...]
     held_back: tuple[HeldBack, ...]
     refused: tuple[RefusedFragment, ...]
     refused_by_rule: tuple[RefusalGroup, ...]
@@ -141,6 +158,7 @@ def find_gaps(view: CaseView, versions: Versions, not_known: Sequence[str]) -> G
     return Gaps(
         sentence=SILENCE_SENTENCE,
         silent=tuple(_silent(view, pieces)),
+        still_waits=tuple(_still_waits(view)),
         held_back=tuple(_held_back(view)),
         refused=view.refused,
         refused_by_rule=group_refusals(view, view.refused),
@@ -163,10 +181,27 @@ def _silent(view: CaseView, pieces: Sequence[Piece]) -> Iterator[SilentAgency]:
     speaking |= {item.agency for item in (*view.refused, *view.not_written)} | {
         item.agency for item in view.not_given if item.count > 0
     }
+    # What waits is not silence: the log has it.
+    speaking |= {item.agency for item in view.awaited}
     days = max((view.at.date() - view.opened_at.date()).days, 0)
     for agency, kind in view.case.membership.agencies:
         if agency not in speaking:
             yield SilentAgency(agency, kind, view.name_of(agency), days, since_words(days))
+
+
+def _still_waits(view: CaseView) -> Iterator[StillWaits]:
+    for item in view.awaited:
+        seen = f"newest entry of it in the log: {day_words(item.last_seen[:DATE_CHARS])}"
+        said = f"It has not yet said what it shares with you; its adapter does that when it next runs ({seen})."
+        if item.lost:
+            grants = count_words(item.lost, "grant")
+            said = (
+                f"It made {grants} to a key that you read with no more. Its adapter grants again what you may still "
+                f"see when it next runs ({seen})."
+            )
+        name = view.name_of(item.agency)
+        kind = view.kind_of(item.agency)
+        yield StillWaits(item.agency, kind, name, item.fragments, item.lost, item.last_seen, said)
 
 
 def _held_back(view: CaseView) -> Iterator[HeldBack]:

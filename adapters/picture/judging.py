@@ -6,15 +6,16 @@ The hub's word that the policy refuses a fragment is decided again here: what it
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.cases import VerifiedCase
+from adapters.feed import Said
 from adapters.following import LogRefused
 from adapters.picture.answer import Given, Listing, VerifiedAnswer, manifest_of
-from adapters.picture.view import CaseView, NotGiven, OpenedFragment, RefusedFragment, Unverified
+from adapters.picture.view import Awaited, CaseView, NotGiven, OpenedFragment, RefusedFragment, Unverified
 from keys.directory import Directory
 from keys.private import PrivateKey
 from keys.sealing import ChannelKey, OpenRefused, open_channel, open_fragment, unwrap
@@ -116,6 +117,7 @@ class Judged:
     answer: VerifiedAnswer
     decided: tuple[tuple[Given, Decision], ...]
     at: datetime
+    awaited: tuple[Awaited, ...] = ()
 
     @property
     def refused_now(self) -> dict[str, tuple[str, ...]]:
@@ -187,6 +189,7 @@ class Judged:
             consents=tuple(_public_part(item) for item in self.case.consents),
             refusals=tuple(_public_part(item) for item in self.case.refusals),
             manifest_digest=manifest_digest,
+            awaited=self.awaited,
             rule_words={rule.id: rule.sentence for rule in self.bundle.rules.values() if not rule.silent},
         )
 
@@ -223,6 +226,16 @@ class Judged:
         return RefusedFragment(
             header.fragment, header.agency, header.category, decision.rules, explain_safely(decision, self.bundle)
         )
+
+
+def find_awaited(said: Sequence[Said], readable: Collection[str]) -> tuple[Awaited, ...]:
+    """Return the agencies that brought fragments and told none of the keys with which a reader reads what they get."""
+    found = []
+    for item in said:
+        if item.fragments and not any(item.told.get(kid, (0, 0))[0] for kid in readable):
+            lost = sum(grants for kid, (_, grants) in item.told.items() if kid not in readable)
+            found.append(Awaited(item.originator, item.fragments, lost, item.last_seen))
+    return tuple(found)
 
 
 def _public_part(statement: Statement) -> dict[str, Any]:

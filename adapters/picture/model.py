@@ -90,6 +90,7 @@ class AgencyRow:
     not_written: int
     not_given: int
     refused: int
+    not_said: int
     categories: tuple[Category, ...]
 
 
@@ -262,6 +263,7 @@ def _agency(view: CaseView, versions: Versions, agency: str) -> AgencyRow:
         not_written=not_written,
         not_given=sum(item.count for item in view.not_given if item.agency == agency),
         refused=sum(item.agency == agency for item in view.refused),
+        not_said=sum(item.fragments for item in view.awaited if item.agency == agency),
         categories=tuple(sorted({piece.category for piece in own})),
     )
 

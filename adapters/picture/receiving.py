@@ -25,7 +25,7 @@ from adapters.picture.answer import (
     verify_entry,
 )
 from adapters.picture.inbox import Inbox, KeptPull
-from adapters.picture.judging import Judged, decide_given, judge_refused
+from adapters.picture.judging import Judged, decide_given, find_awaited, judge_refused
 from adapters.picture.judging import Opened as Opened  # re-exported: what a pull gives
 from adapters.picture.view import CaseView, OpenedFragment, RefusedFragment
 from adapters.store import PeerChannelRow, Store, peer_channels, raise_alarm
@@ -233,7 +233,12 @@ class Receiver:
         judge_refused(self.bundle, answer, came.state, reader, parse_time(pull.pulled_at))
         at = self.book.follower.clock()
         decided = tuple((given, decide_given(self.bundle, verified, reader, given, at)) for given in answer.given)
-        return Judged(self.bundle, directory, checkpoint, verified, reader, answer, decided, at)
+        viewed = verify_entry(groups["viewed"][0]["receipt"], checkpoint)
+        said = self.book.follower.feed(case).said_to(member, viewed["case_seq"])
+        in_case = [item for item in said if verified.state.membership.kind_of(item.originator) is not None]
+        # An agency's intake is told of cards and requests only: nobody owes it more.
+        awaited = () if member is None else find_awaited(in_case, _readable(directory, reader, at))
+        return Judged(self.bundle, directory, checkpoint, verified, reader, answer, decided, at, awaited)
 
     def _follow_to_pull(self, pull: KeptPull, case: str, checkpoint: Checkpoint) -> Mapping[str, Addressed]:
         """Follow the case's entries up to the one of this pull; return the channels to this agency up to there."""
@@ -351,6 +356,11 @@ def _continues(newer: VerifiedCase, older: VerifiedCase) -> bool:
         == [item.digest for item in getattr(older, name)]
         for name in CHAINS
     )
+
+
+def _readable(directory: Directory, reader: Recipient, at: datetime) -> frozenset[str]:
+    use = KeyUse.INTAKE if reader.member is None else KeyUse.MEMBER_HPKE
+    return directory.readable_keys(use, reader.agency, at, member=reader.member)
 
 
 def reading_keys(member: str | None, keys: Custody) -> dict[str, PrivateKey]:

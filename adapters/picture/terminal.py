@@ -129,6 +129,10 @@ def _gaps(picture: Picture, console: Console) -> None:
     lines = [gaps.sentence]
     lines += [f"{item.name}: nothing since the case was opened, {item.since_words}" for item in gaps.silent]
     lines += [
+        f"{item.name}: {count_words(item.fragments, 'fragment')} in the log. {item.sentence}"
+        for item in gaps.still_waits
+    ]
+    lines += [
         f"{item.name}: {count_words(item.count, 'fragment')} held and not given. {item.sentence}"
         for item in gaps.held_back
     ]

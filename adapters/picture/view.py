@@ -60,6 +60,21 @@ class NotGiven:
 
 
 @dataclass(frozen=True, slots=True)
+class Awaited:
+    """An agency that has brought fragments to the case and has told no key with which this reader reads what of them
+    they are given: they are new, or lost a key.
+
+    ``lost`` is how many grants it made to keys of theirs that open nothing any more; ``last_seen`` when the newest
+    entry of it in the log was made.
+    """
+
+    agency: str
+    fragments: int
+    lost: int
+    last_seen: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unverified:
     """A fragment that arrived and did not verify; nothing of it is shown."""
 
@@ -96,6 +111,7 @@ class CaseView:
     refusals: tuple[Mapping[str, Any], ...]
     manifest_digest: str
     not_written: tuple[RefusedFragment, ...] = ()
+    awaited: tuple[Awaited, ...] = ()
     rule_words: Mapping[str, str] = field(default_factory=dict)
 
     def require_whole(self) -> None:

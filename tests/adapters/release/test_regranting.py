@@ -441,3 +441,59 @@ def test_a_key_that_changed_once_more_is_met_by_the_next_run(scene: Scene) -> No
     again(care, scene.main)
     again(care, scene.main)
     assert reads(scene, POLICE, "chair") == [CARE_NOTE]
+
+
+# --- what the reader sees of it ---
+
+
+def awaited(scene: Scene, agency: str, label: str) -> list[tuple[str, int, int]]:
+    scene[agency].sync()
+    view = scene[agency].pull(scene.main, label).view
+    assert (
+        view.awaited
+        == scene[agency]
+        .receiver.reopen(scene.main, scene[agency].people[label], scene[agency].member_keys[label], REVIEW)
+        .view.awaited
+    )
+    return [(item.agency, item.fragments, item.lost) for item in view.awaited]
+
+
+def test_the_picture_says_what_still_waits_for_which_agency(scene: Scene) -> None:
+    """Of each originator, until it has granted again, with how much it had granted to the key that was lost."""
+    assert awaited(scene, POLICE, "chair") == []
+    rekey_reading(scene, POLICE, "chair", "lost")
+    assert awaited(scene, POLICE, "chair") == [(CARE, 1, 1), (POLICE, 1, 1)]
+    again(scene[CARE])
+    assert awaited(scene, POLICE, "chair") == [(POLICE, 1, 1)]
+    again(scene[POLICE])
+    assert awaited(scene, POLICE, "chair") == []
+
+
+def test_nothing_waits_where_the_earlier_key_still_reads(scene: Scene) -> None:
+    rekey_reading(scene, POLICE, "chair")
+    assert awaited(scene, POLICE, "chair") == []
+
+
+def test_for_somebody_new_everything_waits_until_it_is_said(scene: Scene) -> None:
+    join(scene, CHARITY, "worker", Role.PANEL_VOTING)
+    assert awaited(scene, CHARITY, "worker") == [(CARE, 1, 0), (POLICE, 1, 0)]
+    again(scene[CARE])
+    assert awaited(scene, CHARITY, "worker") == [(POLICE, 1, 0)]
+    again(scene[POLICE])
+    assert awaited(scene, CHARITY, "worker") == []
+
+
+def test_a_case_followed_by_an_earlier_version_is_followed_anew(scene: Scene) -> None:
+    from adapters.store import write_setting
+
+    police = scene[POLICE]
+    name = f"feed:{scene.main}"
+    with police.store.write() as session:
+        held = read_setting(session, name)
+        del held["agencies"]
+        for said in held["channels"].values():
+            del said["disclosed"]
+        write_setting(session, name, held)
+    assert awaited(scene, POLICE, "chair") == []
+    with police.store.write() as session:
+        assert set(read_setting(session, name)["agencies"]) >= {CARE, POLICE}
