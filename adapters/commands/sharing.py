@@ -32,6 +32,7 @@ from adapters.runtime import system_clock
 from adapters.sources.draft import ReadReport
 from adapters.sources.reading import read_file
 from adapters.sources.subject import IDENTIFIER_KEYS, Subject
+from policies.model import Recipient
 from policies.vocabulary import Category, Gateway, Purpose
 
 EXIT_REFUSED = 2
@@ -278,6 +279,7 @@ def release(
                 f"{purpose}: {len(released.fragments)} fragments, {released.grants} grants in "
                 f"{released.disclosures} disclosures; {len(released.refused)} not given by policy"
                 + (f"; {released.told} others told that there is more" if released.told else "")
+                + "".join(map(_keyless, released.keyless))
             )
 
 
@@ -330,6 +332,13 @@ def _named(problem: Mapping[str, Any]) -> str:
         if texts:
             said.append(f"{name}: {listed(texts[:MAX_NAMED])}")
     return f" ({'; '.join(said)})" if said else ""
+
+
+def _keyless(recipient: Recipient) -> str:
+    whom = f"{recipient.agency}'s intake"
+    if recipient.member is not None:
+        whom = f"{recipient.member[:8]} of {recipient.agency}"
+    return f"; nothing to {whom}, who has no certified key now"
 
 
 COMMANDS: tuple[click.Command, ...] = (read, write, drafts, hold_, release, push, regrant)

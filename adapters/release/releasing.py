@@ -58,6 +58,8 @@ class Released:
     """Disclosures without items, to recipients who were not asked about: that there is more than they are given."""
     grants: int = 0
     refused: list[tuple[str, Recipient, Decision]] = field(default_factory=list)
+    keyless: list[Recipient] = field(default_factory=list)
+    """Who has no key that stands certified in the witnessed log: nothing was given to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +136,10 @@ class Releaser:
             return
         try:
             channel = maker.channel_to(recipient)
-        except NotCertified as error:
-            raise CaseRefused(f"a recipient's key is not certified in the witnessed log: {error}") from error
+        except NotCertified:
+            # A lost laptop of one person keeps nothing from the others; this one is given it once they have a key.
+            released.keyless.append(recipient)
+            return
         maker.note_refused(channel, refused)
         # Somebody who is given nothing is told afterwards that there is something, where they do not know it yet.
         for start in range(0, len(items), MAX_ITEMS_PER_DISCLOSURE):
