@@ -1,0 +1,110 @@
+"""``make demo`` from end to end, and the invented records that it tells the story with."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.sources.findings import Severity
+from adapters.sources.reading import read_file
+from tests.adapters.hands import REPOSITORY
+
+MAX_SECONDS = 600
+TODAY = date(2026, 11, 1)
+FILES = REPOSITORY / "demo" / "files"
+LEFT = ("picture.json", "picture.html", "nrm.json", "audit.html", "log-report.json", "decision.json", "hub.db")
+NHS_NUMBER = re.compile(r"\b[4679]\d{9}\b")
+TELEPHONE = re.compile(r"\b(?:\+44 ?|0)[1-9][\d ]{8,11}")
+DRAMA = ("01632960", "07700900", "+441632960", "+447700900")
+ADDRESS = re.compile(r"@([\w.-]+)")
+
+
+def test_every_file_is_read_whole() -> None:
+    """In the four formats; no record and no value is refused in a test hub, so nothing in them breaks a schema."""
+    paths = sorted(FILES.iterdir())
+    assert len(paths) == 7
+    formats = set()
+    for path in paths:
+        report = read_file(path, today=TODAY, is_test_hub=True)
+        formats.add(report.format)
+        assert not report.is_refused, path.name
+        assert [item for item in report.findings if item.severity is not Severity.WARN] == [], path.name
+        assert "schema_error" not in {item.code for item in report.findings}, path.name
+        assert report.records_in == report.fragments > 0, path.name
+    assert formats == {"cin-census-xml", "ssda903-csv", "fhir-r4", "spi-newcase", "htcds-xlsx"}
+
+
+def test_nobody_in_them_is_real() -> None:
+    """Numbers of the 999 range and the drama range, addresses under ``.example``; there are some of the first."""
+    texts = [path.read_text(encoding="utf-8") for path in FILES.iterdir() if path.suffix != ".xlsx"]
+    texts.append((REPOSITORY / "demo" / "story.py").read_text(encoding="utf-8"))
+    numbers = [number for text in texts for number in NHS_NUMBER.findall(text)]
+    assert numbers
+    assert all(number.startswith("999") for number in numbers)
+    telephones = [number.replace(" ", "") for text in texts for number in TELEPHONE.findall(text)]
+    assert all(number.startswith(DRAMA) for number in telephones)
+    assert all(host.endswith(".example") for text in texts[:-1] for host in ADDRESS.findall(text))
+
+
+@pytest.mark.slow
+def test_the_story_goes_as_told(tmp_path: Path) -> None:
+    """Without a terminal: exit 0, ten lines at the end, every file left, every turn of the story in what it prints."""
+    folder = tmp_path / "demo"
+    done = subprocess.run(
+        [sys.executable, "-m", "demo", "--folder", str(folder)],
+        cwd=REPOSITORY,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=MAX_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert done.stderr == ""
+    assert all((folder / name).stat().st_size > 0 for name in LEFT)
+    lines = done.stdout.splitlines()
+    assert lines[-10].startswith("Done in ")
+    turns = (
+        "Housing was invited too. Nobody there has answered yet",
+        "Date of birth differs between records",
+        "refused now",
+        "in every encoding: 0 found.",
+        "its adapter refuses: the hub shows entries that are not in the witnessed log",
+        "FAULT entry ",
+        "the decision holds: ",
+        "the log is whole",
+    )
+    places = [done.stdout.find(turn) for turn in turns]
+    assert -1 not in places, turns[places.index(-1)]
+    assert places == sorted(places)
+    _look_at_what_it_left(folder)
+
+
+def _look_at_what_it_left(folder: Path) -> None:
+    picture = _json(folder / "picture.json")
+    kinds = {agency["kind"] for agency in picture["agencies"] if agency["opened"]}
+    assert kinds == {"police", "social_care", "health", "charity"}
+    assert [agency["kind"] for agency in picture["gaps"]["silent"]] == ["housing"]
+    assert picture["disagreements"]
+    before = _json(folder / "picture-before-withdrawal.json")
+    assert picture["gaps"]["refused"]
+    assert not before["gaps"]["refused"]
+    referral = _json(folder / "nrm.json")
+    filled = [field for field in referral["fields"] if field["state"] == "filled"]
+    assert filled
+    assert all(field["provenance"] for field in filled)
+    report = _json(folder / "log-report.json")
+    assert (report["ok"], report["faults"]) == (True, [])
+    for page in ("picture.html", "audit.html"):
+        assert "<script" not in (folder / page).read_text(encoding="utf-8")
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
