@@ -21,7 +21,7 @@ from adapters.store import CaseRow, raise_alarm
 from keys.canonical import NotCanonical, parse_canonical
 from keys.directory import Directory, KeyUse, NotCertified
 from keys.jose import SignatureRefused, Signer, UnverifiedJws, statement_digest
-from keys.statements import Statement, StatementType, make_statement
+from keys.statements import Statement, StatementType, make_statement, verify_statement
 from policies.case import parse_consent
 from policies.membership import CaseStatements, Said, Standing, case_state, standing_of, widens
 from policies.model import (
@@ -263,7 +263,8 @@ class CaseBook:
                 end_case(session, members["case"], render_time(self.follower.clock()))
             self.follower.store.forget_deleted()
         self.follower.sync_cases()
-        return verify_when_made(token, kind, self.follower.directory())
+        # Our own word, by our own key: after a rotation the witnessed log may not have its certificate yet.
+        return verify_statement(token, kind, self.signing.public)
 
     def _require_recorded(self, answer: object, expected: dict[str, Any]) -> None:
         receipts = answer.get("receipts") if isinstance(answer, dict) else None
@@ -303,9 +304,25 @@ class CaseBook:
             if enrolled is not kind:
                 raise CaseRefused(f"{agency} is enrolled as {enrolled.value}, not as {kind.value}")
 
+    def require_own_certificate(self) -> None:
+        """Raise ``LogRefused`` unless the witnessed log certifies the key this adapter signs with.
+
+        Whoever follows that log could not believe anything signed before; what only takes away does not wait for it.
+        """
+        directory, at = self.follower.directory(), self.follower.clock()
+        try:
+            directory.require_key(self.signing.public.kid, KeyUse.SIGNING, self.agency, at)
+        except NotCertified as error:
+            raise LogRefused(
+                "own_key",
+                f"the witnessed log, as far as it was followed here, does not certify our own signing key: {error}. "
+                "After a rotation the witnesses have to see it first: nrm-adapter sync, then try again",
+            ) from error
+
     def _require_fresh_quorum(self) -> None:
         with self.follower.store.write() as session:
             self.follower.require_fresh_quorum(session)
+        self.require_own_certificate()
 
     def open_case(
         self, agencies: Sequence[tuple[str, AgencyKind]], members: Sequence[Member], age_path: AgePath

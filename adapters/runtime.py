@@ -18,6 +18,7 @@ from adapters.release.releasing import Releaser
 from adapters.store import Store
 from keys.custody.interface import Custody
 from keys.directory import KeyUse
+from keys.jose import Signer
 from keys.storage import Vault
 from policies.bundles import load_bundle
 from policies.engine import Bundle
@@ -56,7 +57,24 @@ class Adapter:
     @cached_property
     def client(self) -> HubClient:
         """The client of the hub."""
-        return HubClient(self.pin.issuer, self.home.agency, self.keys.keys[KeyUse.SIGNING.value], clock=self.clock)
+        return self.connect(self.keys.keys[KeyUse.SIGNING.value])
+
+    def connect(self, signing: Signer) -> HubClient:
+        """Return a client of the hub that asks with a signing key of this agency's."""
+        return HubClient(self.pin.issuer, self.home.agency, signing, clock=self.clock)
+
+    def renew(self, keys: Custody | None = None) -> None:
+        """Work with other keys of the agency from now on: those given, else those that custody holds by now.
+
+        Raises ``CustodyRefused`` or ``HomeRefused`` where they do not open.
+        """
+        fresh = self.home.agency_keys(self.environ) if keys is None else keys
+        client: HubClient | None = self.__dict__.get("client")
+        for name in ("client", "follower", "book", "releaser", "regranter", "outbox", "receiver"):
+            self.__dict__.pop(name, None)
+        self.keys = fresh
+        if client is not None:
+            client.close()
 
     @cached_property
     def follower(self) -> Follower:

@@ -18,6 +18,7 @@ from adapters.cases import CaseRefused
 from adapters.following import LogRefused
 from adapters.home import Home, HomeRefused
 from adapters.hub_client import HubRefused, HubUnreachable
+from adapters.issued import IssuedDamaged
 from adapters.nrm.draft import DraftRefused as NrmRefused
 from adapters.panel.freezing import PanelRefused
 from adapters.picture.neutral import neutral_text
@@ -41,6 +42,7 @@ EXPECTED = (
     HomeRefused,
     HubRefused,
     HubUnreachable,
+    IssuedDamaged,
     KeysRefusal,
     LogRefused,
     Malformed,

@@ -1,0 +1,160 @@
+"""One key file that is being changed: the keys it will hold lie beside it until the log has their certificates.
+
+What is beside (``<file>.next``) is the whole of the new file, so that taking it over is one move: a change that broke
+off at any step is finished, or dropped, by looking at what is there. One change at a time: a lock on the home.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.home import AGENCY_NAME, TOKEN_KEYS_NAME, Home, HomeRefused, read_passphrase
+from adapters.picture.receiving import RETIRED
+from keys.custody.keyfile import KeyFile, KeyFileRefused, read_key_file, write_key_file
+from keys.custody.place import read_place
+from keys.custody.protection import require_private
+from keys.custody.secret import Secret
+from keys.directory import KeyUse
+from keys.private import PrivateKey
+from policies.model import require_id
+
+NEXT_ENDING = ".next"
+LOCK_NAME = "key-change.lock"
+READING_USES = frozenset({KeyUse.INTAKE.value, KeyUse.ARCHIVE.value, KeyUse.MEMBER_HPKE.value})
+MAX_RETIRED = 100
+
+
+class KeyChangeRefused(HomeRefused):
+    """Keys that cannot be changed as asked, or not now. The text says what is there and what to do."""
+
+
+@contextmanager
+def only_one_change(home: Home) -> Iterator[None]:
+    """Hold the home's lock. Raises ``KeyChangeRefused`` where somebody else is changing keys at this moment."""
+    with (home.folder / LOCK_NAME).open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise KeyChangeRefused(
+                "somebody else is changing keys of this adapter at this moment; wait until they are done, and look: "
+                "nrm-adapter keys list"
+            ) from error
+        yield
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class HeldFile:
+    """A key file with its passphrase. ``contents`` None: it does not open any more, or it is not there."""
+
+    path: Path
+    passphrase: Secret
+    contents: KeyFile | None
+
+    def __repr__(self) -> str:
+        return f"<HeldFile {self.path.name} (secrets not shown)>"
+
+    @property
+    def next_path(self) -> Path:
+        """Where the keys lie that are not taken over yet."""
+        return self.path.with_name(self.path.name + NEXT_ENDING)
+
+    def write_next(self, contents: KeyFile) -> None:
+        """Put the whole new file beside the present one."""
+        write_key_file(self.next_path, contents, self.passphrase)
+
+    def read_next(self) -> KeyFile | None:
+        """Return what lies beside, None for nothing. Raises ``KeyFileRefused``."""
+        try:
+            return read_key_file(self.next_path, self.passphrase)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise KeyFileRefused(f"{self.next_path.name} cannot be read") from error
+
+    def take_over(self) -> None:
+        """Make what lies beside the key file, in one move."""
+        os.replace(self.next_path, self.path)
+        _flush(self.path.parent)
+
+    def drop_next(self) -> None:
+        """Delete what lies beside: no certificate of it counts."""
+        self.next_path.unlink(missing_ok=True)
+
+
+def open_agency_file(home: Home, environ: Mapping[str, str]) -> HeldFile:
+    """Open the agency's key file for changing. Raises ``HomeRefused`` or ``CustodyRefused``.
+
+    Raises ``KeyChangeRefused`` for keys in a token.
+    """
+    if read_place(home.folder) is not None:
+        raise KeyChangeRefused(
+            f"this agency's keys are in a hardware token, under labels that {TOKEN_KEYS_NAME} binds together: a single "
+            "one cannot be replaced there and taken over in one step. Revoke what must end at once (keys revoke works "
+            "with the token). Then make the agency's keys anew in another token: docs/keys.md, 'Keys in a token'"
+        )
+    return _open(home, home.folder / AGENCY_NAME, "NRM_ADAPTER_PASSPHRASE", environ)
+
+
+def open_member_file(home: Home, member: str, environ: Mapping[str, str], *, lost: bool = False) -> HeldFile:
+    """Open a person's key file for changing; with ``lost`` it is not opened, only written anew.
+
+    Raises ``HomeRefused`` or ``CustodyRefused``.
+    """
+    path = home.folder / member_file(member)
+    if lost:
+        return HeldFile(path, read_passphrase("NRM_MEMBER_PASSPHRASE", environ), None)
+    return _open(home, path, "NRM_MEMBER_PASSPHRASE", environ)
+
+
+def member_file(member: str) -> str:
+    """Return where a person's keys are, from the home on."""
+    return f"members/{require_id(member, 'member')}.key"
+
+
+def _open(home: Home, path: Path, variable: str, environ: Mapping[str, str]) -> HeldFile:
+    if home.environment == "production":
+        require_private(path)
+    passphrase = read_passphrase(variable, environ)
+    try:
+        return HeldFile(path, passphrase, read_key_file(path, passphrase))
+    except FileNotFoundError as error:
+        raise HomeRefused(f"{path.name} is not in this adapter's home") from error
+    except OSError as error:
+        raise KeyFileRefused(f"{path.name} cannot be read") from error
+
+
+def with_new_keys(before: KeyFile | None, storage: bytes, new: Mapping[str, PrivateKey], *, keep: bool) -> KeyFile:
+    """Return a key file with new keys in their places; with ``keep``, the reading keys they replace under a number.
+
+    An agency's archive key always stays: nothing of others is sealed to it, and only it opens the agency's own archive.
+    Keys that have a number already stay as well: what was granted to them is given to whoever has the newest key.
+    Raises ``KeyChangeRefused`` where a file holds too many earlier keys to be kept.
+    """
+    keys = {} if before is None else dict(before.keys)
+    for use, key in new.items():
+        old = keys.get(use)
+        if old is not None and use in READING_USES and (keep or use == KeyUse.ARCHIVE.value):
+            keys[_free_name(keys, use)] = old
+        keys[use] = key
+    return KeyFile(keys, storage)
+
+
+def _free_name(keys: Mapping[str, PrivateKey], use: str) -> str:
+    for number in range(1, MAX_RETIRED + 1):
+        if f"{use}{RETIRED}{number}" not in keys:
+            return f"{use}{RETIRED}{number}"
+    raise KeyChangeRefused(f"the key file keeps {MAX_RETIRED} earlier keys for {use} already")
+
+
+def _flush(folder: Path) -> None:
+    # A power cut must not bring the old file back once its key counts no more.
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,450 @@
+"""Replace and end keys of every kind, by hand on the command line, against a real hub (attacks 22, 25 to 27, 32)."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from adapters.following import LogRefused
+from adapters.held_keys import LOCK_NAME
+from adapters.home import Home
+from adapters.hub_client import HubClient, HubRefused
+from adapters.key_changes import FOR_HUB_NAME, PENDING_NAME
+from adapters.reading_directory import read_directory
+from adapters.runtime import Adapter
+from adapters.store import public_entries
+from hub.cli import main as hub_main
+from hub.setting_up import verify_hub
+from keys.custody.keyfile import KeyFile, read_key_file
+from keys.directory import Directory, KeyUse
+from keys.revocation import RevocationReason
+from policies.vocabulary import AgePath
+from tests.adapters.hands import Hands
+from tests.scene import CARE, HEALTH, POLICE, Party, Scene, now
+
+CARD = {"kind": "subject_card", "summary": "Seen at the invented laundrette", "fields": {}}
+
+
+def environ_of(scene: Scene, agency: str) -> dict[str, str]:
+    """Return an agency's passphrases."""
+    said: dict[str, str] = json.loads((scene.hub.home.parent / "scene.json").read_text())["environ"][agency]
+    return said
+
+
+@pytest.fixture(scope="module")
+def shared(make_scene: Callable[[], Scene]) -> Scene:
+    """One federation, its hub a process of its own, for every test that leaves it at work."""
+    made = make_scene().start()
+    made.witness()
+    return made
+
+
+@pytest.fixture
+def scene(shared: Scene) -> Scene:
+    """The shared federation, with the keys that the police hold by now."""
+    reopen(shared, POLICE)
+    member = shared[POLICE].people["chair"]
+    shared[POLICE].member_keys["chair"] = file_of(shared, POLICE, f"members/{member}.key")
+    shared.witness()
+    return shared
+
+
+@pytest.fixture
+def doomed(make_scene: Callable[[], Scene]) -> Scene:
+    """A federation for a test that leaves it broken."""
+    made = make_scene().start()
+    made.witness()
+    return made
+
+
+def hands(scene: Scene, agency: str) -> Hands:
+    """An agency's command line."""
+    return Hands(scene[agency].home.folder, environ_of(scene, agency))
+
+
+def file_of(scene: Scene, agency: str, name: str = "agency.key") -> KeyFile:
+    """Open an agency's key file as it is now."""
+    variable = "NRM_MEMBER_PASSPHRASE" if name.startswith("members/") else "NRM_ADAPTER_PASSPHRASE"
+    return read_key_file(scene[agency].home.folder / name, environ_of(scene, agency)[variable])
+
+
+def directory_of(scene: Scene, reader: str) -> Directory:
+    """Return the witnessed directory as another agency reads it."""
+    scene[reader].sync()
+    return scene[reader].follower.directory()
+
+
+def reopen(scene: Scene, agency: str) -> Party:
+    """Work with the keys an agency holds now."""
+    party = scene[agency]
+    party.keys = file_of(scene, agency)
+    party.client.close()
+    party.client = HubClient(scene.hub.issuer, agency, party.keys.keys["signing"], clock=party.clock)
+    return party
+
+
+def nothing_is_left_over(scene: Scene, agency: str) -> None:
+    """Assert that no change of keys waits here."""
+    folder = scene[agency].home.folder
+    assert not (folder / PENDING_NAME).exists()
+    assert not (folder / FOR_HUB_NAME).exists()
+    assert [path.name for path in folder.rglob("*.next")] == []
+
+
+# --- every use, replaced as planned ---
+
+
+@pytest.mark.parametrize("use", ["signing", "intake", "archive"])
+def test_an_agency_key_is_replaced(scene: Scene, use: str) -> None:
+    """The new one is certified and held, the old one superseded; what can only be read with the old one still opens."""
+    held = file_of(scene, POLICE)
+    before = held.keys[use]
+    said = hands(scene, POLICE).run("keys", "rotate", use, "--dry-run").output
+    assert f"Makes a new key for {use}" in said
+    assert file_of(scene, POLICE).keys[use].public == before.public
+    said = hands(scene, POLICE).run("keys", "rotate", use, "--wait", "0").output
+    assert f"done: rotate {use}" in said
+    assert "the witnesses have not seen it yet" in said
+    after = file_of(scene, POLICE)
+    assert after.keys[use].public != before.public
+    assert (f"{use}@1" in after.keys) == (use != "signing")
+    assert before.public.kid in {key.public.kid for key in after.keys.values()} or use == "signing"
+    assert after.storage == held.storage
+    reopen(scene, POLICE)
+    scene.witness()
+    directory = directory_of(scene, HEALTH)
+    assert directory.newest_key(KeyUse(use), POLICE, now()).key.kid == after.keys[use].public.kid
+    [ended] = [item for item in directory.revocations if item.kid == before.public.kid]
+    assert (ended.reason, ended.agency) == (RevocationReason.SUPERSEDED, POLICE)
+    nothing_is_left_over(scene, POLICE)
+    # Nothing in our name is somebody else's doing: what was published was remembered first.
+    assert [text for _, text in scene.alarms(POLICE)] == []
+    # It works on: what is shared now goes out under the new key, and is believed.
+    assert scene[POLICE].share(scene.main, CARD).refused == 0
+    scene.witness()
+    assert scene[HEALTH].pull(scene.main, "voter").view.unverified == ()
+    assert verify_hub(scene.hub.config, scene.hub.passphrase).ok
+
+
+def test_both_keys_of_a_person_are_replaced(scene: Scene) -> None:
+    """They read on what was granted to their old key, and the new one takes part."""
+    member = scene[POLICE].people["chair"]
+    name = f"members/{member}.key"
+    before = file_of(scene, POLICE, name)
+    opened = len(scene[POLICE].pull(scene.main, "chair").view.opened)
+    assert opened > 0
+    hands(scene, POLICE).run("keys", "rotate", "member", "--member", member, "--wait", "0")
+    after = file_of(scene, POLICE, name)
+    assert sorted(after.keys) == ["member-hpke", "member-hpke@1", "member-signing"]
+    assert after.keys["member-hpke@1"].public == before.keys["member-hpke"].public
+    assert after.keys["member-signing"].public != before.keys["member-signing"].public
+    scene.witness()
+    scene[POLICE].member_keys["chair"] = after
+    view = scene[POLICE].pull(scene.main, "chair").view
+    assert (len(view.opened), view.unverified, view.withheld_by_hub) == (opened, (), ())
+
+
+@pytest.mark.parametrize("use", ["witness", "witness-pq"])
+def test_a_witness_key_is_not_replaced_alone(shared: Scene, use: str) -> None:
+    """Everybody has pinned the set: the refusal says what to do instead, and nothing is changed."""
+    said = hands(shared, HEALTH).refused("keys", "rotate", use)
+    assert "pinned the whole set of witnesses" in said
+    nothing_is_left_over(shared, HEALTH)
+
+
+def test_people_and_agency_keys_are_named_apart(shared: Scene) -> None:
+    """A person's keys need their id; an agency's must not have one."""
+    for args in (("member",), ("signing", "--member", "0" * 32)):
+        assert "--member ID" in hands(shared, HEALTH).refused("keys", "rotate", *args)
+    assert "nobody is certified" in hands(shared, HEALTH).refused("keys", "rotate", "member", "--member", "0" * 32)
+    said = hands(shared, HEALTH).refused("keys", "rotate", "intake", "--valid-until", "3")
+    assert "counts up to its revocation" in said
+
+
+# --- because it was taken, or lost ---
+
+
+@pytest.mark.parametrize("use", ["signing", "intake", "archive"])
+def test_a_compromised_agency_key_is_replaced_from_a_position_on(scene: Scene, use: str) -> None:
+    """Valid until position n; an old reading key is not kept, except the archive's."""
+    before = file_of(scene, POLICE).keys[use].public
+    position = len(scene.log_types())
+    args = ("keys", "rotate", use, "--reason", "compromised", "--valid-until", str(position), "--wait", "0")
+    said = hands(scene, POLICE).run(*args).output
+    assert f"below position {position}" in said
+    after = file_of(scene, POLICE)
+    assert (before.kid in {key.public.kid for key in after.keys.values()}) == (use == "archive")
+    reopen(scene, POLICE)
+    scene.witness()
+    [ended] = [item for item in directory_of(scene, HEALTH).revocations if item.kid == before.kid]
+    assert (ended.reason, ended.valid_until) == (RevocationReason.COMPROMISED, position)
+
+
+def test_a_person_who_lost_their_keys_is_certified_anew_under_the_same_id(doomed: Scene) -> None:
+    """The old file need not open. Everybody sees it; what they had is not given to them before it is granted again."""
+    member = doomed[POLICE].people["chair"]
+    path = doomed[POLICE].home.folder / "members" / f"{member}.key"
+    path.unlink()
+    chosen = {**environ_of(doomed, POLICE), "NRM_MEMBER_PASSPHRASE": "another invented passphrase"}
+    said = Hands(doomed[POLICE].home.folder, chosen).run("members", "recover", member, "--wait", "0").output
+    assert "certified for 365 days as: panel_chair, panel_voting" in said
+    assert "Everybody sees it in the log" in said
+    fresh = read_key_file(path, "another invented passphrase")
+    assert sorted(fresh.keys) == ["member-hpke", "member-signing"]
+    assert doomed.log_types()[-4:] == ["certificate", "certificate", "revocation", "revocation"]
+    doomed.witness()
+    doomed[POLICE].member_keys["chair"] = fresh
+    view = doomed[POLICE].pull(doomed.main, "chair").view
+    assert (view.opened, view.unverified) == ((), ())
+    assert "valid" in hands(doomed, POLICE).run("members", "list").output
+    # Its originators grant again to the new key.
+    doomed[CARE].release(doomed.main)
+    assert doomed[CARE].share(doomed.main, CARD).refused == 0
+    doomed.witness()
+    assert len(doomed[POLICE].pull(doomed.main, "chair").view.opened) >= 1
+
+
+def test_an_agency_whose_signing_key_is_lost_is_certified_through_the_operator(doomed: Scene) -> None:
+    """The hub takes no request of it: the adapter writes what the operator takes, and the same command finishes it."""
+    hands(doomed, POLICE).run("keys", "revoke", "signing", "--reason", "compromised")
+    said = hands(doomed, POLICE).refused("keys", "rotate", "signing", "--wait", "0")
+    assert "nrm-hub certify FILE" in said
+    aside = doomed[POLICE].home.folder / FOR_HUB_NAME
+    done = CliRunner().invoke(hub_main, ["--home", str(doomed.hub.home), "certify", str(aside)])
+    assert done.exit_code == 0, done.output
+    said = hands(doomed, POLICE).run("keys", "rotate", "signing", "--wait", "0").output
+    assert "finishes the change that broke off: rotate signing" in said
+    nothing_is_left_over(doomed, POLICE)
+    reopen(doomed, POLICE)
+    doomed.witness()
+    assert doomed[POLICE].share(doomed.main, CARD).refused == 0
+
+
+# --- broken off, twice at once, too late ---
+
+
+def test_of_two_copies_that_replace_one_key_one_wins(scene: Scene, tmp_path: Path) -> None:
+    """Two administrators with a copy of the home each: the second is told who won, and nothing of theirs is left."""
+    copy = tmp_path / "copy"
+    shutil.copytree(scene[POLICE].home.folder, copy)
+    hands(scene, POLICE).run("keys", "rotate", "intake", "--wait", "0")
+    other = Hands(copy, environ_of(scene, POLICE))
+    said = other.refused("keys", "rotate", "intake", "--wait", "0")
+    assert "replaced already, at another copy of this adapter" in said
+    types = scene.log_types()
+    assert types[-2:] == ["certificate", "revocation"]
+    assert not (copy / PENDING_NAME).exists()
+    assert list(copy.glob("*.next")) == []
+
+
+def test_who_comes_second_at_the_hub_drops_their_keys(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have looked before either sends: the hub takes one, the other's keys are dropped."""
+    copy = tmp_path / "copy"
+    shutil.copytree(scene[POLICE].home.folder, copy)
+    real = HubClient.post
+
+    def post(self: HubClient, path: str, payload: Any) -> Any:
+        monkeypatch.setattr(HubClient, "post", real)
+        hands(scene, POLICE).run("keys", "rotate", "intake", "--wait", "0")
+        return real(self, path, payload)
+
+    monkeypatch.setattr(HubClient, "post", post)
+    said = Hands(copy, environ_of(scene, POLICE)).refused("keys", "rotate", "intake", "--wait", "0")
+    assert "somebody else was first" in said
+    assert "was revoked (superseded) by fern-police at position" in said
+    assert not (copy / PENDING_NAME).exists()
+    assert list(copy.glob("*.next")) == []
+    # The winner's is the one key: nothing is sealed to one that nobody holds.
+    reopen(scene, POLICE)
+    scene.witness()
+    held = file_of(scene, POLICE).keys["intake"].public.kid
+    assert directory_of(scene, HEALTH).newest_key(KeyUse.INTAKE, POLICE, now()).key.kid == held
+
+
+def test_two_people_at_one_home_change_keys_one_after_the_other(shared: Scene) -> None:
+    """The lock is held for the whole change."""
+    with (shared[HEALTH].home.folder / LOCK_NAME).open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert "somebody else is changing keys" in hands(shared, HEALTH).refused("keys", "rotate", "intake")
+    nothing_is_left_over(shared, HEALTH)
+
+
+def test_keys_are_replaced_again_and_again(scene: Scene) -> None:
+    """Each earlier reading key stays under its own number."""
+    before = {key.public.kid for name, key in file_of(scene, POLICE).keys.items() if name.startswith("intake")}
+    for _ in range(3):
+        hands(scene, POLICE).run("keys", "rotate", "intake", "--wait", "0")
+    after = {name: key for name, key in file_of(scene, POLICE).keys.items() if name.startswith("intake")}
+    assert len(after) == len(before) + 3
+    assert before < {key.public.kid for key in after.values()}
+
+
+def test_signing_is_not_replaced_under_what_waits_to_be_pushed(scene: Scene) -> None:
+    """What is signed and not yet in the log would be refused: it is pushed first."""
+    scene[POLICE].write(scene.main, {**CARD, "summary": "Seen again at the invented laundrette"})
+    scene[POLICE].release(scene.main)
+    assert "first: nrm-adapter push" in hands(scene, POLICE).refused("keys", "rotate", "signing")
+    nothing_is_left_over(scene, POLICE)
+    assert scene[POLICE].outbox.push_all().refused == 0
+    hands(scene, POLICE).run("keys", "rotate", "signing", "--wait", "0")
+
+
+def test_a_damaged_note_of_a_change_is_said(shared: Scene) -> None:
+    """Neither guessed at nor passed over."""
+    path = shared[HEALTH].home.folder / PENDING_NAME
+    for content in ("", "{", "[]", '{"what":1}', "9" * 5000):
+        path.write_text(content)
+        assert f"{PENDING_NAME} is damaged" in hands(shared, HEALTH).refused("keys", "rotate", "intake")
+    path.unlink()
+
+
+# --- a new key counts for others once the witnesses have seen it ---
+
+
+def test_nothing_new_is_shared_before_the_witnesses_have_seen_the_new_key(scene: Scene) -> None:
+    """Others could not believe it yet; what only takes away does not wait."""
+    hands(scene, POLICE).run("keys", "rotate", "signing", "--wait", "0")
+    environ = environ_of(scene, POLICE)
+    adapter = Adapter(Home.load(scene[POLICE].home.folder), environ=environ, clock=now)
+    adapter.keys = file_of(scene, POLICE)
+    scene[POLICE].write(scene.main, CARD)
+    with pytest.raises(LogRefused, match="the witnesses have to see it first") as refusal:
+        adapter.book.open_case([], [], AgePath.CHILD)
+    assert refusal.value.code == "own_key"
+    adapter.close()
+    reopen(scene, POLICE)
+    scene.witness()
+    assert scene[POLICE].share(scene.main, CARD).refused == 0
+
+
+# --- ending ---
+
+
+def test_every_key_of_an_agency_is_ended_without_root_and_witness(doomed: Scene) -> None:
+    """By the officer on call: no root passphrase, no witness, in well under a minute, and binding at once."""
+    environ = environ_of(doomed, POLICE)
+    del environ["NRM_ROOT_PASSPHRASE"], environ["NRM_MEMBER_PASSPHRASE"]
+    officer = Hands(doomed[POLICE].home.folder, environ)
+    for use in ("intake", "archive", "witness", "witness-pq", "signing"):
+        ended = doomed.log_types().count("revocation")
+        said = officer.run("keys", "revoke", use, "--reason", "compromised", "--dry-run").output
+        assert f"for {use}: somebody else may have it." in said
+        assert doomed.log_types().count("revocation") == ended
+        began = time.monotonic()
+        said = officer.run("keys", "revoke", use, "--reason", "compromised").output
+        assert time.monotonic() - began < 10
+        assert "revoked: the hub has recorded it" in said
+        assert doomed.log_types()[-1] == "revocation"
+        if use != "signing":
+            assert "proven: it stands in the log" in said
+            assert "nothing to revoke" in officer.refused("keys", "revoke", use, "--reason", "lost")
+            assert "revoked (compromised), counts below position" in officer.run("keys", "list").output
+    with pytest.raises(HubRefused, match="no access token"):
+        doomed[POLICE].client.get("/v1/cases")
+
+
+def test_a_person_is_removed_by_whoever_may(doomed: Scene) -> None:
+    """Both keys end, the cases that list them are named, and their next pull is refused and leaves an entry."""
+    for agency, label, by in ((POLICE, "chair", "signing"), (POLICE, "constable", "root"), (HEALTH, "voter", "person")):
+        member = doomed[agency].people[label]
+        said = hands(doomed, agency).run("members", "remove", member, "--reason", "lost", "--by", by).output
+        is_listed = f"Case {doomed.main} still lists them: {CARE}, who leads it, must take them out." in said
+        assert is_listed == (label != "constable")
+        began = time.monotonic()
+        with pytest.raises(HubRefused) as refusal:
+            doomed[agency].pull(doomed.main, label)
+        assert time.monotonic() - began < 1
+        assert (refusal.value.status, refusal.value.code) == (403, "key_revoked")
+        assert doomed.log_types()[-3:] == ["revocation", "revocation", "denied"]
+        listed = hands(doomed, agency).run("members", "list").output.splitlines()
+        assert [line.endswith("revoked") for line in listed if line.startswith(member)] == [True]
+        said = hands(doomed, agency).refused("keys", "rotate", "member", "--member", member)
+        assert "are revoked; certify them anew" in said
+
+
+def test_somebody_not_witnessed_yet_is_removed_all_the_same(scene: Scene) -> None:
+    """No witness has seen their certificates, so no directory has them: the newest head does."""
+    member = hands(scene, POLICE).run("members", "add", "--role", "practitioner").output.split()[0]
+    assert member not in {item.member for item in scene[POLICE].follower.directory().certificates}
+    assert "No case known here" in hands(scene, POLICE).run("members", "remove", member, "--reason", "left").output
+    assert scene.log_types()[-2:] == ["revocation", "revocation"]
+
+
+def test_a_key_is_ended_with_a_hub_that_does_not_answer(doomed: Scene) -> None:
+    """What was signed lies in a file that the operator takes from anybody."""
+    doomed.hub.kill()
+    member = doomed[POLICE].people["chair"]
+    said = hands(doomed, POLICE).refused("members", "remove", member, "--reason", "lost")
+    assert said.startswith("NOT REVOKED YET")
+    aside = doomed[POLICE].home.folder / "revocations-for-hub.json"
+    assert aside.stat().st_mode & 0o777 == 0o600
+    done = CliRunner().invoke(hub_main, ["--home", str(doomed.hub.home), "revoke", str(aside)])
+    assert done.exit_code == 0, done.output
+    doomed.hub.start()
+    with pytest.raises(HubRefused) as refusal:
+        doomed[POLICE].pull(doomed.main, "chair")
+    assert refusal.value.code == "key_revoked"
+    doomed.witness()
+    assert [text for _, text in doomed.alarms(POLICE)] == []
+
+
+def test_with_nothing_left_but_the_root_key_a_file_ends_the_stolen_adapters_keys(doomed: Scene, tmp_path: Path) -> None:
+    """The adapter is stolen: root.key and adapter.toml sign, and the thief's next request ends."""
+    thief = doomed[POLICE].client
+    assert thief.get("/v1/cases")["cases"]
+    safe, output = tmp_path / "safe", tmp_path / "stolen.json"
+    safe.mkdir()
+    for name in ("root.key", "adapter.toml"):
+        shutil.copy(doomed[POLICE].home.folder / name, safe / name)
+    environ = {"NRM_ROOT_PASSPHRASE": environ_of(doomed, POLICE)["NRM_ROOT_PASSPHRASE"]}
+    kid = doomed[POLICE].keys.keys["signing"].public.kid
+    args = ("keys", "revoke", "signing", "--key", kid, "--by", "root", "--reason", "compromised", "--file", str(output))
+    assert "nrm-hub revoke FILE" in Hands(safe, environ).run(*args).output
+    began = time.monotonic()
+    done = CliRunner().invoke(hub_main, ["--home", str(doomed.hub.home), "revoke", str(output)])
+    assert done.exit_code == 0, done.output
+    with pytest.raises(HubRefused, match="no access token"):
+        thief.get("/v1/cases")
+    assert time.monotonic() - began < 2
+
+
+def test_another_agencys_root_ends_by_the_word_of_enough(doomed: Scene) -> None:
+    """Attack 32: one agency alone ends nobody; each is told how many are still needed."""
+    said = hands(doomed, POLICE).run("keys", "revoke-root", HEALTH, "--reason", "compromised").output
+    assert "1 more agencies must say the same" in said
+    assert doomed[HEALTH].client.get("/v1/cases")["cases"]
+    said = hands(doomed, CARE).run("keys", "revoke-root", HEALTH, "--reason", "compromised").output
+    assert "1 other agencies have said so; with it the root is revoked" in said
+    with pytest.raises(HubRefused, match="no access token"):
+        doomed[HEALTH].client.get("/v1/cases")
+    assert "is revoked already" in hands(doomed, CARE).refused("keys", "revoke-root", HEALTH, "--reason", "lost")
+    assert "keys revoke root" in hands(doomed, CARE).refused("keys", "revoke-root", CARE, "--reason", "lost")
+
+
+def test_lists_and_fingerprints(shared: Scene) -> None:
+    """What an administrator compares by voice, and what they see of keys and people."""
+    listed = hands(shared, HEALTH).run("keys", "list").output
+    assert listed.count("  valid") == 5
+    for use, key in file_of(shared, HEALTH).keys.items():
+        assert use in listed
+        assert key.public.kid[:12] in listed
+    said = hands(shared, HEALTH).run("keys", "fingerprint").output
+    pin = Home.load(shared[HEALTH].home.folder).pin()
+    assert pin.roots[HEALTH] in said.replace(" ", "")
+    people = hands(shared, HEALTH).run("members", "list").output.splitlines()
+    assert len(people) == 1
+    assert people[0].startswith(shared[HEALTH].people["voter"])
+    assert people[0].endswith("valid")
+    with shared[HEALTH].store.write() as session:
+        reading = read_directory(public_entries(session), pin, HEALTH)
+    assert reading.faults == ()
