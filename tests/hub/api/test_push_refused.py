@@ -1,6 +1,7 @@
 """What an agency may not push: forged, foreign, stale, undecided. Each is refused with its code.
 
-Nothing of a refused line is kept; what was refused for policy, facts or signature is recorded as denied.
+Nothing of a refused line is kept; what was refused for policy, facts, signature, its age, an id that is taken, or a key
+that counts no more is recorded as denied.
 """
 
 from __future__ import annotations
@@ -215,12 +216,19 @@ def test_other_bytes_under_a_known_id_are_refused(fresh: Scene) -> None:
     entries = fresh.log_types()
     fragment, channel, disclosure = (of_kind(lines, kind) for kind in ("fragment", "channel", "disclosure"))
     changed = {**fragment, "archive": {**fragment["archive"], "encrypted_key": b64u(os.urandom(40))}}
-    is_refused(send(health, fresh.main, changed)[0], "conflict", 409)
     second = resign(health, StatementType.CHANNEL, channel["statement"])
-    is_refused(send(health, fresh.main, {**channel, "statement": second})[0], "conflict", 409)
+    results = send(health, fresh.main, changed, {**channel, "statement": second})
+    for result in results:
+        is_refused(result, "conflict", 409)
+    # One batch leaves one entry that counts both, and nothing else.
+    assert fresh.log_types() == [*entries, "denied"]
+    denied = json.loads(fresh.sql("SELECT body FROM log_entry ORDER BY position DESC LIMIT 1")[0][0])
+    assert (denied["agency"], denied["act"]) == (HEALTH, "push")
+    assert denied["lines"] == [{"code": "conflict", "rules": [], "count": 2}]
+    # Another statement for a number that is taken is an old number: not recorded.
     again = resign(health, StatementType.DISCLOSURE, disclosure["statement"])
     is_refused(send(health, fresh.main, {**disclosure, "statement": again})[0], "sequence", 409)
-    assert fresh.log_types() == entries
+    assert fresh.log_types() == [*entries, "denied"]
 
 
 def test_a_channel_to_an_unknown_key_is_refused(unsent: tuple[Scene, list[dict[str, Any]]]) -> None:
