@@ -16,6 +16,7 @@ from bench.federation import federation
 from bench.log import measure_log
 from bench.material import make_agencies
 from bench.measuring import Bench, Result
+from bench.regranting import measure_regranting
 from bench.report import print_table, write_json
 from bench.scale import FULL, TINY, Scale
 from bench.sealing import measure_opening, measure_sealing
@@ -39,6 +40,7 @@ def run(scale: Scale, console: Console) -> list[Result]:
         with bench.step("a hub and four adapters", 1) as advance, federation(folder, agencies) as fed:
             advance()
             results += measure_release(bench, scale, fed)
+            results += measure_regranting(bench, scale, fed)
             results += measure_push(bench, scale, fed, folder)
         return results
 

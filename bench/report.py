@@ -27,6 +27,9 @@ def explain(scale: Scale) -> dict[str, str]:
         "seal.channels_new.joserfc": f"{sealing}, channels new : joserfc general JWE",
         "release.channels_known.primitives": "the whole release of the same, channels known : sum of primitives",
         "release.channels_new.primitives": "the whole release of the same, channels new : sum of primitives",
+        "regrant.rotation.primitives": (
+            f"grant {scale.fragments} again to {scale.recipients} whose key was replaced : sum of primitives"
+        ),
         "open.primitives": f"open and verify {scale.fragments} : sum of primitives",
         "push.bare_inserts": f"{push} : {inserts}",
         "push.granted.bare_inserts": f"{push} and their grants to {scale.recipients} : {inserts}",
