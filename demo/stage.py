@@ -57,6 +57,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def heed_signals() -> None:
+    """End on SIGTERM and SIGHUP as on Ctrl-C, so that no process is left running.
+
+    A shell script starts what it puts in the background with SIGINT ignored, and every process started from there
+    inherits that; then it could not be stopped that way. With nohup SIGHUP stays ignored.
+    """
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if name is not signal.SIGHUP or signal.getsignal(name) is not signal.SIG_IGN:
+            signal.signal(name, signal.default_int_handler)
+
+
 @dataclass
 class Worker:
     """A process that runs one program's commands."""
@@ -105,6 +116,7 @@ class Stage:
 
     def prepare(self) -> None:
         """Empty the folder and start the workers; each agency's gets only its own secrets."""
+        heed_signals()
         if self.folder.exists():
             shutil.rmtree(self.folder)
         self.folder.mkdir(parents=True, mode=0o700)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -51,6 +54,54 @@ def test_nobody_in_them_is_real() -> None:
     telephones = [number.replace(" ", "") for text in texts for number in TELEPHONE.findall(text)]
     assert all(number.startswith(DRAMA) for number in telephones)
     assert all(host.endswith(".example") for text in texts[:-1] for host in ADDRESS.findall(text))
+
+
+STAY_UP = """
+import subprocess, sys
+import demo.__main__ as story
+from demo.stage import AGENCIES, Stage
+
+def set_up(stage):
+    stage.prepare()
+    stage.ports = {plan.home: 1 for plan in AGENCIES}
+    stage.daemons["police"] = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    print("left", stage.daemons["police"].pid, *(worker.process.pid for worker in stage.workers.values()), flush=True)
+
+story.tell = set_up
+story.say_what_to_open = lambda stage, seconds: None
+sys.exit(story.main())
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_stopping_it_stops_what_it_started(tmp_path: Path, sent: signal.Signals) -> None:
+    """Also where it was put in the background by a script, which makes it ignore SIGINT."""
+    ignore = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", ignore + STAY_UP, "--serve", "--folder", str(tmp_path / "demo")],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        left = next(line for line in process.stdout if line.startswith("left"))
+        started = [int(text) for text in left.split()[1:]]
+        assert len(started) == 7
+        next(line for line in process.stdout if line.startswith("charity"))
+        began = time.monotonic()
+        process.send_signal(sent)
+        assert process.wait(timeout=60) == 0
+        assert time.monotonic() - began < 14, "something had to be killed after its time"
+    assert [number for number in started if _is_running(number)] == []
+
+
+def _is_running(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @pytest.mark.slow
