@@ -190,6 +190,8 @@ def add_certificates(
         raise Refused(413, "too_many", f"expected 1 to {MAX_CERTIFICATES_PER_REQUEST} certificates")
     if rows.count_certificates(session, agency.agency) + len(tokens) > MAX_CERTIFICATES_PER_AGENCY:
         raise Refused(413, "too_many", f"an agency has at most {MAX_CERTIFICATES_PER_AGENCY} certificates")
+    if any(item.kid == agency.root.kid for item in directory.revocations):
+        raise Refused(422, "certificate_refused", f"the root of {agency.agency} is revoked; it enrols again first")
     try:
         certificates = [verify_certificate(token, agency) for token in tokens]
     except (Malformed, SignatureRefused, KeyRefused) as error:

@@ -18,7 +18,7 @@ from hub.store import exchange_rows as rows
 from hub.store.base import Session
 from hub.store.tables import RevocationRow
 from keys.directory import Directory, NotCertified
-from keys.jose import SignatureRefused
+from keys.jose import SignatureRefused, statement_digest
 from keys.revocation import Revocation, RevocationReason, strictest
 from policies.model import Malformed, render_time
 
@@ -55,16 +55,27 @@ def add_revocations(
     """
     if not 1 <= len(tokens) <= MAX_REVOCATIONS_PER_REQUEST:
         raise Refused(413, "too_many", f"expected 1 to {MAX_REVOCATIONS_PER_REQUEST} revocations")
-    known, done = directory.copy(), []
+    known = directory.copy()
+    done: list[Receipt | int] = []
     for token in tokens:
+        repeated = _find(session, token)
+        if repeated is not None:
+            done.append(repeated)
+            continue
         revocation = _verify(session, known, token, at)
         before = next((item for item in known.revocations if item.kid == revocation.kid), None)
-        # Somebody may have said something stricter since: what is recorded already is still the same act.
-        is_repeat = rows.find_revocation(session, revocation.statement.digest) is not None
-        if rotates and before is not None and revocation.reason is RevocationReason.SUPERSEDED and not is_repeat:
+        if rotates and before is not None and revocation.reason is RevocationReason.SUPERSEDED:
             raise Refused(409, "key_revoked", f"key {revocation.kid[:12]} was replaced or revoked already; sync first")
         done.append(_record(session, known, revocation, before, at))
     return done
+
+
+def _find(session: Session, token: object) -> int | None:
+    """Return where this very statement stands already. Its key may count no more by now, by this very statement."""
+    if not isinstance(token, str) or not token.isascii():
+        return None
+    row = rows.find_revocation(session, statement_digest(token))
+    return None if row is None else row.log_index
 
 
 def _verify(session: Session, directory: Directory, token: object, at: datetime) -> Revocation:
@@ -85,9 +96,6 @@ def _verify(session: Session, directory: Directory, token: object, at: datetime)
 def _record(
     session: Session, directory: Directory, revocation: Revocation, before: Revocation | None, at: datetime
 ) -> Receipt | int:
-    row = rows.find_revocation(session, revocation.statement.digest)
-    if row is not None:
-        return row.log_index
     is_own = revocation.issuer == revocation.agency
     if is_own and before is not None and strictest(before, revocation) == before:
         return before.log_index
