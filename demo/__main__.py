@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from demo import thief
+from demo import loss, thief
 from demo.stage import AGENCIES, DemoFailed, Stage
 from demo.story import Story
 
@@ -35,13 +35,14 @@ def tell(stage: Stage) -> None:
     thief.reads_the_disk(story)
     thief.swaps_a_key(story)
     thief.rewrites_history(story)
+    loss.loses_a_laptop(story)
     story.panel_decides()
     close_the_books(stage, story)
 
 
 def close_the_books(stage: Stage, story: Story) -> None:
     """Verify the log, write the audit page, copy the database as a thief would have it."""
-    story.chapter("11. The log proves itself")
+    story.chapter("12. The log proves itself")
     stage.wait_for_quorum()
     out = stage.hub_command("log", "verify", "--report", str(stage.folder / "log-report.json"))
     story.say(out.strip())

@@ -314,7 +314,7 @@ class Story:
 
     def panel_decides(self) -> None:
         """Three votes over one frozen set of fragments; the decision verifies without a hub."""
-        self.chapter("10. The panel decides on exactly what it read")
+        self.chapter("11. The panel decides on exactly what it read")
         stage = self.stage
         meeting = {
             "role": "panel_chair",
