@@ -116,7 +116,9 @@ class CaseFeed:
                 is_archive = said["member"] is None and said["agency"] == self.agency
                 if (said["agency"], said["member"]) == (agency, member) and not is_archive:
                     items = [count for seq, count in said["disclosed"] if seq <= up_to]
-                    told[said["recipient"]] = (len(items), sum(items))
+                    # An adapter that lost its store begins a second channel to a key.
+                    disclosures, grants = told.get(said["recipient"], (0, 0))
+                    told[said["recipient"]] = (disclosures + len(items), grants + sum(items))
             brought = sum(seq <= up_to for seq in seen["fragments"])
             found.append(Said(agency, brought, seen["at"], told))
         return found
