@@ -23,8 +23,9 @@ from adapters.commands.base import Commands
 def main(context: click.Context, home: Path) -> None:
     """Share what this agency knows of a child with the agencies of a case, sealed, and read what is shared with you.
 
-    Passphrases come from NRM_ADAPTER_PASSPHRASE(_FILE), NRM_MEMBER_PASSPHRASE(_FILE) and, for the root key only,
-    NRM_ROOT_PASSPHRASE(_FILE).
+    Passphrases come from NRM_ADAPTER_PASSPHRASE (NRM_ADAPTER_PIN where the keys are in a token), NRM_MEMBER_PASSPHRASE,
+    NRM_BACKUP_PASSPHRASE and, for the root key only, NRM_ROOT_PASSPHRASE; or from a file descriptor or file that the
+    same name with _FD or _FILE says.
 
     \b
     Example: nrm-adapter --home police sync
