@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,7 +20,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from adapters.alarms import meaning_of
 from adapters.cases import CaseRefused
 from adapters.following import LogRefused
-from adapters.home import HomeRefused
+from adapters.home import AGENCY_NAME, HomeRefused
 from adapters.hub_client import HubRefused, HubUnreachable
 from adapters.runtime import Adapter
 from adapters.store import (
@@ -45,6 +46,14 @@ TIDY_EVERY = timedelta(minutes=10)
 """Kept pulls are decided again when a case changes, and this often because time itself ends things."""
 
 
+def _changed_at(path: Path) -> int | None:
+    """Return when a file was written last; None for no file: the keys are in a token."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
 class Watch:
     """The loop of one adapter process. What it last saw is shown on the page; what it refuses is an alarm."""
 
@@ -53,6 +62,7 @@ class Watch:
         self._stop = threading.Event()
         self._since = adapter.clock()
         self._tidied: dict[str, tuple[str, datetime]] = {}
+        self._keys_of = _changed_at(adapter.home.folder / AGENCY_NAME)
         self.last_look: datetime | None = None
         self.trouble: str | None = None
         self.reached_at: datetime | None = None
@@ -79,6 +89,8 @@ class Watch:
         except HubRefused as error:
             # Before the first quorum the hub has no witnessed head to show: that is not an alarm.
             self.trouble = None if error.code == "no_quorum" else f"the hub refused: {error.code}"
+            if error.code == "token":
+                self._take_new_keys()
         except (HubUnreachable, KeysRefusal, LogRefused, CaseRefused, StoreRefused) as error:
             self.trouble = str(error)
             has_answered = isinstance(error, LogRefused | CaseRefused)
@@ -88,6 +100,17 @@ class Watch:
         self.last_look = self._adapter.clock()
         if has_answered:
             self.reached_at = self.last_look
+
+    def _take_new_keys(self) -> None:
+        """Go on with the keys that custody holds by now: somebody has replaced them while this process ran."""
+        changed = _changed_at(self._adapter.home.folder / AGENCY_NAME)
+        if changed == self._keys_of:
+            return
+        self._keys_of = changed
+        try:
+            self._adapter.renew()
+        except (KeysRefusal, HomeRefused) as error:
+            self.trouble = f"this agency's keys were replaced; restart this process: {error}"
 
     def _tidy(self, cases: Sequence[str]) -> None:
         """Delete from kept pulls what a changed case, or the time, does not let us keep any more."""

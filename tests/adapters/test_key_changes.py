@@ -15,20 +15,24 @@ from click.testing import CliRunner
 
 from adapters.following import LogRefused
 from adapters.held_keys import LOCK_NAME
-from adapters.home import Home
+from adapters.home import Home, HubPin
 from adapters.hub_client import HubClient, HubRefused
 from adapters.key_changes import FOR_HUB_NAME, PENDING_NAME
 from adapters.reading_directory import read_directory
+from adapters.release.drafts import DraftState, list_drafts
+from adapters.release.releasing import ReleaseTerms
 from adapters.runtime import Adapter
+from adapters.serving import Watch
 from adapters.store import public_entries
 from hub.cli import main as hub_main
-from hub.setting_up import verify_hub
+from hub.setting_up import verify_hub, write_pin
 from keys.custody.keyfile import KeyFile, read_key_file
 from keys.directory import Directory, KeyUse
 from keys.revocation import RevocationReason
 from policies.vocabulary import AgePath
-from tests.adapters.hands import Hands
-from tests.scene import CARE, HEALTH, POLICE, Party, Scene, now
+from tests.adapters.hands import REPOSITORY, Hands
+from tests.officers import enrol
+from tests.scene import CARE, HEALTH, POLICE, REVIEW, Party, Scene, now
 
 CARD = {"kind": "subject_card", "summary": "Seen at the invented laundrette", "fields": {}}
 
@@ -39,11 +43,17 @@ def environ_of(scene: Scene, agency: str) -> dict[str, str]:
     return said
 
 
+def settle(scene: Scene) -> None:
+    """Let the witnesses see the whole log: a head that was published just before is cosigned first, then the newest."""
+    scene.witness()
+    scene.witness()
+
+
 @pytest.fixture(scope="module")
 def shared(make_scene: Callable[[], Scene]) -> Scene:
     """One federation, its hub a process of its own, for every test that leaves it at work."""
     made = make_scene().start()
-    made.witness()
+    settle(made)
     return made
 
 
@@ -53,7 +63,7 @@ def scene(shared: Scene) -> Scene:
     reopen(shared, POLICE)
     member = shared[POLICE].people["chair"]
     shared[POLICE].member_keys["chair"] = file_of(shared, POLICE, f"members/{member}.key")
-    shared.witness()
+    settle(shared)
     return shared
 
 
@@ -61,7 +71,7 @@ def scene(shared: Scene) -> Scene:
 def doomed(make_scene: Callable[[], Scene]) -> Scene:
     """A federation for a test that leaves it broken."""
     made = make_scene().start()
-    made.witness()
+    settle(made)
     return made
 
 
@@ -119,7 +129,7 @@ def test_an_agency_key_is_replaced(scene: Scene, use: str) -> None:
     assert before.public.kid in {key.public.kid for key in after.keys.values()} or use == "signing"
     assert after.storage == held.storage
     reopen(scene, POLICE)
-    scene.witness()
+    settle(scene)
     directory = directory_of(scene, HEALTH)
     assert directory.newest_key(KeyUse(use), POLICE, now()).key.kid == after.keys[use].public.kid
     [ended] = [item for item in directory.revocations if item.kid == before.public.kid]
@@ -129,7 +139,7 @@ def test_an_agency_key_is_replaced(scene: Scene, use: str) -> None:
     assert [text for _, text in scene.alarms(POLICE)] == []
     # It works on: what is shared now goes out under the new key, and is believed.
     assert scene[POLICE].share(scene.main, CARD).refused == 0
-    scene.witness()
+    settle(scene)
     assert scene[HEALTH].pull(scene.main, "voter").view.unverified == ()
     assert verify_hub(scene.hub.config, scene.hub.passphrase).ok
 
@@ -146,7 +156,7 @@ def test_both_keys_of_a_person_are_replaced(scene: Scene) -> None:
     assert sorted(after.keys) == ["member-hpke", "member-hpke@1", "member-signing"]
     assert after.keys["member-hpke@1"].public == before.keys["member-hpke"].public
     assert after.keys["member-signing"].public != before.keys["member-signing"].public
-    scene.witness()
+    settle(scene)
     scene[POLICE].member_keys["chair"] = after
     view = scene[POLICE].pull(scene.main, "chair").view
     assert (len(view.opened), view.unverified, view.withheld_by_hub) == (opened, (), ())
@@ -183,7 +193,7 @@ def test_a_compromised_agency_key_is_replaced_from_a_position_on(scene: Scene, u
     after = file_of(scene, POLICE)
     assert (before.kid in {key.public.kid for key in after.keys.values()}) == (use == "archive")
     reopen(scene, POLICE)
-    scene.witness()
+    settle(scene)
     [ended] = [item for item in directory_of(scene, HEALTH).revocations if item.kid == before.kid]
     assert (ended.reason, ended.valid_until) == (RevocationReason.COMPROMISED, position)
 
@@ -200,7 +210,7 @@ def test_a_person_who_lost_their_keys_is_certified_anew_under_the_same_id(doomed
     fresh = read_key_file(path, "another invented passphrase")
     assert sorted(fresh.keys) == ["member-hpke", "member-signing"]
     assert doomed.log_types()[-4:] == ["certificate", "certificate", "revocation", "revocation"]
-    doomed.witness()
+    settle(doomed)
     doomed[POLICE].member_keys["chair"] = fresh
     view = doomed[POLICE].pull(doomed.main, "chair").view
     assert (view.opened, view.unverified) == ((), ())
@@ -208,7 +218,7 @@ def test_a_person_who_lost_their_keys_is_certified_anew_under_the_same_id(doomed
     # Its originators grant again to the new key.
     doomed[CARE].release(doomed.main)
     assert doomed[CARE].share(doomed.main, CARD).refused == 0
-    doomed.witness()
+    settle(doomed)
     assert len(doomed[POLICE].pull(doomed.main, "chair").view.opened) >= 1
 
 
@@ -224,7 +234,7 @@ def test_an_agency_whose_signing_key_is_lost_is_certified_through_the_operator(d
     assert "finishes the change that broke off: rotate signing" in said
     nothing_is_left_over(doomed, POLICE)
     reopen(doomed, POLICE)
-    doomed.witness()
+    settle(doomed)
     assert doomed[POLICE].share(doomed.main, CARD).refused == 0
 
 
@@ -266,7 +276,7 @@ def test_who_comes_second_at_the_hub_drops_their_keys(
     assert list(copy.glob("*.next")) == []
     # The winner's is the one key: nothing is sealed to one that nobody holds.
     reopen(scene, POLICE)
-    scene.witness()
+    settle(scene)
     held = file_of(scene, POLICE).keys["intake"].public.kid
     assert directory_of(scene, HEALTH).newest_key(KeyUse.INTAKE, POLICE, now()).key.kid == held
 
@@ -318,13 +328,70 @@ def test_nothing_new_is_shared_before_the_witnesses_have_seen_the_new_key(scene:
     adapter = Adapter(Home.load(scene[POLICE].home.folder), environ=environ, clock=now)
     adapter.keys = file_of(scene, POLICE)
     scene[POLICE].write(scene.main, CARD)
-    with pytest.raises(LogRefused, match="the witnesses have to see it first") as refusal:
-        adapter.book.open_case([], [], AgePath.CHILD)
-    assert refusal.value.code == "own_key"
+    drafts = list_drafts(scene[POLICE].store, scene.main, [DraftState.DRAFT])
+    for share in (
+        lambda: adapter.book.open_case([], [], AgePath.CHILD),
+        lambda: adapter.releaser.release(scene.main, drafts, ReleaseTerms(REVIEW)),
+    ):
+        with pytest.raises(LogRefused, match="the witnesses have to see it first") as refusal:
+            share()
+        assert refusal.value.code == "own_key"
     adapter.close()
     reopen(scene, POLICE)
-    scene.witness()
+    settle(scene)
     assert scene[POLICE].share(scene.main, CARD).refused == 0
+
+
+def test_a_running_watch_takes_replaced_keys_up_by_itself(scene: Scene) -> None:
+    """It asked with a key that counts no more; it looks into custody and goes on with the new one."""
+    adapter = Adapter(Home.load(scene[POLICE].home.folder), environ=environ_of(scene, POLICE), clock=now)
+    watch = Watch(adapter, 1.0)
+    watch.look()
+    assert watch.trouble is None
+    hands(scene, POLICE).run("keys", "rotate", "signing", "--wait", "0")
+    watch.look()
+    assert watch.trouble == "the hub refused: token"
+    watch.look()
+    assert watch.trouble is None
+    assert adapter.keys.keys["signing"].public == file_of(scene, POLICE).keys["signing"].public
+    adapter.close()
+
+
+# --- the root ---
+
+
+def test_an_agency_whose_root_was_taken_enrols_again(doomed: Scene, tmp_path: Path) -> None:
+    """Attack 32, by hand: revoke, a new root, the ceremony, new pins, people certified again, at work."""
+    health = hands(doomed, HEALTH)
+    assert "need not enrol again" in health.refused("keys", "enrol-again")
+    said = health.run("keys", "revoke", "root", "--reason", "compromised", "--dry-run").output
+    assert "EVERY key it certified" in said
+    health.run("keys", "revoke", "root", "--reason", "compromised")
+    with pytest.raises(HubRefused, match="no access token"):
+        doomed[HEALTH].client.get("/v1/cases")
+    assert "2 keys of people" in health.run("keys", "enrol-again", "--dry-run").output
+    first = health.run("keys", "enrol-again").output
+    # It died there: the same command makes the request again for the same new root.
+    old = (doomed[HEALTH].home.folder / "root-revoked.key").read_bytes()
+    root = (doomed[HEALTH].home.folder / "root.key").read_bytes()
+    again = health.run("keys", "enrol-again").output
+    assert (doomed[HEALTH].home.folder / "root.key").read_bytes() == root != old
+    assert first != again
+    words = again.split("in hexadecimal: ")[1].strip()
+    enrol(doomed.hub.config, doomed[HEALTH].home.folder / "enrolment-request.json", words)
+    pin_path = tmp_path / "pin.json"
+    write_pin(doomed.hub.config, doomed.hub.passphrase, pin_path)
+    pin = HubPin.from_json(json.loads(pin_path.read_text()))
+    for party in doomed.parties.values():
+        party.home.write_pin(pin)
+    assert "2 certificates published" in health.run("publish").output
+    settle(doomed)
+    view = doomed[HEALTH].pull(doomed.main, "voter").view
+    assert view.unverified == ()
+    assert doomed[CARE].share(doomed.main, CARD).refused == 0
+    settle(doomed)
+    assert len(doomed[HEALTH].pull(doomed.main, "voter").view.opened) >= 1
+    assert verify_hub(doomed.hub.config, doomed.hub.passphrase).ok
 
 
 # --- ending ---
@@ -394,7 +461,7 @@ def test_a_key_is_ended_with_a_hub_that_does_not_answer(doomed: Scene) -> None:
     with pytest.raises(HubRefused) as refusal:
         doomed[POLICE].pull(doomed.main, "chair")
     assert refusal.value.code == "key_revoked"
-    doomed.witness()
+    settle(doomed)
     assert [text for _, text in doomed.alarms(POLICE)] == []
 
 
@@ -448,3 +515,16 @@ def test_lists_and_fingerprints(shared: Scene) -> None:
     with shared[HEALTH].store.write() as session:
         reading = read_directory(public_entries(session), pin, HEALTH)
     assert reading.faults == ()
+
+
+def test_keys_in_a_token_are_not_replaced_one_by_one(shared: Scene, tmp_path: Path) -> None:
+    """Refused in plain words before anything is opened; the page that it names has that heading."""
+    home = tmp_path / "home"
+    shutil.copytree(shared[HEALTH].home.folder, home)
+    (home / "token.toml").write_text('module = "/nowhere/libtoken.so"\nlabel = "fern"\n')
+    said = Hands(home, environ_of(shared, HEALTH)).refused("keys", "rotate", "intake")
+    assert "keys revoke works with the token" in said
+    page = (REPOSITORY / "docs" / "keys.md").read_text()
+    assert "## Keys in a token" in page
+    assert "## Witness keys" in page
+    assert not (home / PENDING_NAME).exists()
