@@ -196,10 +196,12 @@ def describe(done: Regranted, *, is_planned: bool) -> list[str]:
         lines.append("Not given to anybody new without your decision:")
     for recipient, what in by_hand:
         why = _BY_HAND[what.because]
+        # A release can be limited to an agency, not to its intake alone.
+        besides = "" if recipient.member else " (its people in the case included)"
         lines.append(
             f"  fragment {what.fragment[:8]} for {_who(recipient)}, {what.purpose.value}: {why}. To give it: release "
             f"{done.case} --draft {what.draft} --purpose {what.purpose.value} --originator-release "
-            f"--only {recipient.member or recipient.agency}"
+            f"--only {recipient.member or recipient.agency}{besides}"
         )
     return lines
 
