@@ -58,7 +58,7 @@ class Config:
         try:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise ConfigRefused(f"{path} is missing; make a hub with: nrm-hub init {home}") from error
+            raise ConfigRefused(f"{path} is missing; make a hub with: nrm-hub --home {home} init") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigRefused(f"{path} is not readable TOML: {error}") from error
         unknown = sorted(set(data) - {"issuer", "origin", "environment", "database_url"})
