@@ -1,7 +1,8 @@
 """One process that runs one program's commands, one after the other, with its own home and secrets.
 
 It reads a JSON object a line (``args``, ``stdin``, ``env``) and answers one (``code``, ``out``, ``err``). The
-commands are exactly those of the command line; only the start of Python is paid once instead of sixty times.
+commands are exactly those of the command line; only what is slow is paid once instead of a hundred times: the start of
+Python, and making a key of a passphrase (Argon2id), which is slow on purpose.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ import importlib
 import json
 import sys
 import traceback
+from functools import cache
 
 from click.testing import CliRunner
+
+from keys.custody import keyfile
 
 
 def main() -> None:
     """Serve commands of the module named on the command line until standard input ends."""
     program = importlib.import_module(sys.argv[1]).main
+    vars(keyfile)["_derive"] = cache(vars(keyfile)["_derive"])
     runner = CliRunner()
     for line in sys.stdin:
         wanted = json.loads(line)
