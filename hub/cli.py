@@ -54,8 +54,8 @@ class Commands(click.Group):
 def main(context: click.Context, home: Path) -> None:
     """Run a hub that carries sealed case fragments between agencies and proves what it did.
 
-    The passphrase of the hub's keys comes from NRM_HUB_PASSPHRASE_FILE or NRM_HUB_PASSPHRASE; the PIN of a hub whose
-    keys are in a token from NRM_HUB_PIN_FILE or NRM_HUB_PIN, or a terminal is asked.
+    The passphrase of the hub's keys comes from NRM_HUB_PASSPHRASE, _FILE or _FD; the PIN of a hub whose keys are in a
+    token from NRM_HUB_PIN, _FILE or _FD, or a terminal is asked; an officer's from NRM_OFFICER_PASSPHRASE, likewise.
 
     \b
     Example: nrm-hub --home hub-home serve --bind 127.0.0.1:8080

@@ -128,7 +128,7 @@ def _year(root: etree._Element, chosen: int | None) -> tuple[int, list[Finding]]
     is_contradicted = reference is not None and reference.year != year
     is_unreadable = bool(date_text) and reference is None
     if year not in CIN_YEARS or is_contradicted or is_unreadable:
-        said = f"{told}; there are schemas for {_KNOWN_YEARS}: choose the year to read this file with"
+        said = f"{told}; there are schemas for {_KNOWN_YEARS}: choose the year to read this file with: --year YEAR"
         raise refuse_file(FindingCode.WRONG_YEAR, said, place)
     return year, _reference_day_findings(reference, place)
 
