@@ -74,17 +74,21 @@ class Regranter:
     def regrant(self, case: str) -> Regranted:
         """Put into the outbox what waits for a new key or a new reader. Nothing leaves before ``push``.
 
-        Raises ``LogRefused`` without a fresh quorum where there is something to give (it widens who knows) or where a
-        statement of the case is kept from us, ``CaseRefused`` where the case cannot be believed or has ended.
+        Raises ``LogRefused`` without a fresh quorum, or while the witnesses have not seen our own key, where there is
+        something to give (it widens who knows); or where a statement of the case is kept from us. Raises
+        ``CaseRefused`` where the case cannot be believed or has ended.
         """
         follower = self.book.follower
         verified, directory, at = settled_case(self.book, case), follower.directory(), follower.clock()
+        unseen = self._own_key_unseen()
         with self.store.write() as session:
             # Read again in the transaction that writes: what another run has just granted stands there.
             found = find_waiting(session, verified, self.book.agency, directory, self.bundle, at)
             due = [item for item in found if item.is_due]
             if not due:
                 return Regranted(case, tuple(found))
+            if unseen is not None:
+                raise unseen
             follower.require_fresh_quorum(session)
             maker = Maker(self.store, self.book, self.bundle, session, verified, directory, at)
             wanted = {chosen.header.fragment for item in due for chosen in item.chosen}
@@ -97,6 +101,14 @@ class Regranter:
             disclosures += maker.tell_not_given()
             _note(session, case, waits=True)
         return Regranted(case, tuple(found), grants, disclosures)
+
+    def _own_key_unseen(self) -> LogRefused | None:
+        """Return why nothing may be signed with our own key now, asked before a transaction is open."""
+        try:
+            self.book.require_own_certificate()
+        except LogRefused as error:
+            return error
+        return None
 
     def _make(self, maker: Maker, waiting: Waiting, keys: dict[str, ContentKey]) -> int:
         try:

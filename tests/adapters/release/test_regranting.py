@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from adapters.cases import CaseBook
 from adapters.following import LogRefused
 from adapters.hub_client import HubUnreachable
 from adapters.release.drafts import list_drafts
@@ -16,6 +17,7 @@ from adapters.release.regranting import Regranted, Regranter, describe
 from adapters.release.releasing import ReleaseTerms
 from adapters.release.replanning import ByHandBecause, Why
 from adapters.store import GrantedRow, OutboxRow, own_channels, pending_lines, read_setting
+from keys.private import PrivateKey
 from policies.model import AgencyId, Member, MemberId
 from policies.vocabulary import Category, Gateway, Purpose, Role
 from tests.rekeying import certify_roles, rekey_intake, rekey_reading
@@ -313,6 +315,19 @@ def test_nothing_is_granted_to_a_key_that_no_quorum_has_seen_lately(scene: Scene
     assert again(care).refused == 0
     care.clock = lambda: now() + timedelta(minutes=30)
     assert not regranter(care).regrant(scene.main).is_due
+
+
+def test_nothing_is_signed_with_a_key_that_no_witness_has_seen(scene: Scene) -> None:
+    """Our own signing key was replaced and the witnesses have not seen it: nobody could believe the disclosures."""
+    rekey_reading(scene, POLICE, "chair", "lost")
+    care = scene[CARE]
+    before = count(care, OutboxRow)
+    unseen = CaseBook(care.follower, PrivateKey.generate("Ed25519"))
+    with pytest.raises(LogRefused, match="does not certify our own"):
+        Regranter(care.store, unseen, bundle()).regrant(scene.main)
+    assert count(care, OutboxRow) == before
+    again(care)
+    assert not Regranter(care.store, unseen, bundle()).regrant(scene.main).is_due
 
 
 def _channels(party: Party, case: str) -> list[str]:
