@@ -95,7 +95,8 @@ def open_agency_file(home: Home, environ: Mapping[str, str]) -> HeldFile:
         raise KeyChangeRefused(
             f"this agency's keys are in a hardware token, under labels that {TOKEN_KEYS_NAME} binds together; to "
             "replace one there so that a death in between loses nothing is not built. Revoke what must end at once "
-            "(keys revoke works with the token), then make the keys anew in another token: docs/keys.md, 'Keys in a token'"
+            "(keys revoke works with the token), then make the keys anew in another token: docs/keys.md, 'Keys in a "
+            "token'"
         )
     return _open(home, home.folder / AGENCY_NAME, "NRM_ADAPTER_PASSPHRASE", environ)
 

@@ -62,7 +62,7 @@ class Watch:
         self._stop = threading.Event()
         self._since = adapter.clock()
         self._tidied: dict[str, tuple[str, datetime]] = {}
-        self._keys_of = _changed_at(adapter.home.folder / AGENCY_NAME)
+        self._keys_of: int | None = None
         self.last_look: datetime | None = None
         self.trouble: str | None = None
         self.reached_at: datetime | None = None

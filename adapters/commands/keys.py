@@ -236,12 +236,17 @@ def revoke(
     With --by root --key ID --file OUT nothing but root.key and adapter.toml has to be left of the adapter.
 
     \b
-    Example: nrm-adapter --home police keys revoke signing --reason compromised --valid-until 4711
+    Example: nrm-adapter --home police keys revoke signing --reason compromised
     """
     terms = parse_terms(reason, valid_until)
     by = by or (ROOT if use == ROOT else SIGNING)
     if (use == MEMBER) != (member is not None):
         raise KeyChangeRefused("a person's keys are named by both: keys revoke member --member ID")
+    if use == KeyUse.SIGNING.value and valid_until is not None and by != ROOT:
+        raise KeyChangeRefused(
+            "only the root dates the end of a signing key back (--by root): whoever has the signing key could "
+            "otherwise undo what the agency said before. Without --valid-until it ends now"
+        )
     if key is not None and not is_kid(key):
         raise KeyChangeRefused("key: expected the whole id of a key, 43 characters")
     if key is not None and output is not None and by == ROOT:

@@ -177,6 +177,8 @@ def test_people_and_agency_keys_are_named_apart(shared: Scene) -> None:
     assert "nobody is certified" in hands(shared, HEALTH).refused("keys", "rotate", "member", "--member", "0" * 32)
     said = hands(shared, HEALTH).refused("keys", "rotate", "intake", "--valid-until", "3")
     assert "counts up to its revocation" in said
+    said = hands(shared, HEALTH).refused("keys", "revoke", "signing", "--reason", "compromised", "--valid-until", "3")
+    assert "only the root dates the end of a signing key back" in said
 
 
 # --- because it was taken, or lost ---
