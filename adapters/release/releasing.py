@@ -87,8 +87,8 @@ class Releaser:
         """Seal drafts and put fragments, channels and disclosures into the outbox. Nothing leaves before ``push``.
 
         Raises ``LogRefused`` without a fresh quorum, before the witnesses have seen our own key, or where a statement
-        of the case is kept from us; ``CaseRefused`` where the case cannot be believed or has ended; ``DraftRefused`` for
-        a draft that is held or another case's.
+        of the case is kept from us; ``CaseRefused`` where the case cannot be believed or has ended; ``DraftRefused``
+        for a draft that is held or another case's.
         """
         follower = self.book.follower
         verified, directory, at = settled_case(self.book, case), follower.directory(), follower.clock()
