@@ -96,7 +96,8 @@ def verify_case(case: str, answer: Mapping[str, Any], directory: Directory) -> V
     """Verify a case's statements as the hub gave them. Raises ``CaseRefused``.
 
     (1) who takes part, see ``verify_members``; (2) the consent chain; (3) refusals. Each signature by a key certified
-    when it was made.
+    when it was made and not revoked when the log took it: others have built on it since. Where a later revocation
+    reaches back behind a given consent, that consent counts no more.
     """
     try:
         members = verify_members(case, answer, directory)
@@ -104,6 +105,8 @@ def verify_case(case: str, answer: Mapping[str, Any], directory: Directory) -> V
         _require_consent_chain(consents)
         refusals = _verify_all(answer["refusals"], StatementType.REFUSAL, case, directory)
         consent = parse_consent(consents[-1].digest, consents[-1].members) if consents else NO_CONSENT
+        if consent.state is ConsentState.GIVEN and not still_counts(consents[-1], directory):
+            consent = NO_CONSENT
         opened_at = parse_time(answer["opened_at"])
     except (Malformed, NotCanonical, SignatureRefused, NotCertified, KeyError, TypeError) as error:
         raise CaseRefused(f"case {case[:8]}: a statement was not believed: {error}") from error
@@ -117,7 +120,8 @@ def verify_members(case: str, answer: Mapping[str, Any], directory: Directory) -
     ``answer`` has the lists ``membership``, ``acceptances``, ``endorsements`` and ``departures``. (1) The membership
     chain from 0, each by whoever led then, each following the one before; (2) every agency of it under the kind it is
     enrolled as; (3) acceptances, endorsements and departures by the agencies they speak for; (4) everybody who counts
-    is certified by their own agency for the roles listed.
+    is certified by their own agency for the roles listed. An acceptance whose key turned out to be compromised then
+    lets nobody in; the agency accepts again.
     """
     try:
         chain = _verify_all(answer["membership"], StatementType.MEMBERSHIP, case, directory)
@@ -126,7 +130,8 @@ def verify_members(case: str, answer: Mapping[str, Any], directory: Directory) -
         acceptances = _verify_all(answer["acceptances"], StatementType.ACCEPTANCE, case, directory)
         endorsements = _verify_all(answer["endorsements"], StatementType.ENDORSEMENT, case, directory)
         departures = _verify_all(answer["departures"], StatementType.DEPARTURE, case, directory)
-        standing = standing_of(CaseStatements(*map(_said, (chain, acceptances, endorsements, departures))))
+        counted = [item for item in acceptances if still_counts(item, directory)]
+        standing = standing_of(CaseStatements(*map(_said, (chain, counted, endorsements, departures))))
         listed = [Membership.from_json(item.members) for item in chain]
         _require_kinds(listed, directory)
         _require_roles(standing, listed, chain, directory)
@@ -194,20 +199,37 @@ def _verify_all(
     statements = []
     for token in tokens:
         # The certificate must have been valid when the statement was made: an old statement stays good.
-        statement = verify_when_made(token, kind, directory)
+        statement = verify_when_made(token, kind, directory, as_taken=True)
         if statement.members["case"] != case:
             raise Malformed(f"{kind.value}: belongs to another case")
         statements.append(statement)
     return tuple(statements)
 
 
-def verify_when_made(token: object, kind: StatementType, directory: Directory) -> Statement:
+def verify_when_made(token: object, kind: StatementType, directory: Directory, *, as_taken: bool = False) -> Statement:
     """Verify an agency's statement by the key that was certified when it says it was made.
 
-    Raises ``NotCertified``, ``SignatureRefused``, ``Malformed`` or ``NotCanonical``.
+    ``as_taken``: one that the hub could take when it came, though its key was revoked back behind it since; whether it
+    still counts says ``still_counts``. Raises ``NotCertified``, ``SignatureRefused``, ``Malformed`` or
+    ``NotCanonical``.
     """
     issued_at = parse_time(parse_canonical(UnverifiedJws.parse(token).payload)["issued_at"])
-    return directory.verify(token, kind, KeyUse.SIGNING, issued_at)
+    return directory.verify(token, kind, KeyUse.SIGNING, issued_at, as_taken=as_taken)
+
+
+def still_counts(statement: Statement, directory: Directory) -> bool:
+    """Whether no revocation of the key reaches back behind an agency's statement, by where the log has it."""
+    try:
+        directory.require_key(
+            statement.kid,
+            KeyUse.SIGNING,
+            statement.issuer,
+            statement.issued_at,
+            log_index=directory.position_of(statement.token),
+        )
+    except NotCertified:
+        return False
+    return True
 
 
 def _require_consent_chain(statements: Sequence[Statement]) -> None:

@@ -236,7 +236,8 @@ class Directory:
         ``SignatureRefused`` or ``Malformed``.
 
         A key is revoked by its agency's root, by its agency's signing key (its own included), or, a person's, by that
-        person; a root by itself or by a quorum of the other agencies, each with its signing key.
+        person; a root by itself or by a quorum of the other agencies, each with its signing key. Only the root dates
+        the end of a signing key back: its thief could otherwise undo all that its agency ever said.
         """
         claimed = peek(token)
         if claimed.type is not StatementType.REVOCATION:
@@ -251,6 +252,12 @@ class Directory:
             raise NotCertified(f"key {kid[:12]} is not a key of {agency}")
         if root is not None and revocation.reason is RevocationReason.SUPERSEDED:
             raise Malformed("reason: a root key is never superseded; its agency enrols again")
+        is_signing = root is None and any(item.use is KeyUse.SIGNING for item in self._by_kid.get(kid, ()))
+        if is_signing and revocation.valid_until < log_index and claimed.kid not in self._roots:
+            raise NotCertified(
+                "valid_until: only its agency's root dates the end of a signing key back; end the key now (null), and "
+                "let the root name the earlier position"
+            )
         return revocation
 
     def _revoker(self, signer: str, issuer: AgencyId, agency: AgencyId, kid: str) -> PublicKey:
@@ -277,12 +284,18 @@ class Directory:
         if revocation.issuer != revocation.agency:
             others = tuple(item for item in self._voices.get(kid, ()) if item.issuer != revocation.issuer)
             self._voices[kid] = (*others, revocation)
-            if len(self._voices[kid]) < self.root_quorum(revocation.agency):
+            counted = [item for item in self._voices[kid] if self._still_counts(item)]
+            if len(counted) < self.root_quorum(revocation.agency):
                 return
             # Nobody of them alone dates it back: the latest position that any of them names counts.
-            revocation = replace(revocation, valid_until=max(item.valid_until for item in self._voices[kid]))
+            revocation = replace(revocation, valid_until=max(item.valid_until for item in counted))
         known = self._revoked.get(kid)
         self._revoked[kid] = revocation if known is None else strictest(known, revocation)
+
+    def _still_counts(self, voice: Revocation) -> bool:
+        """Whether the key that spoke against a root counted there, also by what is known of it now."""
+        ends = [self.revocation_of(item) for item in self._by_kid.get(voice.statement.kid, ())]
+        return any(ended is None or voice.log_index < ended.valid_until for ended in ends)
 
     def root_quorum(self, agency: str) -> int:
         """Return how many other agencies revoke an agency's root: more than half of them, and at least two."""
@@ -294,12 +307,12 @@ class Directory:
         return self._voices.get(root, ())
 
     def revocation_of(self, certificate: Certificate) -> Revocation | None:
-        """Return what ended a certificate's key: its own revocation or its root's, whichever is earlier; None: nothing.
+        """Return what ended a certificate's key: its own revocation, its root's, or what both come to; None: nothing.
 
         Whatever a root certified ends with it.
         """
-        found = [self._revoked.get(certificate.key.kid), self._revoked.get(certificate.statement.kid)]
-        return min((item for item in found if item is not None), key=lambda item: item.valid_until, default=None)
+        own, root = self._revoked.get(certificate.key.kid), self._revoked.get(certificate.statement.kid)
+        return strictest(own, root) if own is not None and root is not None else own or root
 
     @property
     def revocations(self) -> tuple[Revocation, ...]:
@@ -352,11 +365,12 @@ class Directory:
         *,
         member: str | None = None,
         log_index: int | None = None,
+        as_taken: bool = False,
     ) -> Certificate:
         """Return the certificate that lets this key act for this agency and use then. Raises ``NotCertified``.
 
         ``log_index`` is where the act stands in the log: a key that was revoked after it acted for it validly. None: it
-        stands nowhere yet, and a revoked key does not act.
+        stands nowhere yet, and a revoked key does not act. ``as_taken``: whether the hub could take it when it came.
         """
         ended: Revocation | None = None
         for certificate in self._by_kid.get(kid, ()):
@@ -367,7 +381,9 @@ class Directory:
                 and certificate.is_valid_at(at)
             ):
                 ended = self.revocation_of(certificate)
-                if ended is None or (log_index is not None and log_index < ended.valid_until):
+                if ended is None:
+                    return certificate
+                if log_index is not None and log_index < (ended.refused_from if as_taken else ended.valid_until):
                     return certificate
         if ended is not None:
             raise NotCertified(
@@ -408,17 +424,27 @@ class Directory:
         )
 
     def verify(
-        self, token: object, kind: StatementType, use: KeyUse, at: datetime, *, log_index: int | None = None
+        self,
+        token: object,
+        kind: StatementType,
+        use: KeyUse,
+        at: datetime,
+        *,
+        log_index: int | None = None,
+        as_taken: bool = False,
     ) -> Statement:
         """Verify a statement by the key its issuer's agency certified for that use at that time and log position.
 
         Raises ``NotCertified``, ``SignatureRefused`` or ``Malformed``. For a member's statement the certificate must
-        name the member the statement names. ``log_index`` as in ``require_key``; without it, what ``knowing`` said.
+        name the member the statement names. ``log_index`` and ``as_taken`` as in ``require_key``; without a
+        ``log_index``, what ``knowing`` said.
         """
         claimed = peek(token)
         if claimed.type is not kind:
             raise SignatureRefused(f"statement is not of the expected type: expected {kind.value}")
         member = claimed.members.get("member") if use in MEMBER_USES else None
         known = self.position_of(token) if log_index is None else log_index
-        certificate = self.require_key(claimed.kid, use, claimed.issuer, at, member=member, log_index=known)
+        certificate = self.require_key(
+            claimed.kid, use, claimed.issuer, at, member=member, log_index=known, as_taken=as_taken
+        )
         return verify_statement(token, kind, certificate.key)

@@ -28,6 +28,7 @@ class Revocation:
     """One verified revocation. ``log_index`` is where it stands in the log.
 
     ``valid_until`` is the first position at which the key counts no more: never later than ``log_index``.
+    ``refused_from`` is the first position at which the hub took nothing more from it.
     """
 
     agency: AgencyId
@@ -36,6 +37,7 @@ class Revocation:
     valid_until: int
     issuer: AgencyId
     log_index: int
+    refused_from: int
     statement: Statement
 
     @property
@@ -45,9 +47,13 @@ class Revocation:
 
 
 def strictest(one: Revocation, other: Revocation) -> Revocation:
-    """Return what two revocations of one key come to: the earlier end, and the reason that ends reading too."""
-    named = other if one.may_still_read else one
-    return replace(named, valid_until=min(one.valid_until, other.valid_until))
+    """Return what two revocations come to: the earlier end, and the reason that ends reading too."""
+    named = other if one.may_still_read and not other.may_still_read else one
+    return replace(
+        named,
+        valid_until=min(one.valid_until, other.valid_until),
+        refused_from=min(one.refused_from, other.refused_from),
+    )
 
 
 def verify_revocation(token: object, key: PublicKey, log_index: int) -> Revocation:
@@ -72,5 +78,6 @@ def verify_revocation(token: object, key: PublicKey, log_index: int) -> Revocati
         valid_until=until,
         issuer=statement.issuer,
         log_index=log_index,
+        refused_from=log_index,
         statement=statement,
     )

@@ -8,11 +8,11 @@ what came is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from adapters.cases import VerifiedCase, verify_when_made
+from adapters.cases import VerifiedCase, still_counts, verify_when_made
 from adapters.following import LogRefused
 from keys.canonical import NotCanonical, canonical_bytes, parse_canonical
 from keys.directory import Directory, KeyUse, NotCertified
@@ -33,12 +33,16 @@ from policies.vocabulary import NotGivenCode, Purpose
 
 @dataclass(frozen=True, slots=True)
 class VerifiedChannel:
-    """A channel to us, signed by its originator, and its whole chain of disclosures and voids."""
+    """A channel to us, signed by its originator, and its whole chain of disclosures and voids.
+
+    ``counts``: no revocation reaches back behind it; what came in one of which that is not so is not believed.
+    """
 
     channel: str
     originator: str
     sealed: SealedChannel
     chain: tuple[Statement, ...]
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,8 @@ class VerifiedAnswer:
     """What the hub says the policy refuses: nobody has decided on that here yet."""
     unverified: list[tuple[str, str]] = field(default_factory=list)
     withheld: list[str] = field(default_factory=list)
+    doubted: set[str] = field(default_factory=set)
+    """What was disclosed with a key that turned out to be compromised then: neither opened nor missed."""
     not_given: dict[tuple[str, NotGivenCode], int] = field(default_factory=dict)
 
 
@@ -159,13 +165,18 @@ def _verify_lines(
     # 3. What should have come: of several disclosures of a fragment the newest in the log counts, in whichever channel.
     disclosures = [item for channel in answer.channels.values() for item in channel.chain]
     for statement in sorted(disclosures, key=lambda item: _place(item, directory)):
-        _collect_listings(answer, statement, purpose)
+        if answer.channels[str(statement.members["channel"])].counts and still_counts(statement, directory):
+            _collect_listings(answer, statement, purpose)
+        elif statement.type is StatementType.DISCLOSURE:
+            answer.doubted |= {item["fragment"] for item in statement.members["items"]}
     _collect_not_given(answer)
     # 4. What came.
     for line in groups.get("fragment", ()):
         _take_fragment(answer, line, case, checkpoint, directory)
     for line in groups.get("refused", ()):
-        answer.said_refused.append(_refused_fragment(answer, line))
+        name = _refused_fragment(answer, line)
+        if name in answer.listings:
+            answer.said_refused.append(name)
     # 5. What did not.
     arrived = {item.sealed.header.fragment for item in answer.given} | {item for item, _ in answer.unverified}
     answer.withheld = sorted(set(answer.listings) - arrived - set(answer.refused) - set(answer.said_refused))
@@ -222,7 +233,7 @@ def _verify_channel(
 ) -> VerifiedChannel:
     try:
         sealed = SealedChannel.parse(line["jwe"])
-        statement = verify_when_made(line["statement"], StatementType.CHANNEL, directory)
+        statement = verify_when_made(line["statement"], StatementType.CHANNEL, directory, as_taken=True)
     except (EnvelopeRefused, Malformed, SignatureRefused, NotCertified, NotCanonical, KeyError) as error:
         raise LogRefused("channel", f"a channel was not believed: {error}") from error
     got = statement.members
@@ -231,7 +242,7 @@ def _verify_channel(
     # Which of the reader's keys, the present or an earlier one, shows when it is opened.
     if named != ours or directory.holder_of(sealed.recipient) != (reader.agency, reader.member):
         raise LogRefused("channel", "a channel is of another case, another recipient or over other bytes")
-    return VerifiedChannel(got["channel"], statement.issuer, sealed, ())
+    return VerifiedChannel(got["channel"], statement.issuer, sealed, (), still_counts(statement, directory))
 
 
 def _attach_chains(
@@ -244,7 +255,7 @@ def _attach_chains(
     for line in lines:
         try:
             kind = StatementType.VOID if line["type"] == "void" else StatementType.DISCLOSURE
-            statement = verify_when_made(line["statement"], kind, directory)
+            statement = verify_when_made(line["statement"], kind, directory, as_taken=True)
         except (Malformed, SignatureRefused, NotCertified, NotCanonical, KeyError) as error:
             raise LogRefused("disclosure", f"a disclosure was not believed: {error}") from error
         name = str(statement.members["channel"])
@@ -255,7 +266,7 @@ def _attach_chains(
         chain.sort(key=lambda item: item.members["sequence"])
         _require_chain(chain, seen(name))
         verified = answer.channels[name]
-        answer.channels[name] = VerifiedChannel(name, verified.originator, verified.sealed, tuple(chain))
+        answer.channels[name] = replace(verified, chain=tuple(chain))
 
 
 def _require_chain(chain: Sequence[Statement], seen: tuple[int, str] | None) -> None:
@@ -317,6 +328,8 @@ def _refused_fragment(answer: VerifiedAnswer, line: Mapping[str, Any]) -> str:
     """Return which fragment a line calls refused: one that was disclosed to us for this purpose, named once."""
     name = require_id(line["fragment"], "fragment")
     listing = answer.listings.get(name)
+    if listing is None and name in answer.doubted:
+        return name
     if listing is None or listing.sha256 != line["sha256"] or name in answer.said_refused:
         raise LogRefused("answer", "the hub refuses a fragment that is in no disclosure to us; nothing of it was used")
     return name
@@ -354,6 +367,8 @@ def _verify_given(
     key = directory.require_key(kid, KeyUse.SIGNING, header.agency, header.sealed_at, log_index=index).key
     digest = verify_fragment(sealed, key)
     listing = answer.listings.get(header.fragment)
+    if listing is None and header.fragment in answer.doubted:
+        raise EnvelopeRefused("the fragment was disclosed with a key that may have been somebody else's by then")
     grant = require_members(line["grant"], ("channel", "encrypted_key"), "grant")
     wrapped = require_wrapped_key(grant["encrypted_key"])
     if listing is None or (listing.sha256, listing.channel, listing.originator) != (

@@ -39,8 +39,8 @@ from policies.model import (
 from policies.vocabulary import Effect, MembershipState, Purpose, Stage
 
 MAX_PULL_AGE = timedelta(minutes=5)
-BEFORE_ANY_REVOCATION = 0
-"""The genesis entry's position: no key was revoked there."""
+BEFORE_ANY_REVOCATION = -1
+"""Below every position that a revocation can name, the first of the log included."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,13 @@ from hub.store.tables import RevocationRow
 from keys.directory import Directory, NotCertified
 from keys.jose import SignatureRefused, statement_digest
 from keys.revocation import Revocation, RevocationReason, strictest
+from keys.statements import peek
 from policies.model import Malformed, render_time
 
 MAX_REVOCATIONS_PER_REQUEST = 100
-MAX_REVOCATIONS_PER_KEY = 100
-"""A key takes as many words against it as change anything: peers may each say theirs of a root."""
+MAX_WORDS_OF_ONE_SIGNER = 20
+"""A key takes as many words against it as change anything, of one signing key so many: nobody fills up the place of
+another who may end it as well."""
 
 
 def change_keys(
@@ -99,8 +101,13 @@ def _record(
     is_own = revocation.issuer == revocation.agency
     if is_own and before is not None and strictest(before, revocation) == before:
         return before.log_index
-    if rows.count_revocations(session, revocation.kid) >= MAX_REVOCATIONS_PER_KEY:
-        raise Refused(413, "too_many", f"a key has at most {MAX_REVOCATIONS_PER_KEY} revocations; it is revoked")
+    again = next((item for item in directory.voices_against(revocation.kid) if _is_same_word(item, revocation)), None)
+    if again is not None:
+        return again.log_index
+    if _said_by(session, revocation) >= MAX_WORDS_OF_ONE_SIGNER:
+        raise Refused(
+            413, "too_many", f"one key says at most {MAX_WORDS_OF_ONE_SIGNER} different words against another"
+        )
     receipt = record_public(session, "revocation", {"statement": revocation.statement.token}, at)
     rows.add(
         session,
@@ -114,3 +121,18 @@ def _record(
     )
     directory.add_revocation(revocation)
     return receipt
+
+
+def _is_same_word(one: Revocation, other: Revocation) -> bool:
+    """Whether a peer says of a root what it has said already. Without a position it means that of its own entry."""
+    if one.issuer != other.issuer or one.reason is not other.reason:
+        return False
+    return one.valid_until == other.valid_until or (
+        one.statement.members["valid_until"] is None and other.statement.members["valid_until"] is None
+    )
+
+
+def _said_by(session: Session, revocation: Revocation) -> int:
+    """Return how many words against this key the signing key has in the log."""
+    found = (peek(row.statement) for row in rows.revocations_of(session, revocation.kid))
+    return sum(item.kid == revocation.statement.kid for item in found)

@@ -123,10 +123,9 @@ def find_revocation(session: Session, digest: str) -> RevocationRow | None:
     return session.get(RevocationRow, digest)
 
 
-def count_revocations(session: Session, kid: str) -> int:
-    """Return how many words against a key are recorded."""
-    query = select(func.count()).select_from(RevocationRow).where(RevocationRow.kid == kid)
-    return session.scalar(query) or 0
+def revocations_of(session: Session, kid: str) -> Sequence[RevocationRow]:
+    """Return every word against a key that is recorded."""
+    return session.scalars(select(RevocationRow).where(RevocationRow.kid == kid)).all()
 
 
 def find_certificate(session: Session, digest: str) -> CertificateRow | None:

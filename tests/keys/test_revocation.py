@@ -256,6 +256,64 @@ def test_one_agency_alone_does_not_revoke_anothers_root_and_a_quorum_does() -> N
         found.verify_revocation(revocation_token(own(POLICE), root(POLICE)), 12)
 
 
+def test_a_voice_of_a_key_that_was_taken_before_it_spoke_is_none() -> None:
+    """Attack 32: two stolen signing keys, one after the other is known, do not end a third agency's root."""
+    found = directory()
+    named = {"reason": "compromised"}
+    revoke(found, revocation_token(root(POLICE), own(COUNCIL), issuer=COUNCIL, **named), 10)
+    taken = revocation_token(own(COUNCIL), root(COUNCIL), agency=COUNCIL, issuer=COUNCIL, valid_until=8, **named)
+    revoke(found, taken, 11)
+    revoke(found, revocation_token(root(POLICE), own(TRUST), issuer=TRUST, **named), 12)
+    assert can_act(found)
+
+
+def test_a_signing_key_that_was_only_replaced_has_spoken_for_good() -> None:
+    """What it said before its planned end counts."""
+    found = directory()
+    revoke(found, revocation_token(root(POLICE), own(COUNCIL), issuer=COUNCIL), 10)
+    replaced = revocation_token(own(COUNCIL), root(COUNCIL), agency=COUNCIL, issuer=COUNCIL, reason="superseded")
+    revoke(found, replaced, 11)
+    revoke(found, revocation_token(root(POLICE), own(TRUST), issuer=TRUST), 12)
+    assert not can_act(found)
+
+
+def test_only_the_root_dates_the_end_of_a_signing_key_back() -> None:
+    """Attack 28: the thief of a signing key ends it, and does not undo what its agency said before."""
+    found = directory()
+    with pytest.raises(NotCertified, match="only its agency's root"):
+        found.verify_revocation(revocation_token(own(POLICE), own(POLICE), valid_until=2), 10)
+    revoke(found, revocation_token(own(POLICE), own(POLICE)), 10)
+    revoke(found, revocation_token(own(POLICE), root(POLICE), valid_until=2), 11)
+    assert [(item.valid_until, item.refused_from) for item in found.revocations] == [(2, 10)]
+
+
+def test_what_the_hub_could_take_is_told_from_what_still_counts() -> None:
+    """A key that was in foreign hands: from ``valid_until`` on it does not count, from its end on nothing was taken."""
+    found = directory()
+    revoke(found, revocation_token(PERSON, root(POLICE), reason="lost"), 10)
+    revoke(found, revocation_token(PERSON, root(POLICE), reason="compromised", valid_until=4), 20)
+    asked = {"use": KeyUse.MEMBER_SIGNING, "agency": POLICE, "at": AT, "member": MEMBER}
+    assert found.require_key(PERSON.public.kid, **asked, log_index=9, as_taken=True).key == PERSON.public
+    for position, as_taken in ((9, False), (10, True), (None, True)):
+        with pytest.raises(NotCertified, match="was revoked"):
+            found.require_key(PERSON.public.kid, **asked, log_index=position, as_taken=as_taken)
+
+
+def test_a_replaced_key_under_a_taken_root_is_read_with_no_more() -> None:
+    """Whatever a root certified ends with it, a key that was replaced before included."""
+    found = directory()
+    revoke(found, revocation_token(READING, root(POLICE), reason="superseded"), 10)
+    revoke(found, revocation_token(root(POLICE), root(POLICE), reason="compromised"), 12)
+    again, new_root = enrolled(POLICE, " again", 20), key("Ed25519", f"root of {POLICE} again")
+    found.add_agency(again)
+    fresh = key("HPKE-9-KE", "fresh")
+    found.add_certificate(
+        certified(POLICE, KeyUse.MEMBER_HPKE, MEMBER, log_index=21, record=again, signer=new_root, certified_key=fresh)
+    )
+    named = {"use": KeyUse.MEMBER_HPKE, "agency": POLICE, "at": AT, "member": MEMBER}
+    assert found.readable_keys(**named) == {fresh.public.kid}
+
+
 def test_a_root_ends_itself_and_its_agency_enrols_again_with_another() -> None:
     """The new root speaks from then on; what the old one certified before still proves old acts."""
     found = directory()

@@ -1,0 +1,139 @@
+"""Attacks 25, 28, 32 by revocations themselves: filling up a key's words, dating back, stopping everybody's case."""
+
+from __future__ import annotations
+
+import pytest
+
+from keys.directory import KeyUse
+from policies.model import CaseState
+from policies.vocabulary import ConsentState
+from tests.attacks.key_acts import post, revocation, root_of
+from tests.attacks.test_step2_keys import bodies, refusal, summaries
+from tests.hub.api.test_pull_refused import consent
+from tests.scene import CARE, CHARITY, CONTENTS, HEALTH, POLICE, Scene
+
+OTHERS = (CARE, HEALTH, CHARITY)
+
+
+@pytest.fixture
+def scene(embedded: Scene) -> Scene:
+    """A fresh copy, its hub inside the test, seen by a quorum just now."""
+    embedded.witness()
+    return embedded
+
+
+def see(scene: Scene) -> None:
+    """A quorum of the others sees the log, and each follows it."""
+    for name in OTHERS:
+        scene[name].witness()
+    for name in OTHERS:
+        scene[name].sync()
+
+
+def reach_back(scene: Scene, position: int) -> None:
+    """The root of the police says from which position on somebody else may have had the signing key."""
+    kid = scene[POLICE].keys.keys[KeyUse.SIGNING.value].public.kid
+    signer = root_of(scene, POLICE)
+    post(scene[CARE], [], [revocation(scene[POLICE], kid, "compromised", signer=signer, valid_until=position)])
+    see(scene)
+
+
+def state_at(scene: Scene, agency: str) -> CaseState:
+    return scene[agency].book.load(scene.main).state
+
+
+@pytest.mark.parametrize("what", ["channel", "disclosure"])
+def test_attack_32_a_compromise_that_reaches_back_does_not_take_the_case_from_everybody(
+    scene: Scene, what: str
+) -> None:
+    """What the taken key disclosed is named as not verified; what others shared opens as before."""
+    [(position,)] = scene.sql(
+        f"SELECT min(d.log_index) FROM {what} d JOIN channel c USING (channel) "
+        "WHERE c.originator = ? AND c.use != 'archive'",
+        POLICE,
+    )
+    assert len(summaries(scene[CARE].pull(scene.main, "lead"))) == 2
+    reach_back(scene, position)
+    view = scene[CARE].pull(scene.main, "lead").view
+    assert [item.content["summary"] for item in view.opened] == [CONTENTS[0]["summary"]]
+    assert [item.reason for item in view.unverified] == [
+        "the fragment was disclosed with a key that may have been somebody else's by then"
+    ]
+    assert view.withheld_by_hub == ()
+    # What was pulled before opens by the same rule.
+    kept = scene[CARE].receiver.reopen(
+        scene.main, scene[CARE].people["lead"], scene[CARE].member_keys["lead"], view.purpose
+    )
+    assert summaries(kept) == [CONTENTS[0]["summary"]]
+
+
+def test_attack_32_an_acceptance_that_is_reached_back_behind_lets_nobody_in(scene: Scene) -> None:
+    """The case stands for the others; the agency's people wait until it accepts them again with another key."""
+    [(position,)] = scene.sql(
+        "SELECT min(position) FROM log_entry WHERE type = 'acceptance' AND json_extract(body, '$.agency') = ?", POLICE
+    )
+    assert POLICE in {agency for agency, _ in state_at(scene, CARE).accepted}
+    reach_back(scene, position)
+    assert {agency for agency, _ in state_at(scene, CARE).accepted} == {CARE, HEALTH}
+    assert summaries(scene[CARE].pull(scene.main, "lead")) == [CONTENTS[0]["summary"]]
+
+
+def test_attack_32_a_given_consent_that_is_reached_back_behind_counts_no_more(scene: Scene) -> None:
+    """Only what is given: nothing that took consent away is undone. It is recorded again with another key."""
+    care = scene[CARE]
+    kid, root = care.keys.keys[KeyUse.SIGNING.value].public.kid, root_of(scene, CARE)
+    care.book.record_consent(scene.main, consent("given"))
+    scene[HEALTH].sync()
+    found = scene.sql("SELECT min(position) FROM log_entry WHERE type = 'consent'")
+    assert state_at(scene, HEALTH).consent.state is ConsentState.GIVEN
+    post(scene[HEALTH], [], [revocation(care, kid, "compromised", signer=root, valid_until=found[0][0])])
+    for name in (POLICE, HEALTH, CHARITY):
+        scene[name].witness()
+    for name in (POLICE, HEALTH):
+        scene[name].sync()
+    assert state_at(scene, HEALTH).consent.state is not ConsentState.GIVEN
+
+
+def test_attack_28_a_stolen_signing_key_does_not_undo_what_its_agency_said(scene: Scene) -> None:
+    """Ending keys is narrow; dating a signing key's end back would make all it ever signed void for good."""
+    police, kid = scene[POLICE], scene[POLICE].keys.keys[KeyUse.SIGNING.value].public.kid
+    answer = refusal(lambda: post(scene[CARE], [], [revocation(police, kid, "compromised", valid_until=1)]))
+    assert (answer.status, answer.code) == (422, "not_certified")
+    assert "root" in str(answer)
+    post(scene[CARE], [], [revocation(police, kid, "compromised")])
+    # The root's own word still reaches further back.
+    reach_back(scene, 30)
+    assert len(bodies(scene, "revocation")) == 2
+
+
+def test_attack_32_one_peer_does_not_fill_up_the_words_against_a_root(scene: Scene) -> None:
+    """The same word again is the same; other words have a limit of their own, and others say theirs."""
+    police, health, root = scene[POLICE], scene[HEALTH], root_of(scene, POLICE)
+    kid = root.public.kid
+    same = [revocation(health, kid, "lost", agency=POLICE) for _ in range(100)]
+    assert len({item["index"] for item in post(health, [], same)["receipts"]}) == 1
+    many = [revocation(health, kid, "lost", agency=POLICE, valid_until=number) for number in range(60)]
+    answer = refusal(lambda: [post(health, [], [token]) for token in many])
+    assert (answer.status, answer.code) == (413, "too_many")
+    post(police, [], [revocation(police, kid, "compromised", signer=root)])
+    assert refusal(lambda: police.client.get("/v1/cases")).code == "token"
+
+
+def test_attack_25_planned_ends_do_not_fill_up_the_place_of_a_loss(scene: Scene) -> None:
+    """Under superseded the holder reads on: whoever has the key must not be able to keep it so."""
+    police = scene[POLICE]
+    kid = police.member_keys["chair"].keys[KeyUse.MEMBER_HPKE.value].public.kid
+    post(police, [], [revocation(police, kid, "superseded") for _ in range(100)])
+    assert len(bodies(scene, "revocation")) == 1
+    post(police, [], [revocation(police, kid, "compromised")])
+    assert len(bodies(scene, "revocation")) == 2
+
+
+def test_attack_22_a_pull_by_a_key_that_never_counted_leaves_an_entry(scene: Scene) -> None:
+    """Dated back to the very first position: the attempt is in the log all the same."""
+    police = scene[POLICE]
+    kid = police.member_keys["chair"].keys[KeyUse.MEMBER_SIGNING.value].public.kid
+    post(police, [], [revocation(police, kid, "compromised", valid_until=0)])
+    answer = refusal(lambda: police.pull(scene.main, "chair"))
+    assert (answer.status, answer.code) == (403, "key_revoked")
+    assert bodies(scene, "denied")[-1]["code"] == "key_revoked"
