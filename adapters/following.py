@@ -240,13 +240,14 @@ class Follower:
                 found = {
                     bytes_of(item)
                     for item in directory.certificates
-                    if item.agency == witness.agency and _is_witness(item)
+                    if item.agency == witness.agency and _is_witness(item) and directory.revocation_of(item) is None
                 }
                 if witness.agency in directory.agencies and not wanted <= found:
                     raise_alarm(
                         session,
                         "witness",
-                        f"the pinned witness keys of {witness.agency} are not certified by its root",
+                        f"the pinned witness keys of {witness.agency} are not certified by its root, or were revoked "
+                        "since; the pinned set goes on counting them until it is pinned anew",
                         render_time(self.clock()),
                         is_lasting=True,
                     )
