@@ -1,4 +1,5 @@
-"""Decide once more on what waits in the outbox: between a release and a push a consent may have been withdrawn.
+"""Decide once more on what waits in the outbox: between a release and a push a consent may have been withdrawn, or the
+recipient's key revoked.
 
 A line that has left before is sent again as it is: only the hub's answer says what became of it, and it decides itself.
 """
@@ -13,6 +14,7 @@ from typing import Any
 
 from adapters.cases import VerifiedCase
 from adapters.store import OutboxRow, OwnFragmentRow, Session
+from keys.directory import Directory, KeyUse, NotCertified
 from keys.statements import peek
 from policies.engine import Bundle, decide
 from policies.model import Basis, Decision, Header, Malformed, MemberId, Recipient, facts_for, require_agency
@@ -36,8 +38,10 @@ class Stopped:
         return problem
 
 
-def decide_again(session: Session, row: OutboxRow, case: VerifiedCase, bundle: Bundle, at: datetime) -> Stopped | None:
-    """Return why a pending disclosure may not leave under the newest known case, or None where it may."""
+def decide_again(
+    session: Session, row: OutboxRow, case: VerifiedCase, directory: Directory, bundle: Bundle, at: datetime
+) -> Stopped | None:
+    """Return why a pending disclosure may not leave under the newest known case and directory, or None where it may."""
     said = peek(json.loads(row.line)["statement"]).members
     if said["membership"] != case.state.membership_digest:
         return Stopped(VoidCode.STALE_MEMBERSHIP, "the case's membership has changed since; release again under it")
@@ -48,6 +52,12 @@ def decide_again(session: Session, row: OutboxRow, case: VerifiedCase, bundle: B
         return Stopped(VoidCode.STALE_CONSENT, "it rests on a consent that is not the newest any more; release again")
     member = None if said["recipient_member"] is None else MemberId(said["recipient_member"])
     recipient = Recipient(require_agency(said["recipient_agency"]), member)
+    try:
+        # The hub refuses it too, but who stole the key may have a friend there.
+        use = KeyUse.INTAKE if member is None else KeyUse.MEMBER_HPKE
+        directory.require_key(said["recipient"], use, recipient.agency, at, member=member)
+    except NotCertified as error:
+        return Stopped(VoidCode.RECIPIENT_KEY, f"{error}; release again to their newest key")
     for item in said["items"]:
         fragment = session.get(OwnFragmentRow, item["fragment"])
         if fragment is None:

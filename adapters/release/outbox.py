@@ -32,6 +32,7 @@ from adapters.store import (
     pending_lines,
     raise_alarm,
 )
+from keys.directory import Directory
 from policies.engine import Bundle
 from policies.model import render_time
 
@@ -86,9 +87,9 @@ class Outbox:
         return report
 
     def _push_batch(self, case: str, verified: VerifiedCase) -> PushReport | None:
-        report = PushReport()
+        report, directory = PushReport(), self.book.follower.directory()
         with self.store.write() as session:
-            rows = self._next_lines(session, case, verified, report)
+            rows = self._next_lines(session, case, verified, directory, report)
             numbers, lines = [row.number for row in rows], [json.loads(row.line) for row in rows]
             for row in rows:
                 row.has_left += 1
@@ -116,7 +117,7 @@ class Outbox:
         return report
 
     def _next_lines(
-        self, session: Session, case: str, verified: VerifiedCase, report: PushReport
+        self, session: Session, case: str, verified: VerifiedCase, directory: Directory, report: PushReport
     ) -> Sequence[OutboxRow]:
         """Return the next lines that may leave; what may not any more is stopped here and never shown to the hub."""
         decided: set[int] = set()
@@ -129,11 +130,13 @@ class Outbox:
             for row in waiting:
                 decided.add(row.number)
                 if row.state == "pending":
-                    self._decide_again(session, row, verified, report)
+                    self._decide_again(session, row, verified, directory, report)
             session.flush()
 
-    def _decide_again(self, session: Session, row: OutboxRow, verified: VerifiedCase, report: PushReport) -> None:
-        stopped = decide_again(session, row, verified, self.bundle, self.book.follower.clock())
+    def _decide_again(
+        self, session: Session, row: OutboxRow, verified: VerifiedCase, directory: Directory, report: PushReport
+    ) -> None:
+        stopped = decide_again(session, row, verified, directory, self.bundle, self.book.follower.clock())
         if stopped is None:
             return
         problem = stopped.to_problem()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from keys.directory import KeyUse
+from keys.statements import peek
 from policies.model import CaseState
 from policies.vocabulary import ConsentState
-from tests.attacks.key_acts import post, revocation, root_of
-from tests.attacks.test_step2_keys import bodies, refusal, summaries
+from tests.adapters.release.test_outbox import wired
+from tests.attacks.key_acts import post, revocation, revoke_person, root_of
+from tests.attacks.test_step2_keys import NOTE, bodies, refusal, summaries
 from tests.hub.api.test_pull_refused import consent
 from tests.scene import CARE, CHARITY, CONTENTS, HEALTH, POLICE, Scene
 
@@ -137,3 +141,22 @@ def test_attack_22_a_pull_by_a_key_that_never_counted_leaves_an_entry(scene: Sce
     answer = refusal(lambda: police.pull(scene.main, "chair"))
     assert (answer.status, answer.code) == (403, "key_revoked")
     assert bodies(scene, "denied")[-1]["code"] == "key_revoked"
+
+
+def test_attack_89_what_waits_for_a_revoked_key_does_not_leave(scene: Scene) -> None:
+    """Revoked between release and push: the hub, which may be the thief's friend, is not even shown the grant."""
+    health, police = scene[HEALTH], scene[POLICE]
+    health.write(scene.main, NOTE)
+    assert health.release(scene.main).grants > 0
+    revoked = police.member_keys["chair"].keys[KeyUse.MEMBER_HPKE.value].public.kid
+    revoke_person(police, "chair", "compromised")
+    see(scene)
+    wire = wired(scene, HEALTH)
+    report = health.outbox.push_all()
+    assert report.refused > 0
+    assert wire.count("disclosure") > 0
+    sent = [json.loads(line) for line in wire.pushed.decode().splitlines()]
+    shown = [peek(line["statement"]).members["recipient"] for line in sent if line["type"] == "disclosure"]
+    assert revoked not in shown
+    voids = [peek(line["statement"]).members["code"] for line in sent if line["type"] == "void"]
+    assert set(voids) == {"recipient_key"}
