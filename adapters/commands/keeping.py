@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from adapters.commands.base import echo_json, home_option, opened, progress
-from adapters.home import SIGNING_ALGORITHMS, Home, HomeRefused, add_member, init_home, read_pin
+from adapters.home import MEMBER_DAYS, SIGNING_ALGORITHMS, Home, HomeRefused, add_member, init_home, read_pin
 from adapters.pinning import confirm_pin
 from adapters.runtime import Adapter, system_clock
 from adapters.store import list_alarms, list_case_rows, open_alarms, pending_cases, read_setting
@@ -134,7 +134,8 @@ def members() -> None:
     type=click.Choice([role.value for role in Role if role is not Role.INTAKE]),
     help="A role the agency lets this person take; repeat for several.",
 )
-def add(roles: tuple[str, ...]) -> None:
+@click.option("--dry-run", is_flag=True, help="Say in plain words what it would do, and do nothing.")
+def add(roles: tuple[str, ...], dry_run: bool) -> None:
     """Make a person's keys under their own passphrase (NRM_MEMBER_PASSPHRASE) and publish their certificates.
 
     Needs the root key. Prints the person's opaque id; their name stays with you.
@@ -143,6 +144,13 @@ def add(roles: tuple[str, ...]) -> None:
     Example: nrm-adapter --home police members add --role panel_voting
     """
     with opened(home_option()) as adapter:
+        if dry_run:
+            named = ", ".join(sorted(set(roles)))
+            click.echo(f"makes two keys for a new person of {adapter.home.agency}: one to sign, one to read with")
+            click.echo(f"certifies both with the root key for {MEMBER_DAYS} days, for the roles: {named}")
+            click.echo("the log then shows every agency a new opaque id and these roles; no name leaves this agency")
+            click.echo("shares nothing yet: a case's lead lists the person, and this agency accepts it")
+            return
         member, certificates = add_member(
             adapter.home, tuple(Role(role) for role in roles), at=system_clock(), environ=adapter.environ
         )

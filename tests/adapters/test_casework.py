@@ -211,6 +211,15 @@ def test_a_quotation_of_something_unknown_is_refused(scene: Scene, hands: Mappin
 # --- members ---
 
 
+def test_a_person_is_added_by_nobody_in_a_dry_run(scene: Scene, hands: Mapping[str, Hands]) -> None:
+    """It says what it would do, and does none of it."""
+    folder = scene[POLICE].home.folder
+    before = {path: path.read_bytes() for path in (folder / "members").iterdir()}
+    said = hands[POLICE].run("members", "add", "--role", "panel_voting", "--dry-run").stdout
+    assert "for the roles: panel_voting" in said
+    assert {path: path.read_bytes() for path in (folder / "members").iterdir()} == before
+
+
 def test_members_are_shown_and_changed_by_the_lead_only(scene: Scene, hands: Mapping[str, Hands]) -> None:
     """The list says who has accepted; another agency cannot change it; the lead can, and others accept."""
     shown = json.loads(hands[POLICE].run("case", "members", scene.other).stdout)
