@@ -6,7 +6,9 @@ only the agency itself can know that it did not make them.
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -23,10 +25,16 @@ class IssuedDamaged(Exception):
 
 def remember_issued(folder: Path, tokens: Iterable[str]) -> None:
     """Keep the digests of statements that are about to be published in the agency's name. Raises ``IssuedDamaged``."""
-    known = _read(folder / ISSUED_NAME)
-    fresh = [digest for digest in map(statement_digest, tokens) if digest not in known]
-    if fresh:
-        write_private_file(folder / ISSUED_NAME, json.dumps([*known, *fresh]).encode())
+    # Two commands at once: what one of them adds must not be lost to the other, or it is an alarm for good.
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        known = _read(folder / ISSUED_NAME)
+        fresh = [digest for digest in map(statement_digest, tokens) if digest not in known]
+        if fresh:
+            write_private_file(folder / ISSUED_NAME, json.dumps([*known, *fresh]).encode())
+    finally:
+        os.close(lock)
 
 
 def restore_issued(folder: Path, digests: Iterable[str]) -> None:

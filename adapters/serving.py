@@ -80,12 +80,12 @@ class Watch:
         try:
             self._adapter.follower.witness_once(self._adapter.keys.keys)
             self._adapter.follower.sync()
-            cases = self._adapter.follower.sync_cases()
+            cases, kept_back = self._sync_cases()
             self._tidy(cases)
             if cases:
                 # What was shared before reaches new keys and new readers without anybody being asked, where it may.
                 self._adapter.regranter.run(cases)
-            self.trouble = None
+            self.trouble = kept_back
         except HubRefused as error:
             # Before the first quorum the hub has no witnessed head to show: that is not an alarm.
             self.trouble = None if error.code == "no_quorum" else f"the hub refused: {error.code}"
@@ -100,6 +100,17 @@ class Watch:
         self.last_look = self._adapter.clock()
         if has_answered:
             self.reached_at = self.last_look
+
+    def _sync_cases(self) -> tuple[list[str], str | None]:
+        """Return our cases, and what is wrong with one of them: it keeps nothing from the others."""
+        try:
+            return self._adapter.follower.sync_cases(), None
+        except (HubRefused, LogRefused) as error:
+            if error.code == "token":
+                raise
+            with self._adapter.store.write() as session:
+                known = [row.case for row in list_case_rows(session) if row.ended_at is None]
+            return known, f"the hub refused: {error.code}" if isinstance(error, HubRefused) else str(error)
 
     def _take_new_keys(self) -> None:
         """Go on with the keys that custody holds by now: somebody has replaced them while this process ran."""

@@ -263,9 +263,11 @@ def claimed_positions(content: Mapping[str, Any], directory: Directory) -> dict[
     """Return where statements say they were made that a replaced key signed and whose place nobody here has proven.
 
     A decision is verified years later, when keys have been replaced as planned. Only then is the signer's own word for
-    the log's size taken; under a key that was lost or compromised it would be whoever found the key that speaks.
+    the log's size taken; under a key that was lost or compromised, or certified by such a root, it would be whoever
+    found the key that speaks.
     """
-    replaced = {item.kid: item.valid_until for item in directory.revocations if item.may_still_read}
+    ends = ((item.key.kid, directory.revocation_of(item)) for item in directory.certificates)
+    replaced = {kid for kid, ended in ends if ended is not None and ended.may_still_read}
     tokens = [content.get("manifest_statement")]
     for name in ("votes", "membership", "acceptances", "endorsements"):
         tokens += listed if isinstance(listed := content.get(name), list) else []

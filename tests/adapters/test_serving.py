@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -66,3 +67,21 @@ def test_no_quorum_yet_is_no_trouble(code: str, is_trouble: bool) -> None:
     watch = watching(raising(HubRefused(503, {"type": f"urn:nrmhub:problem:{code}"})))
     watch.look()
     assert (watch.trouble is not None) is is_trouble
+
+
+@pytest.mark.parametrize("error", [LogRefused("withheld", "why"), HubRefused(500, {"type": "urn:nrmhub:problem:why"})])
+def test_one_case_that_is_kept_back_keeps_nothing_from_the_others(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a hub that hides one entry of one case stops deleting and granting again in every case."""
+    rows = [SimpleNamespace(case="one", ended_at=None, statements=""), SimpleNamespace(case="two", ended_at="then")]
+    monkeypatch.setattr("adapters.serving.list_case_rows", lambda _: rows)
+    watch, done = watching(lambda: None), []
+    adapter: Any = watch._adapter
+    adapter.follower.sync_cases = raising(error)
+    adapter.store = SimpleNamespace(write=lambda: nullcontext(SimpleNamespace(get=lambda *_: None)))
+    adapter.receiver = SimpleNamespace(drop_refused=lambda case: done.append(("tidied", case)))
+    adapter.regranter = SimpleNamespace(run=lambda cases: done.append(("granted", *cases)))
+    watch.look()
+    assert done == [("tidied", "one"), ("granted", "one")]
+    assert "why" in str(watch.trouble)
