@@ -10,42 +10,20 @@ from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from keys.jose import KeyRefused, PublicKey, SignatureRefused, is_kid, parse_public_jwk, statement_digest
 from keys.refusal import KeysRefusal
 from keys.revocation import Revocation, RevocationReason, strictest, verify_revocation
 from keys.statements import Statement, StatementType, peek, verify_statement
+from keys.uses import AGENCY_USES as AGENCY_USES
+from keys.uses import ALGORITHMS as ALGORITHMS
+from keys.uses import MEMBER_USES as MEMBER_USES
+from keys.uses import KeyUse as KeyUse  # re-exported: what a directory is asked for
 from policies.model import AgencyId, Malformed, MemberId, parse_time, require_agency, require_id, require_term
 from policies.vocabulary import AgencyKind, Role
 
 MAX_NAME_CHARS = 120
-
-
-class KeyUse(StrEnum):
-    """What a certified key is for (docs/protocol.md section 2)."""
-
-    SIGNING = "signing"
-    INTAKE = "intake"
-    ARCHIVE = "archive"
-    WITNESS = "witness"
-    WITNESS_PQ = "witness-pq"
-    MEMBER_SIGNING = "member-signing"
-    MEMBER_HPKE = "member-hpke"
-
-
-ALGORITHMS: Mapping[KeyUse, frozenset[str]] = {
-    KeyUse.SIGNING: frozenset({"Ed25519", "ES256", "ES384"}),
-    KeyUse.INTAKE: frozenset({"HPKE-9-KE"}),
-    KeyUse.ARCHIVE: frozenset({"HPKE-9-KE"}),
-    KeyUse.WITNESS: frozenset({"Ed25519"}),
-    KeyUse.WITNESS_PQ: frozenset({"ML-DSA-44"}),
-    KeyUse.MEMBER_SIGNING: frozenset({"Ed25519"}),
-    KeyUse.MEMBER_HPKE: frozenset({"HPKE-9-KE"}),
-}
-MEMBER_USES = frozenset({KeyUse.MEMBER_SIGNING, KeyUse.MEMBER_HPKE})
-AGENCY_USES = frozenset(KeyUse) - MEMBER_USES
 
 
 class NotCertified(KeysRefusal):
@@ -406,14 +384,26 @@ class Directory:
     def readable_keys(self, use: KeyUse, agency: str, at: datetime, *, member: str | None = None) -> frozenset[str]:
         """Return the kids of every key whose holder may read what was granted to it: valid ones, and superseded ones.
 
-        Empty where no key is valid now: who holds only superseded keys is nobody at present.
+        Empty where no key is valid now: who holds only superseded keys is nobody at present. Who left and came back
+        reads nothing with what they had before (``left_at``).
         """
         listed = list(self._certified(use, agency, member))
         if not any(item.is_valid_at(at) and self.revocation_of(item) is None for item in listed):
             return frozenset()
+        left = self.left_at(agency, member)
         return frozenset(
-            item.key.kid for item in listed if (ended := self.revocation_of(item)) is None or ended.may_still_read
+            item.key.kid
+            for item in listed
+            if (ended := self.revocation_of(item)) is None or (ended.may_still_read and ended.log_index > left)
         )
+
+    def left_at(self, agency: str, member: str | None) -> int:
+        """Return the log position at which somebody last left: a key of theirs was revoked for it. -1: never.
+
+        Whoever has a key that was first certified after it is somebody new.
+        """
+        ended = (item for item in self._revoked.values() if item.reason is RevocationReason.LEFT)
+        return max((item.log_index for item in ended if self.holder_of(item.kid) == (agency, member)), default=-1)
 
     def _certified(self, use: KeyUse, agency: str, member: str | None) -> Iterable[Certificate]:
         return (

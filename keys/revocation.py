@@ -46,9 +46,18 @@ class Revocation:
         return self.reason is RevocationReason.SUPERSEDED
 
 
+_ENDS = {
+    RevocationReason.SUPERSEDED: 0,
+    RevocationReason.LOST: 1,
+    RevocationReason.COMPROMISED: 1,
+    RevocationReason.LEFT: 2,
+}
+"""What a reason ends: nothing but new grants; reading too; and being the one who had it (attack 86)."""
+
+
 def strictest(one: Revocation, other: Revocation) -> Revocation:
-    """Return what two revocations come to: the earlier end, and the reason that ends reading too."""
-    named = other if one.may_still_read and not other.may_still_read else one
+    """Return what two revocations come to: the earlier end, and the reason that ends most (``_ENDS``)."""
+    named = other if _ENDS[other.reason] > _ENDS[one.reason] else one
     return replace(
         named,
         valid_until=min(one.valid_until, other.valid_until),

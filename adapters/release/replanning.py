@@ -25,7 +25,6 @@ from adapters.store import (
     own_fragments,
 )
 from keys.directory import Certificate, Directory, KeyUse, NotCertified
-from keys.revocation import RevocationReason
 from keys.statements import peek
 from policies.engine import Bundle, decide
 from policies.model import AgencyId, Basis, Decision, Facts, Handling, Header, Recipient, facts_for
@@ -172,10 +171,11 @@ class _Planning:
 
     def _of_earlier_keys(self, theirs: Sequence[OwnChannelRow], newest: Certificate) -> dict[Granted, Basis]:
         """Return what earlier keys of the same person had. Who had left comes back as somebody new."""
-        left = {item.kid for item in self.directory.revocations if item.reason is RevocationReason.LEFT}
+        left = self.directory.left_at(newest.agency, newest.member)
+        before = {item.key.kid for item in self.directory.certificates if item.log_index <= left}
         found: dict[Granted, Basis] = {}
         for row in theirs:
-            if row.recipient != newest.key.kid and row.recipient not in left:
+            if row.recipient != newest.key.kid and row.recipient not in before:
                 known = self.granted.get(row.channel, {})
                 found |= {key: basis for key, basis in known.items() if basis is not None and key[0] in self.rows}
         return found

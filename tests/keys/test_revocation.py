@@ -212,6 +212,25 @@ def test_a_superseded_key_may_still_be_read_with_and_a_lost_one_not() -> None:
     assert found.readable_keys(**named) == frozenset()
 
 
+def test_who_left_reads_nothing_with_what_they_had_before() -> None:
+    """Attack 86. Somebody whose key was replaced, who left, and came back with another key, is somebody new."""
+    found = directory()
+    second, third = key("HPKE-9-KE", "second"), key("HPKE-9-KE", "third")
+    found.add_certificate(certified(POLICE, KeyUse.MEMBER_HPKE, MEMBER, log_index=9, certified_key=second))
+    revoke(found, revocation_token(READING, root(POLICE), reason="superseded"), 10)
+    assert found.left_at(POLICE, MEMBER) == -1
+    revoke(found, revocation_token(second, root(POLICE), reason="lost"), 11)
+    # That they left is recorded of a key that was lost before, too.
+    revoke(found, revocation_token(second, root(POLICE), reason="left"), 12)
+    revoke(found, revocation_token(second, root(POLICE), reason="compromised"), 13)
+    found.add_certificate(certified(POLICE, KeyUse.MEMBER_HPKE, MEMBER, log_index=14, certified_key=third))
+    assert (found.left_at(POLICE, MEMBER), found.left_at(POLICE, COLLEAGUE)) == (12, -1)
+    # A replaced key does not come back to them by another certificate.
+    found.add_certificate(certified(POLICE, KeyUse.MEMBER_HPKE, MEMBER, log_index=15))
+    named = {"use": KeyUse.MEMBER_HPKE, "agency": POLICE, "at": AT, "member": MEMBER}
+    assert found.readable_keys(**named) == {third.public.kid}
+
+
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_of_two_revocations_the_strictest_counts(order: tuple[int, int]) -> None:
     """An earlier end and the end of reading, whichever came first: nothing that narrowed widens again."""
