@@ -291,6 +291,32 @@ def test_every_test_that_the_threat_model_cites_exists() -> None:
             assert re.search(rf"(?m)^def {name}\(", file.read_text(encoding="utf-8")), f"attack {row[0]}: {name}"
 
 
+YIELDING = (
+    "a stolen hub",
+    "a stolen adapter",
+    "a stolen laptop",
+    "an adapter's administrator",
+    "a hostile hub operator",
+)
+
+
+def test_what_each_thief_gets_is_shown_by_tests_that_exist() -> None:
+    """Every line of the five sections cites a test, or says that it is a limit; every test that is named exists."""
+    text = THREAT_PAGE.read_text(encoding="utf-8")
+    for who in YIELDING:
+        found = re.findall(rf"(?ms)^### What {re.escape(who)} yields\n(.*?)(?=^##)", text)
+        assert len(found) == 1, who
+        lines = re.split(r"(?m)^- ", found[0])[1:]
+        assert len(lines) >= 5, who
+        assert [line for line in lines if "`tests/" not in line and not line.startswith("A limit: ")] == []
+    cited = set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text))
+    assert len(cited) > 60
+    for path, name in sorted(cited):
+        file = REPOSITORY / path
+        assert file.is_file(), path
+        assert re.search(rf"(?m)^def {name}\(", file.read_text(encoding="utf-8")), f"{path}::{name}"
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     pages = [path for path in tracked_files() if path.suffix == ".md"]
     assert len(pages) >= 5
