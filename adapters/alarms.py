@@ -54,8 +54,13 @@ MEANINGS: Mapping[str, Meaning] = {
         "If not: ask that agency whether the change is theirs.",
     ),
     "witness": Meaning(
-        "a pinned witness's keys are not vouched for by its agency",
+        "a pinned witness's keys are not vouched for by its agency, or were revoked",
         "Ask that agency; until it is explained do not rely on that witness.",
+    ),
+    "own_key": Meaning(
+        "the witnessed log does not certify the key that this agency signs with",
+        "After a change of keys: wait until the witnesses have seen it, then run: nrm-adapter sync. If nobody here "
+        "changed it, somebody revoked it: see docs/keys.md.",
     ),
     "case_ended": Meaning(
         "a case is not listed for this agency any more",
