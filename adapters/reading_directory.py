@@ -72,6 +72,10 @@ class _Reading:
         record = verify_agency(entry["statement"], index)
         pinned = self.pin.roots_of(record.agency)
         is_pinned = normalise_fingerprint(fingerprint(record.root)) in pinned
+        if is_pinned or not pinned:
+            # Whoever two officers enrolled has a voice against a root, pinned here or not: the hub counts them too.
+            self.enrolment.require_signed(entry, record)
+            self.directory.add_agency(record)
         if not pinned:
             self.faults.append(
                 f"a new agency stands in the log that is not in your pin: {record.agency}. Nothing is shared with it "
@@ -84,9 +88,6 @@ class _Reading:
                 f"agency {record.agency} enrolled again with another root than the pinned one; check its fingerprint "
                 "and pin again: nrm-adapter pin-hub"
             )
-        else:
-            self.enrolment.require_signed(entry, record)
-            self.directory.add_agency(record)
 
     def _certificate(self, token: object, index: int) -> None:
         claimed = peek(token)
@@ -117,5 +118,6 @@ def read_directory(entries: Iterable[tuple[int, str]], pin: HubPin, agency: str)
             f"{item.agency} certifies a key that is somebody else's, or by a root that was revoked; it was ignored"
         )
     # A log without the officers that were pinned is not the log that was pinned: nobody in it is believed.
-    directory = Directory((), ()) if reading.enrolment.faults() else reading.directory
+    pinned = {agency for agency in reading.directory.agencies if pin.roots_of(agency)}
+    directory = Directory((), ()) if reading.enrolment.faults() else reading.directory.limited_to(pinned)
     return DirectoryReading(directory, tuple(reading.faults), reading.ours)

@@ -6,7 +6,7 @@ certificate stands in a quorum checkpoint is the caller's proof to bring (``inde
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -142,6 +142,7 @@ class Directory:
         """
         self._agencies: dict[AgencyId, AgencyRecord] = {}
         self._roots: dict[str, AgencyRecord] = {}
+        self._enrolled: frozenset[str] = frozenset()
         self._by_kid: dict[str, tuple[Certificate, ...]] = {}
         self._revoked: dict[str, Revocation] = {}
         self._voices: dict[str, tuple[Revocation, ...]] = {}
@@ -157,6 +158,17 @@ class Directory:
         other = copy(self)
         for name in ("_agencies", "_roots", "_by_kid", "_revoked", "_voices"):
             setattr(other, name, dict(getattr(self, name)))
+        return other
+
+    def limited_to(self, agencies: Collection[str]) -> Directory:
+        """Return this directory for reading, with the keys of these agencies only.
+
+        What all others said against a root, and how many there are to say it, stays: everybody counts alike.
+        """
+        other = self.copy()
+        other._agencies = {name: record for name, record in self._agencies.items() if name in agencies}
+        other._roots = {kid: record for kid, record in self._roots.items() if record.agency in agencies}
+        other._by_kid = {kid: listed for kid, listed in self._by_kid.items() if listed[0].agency in agencies}
         return other
 
     def knowing(self, positions: Mapping[str, int]) -> Directory:
@@ -193,6 +205,7 @@ class Directory:
         if known is not None and known.kind is not record.kind:
             raise NotCertified(f"agency {record.agency} is listed as {record.kind.value}, before as {known.kind.value}")
         self._agencies[record.agency] = self._roots[record.root.kid] = record
+        self._enrolled |= {record.agency}
 
     def add_certificate(self, certificate: Certificate) -> None:
         """Add a certificate. Raises ``NotCertified`` where its agency's root here did not sign it."""
@@ -215,7 +228,7 @@ class Directory:
 
         A key is revoked by its agency's root, by its agency's signing key (its own included), or, a person's, by that
         person; a root by itself or by a quorum of the other agencies, each with its signing key. Only the root dates
-        the end of a signing key back: its thief could otherwise undo all that its agency ever said.
+        the end of a key that signs back (a person their own): a thief could otherwise undo all that was ever said.
         """
         claimed = peek(token)
         if claimed.type is not StatementType.REVOCATION:
@@ -230,13 +243,18 @@ class Directory:
             raise NotCertified(f"key {kid[:12]} is not a key of {agency}")
         if root is not None and revocation.reason is RevocationReason.SUPERSEDED:
             raise Malformed("reason: a root key is never superseded; its agency enrols again")
-        is_signing = root is None and any(item.use is KeyUse.SIGNING for item in self._by_kid.get(kid, ()))
-        if is_signing and revocation.valid_until < log_index and claimed.kid not in self._roots:
+        if revocation.valid_until < log_index and not self._may_date_back(claimed.kid, kid):
             raise NotCertified(
-                "valid_until: only its agency's root dates the end of a signing key back; end the key now (null), and "
-                "let the root name the earlier position"
+                "valid_until: only its agency's root dates the end of a key that signs back, or a person that of their "
+                "own; end the key now (null), and let the root name the earlier position"
             )
         return revocation
+
+    def _may_date_back(self, signer: str, kid: str) -> bool:
+        signs = any(item.use in (KeyUse.SIGNING, KeyUse.MEMBER_SIGNING) for item in self._by_kid.get(kid, ()))
+        is_persons_own = self.holder_of(signer) == self.holder_of(kid) and self.holder_of(kid) is not None
+        is_person = any(item.member is not None for item in self._by_kid.get(signer, ()))
+        return not signs or signer in self._roots or (is_person and is_persons_own)
 
     def _revoker(self, signer: str, issuer: AgencyId, agency: AgencyId, kid: str) -> PublicKey:
         """Return the signer's key if it may revoke this key. Raises ``NotCertified``."""
@@ -277,8 +295,7 @@ class Directory:
 
     def root_quorum(self, agency: str) -> int:
         """Return how many other agencies revoke an agency's root: more than half of them, and at least two."""
-        others = len(self._agencies) - (agency in self._agencies)
-        return max(2, others // 2 + 1)
+        return max(2, len(self._enrolled - {agency}) // 2 + 1)
 
     def voices_against(self, root: str) -> tuple[Revocation, ...]:
         """Return what other agencies have said against a root key, by its kid, whether or not they are enough."""

@@ -163,8 +163,8 @@ def change_of(
     remember_issued(party.home.folder, certificates)
     # The signing key says the last word: afterwards it says none.
     ordered = sorted(old, key=lambda use: use is KeyUse.SIGNING)
-    # Only the root dates the end of a signing key back.
-    by_root = root if valid_until is not None and label is None else None
+    # Only the root dates the end of a key that signs back.
+    by_root = None if valid_until is None else root
     ended = [said_against(party, old[use].public.kid, reason, valid_until, signer=by_root) for use in ordered]
     count = sum("@" in name for name in held.keys)
     kept = {f"{use.value}@{count + 1}": key for use, key in old.items() if ALGORITHMS[use] == "HPKE-9-KE"}

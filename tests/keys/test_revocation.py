@@ -377,3 +377,29 @@ def test_a_copy_is_added_to_alone() -> None:
     later = found.copy()
     revoke(later, revocation_token(PERSON, root(POLICE)))
     assert (can_act(found), can_act(later)) == (True, False)
+
+
+def test_only_the_root_or_the_person_dates_a_persons_signing_key_back() -> None:
+    """Whoever holds the agency's signing key could otherwise undo every vote of its people."""
+    found = directory()
+    back = {"reason": "compromised", "valid_until": 2}
+    with pytest.raises(NotCertified, match="only its agency's root dates"):
+        found.verify_revocation(revocation_token(PERSON, own(POLICE), **back), 10)
+    for signer in (root(POLICE), PERSON):
+        assert found.verify_revocation(revocation_token(PERSON, signer, **back), 10).valid_until == 2
+    # A reading key signs nothing: there is nothing to undo.
+    assert found.verify_revocation(revocation_token(READING, own(POLICE), **back), 10)
+
+
+def test_whoever_pins_fewer_agencies_counts_the_same_voices() -> None:
+    """Hub and adapters agree on when a root is revoked, whomever an adapter shares with."""
+    found = directory()
+    limited = found.limited_to({POLICE, COUNCIL})
+    assert set(limited.agencies) == {POLICE, COUNCIL}
+    assert limited.root_quorum(POLICE) == found.root_quorum(POLICE) == 2
+    with pytest.raises(NotCertified):
+        limited.newest_key(KeyUse.SIGNING, TRUST, AT)
+    for issuer in (TRUST, CHARITY):
+        revoke(found, revocation_token(root(POLICE), own(issuer), issuer=issuer, reason="compromised"))
+    assert not can_act(found)
+    assert not can_act(found.limited_to({POLICE, COUNCIL}))

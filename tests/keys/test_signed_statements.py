@@ -95,7 +95,9 @@ def test_no_statement_passes_as_another_type(kind: StatementType) -> None:
             with pytest.raises(SignatureRefused, match=re.escape(f"expected {other.value}")):
                 verify_statement(token, other, SIGNER.public)
             payload = dict.fromkeys(MEMBERS[kind] | COMMON_MEMBERS)
-            with pytest.raises(Malformed, match="expected exactly the members"):
+            # Where two types have the same members, the signed type alone tells them apart.
+            why = "expected 32" if MEMBERS[kind] == MEMBERS[other] else "expected exactly the members"
+            with pytest.raises(Malformed, match=why):
                 verify_statement(signed(payload, other.value), other, SIGNER.public)
 
 
