@@ -76,14 +76,16 @@ sys.exit(story.main())
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_stopping_it_stops_what_it_started(tmp_path: Path, sent: signal.Signals) -> None:
     """Also where it was put in the background by a script, which makes it ignore SIGINT."""
-    ignore = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+    # What the tests themselves were started under (nohup) does not reach in here.
+    ignore = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    ignore += "signal.signal(signal.SIGHUP, signal.SIG_DFL)"
     process = subprocess.Popen(
         [sys.executable, "-c", ignore + STAY_UP, "--serve", "--folder", str(tmp_path / "demo")],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         text=True,
     )
-    with process:
+    try:
         assert process.stdout is not None
         left = next(line for line in process.stdout if line.startswith("left"))
         started = [int(text) for text in left.split()[1:]]
@@ -93,6 +95,9 @@ def test_stopping_it_stops_what_it_started(tmp_path: Path, sent: signal.Signals)
         process.send_signal(sent)
         assert process.wait(timeout=60) == 0
         assert time.monotonic() - began < 14, "something had to be killed after its time"
+    finally:
+        process.kill()
+        process.wait()
     assert [number for number in started if _is_running(number)] == []
 
 
