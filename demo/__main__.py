@@ -73,13 +73,13 @@ def say_what_to_open(stage: Stage, seconds: float) -> None:
 
 def serve(stage: Stage) -> None:
     """Stay up until interrupted; print the addresses."""
-    stage.console.rule("[bold]Serving until you press Ctrl-C")
-    stage.console.print(f"hub health     {stage.issuer}/health", highlight=False)
-    stage.console.print(f"hub API        {stage.issuer}/openapi.json", highlight=False)
-    for plan in AGENCIES:
-        if plan.runs:
-            stage.console.print(f"{plan.kind:<14} http://127.0.0.1:{stage.ports[plan.home]}/", highlight=False)
     try:
+        stage.console.rule("[bold]Serving until you press Ctrl-C")
+        stage.console.print(f"hub health     {stage.issuer}/health", highlight=False)
+        stage.console.print(f"hub API        {stage.issuer}/openapi.json", highlight=False)
+        for plan in AGENCIES:
+            if plan.runs:
+                stage.console.print(f"{plan.kind:<14} http://127.0.0.1:{stage.ports[plan.home]}/", highlight=False)
         while True:
             time.sleep(1)
     except KeyboardInterrupt:
