@@ -313,7 +313,7 @@ def _publish(adapter: Adapter, held: HeldFile, following: KeyFile, pending: dict
     client = adapter.connect(signing)
     try:
         follower = Follower(adapter.home, adapter.store, client, adapter.pin, adapter.clock)
-        return max(require_proven(proven(follower, answer), certificates, revocations))
+        return max(require_proven(follower, proven(follower, answer), certificates, revocations))
     finally:
         client.close()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from adapters.store import public_entries, read_setting
 from keys.custody.keyfile import write_private_file
 from keys.directory import Directory, NotCertified
 from keys.jose import Signer
-from keys.revocation import RevocationReason
+from keys.revocation import RevocationReason, strictest
 from keys.statements import StatementType, make_statement, peek
 from keys.transparency import ProofInvalid
 
@@ -174,30 +174,74 @@ def send_endings(client: HubClient, folder: Path, agency: str, tokens: Sequence[
     return answer
 
 
-def proven(follower: Follower, answer: Mapping[str, Any]) -> dict[str, int]:
-    """Return what the hub's answer proves to stand in the log: position by statement. Raises ``LogRefused``."""
+# --- proof ---
+
+CERTIFIED, REVOKED = "certificate", "revocation"
+"""Types of the log's entries."""
+
+
+def proven(follower: Follower, answer: Mapping[str, Any]) -> dict[tuple[str, str], int]:
+    """Return what the hub's answer proves to stand in the log for everybody to read: position by type and statement.
+
+    Raises ``LogRefused``.
+    """
     head = follower.accept_head(str(answer.get("checkpoint")))
     receipts = answer.get("receipts")
     found = {}
     for receipt in receipts if isinstance(receipts, list) else []:
         said = prove_entry(receipt, head.size, head.root)
-        found[str(said.get("statement"))] = int(receipt["index"])
+        # Of a salted entry nobody else learns what it says, and by its type alone an entry is taken in.
+        if receipt["salt"] is None:
+            found[str(said.get("type")), str(said.get("statement"))] = int(receipt["index"])
     return found
 
 
-def require_proven(found: Mapping[str, int], certificates: Sequence[str], revocations: Sequence[str]) -> list[int]:
-    """Return where each statement stands; of a key revoked before, where that is. Raises ``LogRefused``."""
-    ended = {}
-    for token, position in found.items():
-        claimed = peek(token)
-        if claimed.type is StatementType.REVOCATION:
-            ended[str(claimed.members["key"])] = position
-    positions = [found.get(token) for token in certificates]
-    positions += [found.get(token, ended.get(str(peek(token).members["key"]))) for token in revocations]
+def require_proven(
+    follower: Follower, found: Mapping[tuple[str, str], int], certificates: Sequence[str], revocations: Sequence[str]
+) -> list[int]:
+    """Return where each statement stands; of a key that ended as much before, where that is. Raises ``LogRefused``.
+
+    That a key ended before is read from the log itself, with every signature verified: not from the hub's choice of
+    receipts.
+    """
+    positions = [found.get((CERTIFIED, token)) for token in certificates]
+    directory: Directory | None = None
+    for token in revocations:
+        position = found.get((REVOKED, token))
+        if position is None or not _counts_at(token, position):
+            directory = directory or newest_directory(follower).directory
+            position = standing_end(directory, token)
+        positions.append(position)
     known = [item for item in positions if item is not None]
     if len(known) != len(positions):
         raise LogRefused("receipt", "the hub said yes and did not prove that it stands in the log; repeat the command")
     return known
+
+
+def _counts_at(token: str, position: int) -> bool:
+    until = peek(token).members["valid_until"]
+    return until is None or until <= position
+
+
+def standing_end(directory: Directory, token: str) -> int | None:
+    """Return where the end of a key stands that this revocation would not add to, None where it adds something.
+
+    It adds nothing where the key ended as early already, for a reason that ends as much (``strictest``); of another
+    agency's root, where its issuer has said so.
+    """
+    claimed = peek(token)
+    kid, until = str(claimed.members["key"]), claimed.members["valid_until"]
+    if claimed.issuer == claimed.members["agency"]:
+        known = [item for item in directory.revocations if item.kid == kid]
+    else:
+        known = [item for item in directory.voices_against(kid) if item.issuer == claimed.issuer]
+    for before in known:
+        # Without a position it would end where it came to stand, which is later than whatever stands already.
+        ends = before.valid_until if until is None else until
+        ours = replace(before, reason=RevocationReason(claimed.members["reason"]), valid_until=ends)
+        if strictest(before, ours) == before:
+            return before.log_index
+    return None
 
 
 @dataclass(frozen=True, slots=True)

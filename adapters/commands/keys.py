@@ -309,7 +309,7 @@ def send_ending(
     (folder / ASIDE_NAME).unlink(missing_ok=True)
     click.echo("revoked: the hub has recorded it")
     try:
-        positions = require_proven(proven(adapter.follower, answer), (), tokens)
+        positions = require_proven(adapter.follower, proven(adapter.follower, answer), (), tokens)
         click.echo(f"proven: it stands in the log at position {', '.join(map(str, positions))}")
     except (HubRefused, HubUnreachable):
         # The key that ended may be the one this adapter asks with.
