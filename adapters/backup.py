@@ -24,6 +24,7 @@ from adapters.home import (
     HubPin,
 )
 from adapters.issued import IssuedDamaged, issued_here, restore_issued
+from adapters.key_changes import PENDING_NAME
 from keys.custody.interface import Custody, CustodyRefused
 from keys.custody.keyfile import KeyFile, generate_storage, read_key_file, write_key_file, write_private_file
 from keys.directory import AGENCY_USES, Directory, KeyUse, NotCertified
@@ -90,7 +91,8 @@ def back_up(home: Home, target: Path, passphrase: str, environ: Mapping[str, str
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise HomeRefused(f"{target} is not an empty folder; a backup overwrites nothing")
-    if any(home.folder.glob("*.next")):
+    # Keys that lie beside without it were never certified: they died with what made them, and nothing waits for them.
+    if (home.folder / PENDING_NAME).exists():
         raise HomeRefused("a change of keys is not finished; finish it first, then make the backup")
     root, working = home.root_key(environ), home.agency_keys(environ)
     try:

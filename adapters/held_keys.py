@@ -36,7 +36,10 @@ class KeyChangeRefused(HomeRefused):
 @contextmanager
 def only_one_change(home: Home) -> Iterator[None]:
     """Hold the home's lock. Raises ``KeyChangeRefused`` where somebody else is changing keys at this moment."""
-    with (home.folder / LOCK_NAME).open("ab") as file:
+    descriptor = os.open(home.folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "rb") as file:
+        # Whatever the umask is, and whoever made the file before.
+        os.fchmod(descriptor, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -14,6 +14,7 @@ import pytest
 
 from adapters.backup import KEYS_NAME, SETTINGS_NAME, check_backup, open_backup
 from adapters.hub_client import HubClient
+from adapters.key_changes import PENDING_NAME
 from keys.custody.keyfile import KeyFile, read_key_file, write_key_file
 from keys.directory import KeyUse
 from keys.envelopes import SealedChannel, SealedFragment
@@ -253,5 +254,9 @@ def test_keys_that_were_replaced_are_in_the_backup(scene: Scene, environ: dict[s
     kept = open_backup(tmp_path / "backup", OWN).keys.keys["archive@1"].public.kid
     assert kept == earlier["archive@1"].public.kid
     assert kept in sheet
+    # It died before anything was signed: what lies beside is nobody's.
     (home / "agency.key.next").touch()
-    assert "is not finished" in hands.refused("backup", "keys", str(tmp_path / "another"))
+    assert kept in hands.run("backup", "keys", str(tmp_path / "another")).stdout
+    (home / PENDING_NAME).touch()
+    assert "is not finished" in hands.refused("backup", "keys", str(tmp_path / "third"))
+    assert not (tmp_path / "third").exists()
