@@ -452,10 +452,16 @@ def own_channels(session: Session, case: str) -> Sequence[OwnChannelRow]:
     ).all()
 
 
-def granted_fragments(session: Session, channel: str, purpose: str | None = None) -> set[str]:
-    """Return which fragments a channel's recipient has been granted, for one purpose or any."""
-    query = select(GrantedRow.fragment).where(GrantedRow.channel == channel)
-    return set(session.scalars(query if purpose is None else query.where(GrantedRow.purpose == purpose)))
+def grants_on(session: Session, channel: str, purpose: str | None = None) -> Sequence[GrantedRow]:
+    """Return what a channel's recipient has been granted, for one purpose or any."""
+    query = select(GrantedRow).where(GrantedRow.channel == channel)
+    return session.scalars(query if purpose is None else query.where(GrantedRow.purpose == purpose)).all()
+
+
+def first_disclosure(session: Session, case: str, channel: str) -> OutboxRow | None:
+    """Return the outbox line of the first disclosure that was made on a channel of a case."""
+    query = select(OutboxRow).where(OutboxRow.case == case, OutboxRow.kind == "disclosure")
+    return session.scalars(query.where(OutboxRow.channel == channel).order_by(OutboxRow.number).limit(1)).first()
 
 
 def not_given_of(session: Session, channel: str) -> dict[str, str]:

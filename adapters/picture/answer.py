@@ -14,6 +14,7 @@ from typing import Any
 
 from adapters.cases import VerifiedCase, still_counts, verify_when_made
 from adapters.following import LogRefused
+from adapters.presence import Presence
 from keys.canonical import NotCanonical, canonical_bytes, parse_canonical
 from keys.directory import Directory, KeyUse, NotCertified
 from keys.envelopes import (
@@ -58,6 +59,8 @@ class Listing:
     facts: Mapping[str, Any]
     rules: tuple[str, ...]
     disclosed_at: Any
+    is_past: bool = False
+    """Disclosed before the reader was out of the case: it does not count for who came back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,11 @@ class VerifiedAnswer:
     withheld: list[str] = field(default_factory=list)
     doubted: set[str] = field(default_factory=set)
     """What was disclosed with a key that turned out to be compromised then: neither opened nor missed."""
+    past: dict[str, Listing] = field(default_factory=dict)
+    """What was disclosed to the reader before they were out of the case, and not since: neither opened nor missed."""
     not_given: dict[tuple[str, NotGivenCode], int] = field(default_factory=dict)
+    silent_since: set[str] = field(default_factory=set)
+    """Originators that disclosed something to the reader before they were out of the case, and nothing since."""
 
 
 NOTHING_DROPPED: Mapping[str, tuple[str, ...]] = MappingProxyType({})
@@ -163,13 +170,15 @@ def _verify_lines(
         answer.channels[channel.channel] = channel
     _attach_chains(answer, [*groups.get("disclosure", ()), *groups.get("void", ())], directory, seen)
     # 3. What should have come: of several disclosures of a fragment the newest in the log counts, in whichever channel.
-    disclosures = [item for channel in answer.channels.values() for item in channel.chain]
+    chains = (item for channel in answer.channels.values() for item in channel.chain)
+    disclosures = [item for item in chains if item.type is StatementType.DISCLOSURE]
+    presence = Presence.of(case)
     for statement in sorted(disclosures, key=lambda item: _place(item, directory)):
         if answer.channels[str(statement.members["channel"])].counts and still_counts(statement, directory):
-            _collect_listings(answer, statement, purpose)
-        elif statement.type is StatementType.DISCLOSURE:
+            _collect_listings(answer, statement, purpose, is_past=presence.is_past(statement.members))
+        else:
             answer.doubted |= {item["fragment"] for item in statement.members["items"]}
-    _collect_not_given(answer)
+    _collect_not_given(answer, presence)
     # 4. What came.
     for line in groups.get("fragment", ()):
         _take_fragment(answer, line, case, checkpoint, directory)
@@ -285,17 +294,15 @@ def _place(statement: Statement, directory: Directory) -> tuple[float, int]:
     return (float("inf") if position is None else position, int(statement.members["sequence"]))
 
 
-def _collect_listings(answer: VerifiedAnswer, statement: Statement, purpose: Purpose) -> None:
-    if statement.type is not StatementType.DISCLOSURE:
-        return
-    got = statement.members
+def _collect_listings(answer: VerifiedAnswer, statement: Statement, purpose: Purpose, *, is_past: bool) -> None:
+    got, listings = statement.members, answer.past if is_past else answer.listings
     try:
         bases = [Basis.from_json(item) for item in got["bases"]]
         for item in got["items"]:
             basis, decision = bases[item["basis"]], got["decisions"][item["decision"]]
             if basis.purpose is not purpose:
                 continue
-            answer.listings[item["fragment"]] = Listing(
+            listings[item["fragment"]] = Listing(
                 fragment=require_id(item["fragment"], "fragment"),
                 sha256=item["sha256"],
                 encrypted_key_sha256=item["encrypted_key_sha256"],
@@ -305,19 +312,25 @@ def _collect_listings(answer: VerifiedAnswer, statement: Statement, purpose: Pur
                 facts=decision["facts"],
                 rules=tuple(decision["rules"]),
                 disclosed_at=statement.issued_at,
+                is_past=is_past,
             )
     except (Malformed, KeyError, IndexError, TypeError) as error:
         raise LogRefused("disclosure", "a disclosure is not of the agreed form") from error
 
 
-def _collect_not_given(answer: VerifiedAnswer) -> None:
-    """Count what each originator says it does not give: by its newest disclosure, which is in its newest channel."""
+def _collect_not_given(answer: VerifiedAnswer, presence: Presence) -> None:
+    """Count what each originator says it does not give: by its newest disclosure, which is in its newest channel.
+
+    What it said before the reader was out of the case says nothing of who came back.
+    """
     newest: dict[str, Statement] = {}
     for channel in answer.channels.values():
         disclosures = [item for item in channel.chain if item.type is StatementType.DISCLOSURE]
-        if disclosures:
+        if disclosures and not presence.is_past(disclosures[-1].members):
             # Channels come in the order of the log: a later one leads to a newer key.
             newest[channel.originator] = disclosures[-1]
+    spoke = {channel.originator for channel in answer.channels.values() if channel.chain}
+    answer.silent_since = spoke - set(newest)
     for originator, statement in newest.items():
         for item in statement.members["not_given"]:
             key = (originator, NotGivenCode(item["code"]))
@@ -328,7 +341,7 @@ def _refused_fragment(answer: VerifiedAnswer, line: Mapping[str, Any]) -> str:
     """Return which fragment a line calls refused: one that was disclosed to us for this purpose, named once."""
     name = require_id(line["fragment"], "fragment")
     listing = answer.listings.get(name)
-    if listing is None and name in answer.doubted:
+    if listing is None and (name in answer.doubted or name in answer.past):
         return name
     if listing is None or listing.sha256 != line["sha256"] or name in answer.said_refused:
         raise LogRefused("answer", "the hub refuses a fragment that is in no disclosure to us; nothing of it was used")
@@ -366,7 +379,7 @@ def _verify_given(
     kid = UnverifiedJws.parse(sealed.jws).kid
     key = directory.require_key(kid, KeyUse.SIGNING, header.agency, header.sealed_at, log_index=index).key
     digest = verify_fragment(sealed, key)
-    listing = answer.listings.get(header.fragment)
+    listing = answer.listings.get(header.fragment) or answer.past.get(header.fragment)
     if listing is None and header.fragment in answer.doubted:
         raise EnvelopeRefused("the fragment was disclosed with a key that may have been somebody else's by then")
     grant = require_members(line["grant"], ("channel", "encrypted_key"), "grant")

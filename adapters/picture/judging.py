@@ -54,6 +54,9 @@ class Opened:
 
 def decide_given(bundle: Bundle, case: VerifiedCase, reader: Recipient, given: Given, at: datetime) -> Decision:
     """Return whether a fragment that came may be opened now, under the newest known case."""
+    if given.listing.is_past:
+        # Who it was given to is out of the case; who came back under the same name is somebody new.
+        return Decision(Effect.REFUSE, ("membership-active",))
     return _decide(bundle, given.sealed.header, reader, given.listing, case.state, Stage.OPEN, at)
 
 
@@ -210,7 +213,7 @@ class Judged:
         return opened[name]
 
     def _refused(self, name: str, rules: tuple[str, ...]) -> RefusedFragment:
-        listing: Listing | None = self.answer.listings.get(name)
+        listing: Listing | None = self.answer.listings.get(name) or self.answer.past.get(name)
         category = Category.NARRATIVE if listing is None else Category(listing.facts["category"])
         decision = Decision(Effect.REFUSE, rules)
         return RefusedFragment(
@@ -228,11 +231,17 @@ class Judged:
         )
 
 
-def find_awaited(said: Sequence[Said], readable: Collection[str]) -> tuple[Awaited, ...]:
-    """Return the agencies that brought fragments and told none of the keys with which a reader reads what they get."""
+def find_awaited(
+    said: Sequence[Said], readable: Collection[str], silent_since: Collection[str] = ()
+) -> tuple[Awaited, ...]:
+    """Return the agencies that brought fragments and told none of the keys with which a reader reads what they get.
+
+    So are those that are ``silent_since`` the reader came back to the case.
+    """
     found = []
     for item in said:
-        if item.fragments and not any(item.told.get(kid, (0, 0))[0] for kid in readable):
+        told = any(item.told.get(kid, (0, 0))[0] for kid in readable) and item.originator not in silent_since
+        if item.fragments and not told:
             lost = sum(grants for kid, (_, grants) in item.told.items() if kid not in readable)
             found.append(Awaited(item.originator, item.fragments, lost, item.last_seen))
     return tuple(found)

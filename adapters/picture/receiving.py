@@ -237,7 +237,8 @@ class Receiver:
         said = self.book.follower.feed(case).said_to(member, viewed["case_seq"])
         in_case = [item for item in said if verified.state.membership.kind_of(item.originator) is not None]
         # An agency's intake is told of cards and requests only: nobody owes it more.
-        awaited = () if member is None else find_awaited(in_case, _readable(directory, reader, at))
+        readable = frozenset() if member is None else _readable(directory, reader, at)
+        awaited = () if member is None else find_awaited(in_case, readable, answer.silent_since)
         return Judged(self.bundle, directory, checkpoint, verified, reader, answer, decided, at, awaited)
 
     def _follow_to_pull(self, pull: KeptPull, case: str, checkpoint: Checkpoint) -> Mapping[str, Addressed]:

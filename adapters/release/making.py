@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from adapters.cases import CaseBook, VerifiedCase
+from adapters.presence import Presence
 from adapters.release.disclosing import Item, digest_of, not_given_code, tabulate
 from adapters.release.drafts import Draft, DraftRefused, DraftState
+from adapters.release.held import held_fragments, is_told_in_the_past
 from adapters.store import (
     DraftRow,
     OutboxRow,
@@ -23,7 +25,6 @@ from adapters.store import (
     Session,
     Store,
     find_own_channel,
-    granted_fragments,
     keep_grants,
     keep_not_given,
     mark_drafts,
@@ -83,6 +84,11 @@ class Maker:
     case: VerifiedCase
     directory: Directory
     at: datetime
+    presence: Presence = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Asked for every channel, and the same throughout one transaction.
+        object.__setattr__(self, "presence", Presence.of(self.case))
 
     def seal_drafts(self, drafts: Sequence[Draft]) -> list[Sealed]:
         """Seal each draft once; one sealed before keeps its fragment. Archive grants included.
@@ -160,7 +166,7 @@ class Maker:
         except NotCertified:
             return set()
         known = self._find_channel(recipient, use, certificate)
-        return set() if known is None else granted_fragments(self.session, known.channel, purpose.value)
+        return set() if known is None else held_fragments(self.session, self.presence, known, purpose)
 
     def _make_channel(self, recipient: Recipient, use: KeyUse, certificate: Certificate) -> OwnChannelRow:
         channel = os.urandom(16).hex()
@@ -256,10 +262,14 @@ class Maker:
         told = 0
         for channel in own_channels(self.session, self.case.case):
             listed = self._not_given(channel, set())
-            if listed and channel.told != digest_of(listed) and self._takes_part(channel):
+            is_known = channel.told == digest_of(listed) and not self._is_told_in_the_past(channel)
+            if listed and not is_known and self._takes_part(channel):
                 self.disclose(channel, [])
                 told += 1
         return told
+
+    def _is_told_in_the_past(self, channel: OwnChannelRow) -> bool:
+        return is_told_in_the_past(self.session, self.presence, channel)
 
     def _takes_part(self, channel: OwnChannelRow) -> bool:
         state, agency, member = self.case.state, channel.recipient_agency, channel.recipient_member
@@ -275,7 +285,7 @@ class Maker:
         return newest.key.kid == channel.recipient
 
     def _not_given(self, channel: OwnChannelRow, besides: set[str]) -> list[dict[str, str]]:
-        given = granted_fragments(self.session, channel.channel) | besides
+        given = held_fragments(self.session, self.presence, channel) | besides
         codes = not_given_of(self.session, channel.channel)
         listed = [
             {"sha256": digest, "code": codes.get(fragment, NotGivenCode.HELD.value)}

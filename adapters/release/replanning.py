@@ -1,9 +1,9 @@
 """Who waits for a key of ours to what this agency shared before: after a change of keys, or because they are new.
 
 Two reasons, both decided again today. An earlier key of the same person had it: then its own bases are asked again.
-Or the person is new to it: then the basis of a release to everybody the policy permits is asked, without the explicit
-release that handling C needs. What its originator is to be asked about is never given to somebody new by itself
-(attack 86): it is named, for a person to release.
+Or the person is new to it, as is whoever was out of the case and is back: then the basis of a release to everybody the
+policy permits is asked, without the explicit release that handling C needs. What its originator is to be asked about is
+never given to somebody new by itself (attack 86): it is named, for a person to release.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from adapters.cases import VerifiedCase
+from adapters.presence import Presence
+from adapters.release.held import is_told_in_the_past
 from adapters.store import (
     OwnChannelRow,
     Session,
@@ -124,9 +126,8 @@ class _Planning:
             for row in offers_of(session, case.case)
             if row.fragment in self.rows
         }
-        self.granted = _granted_by_channel(session, case.case)
-        self.given = {key: basis for held in self.granted.values() for key, basis in held.items()}
-        """What anybody was granted, with the basis of one of them: what a person may be asked about."""
+        self.session, self.presence = session, Presence.of(case)
+        self.granted, self.given = _granted_by_channel(session, case.case, self.presence)
 
     def all(self) -> list[Waiting]:
         if not self.rows or self.case.state.membership.kind_of(self.agency) is None:
@@ -166,8 +167,9 @@ class _Planning:
     def _is_untold(self, present: OwnChannelRow | None, held: Mapping[Granted, Basis | None]) -> bool:
         if present is None:
             return True
-        # Telling was dropped with a disclosure that did not happen.
-        return present.told is None and not set(self.rows) <= {fragment for fragment, _ in held}
+        # Telling was dropped with a disclosure that did not happen, or was before they were out of the case.
+        is_untold = present.told is None or is_told_in_the_past(self.session, self.presence, present)
+        return is_untold and not set(self.rows) <= {fragment for fragment, _ in held}
 
     def _of_earlier_keys(self, theirs: Sequence[OwnChannelRow], newest: Certificate) -> dict[Granted, Basis]:
         """Return what earlier keys of the same person had. Who had left comes back as somebody new."""
@@ -247,21 +249,30 @@ def _leads_to(row: OwnChannelRow, recipient: Recipient, use: KeyUse) -> bool:
     return named == (recipient.agency, recipient.member, use.value)
 
 
-def _granted_by_channel(session: Session, case: str) -> dict[str, dict[Granted, Basis | None]]:
-    """Return by channel what is granted on it, with the basis that its own signed disclosure names.
+def _granted_by_channel(
+    session: Session, case: str, presence: Presence
+) -> tuple[dict[str, dict[Granted, Basis | None]], dict[Granted, Basis | None]]:
+    """Return by channel what is granted on it, with the basis that its own signed disclosure names; and of all of it.
 
-    None where that disclosure is not in the outbox any more: granted it is, on what authority nobody can say.
+    None where that disclosure is not in the outbox any more: granted it is, on what authority nobody can say. What was
+    granted to somebody before they were out of the case is in the second only: what a person may be asked about.
     """
     grants = grants_of_case(session, case)
     bases: dict[tuple[str, str, Purpose], Basis] = {}
+    past: set[str] = set()
     for line in disclosure_lines(session, case, {row.disclosure for row in grants}):
         said = peek(json.loads(line.line)["statement"]).members
+        if presence.is_past(said):
+            past.add(line.subject)
         listed = [Basis.from_json(basis) for basis in said["bases"]]
         for item in said["items"]:
             basis = listed[item["basis"]]
             bases[line.subject, item["fragment"], basis.purpose] = basis
-    found: dict[str, dict[Granted, Basis | None]] = {}
+    by_channel: dict[str, dict[Granted, Basis | None]] = {}
+    given: dict[Granted, Basis | None] = {}
     for row in grants:
-        purpose = Purpose(row.purpose)
-        found.setdefault(row.channel, {})[row.fragment, purpose] = bases.get((row.disclosure, row.fragment, purpose))
-    return found
+        key = (row.fragment, Purpose(row.purpose))
+        given[key] = bases.get((row.disclosure, *key))
+        if row.disclosure not in past:
+            by_channel.setdefault(row.channel, {})[key] = given[key]
+    return by_channel, given

@@ -25,6 +25,7 @@ from keys.jose import SignatureRefused, b64u
 from keys.statements import Statement, StatementType, peek
 from policies.bundles import Bundle
 from policies.engine import decide
+from policies.membership import Said
 from policies.model import (
     Basis,
     CaseState,
@@ -36,6 +37,7 @@ from policies.model import (
     require_id,
     require_term,
 )
+from policies.presence import present_since
 from policies.vocabulary import Effect, MembershipState, Purpose, Stage
 
 MAX_PULL_AGE = timedelta(minutes=5)
@@ -102,10 +104,13 @@ def pull(
     # 3. Decide again for each grant.
     readable = directory.readable_keys(_reading_use(recipient.member), caller, at, member=recipient.member)
     channels = [row for row in rows.channels_to(session, case, caller, recipient.member) if row.recipient in readable]
-    served = _decide_grants(session, channels, state, bundle, recipient, purpose, at)
+    chain = list(rows.chains_of(session, [row.channel for row in channels]))
+    since = _in_since(session, case, recipient)
+    # Who was out of the case and is back is somebody new: what was disclosed to them before is not theirs (attack 86).
+    counted = {row.digest for row in chain if row.log_index > since}
+    served = _decide_grants(session, channels, counted, state, bundle, recipient, purpose, at)
     # 4. Record, then answer.
     receipt = _repeated(act, statement, served) or _record(act, statement, served, bundle)
-    chain = list(rows.chains_of(session, [row.channel for row in channels]))
     return Pulled(receipt, describe_case(session, act.row), channels, chain, served)
 
 
@@ -156,9 +161,25 @@ def _require_member(state: CaseState, recipient: Recipient, statement: Statement
     raise Denied(state.membership.case, recipient.agency, recipient.member, statement.digest, standing.value)
 
 
+def _in_since(session: Session, case: str, recipient: Recipient) -> int:
+    """Return the log position of the membership with which a recipient's unbroken time in a case began."""
+
+    def said(kind: StatementType) -> tuple[list[int], list[Said]]:
+        found = [(row, peek(row.statement)) for row in rows.case_statements(session, case, kind.value)]
+        return [row.log_index for row, _ in found], [Said(row.digest, it.issuer, it.members) for row, it in found]
+
+    positions, memberships = said(StatementType.MEMBERSHIP)
+    _, departures = said(StatementType.DEPARTURE)
+    number = present_since(memberships, departures).get((recipient.agency, recipient.member))
+    if number is None:
+        raise not_found()
+    return positions[number]
+
+
 def _decide_grants(
     session: Session,
     channels: list[ChannelRow],
+    counted: set[str],
     state: CaseState,
     bundle: Bundle,
     recipient: Recipient,
@@ -168,6 +189,8 @@ def _decide_grants(
     enabled = bundle.enabled_gateways(at.date())
     served: dict[str, Served] = {}
     for grant, fragment in rows.grants_of(session, [row.channel for row in channels]):
+        if grant.disclosure not in counted:
+            continue
         basis = Basis.from_json(json.loads(grant.basis))
         if basis.purpose is not purpose:
             continue  # granted for another purpose: not part of what this pull asks for
