@@ -27,6 +27,8 @@ NEXT_ENDING = ".next"
 LOCK_NAME = "key-change.lock"
 READING_USES = frozenset({KeyUse.INTAKE.value, KeyUse.ARCHIVE.value, KeyUse.MEMBER_HPKE.value})
 MAX_RETIRED = 100
+MOST_KEYS_FOR_REFUSED = 50
+"""A key file with more than these keeps no refused ones: a hub that always says no must not fill it up."""
 
 
 class KeyChangeRefused(HomeRefused):
@@ -87,6 +89,17 @@ class HeldFile:
     def drop_next(self) -> None:
         """Delete what lies beside: no certificate of it counts."""
         self.next_path.unlink(missing_ok=True)
+
+    def keep_refused(self, refused: Mapping[str, PrivateKey]) -> None:
+        """Keep reading keys that never came into use under a free number of their use; drop what else lies beside."""
+        if self.contents is None or not refused or len(self.contents.keys) > MOST_KEYS_FOR_REFUSED:
+            self.drop_next()
+            return
+        keys = dict(self.contents.keys)
+        for use, key in refused.items():
+            keys[_free_name(keys, use)] = key
+        self.write_next(KeyFile(keys, self.contents.storage))
+        self.take_over()
 
 
 def open_agency_file(home: Home, environ: Mapping[str, str]) -> HeldFile:

@@ -9,13 +9,16 @@ DESIGN section 4.1; attacks 23, 26, 27; docs/keys.md.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from adapters.following import Follower
 from adapters.held_keys import (
+    READING_USES,
     HeldFile,
     KeyChangeRefused,
     only_one_change,
@@ -30,17 +33,20 @@ from adapters.key_endings import (
     Ending,
     EndTerms,
     Newest,
+    keep_aside,
     newest_directory,
+    positions_of,
     proven,
     require_proven,
     sign_ending,
+    standing_end,
     write_for_hub,
 )
 from adapters.key_states import KeyState, list_keys, live_keys
 from adapters.runtime import Adapter
 from adapters.store import pending_cases
 from keys.custody.keyfile import KeyFile, generate_storage, read_key_file, write_private_file
-from keys.directory import KeyUse
+from keys.directory import Directory, KeyUse
 from keys.jose import PublicKey
 from keys.private import PrivateKey
 from keys.revocation import RevocationReason
@@ -50,6 +56,8 @@ from policies.vocabulary import Role
 
 PENDING_NAME = "key-change.pending"
 FOR_HUB_NAME = "keys-for-hub.json"
+HEAD_SECONDS = 2.5
+"""After so long a hub has published a head with what it recorded: it does every two seconds."""
 MAX_PENDING_BYTES = 1024 * 1024
 WITNESS_USES = frozenset({KeyUse.WITNESS, KeyUse.WITNESS_PQ})
 _MEMBER_ALGORITHMS = {KeyUse.MEMBER_SIGNING: "Ed25519", KeyUse.MEMBER_HPKE: "HPKE-9-KE"}
@@ -87,10 +95,14 @@ class KeyChange:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A change that is done. ``position`` is the last of its entries in the log."""
+    """A change that is done. ``position`` is the last of its entries in the log.
+
+    ``not_ended``: the file with the ends of old keys that the hub kept out of the log.
+    """
 
     what: str
     position: int | None
+    not_ended: Path | None = None
 
 
 def plan_rotation(newest: Newest, agency: str, use: KeyUse, key: PublicKey, terms: EndTerms, at: datetime) -> KeyChange:
@@ -261,12 +273,12 @@ def _finish(adapter: Adapter, held: HeldFile) -> Changed:
     if following is None:
         return _is_taken_over(adapter, held, pending)
     _require_same(following, pending)
-    position = _publish(adapter, held, following, pending)
+    position, not_ended = _publish(adapter, held, following, pending)
     held.take_over()
     _forget_pending(adapter)
     if pending["member"] is None:
         adapter.renew(following)
-    return Changed(pending["what"], position)
+    return Changed(pending["what"], position, not_ended)
 
 
 def _is_taken_over(adapter: Adapter, held: HeldFile, pending: dict[str, Any]) -> Changed:
@@ -289,7 +301,8 @@ def _require_same(contents: KeyFile, pending: dict[str, Any]) -> None:
             )
 
 
-def _publish(adapter: Adapter, held: HeldFile, following: KeyFile, pending: dict[str, Any]) -> int:
+def _publish(adapter: Adapter, held: HeldFile, following: KeyFile, pending: dict[str, Any]) -> tuple[int, Path | None]:
+    """Return the last position of what the log has now, and the file of revocations that it does not have."""
     certificates, revocations = pending["certificates"], pending["revocations"]
     try:
         answer = _post(adapter, following if pending["member"] is None else None, pending)
@@ -303,19 +316,86 @@ def _publish(adapter: Adapter, held: HeldFile, following: KeyFile, pending: dict
             ) from error
         if error.status not in _REFUSED_FOR_GOOD:
             raise
-        held.drop_next()
+        newest = _newest(adapter, following if pending["member"] is None else None, certificates)
+        stood = _recorded_all_the_same(adapter, newest, pending, error)
+        if stood is not None:
+            return stood
         _forget_pending(adapter)
+        _set_aside(held, following, certificates)
         if error.code != "key_revoked":
             raise
-        raise KeyChangeRefused(_winner(adapter, revocations)) from error
+        raise KeyChangeRefused(_winner(newest.directory, revocations)) from error
     # From here on the hub may take no request of the key that asked.
     signing = (following if pending["member"] is None else adapter.keys).keys[KeyUse.SIGNING.value]
     client = adapter.connect(signing)
     try:
         follower = Follower(adapter.home, adapter.store, client, adapter.pin, adapter.clock)
-        return max(require_proven(follower, proven(follower, answer), certificates, revocations))
+        return max(require_proven(follower, proven(follower, answer), certificates, revocations)), None
     finally:
         client.close()
+
+
+def _set_aside(held: HeldFile, following: KeyFile, certificates: Sequence[str]) -> None:
+    """Keep new reading keys that were refused among the earlier ones: the hub has their certificates.
+
+    If it records them one day after all, what others grant to them still opens. The rest is dropped.
+    """
+    named = [peek(token).members["key"] for token in certificates]
+    refused = {use: key for use, key in following.keys.items() if use in READING_USES and dict(key.public.jwk) in named}
+    held.keep_refused(refused)
+
+
+def _newest(adapter: Adapter, following: KeyFile | None, certificates: Sequence[str]) -> Newest:
+    """Return the newest directory, in which these certificates stand or do not."""
+    newest = _look(adapter, following)
+    if positions_of(newest.directory, certificates) or newest.in_the_way is not None:
+        return newest
+    # What was just recorded may be in no head yet.
+    time.sleep(HEAD_SECONDS)
+    return _look(adapter, following)
+
+
+def _look(adapter: Adapter, following: KeyFile | None) -> Newest:
+    """Ask with the new signing key where the hub takes no request of the old one."""
+    newest = newest_directory(adapter.follower)
+    if not newest.is_shut_out or following is None:
+        return newest
+    client = adapter.connect(following.keys[KeyUse.SIGNING.value])
+    try:
+        return newest_directory(Follower(adapter.home, adapter.store, client, adapter.pin, adapter.clock))
+    finally:
+        client.close()
+
+
+def _recorded_all_the_same(
+    adapter: Adapter, newest: Newest, pending: dict[str, Any], error: HubRefused
+) -> tuple[int, Path | None] | None:
+    """Return where our certificates stand though the hub said no, None where none of them does.
+
+    Others grant to a certified key from then on: dropped, what they grant would open to nobody. With it comes the file
+    of the revocations that do not stand with them. Raises ``KeyChangeRefused`` where it cannot be told, or where only
+    some of them stand.
+    """
+    certificates, revocations = pending["certificates"], pending["revocations"]
+    standing = positions_of(newest.directory, certificates)
+    if len(standing) == len(certificates):
+        ends = [standing_end(newest.directory, token) for token in revocations]
+        missing = [token for token, end in zip(revocations, ends, strict=True) if end is None]
+        aside = keep_aside(adapter.home.folder, adapter.home.agency, missing) if missing else None
+        return max([*standing, *(end for end in ends if end is not None)]), aside
+    if standing:
+        aside = adapter.home.folder / FOR_HUB_NAME
+        write_for_hub(aside, adapter.home.agency, certificates, revocations)
+        raise KeyChangeRefused(
+            f"{error}; and yet it has recorded a part of it. Old and new keys are both kept here. Give the hub's "
+            f"operator {aside} (nrm-hub certify FILE), then repeat this command"
+        ) from error
+    if newest.in_the_way is not None:
+        raise KeyChangeRefused(
+            f"{error}; and whether it has recorded it all the same cannot be seen: {newest.in_the_way}. Old and new "
+            "keys are both kept here; repeat this command"
+        ) from error
+    return None
 
 
 def _post(adapter: Adapter, following: KeyFile | None, pending: dict[str, Any]) -> Any:
@@ -335,8 +415,7 @@ def _post(adapter: Adapter, following: KeyFile | None, pending: dict[str, Any]) 
         client.close()
 
 
-def _winner(adapter: Adapter, revocations: Sequence[str]) -> str:
-    directory = newest_directory(adapter.follower).directory
+def _winner(directory: Directory, revocations: Sequence[str]) -> str:
     wanted = {str(peek(token).members["key"]) for token in revocations}
     found = [item for item in directory.revocations if item.kid in wanted]
     said = ", ".join(
@@ -344,8 +423,8 @@ def _winner(adapter: Adapter, revocations: Sequence[str]) -> str:
         for item in found
     )
     return (
-        f"somebody else was first: {said or 'the key was replaced or revoked already'}. Our new keys were dropped and "
-        "nothing of ours was recorded; look: nrm-adapter sync, then nrm-adapter keys list"
+        f"somebody else was first: {said or 'the key was replaced or revoked already'}. Our new keys are not used, and "
+        "nothing of ours stands in the log that the hub shows; look: nrm-adapter sync, then nrm-adapter keys list"
     )
 
 

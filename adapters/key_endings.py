@@ -17,7 +17,7 @@ from typing import Any
 from adapters.entries import Edge, read_entries
 from adapters.following import Follower, LogRefused
 from adapters.held_keys import KeyChangeRefused
-from adapters.hub_client import MAX_BUNDLE_BYTES, HubClient, HubRefused, HubUnreachable
+from adapters.hub_client import MAX_BUNDLE_BYTES, HubRefused, HubUnreachable
 from adapters.issued import remember_issued
 from adapters.key_states import KeyLine
 from adapters.reading_directory import read_directory
@@ -26,9 +26,11 @@ from adapters.store import public_entries, read_setting
 from keys.custody.keyfile import write_private_file
 from keys.directory import Directory, NotCertified
 from keys.jose import Signer
+from keys.refusal import KeysRefusal
 from keys.revocation import RevocationReason, strictest
 from keys.statements import StatementType, make_statement, peek
 from keys.transparency import ProofInvalid
+from policies.model import Malformed
 
 WHY = {
     RevocationReason.SUPERSEDED: "it is replaced as planned",
@@ -36,6 +38,17 @@ WHY = {
     RevocationReason.COMPROMISED: "somebody else may have it",
     RevocationReason.LEFT: "its holder has left",
 }
+
+
+ASIDE_NAME = "revocations-for-hub.json"
+MAX_ASIDES = 20
+MAX_ASIDE_BYTES = 1024 * 1024
+_SERVER_ERROR = 500
+_CARRY = "for whoever brings it: give it to the hub's operator (nrm-hub revoke FILE)"
+
+
+class EndingUnproven(KeyChangeRefused):
+    """The hub said yes, and takes no request to prove it by: as it must where the key that asks has just ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,25 +166,88 @@ def write_for_hub(path: Path, agency: str, certificates: Sequence[str], revocati
     write_private_file(path, json.dumps(content, indent=1).encode())
 
 
-def send_endings(client: HubClient, folder: Path, agency: str, tokens: Sequence[str], aside: Path) -> Mapping[str, Any]:
-    """Bring revocations to the hub; return its answer. Raises ``KeyChangeRefused``.
+def send_endings(follower: Follower, agency: str, tokens: Sequence[str]) -> list[int]:
+    """Bring revocations to the hub; return where they are proven to stand. Raises ``KeyChangeRefused``.
 
-    Where the hub does not answer, or takes no request of ours, they lie in ``aside`` for whoever can carry them there.
+    Where the hub does not answer, takes no request of ours, or proves nothing, they lie in a file for whoever can carry
+    them there. Raises ``EndingUnproven`` where the hub said yes and then takes no request to prove it by.
     """
+    folder = follower.home.folder
     remember_issued(folder, tokens)
     try:
-        answer = client.post("/v1/keys", {"revocations": list(tokens)})
+        answer = follower.client.post("/v1/keys", {"revocations": list(tokens)})
     except (HubUnreachable, HubRefused) as error:
-        if isinstance(error, HubRefused) and error.code != "token":
+        if isinstance(error, HubRefused) and error.code != "token" and error.status < _SERVER_ERROR:
             raise
-        write_for_hub(aside, agency, (), tokens)
         raise KeyChangeRefused(
-            f"NOT REVOKED YET: {error}. The signed revocation is in {aside}; it counts for whoever brings it: give it "
-            "to the hub's operator (nrm-hub revoke FILE), or repeat this command"
+            f"NOT REVOKED YET: {error}. The signed revocation is in {keep_aside(folder, agency, tokens)}; it counts "
+            f"{_CARRY}, or repeat this command"
         ) from error
-    if not isinstance(answer, dict):
-        raise LogRefused("receipt", "the hub accepted a revocation without a receipt")
-    return answer
+    # Kept until the log is seen to have it: a yes of the hub is no proof.
+    aside = keep_aside(folder, agency, tokens)
+    try:
+        if not isinstance(answer, dict):
+            raise LogRefused("receipt", "the hub accepted a revocation without a receipt")
+        positions = require_proven(follower, proven(follower, answer), (), tokens)
+    except LogRefused as error:
+        raise KeyChangeRefused(
+            f"NOT PROVEN: {error}. Take the key as not revoked. The signed revocation is in {aside}; it counts "
+            f"{_CARRY}, and tell the other agencies"
+        ) from error
+    except (HubUnreachable, HubRefused) as error:
+        raise EndingUnproven(
+            f"NOT PROVEN: the hub said that it has recorded it, and then: {error}. The signed revocation stays in "
+            f"{aside}; it counts {_CARRY}"
+        ) from error
+    forget_aside(folder, tokens)
+    return positions
+
+
+# --- what is carried there by hand ---
+
+
+def keep_aside(folder: Path, agency: str, tokens: Sequence[str]) -> Path:
+    """Keep signed revocations in a file for the hub; return it. One that holds others is never overwritten."""
+    for path in _asides(folder):
+        held = _words_in(path)
+        if not path.exists() or (held is not None and held <= _words(tokens)):
+            write_for_hub(path, agency, (), tokens)
+            return path
+    raise KeyChangeRefused(
+        f"{MAX_ASIDES} files wait here to be carried to the hub ({ASIDE_NAME} and so on): bring them there first "
+        "(nrm-hub revoke FILE), then move them away"
+    )
+
+
+def forget_aside(folder: Path, tokens: Sequence[str]) -> None:
+    """Delete the files whose every word is among these, which are proven to stand in the log."""
+    for path in _asides(folder):
+        held = _words_in(path)
+        if held is not None and held <= _words(tokens):
+            path.unlink()
+
+
+def _asides(folder: Path) -> list[Path]:
+    first = folder / ASIDE_NAME
+    return [first, *(first.with_stem(f"{first.stem}-{number}") for number in range(2, MAX_ASIDES + 1))]
+
+
+def _words(tokens: Sequence[str]) -> frozenset[tuple[str, ...]]:
+    """Return what revocations say and whose key says so: when it was signed makes no difference."""
+    said = [peek(token) for token in tokens]
+    return frozenset(
+        (item.kid, item.issuer, *(f"{item.members[name]}" for name in sorted(item.members))) for item in said
+    )
+
+
+def _words_in(path: Path) -> frozenset[tuple[str, ...]] | None:
+    """Return what the revocations in a file say, None where it is not there or is not one of ours."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_ASIDE_BYTES + 1)
+        return _words(json.loads(raw)["revocations"]) if len(raw) <= MAX_ASIDE_BYTES else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, KeysRefusal, Malformed):
+        return None
 
 
 # --- proof ---
@@ -221,6 +297,12 @@ def require_proven(
 def _counts_at(token: str, position: int) -> bool:
     until = peek(token).members["valid_until"]
     return until is None or until <= position
+
+
+def positions_of(directory: Directory, certificates: Sequence[str]) -> list[int]:
+    """Return where those of these certificates stand that the directory has."""
+    known = {item.statement.token: item.log_index for item in directory.certificates}
+    return [known[token] for token in certificates if token in known]
 
 
 def standing_end(directory: Directory, token: str) -> int | None:

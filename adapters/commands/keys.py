@@ -26,14 +26,13 @@ from adapters.key_changes import (
 )
 from adapters.key_endings import (
     Ending,
+    EndingUnproven,
     EndTerms,
     newest_directory,
     parse_terms,
     plan_ending,
     plan_own_root_ending,
     plan_root_ending,
-    proven,
-    require_proven,
     send_endings,
     sign_ending,
     write_for_hub,
@@ -46,7 +45,6 @@ from keys.jose import Signer, is_kid
 from keys.revocation import RevocationReason
 from policies.model import require_id
 
-ASIDE_NAME = "revocations-for-hub.json"
 LOOK_SECONDS = 0.5
 MEMBER, ROOT, SIGNING, PERSON = "member", "root", "signing", "person"
 OWN_USES = sorted(use.value for use in AGENCY_USES)
@@ -176,6 +174,12 @@ def carry_out_change(
     if done is not None:
         click.echo(f"done: {done.what}")
         _wait_for_witnesses(adapter, done, wait)
+        if done.not_ended is not None:
+            raise KeyChangeRefused(
+                "NOT PROVEN that the old key has ended: the hub recorded the new one and said no. The signed "
+                f"revocation is in {done.not_ended}; give it to the hub's operator (nrm-hub revoke FILE), and tell the "
+                "other agencies"
+            )
 
 
 def _wait_for_witnesses(adapter: Adapter, done: Changed, seconds: float) -> None:
@@ -220,6 +224,7 @@ def _wait_for_witnesses(adapter: Adapter, done: Changed, seconds: float) -> None
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the signed revocation here instead of sending it: for the hub's operator, or for the day it is needed.",
 )
+@click.option("--yes", is_flag=True, help="End the root without asking for the agency's id: for scripts.")
 @dry_run_option
 def revoke(
     use: str,
@@ -229,9 +234,12 @@ def revoke(
     valid_until: int | None,
     by: str | None,
     output: Path | None,
+    yes: bool,
     dry_run: bool,
 ) -> None:
     """End a key now, without a new one. Needs no root key and no witness: the adapter's passphrase is enough.
+
+    For "root", with which every key of the agency ends, it asks for the agency's id.
 
     With --by root --key ID --file OUT nothing but root.key and adapter.toml has to be left of the adapter.
 
@@ -250,7 +258,7 @@ def revoke(
     if key is not None and not is_kid(key):
         raise KeyChangeRefused("key: expected the whole id of a key, 43 characters")
     if key is not None and output is not None and by == ROOT:
-        _by_root_alone(Home.load(home_option()), key, terms, output, dry_run=dry_run)
+        _by_root_alone(Home.load(home_option()), key, terms, output, dry_run=dry_run, yes=yes)
         return
     with opened(home_option()) as adapter:
         directory = newest_directory(adapter.follower).directory
@@ -259,16 +267,19 @@ def revoke(
         else:
             uses = sorted(MEMBER_USES) if use == MEMBER else [KeyUse(use)]
             ending = ending_of(adapter, directory, uses, member, terms, key=key)
-        send_ending(adapter, ending, by, member, output, dry_run=dry_run)
+        send_ending(adapter, ending, by, member, output, dry_run=dry_run, must_confirm=use == ROOT and not yes)
 
 
-def _by_root_alone(home: Home, key: str, terms: EndTerms, output: Path, *, dry_run: bool) -> None:
+def _by_root_alone(home: Home, key: str, terms: EndTerms, output: Path, *, dry_run: bool, yes: bool) -> None:
     named = f"Revokes the key {key[:12]} by the root's word, in a file for the hub: {output}."
     ending = Ending(home.agency, (key,), terms, (named, *terms.summary()))
     _say(ending.summary)
     if dry_run:
         return
-    tokens = sign_ending(ending, issuer=home.agency, signer=home.root_key(), at=system_clock())
+    root = home.root_key()
+    if key == root.public.kid and not yes:
+        _require_meant(home.agency)
+    tokens = sign_ending(ending, issuer=home.agency, signer=root, at=system_clock())
     remember_issued(home.folder, tokens)
     write_for_hub(output, home.agency, (), tokens)
     click.echo(f"written to {output}; it counts once the hub has it: nrm-hub revoke FILE")
@@ -291,12 +302,24 @@ def ending_of(
 
 
 def send_ending(
-    adapter: Adapter, ending: Ending, by: str, member: str | None, output: Path | None, *, dry_run: bool
+    adapter: Adapter,
+    ending: Ending,
+    by: str,
+    member: str | None,
+    output: Path | None,
+    *,
+    dry_run: bool,
+    must_confirm: bool = False,
 ) -> None:
-    """Say what an end will do and, unless it is a dry run, sign it and bring it to the hub or to a file."""
+    """Say what an end will do and, unless it is a dry run, sign it and bring it to the hub or to a file.
+
+    ``must_confirm``: only after a person has typed the agency's id. Raises ``KeyChangeRefused``.
+    """
     _say(ending.summary)
     if dry_run:
         return
+    if must_confirm:
+        _require_meant(ending.agency)
     signer = _signer(adapter, by, member)
     folder, agency = adapter.home.folder, adapter.home.agency
     tokens = sign_ending(ending, issuer=agency, signer=signer, at=adapter.clock())
@@ -305,15 +328,31 @@ def send_ending(
         write_for_hub(output, agency, (), tokens)
         click.echo(f"written to {output}; it counts once the hub has it: nrm-hub revoke FILE")
         return
-    answer = send_endings(adapter.client, folder, agency, tokens, folder / ASIDE_NAME)
-    (folder / ASIDE_NAME).unlink(missing_ok=True)
-    click.echo("revoked: the hub has recorded it")
     try:
-        positions = require_proven(adapter.follower, proven(adapter.follower, answer), (), tokens)
-        click.echo(f"proven: it stands in the log at position {', '.join(map(str, positions))}")
-    except (HubRefused, HubUnreachable):
-        # The key that ended may be the one this adapter asks with.
-        click.echo("the hub takes no further request of ours to prove it by; look with a new signing key", err=True)
+        positions = send_endings(adapter.follower, agency, tokens)
+    except EndingUnproven as error:
+        if not _asks_with(adapter, ending):
+            raise
+        click.echo(f"{error}. The key that this adapter asks with has ended; look with a new signing key", err=True)
+        return
+    click.echo(f"revoked and proven: it stands in the log at position {', '.join(map(str, positions))}")
+
+
+def _asks_with(adapter: Adapter, ending: Ending) -> bool:
+    """Whether what ends is the key that this adapter asks the hub with, or the root that certified it."""
+    signing = adapter.keys.keys[KeyUse.SIGNING.value].public.kid
+    listed = adapter.follower.directory().get_agency(adapter.home.agency)
+    return signing in ending.kids or listed.root.kid in ending.kids
+
+
+def _require_meant(agency: str) -> None:
+    """Have a person type the agency's id. Raises ``KeyChangeRefused``."""
+    try:
+        typed = click.prompt(f"This ends every key of {agency}. Type the agency's id to go on", err=True)
+    except click.Abort as error:
+        raise KeyChangeRefused("nothing was revoked: the agency's id was not typed (--yes for scripts)") from error
+    if typed.strip() != agency:
+        raise KeyChangeRefused(f"nothing was revoked: expected the agency's id, {agency}, got something else")
 
 
 def _signer(adapter: Adapter, by: str, member: str | None) -> Signer:

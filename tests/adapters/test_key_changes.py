@@ -385,7 +385,12 @@ def test_an_agency_whose_root_was_taken_enrols_again(doomed: Scene, tmp_path: Pa
     assert "need not enrol again" in health.refused("keys", "enrol-again")
     said = health.run("keys", "revoke", "root", "--reason", "compromised", "--dry-run").output
     assert "EVERY key it certified" in said
-    health.run("keys", "revoke", "root", "--reason", "compromised")
+    args = ("keys", "revoke", "root", "--reason", "compromised")
+    for typed in ("", "\n\n", "yes\n", f"{POLICE}\n"):
+        answer = health.run(*args, typed=typed, expect=1)
+        assert "nothing was revoked" in answer.stderr
+        assert doomed.log_types().count("revocation") == 0
+    assert "Type the agency's id" in health.run(*args, typed=f"{HEALTH}\n").output
     with pytest.raises(HubRefused, match="no access token"):
         doomed[HEALTH].client.get("/v1/cases")
     assert "2 keys of people" in health.run("keys", "enrol-again", "--dry-run").output

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adapters import key_endings
-from adapters.following import LogRefused
-from adapters.key_endings import proven, require_proven
+from adapters.following import Follower, LogRefused
+from adapters.hub_client import HubClient, HubRefused
+from adapters.key_endings import ASIDE_NAME, newest_directory, proven, require_proven
 from keys.directory import KeyUse
+from keys.statements import peek
+from tests.adapters.test_key_changes import file_of, hands, nothing_is_left_over, settle
 from tests.attacks.key_acts import post, revocation
 from tests.scene import CARE, CHARITY, HEALTH, POLICE, Party, Scene
 
@@ -90,3 +95,172 @@ def test_a_word_that_nobody_else_can_read_is_not_recorded(
     said["type"] = kind
     with pytest.raises(LogRefused, match="did not prove"):
         prove(charity, answer, token)
+
+
+# --- on the command line ---
+
+
+@pytest.fixture(scope="module")
+def started(make_scene: Callable[[], Scene]) -> Scene:
+    """One federation whose hub is a process of its own; each test has an agency of its own."""
+    made = make_scene().start()
+    settle(made)
+    return made
+
+
+Answer = Callable[[HubClient, str, Any], Any]
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer | None], None]:
+    """Let the hub answer every POST so, None: honestly."""
+    honest = HubClient.post
+    return lambda answer: monkeypatch.setattr(HubClient, "post", honest if answer is None else answer)
+
+
+honest_post = HubClient.post
+
+
+def head_alone(client: HubClient, _path: str, _payload: Any) -> Any:
+    """Say yes with the present head, and record nothing."""
+    return {"checkpoint": client.get_bytes("/log/checkpoint").decode(), "receipts": []}
+
+
+def words_in(path: Path) -> list[str]:
+    """Return the keys that a file for the hub ends."""
+    return sorted(peek(token).members["key"] for token in json.loads(path.read_text())["revocations"])
+
+
+def test_what_is_not_proven_stays_to_be_carried(started: Scene, answers: Callable[[Answer | None], None]) -> None:
+    """A yes without proof is no revocation and deletes nothing; a proven repeat of it clears the file."""
+    person, folder = hands(started, POLICE), started[POLICE].home.folder
+    aside, other = folder / ASIDE_NAME, folder / "revocations-for-hub-2.json"
+    for yes in (lambda *_: {}, lambda *_: [], lambda *_: {"checkpoint": "x", "receipts": []}, head_alone):
+        answers(yes)
+        result = person.run("keys", "revoke", "intake", "--reason", "compromised", expect=1)
+        assert "NOT PROVEN" in result.stderr
+        assert "nrm-hub revoke FILE" in result.stderr
+        assert "revoked and proven" not in result.output
+        assert words_in(aside) == [started[POLICE].keys.keys["intake"].public.kid]
+        assert aside.stat().st_mode & 0o777 == 0o600
+    # Another end is kept beside it, and clears nothing but itself.
+    assert "NOT PROVEN" in person.refused("keys", "revoke", "archive", "--reason", "lost")
+    assert words_in(other) == [started[POLICE].keys.keys["archive"].public.kid]
+    answers(None)
+    assert "revoked and proven" in person.run("keys", "revoke", "archive", "--reason", "lost").output
+    assert not other.exists()
+    assert len(words_in(aside)) == 1
+    ended = started.log_types().count("revocation")
+    assert "revoked and proven" in person.run("keys", "revoke", "intake", "--reason", "compromised").output
+    assert not aside.exists()
+    assert started.log_types().count("revocation") == ended + 1
+
+
+def test_a_hub_that_says_yes_and_then_takes_no_request_has_proven_nothing(
+    started: Scene, answers: Callable[[Answer | None], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only where the key that asks has ended is it as it must be; the file stays all the same."""
+    person, folder = hands(started, CHARITY), started[CHARITY].home.folder
+    real = HubClient.post
+
+    def shut_out(self: Any, _note: str) -> Any:
+        raise HubRefused(401, {"type": "urn:token", "detail": "no access token"})
+
+    monkeypatch.setattr(Follower, "accept_head", shut_out)
+    answers(lambda *_: {"checkpoint": "x", "receipts": []})
+    assert "NOT PROVEN" in person.refused("keys", "revoke", "intake", "--reason", "lost")
+    assert (folder / ASIDE_NAME).exists()
+    answers(real)
+    said = person.run("keys", "revoke", "signing", "--reason", "lost")
+    assert "look with a new signing key" in said.stderr
+    assert "revoked and proven" not in said.output
+    assert words_in(folder / "revocations-for-hub-2.json") == [started[CHARITY].keys.keys["signing"].public.kid]
+
+
+def no_after(recorded: Callable[[Any], Any]) -> Answer:
+    """Record what is left of a request, and say no."""
+
+    def post(client: HubClient, path: str, payload: Any) -> Any:
+        honest_post(client, path, recorded(payload))
+        raise HubRefused(409, {"type": "urn:key_revoked", "detail": "was replaced already"})
+
+    return post
+
+
+def test_keys_that_the_hub_certified_and_denied_are_taken_over(
+    started: Scene, answers: Callable[[Answer | None], None]
+) -> None:
+    """Others grant to them from now on: dropped, nobody could open it."""
+    person, path = hands(started, HEALTH), started[HEALTH].home.folder / "agency.key"
+    said_before = [revocation(started[HEALTH], kid_of(started[HEALTH], "voter"), "lost")]
+    before = file_of(started, HEALTH).keys["intake"].public.kid
+    answers(no_after(lambda payload: payload))
+    assert "done: rotate intake" in person.run("keys", "rotate", "intake", "--wait", "0").output
+    nothing_is_left_over(started, HEALTH)
+    after = file_of(started, HEALTH)
+    assert after.keys["intake@1"].public.kid == before
+    # The certificate alone: taken over too, and the old key's end is to be carried there.
+    answers(no_after(lambda payload: {**payload, "revocations": []}))
+    said = person.refused("keys", "rotate", "intake", "--wait", "0")
+    assert "NOT PROVEN that the old key has ended" in said
+    nothing_is_left_over(started, HEALTH)
+    assert file_of(started, HEALTH).keys["intake@2"].public == after.keys["intake"].public
+    assert words_in(path.with_name(ASIDE_NAME)) == [after.keys["intake"].public.kid]
+    # Nothing as yet, and all of it later: not in use, but what is granted to it then still opens.
+    held, sent = file_of(started, HEALTH).keys, []
+    answers(no_after(lambda payload: (sent.append(payload), {"certificates": [], "revocations": said_before})[1]))
+    assert "somebody else was first" in person.refused("keys", "rotate", "intake", "--wait", "0")
+    kept = file_of(started, HEALTH).keys
+    assert {name: key.public for name, key in kept.items() if name != "intake@3"} == {
+        name: key.public for name, key in held.items()
+    }
+    nothing_is_left_over(started, HEALTH)
+    answers(None)
+    follower = started[HEALTH].follower
+    follower.accept_head(follower.client.post("/v1/keys", sent[0])["checkpoint"])
+    newest = newest_directory(follower).directory.certificates
+    held_here = {key.public.kid for key in file_of(started, HEALTH).keys.values()}
+    ours = {item.key.kid for item in newest if item.agency == HEALTH and item.use is KeyUse.INTAKE}
+    assert ours <= held_here
+    assert kept["intake@3"].public.kid in ours
+
+
+def test_half_recorded_or_unseen_keeps_old_and_new_keys(
+    started: Scene, answers: Callable[[Answer | None], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person's two keys of which one stands, and a log that is not shown: nothing is dropped before it is seen."""
+    person, member = hands(started, CARE), started[CARE].people["lead"]
+    path = started[CARE].home.folder / "members" / f"{member}.key"
+    args = ("keys", "rotate", "member", "--member", member, "--wait", "0")
+    held = file_of(started, CARE, f"members/{member}.key").keys["member-hpke"].public
+
+    def silent(self: HubClient, path: str, **_: Any) -> bytes:
+        raise HubRefused(404, {"type": "urn:not_found", "detail": "nothing here"})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HubClient, "post", no_after(lambda payload: {**payload, **half(payload)}))
+        real = HubClient.get_bytes
+        first = [True]
+
+        def get_bytes(self: HubClient, path: str, **more: Any) -> bytes:
+            # The plan has seen the log; then it is not shown any more.
+            if path == "/log/checkpoint" and first.pop() is False:
+                return silent(self, path)
+            first.append(False)
+            return real(self, path, **more)
+
+        patch.setattr(HubClient, "get_bytes", get_bytes)
+        assert "cannot be seen" in person.refused(*args)
+    assert path.with_name(path.name + ".next").exists()
+    answers(no_after(lambda payload: {**payload, **half(payload)}))
+    assert "recorded a part of it" in person.refused(*args)
+    assert path.with_name(path.name + ".next").exists()
+    assert file_of(started, CARE, f"members/{member}.key").keys["member-hpke"].public == held
+    answers(None)
+    assert f"done: rotate {member}" in person.run(*args).output
+    nothing_is_left_over(started, CARE)
+
+
+def half(payload: Any) -> dict[str, Any]:
+    """Return the first certificate of a change, and nothing else."""
+    return {"certificates": payload["certificates"][:1], "revocations": []}
