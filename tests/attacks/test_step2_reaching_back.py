@@ -137,7 +137,8 @@ def test_attack_22_a_pull_by_a_key_that_never_counted_leaves_an_entry(scene: Sce
     """Dated back to the very first position: the attempt is in the log all the same."""
     police = scene[POLICE]
     kid = police.member_keys["chair"].keys[KeyUse.MEMBER_SIGNING.value].public.kid
-    post(police, [], [revocation(police, kid, "compromised", valid_until=0)])
+    root = root_of(scene, POLICE)
+    post(police, [], [revocation(police, kid, "compromised", signer=root, valid_until=0)])
     answer = refusal(lambda: police.pull(scene.main, "chair"))
     assert (answer.status, answer.code) == (403, "key_revoked")
     assert bodies(scene, "denied")[-1]["code"] == "key_revoked"
