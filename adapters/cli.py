@@ -6,7 +6,19 @@ from pathlib import Path
 
 import click
 
-from adapters.commands import alarms, backups, casework, enrolments, keeping, keys, panel, people, reading, sharing
+from adapters.commands import (
+    alarms,
+    backups,
+    casework,
+    enrolments,
+    keeping,
+    keys,
+    panel,
+    people,
+    reading,
+    sharing,
+    witnesses,
+)
 from adapters.commands.base import Commands
 
 
@@ -33,7 +45,7 @@ def main(context: click.Context, home: Path) -> None:
     context.obj = home
 
 
-for _module in (keeping, keys, people, alarms, backups, enrolments, casework, sharing, reading, panel):
+for _module in (keeping, keys, witnesses, people, alarms, backups, enrolments, casework, sharing, reading, panel):
     for _command in _module.COMMANDS:
         main.add_command(_command)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, overload
 
 from adapters.case_sync import CaseSync
 from adapters.entries import Edge, read_entries
@@ -28,6 +28,7 @@ from adapters.store import (
     read_setting,
     write_setting,
 )
+from adapters.witness_keys import witness_pairs
 from keys.canonical import NotCanonical, parse_canonical
 from keys.cosigning import cosign
 from keys.directory import (
@@ -50,6 +51,8 @@ from keys.transparency import (
     verify_checkpoint,
     verify_consistency,
 )
+from keys.witness_changes import witness_key_bytes as key_bytes
+from keys.witnesses import QuorumMissing
 from policies.model import render_time
 
 MAX_QUORUM_AGE = timedelta(minutes=10)
@@ -76,8 +79,8 @@ class Follower:
 
     @property
     def witnesses(self) -> WitnessSet:
-        """The pinned witness set."""
-        return WitnessSet.from_json(self.pin.witnesses)
+        """The witnesses that count now: the pinned ones, or those that followed them by the old quorum's approval."""
+        return self._read_directory().witnesses
 
     # --- heads ---
 
@@ -145,14 +148,20 @@ class Follower:
             # Before the hub is asked: what another process takes in meanwhile is newer than its answer, no rollback.
             held = read_setting(session, "witnessed")
         note = self.client.get_bytes("/log/checkpoint/witnessed").decode("utf-8", "replace")
-        quorum = self._require_quorum(note)
-        self.accept_head(note)
-        if held is not None and held["size"] > quorum.checkpoint.size:
+        reading = self._read_directory()
+        present = reading.witnesses_at(self._size_of(note))
+        is_longer = held is None or self._size_of(note) > held["size"]
+        quorum = self._require_quorum(note, present, may_change=is_longer)
+        accepted = self.accept_head(note)
+        if held is not None and held["size"] > accepted.size:
             self._require_not_shorter(held["size"])
-            return self._require_quorum(held["note"])
-        if held is not None and held["note"] == note:
+            return self._require_quorum(held["note"], reading.witnesses_at(held["size"]))
+        if held is not None and quorum is not None and held["note"] == note:
             return quorum
-        edge, public = self._read_entries(Edge() if held is None else Edge.from_json(held["edge"]), quorum.checkpoint)
+        edge, public = self._read_entries(Edge() if held is None else Edge.from_json(held["edge"]), accepted)
+        after = self._witnesses_after(public, present)
+        if quorum is None or after != present:
+            quorum = self._require_quorum(note, after)
         newest = {
             "size": quorum.checkpoint.size,
             "root": quorum.checkpoint.root.hex(),
@@ -208,10 +217,37 @@ class Follower:
         if newest.size < size:
             raise self._alarm("rollback", f"the log went back from {size} entries to {newest.size}")
 
-    def _require_quorum(self, note: str) -> QuorumCheckpoint:
+    def _size_of(self, note: str) -> int:
         try:
-            return require_quorum(note, self.log_key, self.witnesses)
+            return verify_checkpoint(note, self.log_key).size
         except (NoteInvalid, ProofInvalid) as error:
+            raise self._alarm("quorum", f"the hub shows no head that a quorum has seen: {error}") from error
+
+    def _witnesses_after(self, public: list[tuple[int, str]], present: WitnessSet) -> WitnessSet:
+        """Return who counts once these entries are taken in: only a change that the present quorum approved."""
+        if not any(parse_canonical(body.encode())["type"] == _WITNESSES for _, body in public):
+            return present
+        with self.store.write() as session:
+            known = public_entries(session)
+        fresh = [item for item in public if not known or item[0] > known[-1][0]]
+        return read_directory([*known, *fresh], self.pin, self.home.agency).witnesses
+
+    @overload
+    def _require_quorum(self, note: str, witnesses: WitnessSet) -> QuorumCheckpoint: ...
+
+    @overload
+    def _require_quorum(self, note: str, witnesses: WitnessSet, *, may_change: bool) -> QuorumCheckpoint | None: ...
+
+    def _require_quorum(self, note: str, witnesses: WitnessSet, *, may_change: bool = False) -> QuorumCheckpoint | None:
+        """Return the head that these witnesses' quorum has seen. Raises ``LogRefused``.
+
+        ``may_change``: None where the quorum is missing, for the entries below may bring other witnesses.
+        """
+        try:
+            return require_quorum(note, self.log_key, witnesses)
+        except (NoteInvalid, ProofInvalid) as error:
+            if may_change and isinstance(error, QuorumMissing):
+                return None
             raise self._alarm("quorum", f"the hub shows no head that a quorum has seen: {error}") from error
 
     # --- the directory ---
@@ -235,10 +271,10 @@ class Follower:
         with self.store.write() as session:
             for fault in (*reading.faults, *self._not_ours(reading)):
                 raise_alarm(session, "directory", fault, render_time(self.clock()), is_lasting=True)
-            for witness in self.witnesses.witnesses:
+            for witness in reading.witnesses.witnesses:
                 wanted = {witness.ed25519.public, witness.mldsa44.public}
                 found = {
-                    bytes_of(item)
+                    key_bytes(item.use, item.key)
                     for item in directory.certificates
                     if item.agency == witness.agency and _is_witness(item) and directory.revocation_of(item) is None
                 }
@@ -246,8 +282,9 @@ class Follower:
                     raise_alarm(
                         session,
                         "witness",
-                        f"the pinned witness keys of {witness.agency} are not certified by its root, or were revoked "
-                        "since; the pinned set goes on counting them until it is pinned anew",
+                        f"the witness keys of {witness.agency} that count are not certified by its root, or were "
+                        "revoked since; they go on counting until they are replaced: nrm-adapter witnesses approve, or "
+                        "remove, by a quorum of the witnesses",
                         render_time(self.clock()),
                         is_lasting=True,
                     )
@@ -350,12 +387,17 @@ class Follower:
                 )
         if is_fork:
             raise self._alarm("fork", f"the hub shows two heads of {checkpoint.size} entries; this one is not signed")
-        at = self.clock()
-        lines = [
-            cosign(checkpoint, name, keys[KeyUse.WITNESS.value], at=at),
-            cosign(checkpoint, name, keys[KeyUse.WITNESS_PQ.value], at=at),
-        ]
-        self.client.post("/log/cosignatures", {"size": checkpoint.size, "lines": lines})
+        pairs = witness_pairs(keys, self.home.agency, self.witnesses)
+        for number, pair in enumerate(pairs, start=1):
+            at = self.clock()
+            lines = [cosign(checkpoint, name, key, at=at) for key in pair]
+            try:
+                self.client.post("/log/cosignatures", {"size": checkpoint.size, "lines": lines})
+                break
+            except HubRefused as error:
+                # The hub's set may be newer than the newest that we have proof of: then our newer keys count there.
+                if error.code != "cosignature_refused" or number == len(pairs):
+                    raise
         return checkpoint.size
 
 
@@ -366,12 +408,8 @@ RECOSIGN_SECONDS = 60
 """A quiet log's head is cosigned again after this long, so that "seen within ten minutes" stays true."""
 
 
+_WITNESSES = "witnesses"
+
+
 def _is_witness(certificate: Certificate) -> bool:
     return certificate.use in (KeyUse.WITNESS, KeyUse.WITNESS_PQ)
-
-
-def bytes_of(certificate: Certificate) -> bytes:
-    """Return the raw public key of a witness certificate."""
-    key = certificate.key
-    raw = key.ed25519().public_bytes_raw() if certificate.use is KeyUse.WITNESS else key.mldsa44().public_bytes_raw()
-    return bytes(raw)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.home import AGENCY_NAME, TOKEN_KEYS_NAME, Home, HomeRefused, read_passphrase
-from adapters.picture.receiving import RETIRED
+from adapters.witness_keys import RETIRED
 from keys.custody.keyfile import KeyFile, KeyFileRefused, read_key_file, write_key_file
 from keys.custody.place import read_place
 from keys.custody.protection import require_private
@@ -26,6 +26,7 @@ from policies.model import require_id
 NEXT_ENDING = ".next"
 LOCK_NAME = "key-change.lock"
 READING_USES = frozenset({KeyUse.INTAKE.value, KeyUse.ARCHIVE.value, KeyUse.MEMBER_HPKE.value})
+ALWAYS_KEPT = frozenset({KeyUse.ARCHIVE.value, KeyUse.WITNESS.value, KeyUse.WITNESS_PQ.value})
 MAX_RETIRED = 100
 MOST_KEYS_FOR_REFUSED = 50
 """A key file with more than these keeps no refused ones: a hub that always says no must not fill it up."""
@@ -149,13 +150,14 @@ def with_new_keys(before: KeyFile | None, storage: bytes, new: Mapping[str, Priv
     """Return a key file with new keys in their places; with ``keep``, the reading keys they replace under a number.
 
     An agency's archive key always stays: nothing of others is sealed to it, and only it opens the agency's own archive.
+    Witness keys stay too: the set goes on counting them until its quorum has approved the new ones.
     Keys that have a number already stay as well: what was granted to them is given to whoever has the newest key.
     Raises ``KeyChangeRefused`` where a file holds too many earlier keys to be kept.
     """
     keys = {} if before is None else dict(before.keys)
     for use, key in new.items():
         old = keys.get(use)
-        if old is not None and use in READING_USES and (keep or use == KeyUse.ARCHIVE.value):
+        if old is not None and (use in ALWAYS_KEPT or (use in READING_USES and keep)):
             keys[_free_name(keys, use)] = old
         keys[use] = key
     return KeyFile(keys, storage)

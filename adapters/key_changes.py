@@ -59,7 +59,8 @@ FOR_HUB_NAME = "keys-for-hub.json"
 HEAD_SECONDS = 2.5
 """After so long a hub has published a head with what it recorded: it does every two seconds."""
 MAX_PENDING_BYTES = 1024 * 1024
-WITNESS_USES = frozenset({KeyUse.WITNESS, KeyUse.WITNESS_PQ})
+WITNESS_ALGORITHMS = {KeyUse.WITNESS: "Ed25519", KeyUse.WITNESS_PQ: "ML-DSA-44"}
+ROTATE_WITNESS = "rotate witness"
 _MEMBER_ALGORITHMS = {KeyUse.MEMBER_SIGNING: "Ed25519", KeyUse.MEMBER_HPKE: "HPKE-9-KE"}
 _REFUSED_FOR_GOOD = frozenset({403, 409, 413, 422})
 _MEMBERS = ("what", "member", "is_lost", "certificates", "revocations")
@@ -111,12 +112,6 @@ def plan_rotation(newest: Newest, agency: str, use: KeyUse, key: PublicKey, term
     Raises ``KeyChangeRefused``.
     """
     _require_heard(newest, use)
-    if use in WITNESS_USES:
-        raise KeyChangeRefused(
-            "a witness key is not replaced alone: every agency has pinned the whole set of witnesses. Revoke it if it "
-            "is compromised (keys revoke), and let the hub's operator begin a new log with a new set of witnesses, "
-            "which every agency pins by the ceremony: docs/keys.md, 'Witness keys'"
-        )
     if use not in (KeyUse.SIGNING, *WORKING_ALGORITHMS):
         raise KeyChangeRefused("a person's keys are replaced together: nrm-adapter keys rotate member --member ID")
     lines = list_keys(newest.directory, agency, at)
@@ -140,6 +135,29 @@ def plan_rotation(newest: Newest, agency: str, use: KeyUse, key: PublicKey, term
     )
     wanted = ((use, key.alg),)
     return KeyChange(f"rotate {use.value}", None, (), wanted, _kids(live), terms, False, keeps, summary)
+
+
+def plan_witness_rotation(newest: Newest, agency: str, terms: EndTerms, at: datetime) -> KeyChange:
+    """Return two new witness keys for an agency. Raises ``KeyChangeRefused``.
+
+    The old ones stay in custody and count until a quorum of the witnesses has approved the new ones; only where they
+    were lost or taken they are revoked in the same step.
+    """
+    _require_heard(newest, KeyUse.WITNESS)
+    lines = list_keys(newest.directory, agency, at)
+    is_planned = terms.reason is RevocationReason.SUPERSEDED
+    live = [] if is_planned else [line for use in WITNESS_ALGORITHMS for line in live_keys(lines, use, None)]
+    summary = (
+        f"Makes two new witness keys and has the root certify them for {ROOT_YEARS} years.",
+        *(f"Revokes the key {line.kid[:12]} for {line.use.value} in the same step." for line in live),
+        *(() if is_planned else terms.summary()),
+        "Approves them as this agency. A quorum of the witnesses must do the same before they count: "
+        f"nrm-adapter witnesses approve {agency}",
+        "The old private keys stay in custody; this adapter signs with them until then.",
+    )
+    return KeyChange(
+        ROTATE_WITNESS, None, (), tuple(WITNESS_ALGORITHMS.items()), _kids(live), terms, False, True, summary
+    )
 
 
 def _require_heard(newest: Newest, use: KeyUse | None) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from adapters.enrolment_check import EnrolmentCheck
@@ -18,7 +19,10 @@ from keys.jose import SignatureRefused
 from keys.refusal import KeysRefusal
 from keys.statements import peek
 from keys.transparency import WitnessSet
+from keys.witness_changes import WitnessChain
 from policies.model import Malformed
+
+_AT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,18 @@ class DirectoryReading:
     directory: Directory
     faults: tuple[str, ...]
     ours: Mapping[str, str]
+    pinned: WitnessSet
+    witness_sets: tuple[tuple[int, WitnessSet], ...]
+    """Position and set, from the pinned one on: those that the quorum before approved."""
+
+    @property
+    def witnesses(self) -> WitnessSet:
+        """The newest set that counts."""
+        return self.witness_sets[-1][1] if self.witness_sets else self.pinned
+
+    def witnesses_at(self, size: int) -> WitnessSet:
+        """Return whose quorum a head of ``size`` entries needs: the newest set below it, the pinned one before that."""
+        return next((found for index, found in reversed(self.witness_sets) if index < size), self.pinned)
 
 
 class _Reading:
@@ -41,11 +57,13 @@ class _Reading:
         self.directory = Directory((), ())
         self.faults: list[str] = []
         self.ours: dict[str, str] = {}
-        self.witnesses: WitnessSet | None = None
+        self.pinned = WitnessSet.from_json(pin.witnesses)
+        self.witnesses = WitnessChain(self.pinned)
         self.enrolment = EnrolmentCheck(pin.origin, pin.officers)
 
     def take(self, index: int, body: str, *, is_first: bool) -> None:
         """Take one entry in. What is not believed becomes a fault, and nothing else."""
+        kind = None
         try:
             entry = parse_canonical(body.encode("utf-8"))
             kind = entry["type"]
@@ -62,9 +80,11 @@ class _Reading:
                 self.directory.add_revocation(revocation)
                 self._note_ours(revocation.agency, revocation.statement.digest, "revocation")
             elif kind == "witnesses":
-                self.witnesses = WitnessSet.from_json(entry)
+                at = datetime.strptime(entry["at"], _AT).replace(tzinfo=UTC)
+                self.witnesses.take(entry, index, self.directory, at)
         except (KeysRefusal, Malformed) as error:
-            self.faults.append(f"a directory entry was not believed: {error}")
+            after = "; the witnesses before go on counting" if kind == "witnesses" else ""
+            self.faults.append(f"a directory entry was not believed: {error}{after}")
         except (AttributeError, KeyError, TypeError, ValueError):
             self.faults.append("a directory entry was not believed: it is not of the agreed form")
 
@@ -110,14 +130,20 @@ def read_directory(entries: Iterable[tuple[int, str]], pin: HubPin, agency: str)
     reading = _Reading(pin, agency)
     for number, (index, body) in enumerate(entries):
         reading.take(index, body, is_first=number == 0)
-    if reading.witnesses != WitnessSet.from_json(pin.witnesses):
-        reading.faults.append("the newest witnesses in the log are not the pinned ones")
+    if not reading.witnesses.sets:
+        reading.faults.append("the pinned witnesses do not stand in the log")
     reading.faults += reading.enrolment.faults()
     for item in reading.directory.ignored:
         reading.faults.append(
             f"{item.agency} certifies a key that is somebody else's, or by a root that was revoked; it was ignored"
         )
     # A log without the officers that were pinned is not the log that was pinned: nobody in it is believed.
+    is_ours = not reading.enrolment.faults()
     pinned = {agency for agency in reading.directory.agencies if pin.roots_of(agency)}
-    directory = Directory((), ()) if reading.enrolment.faults() else reading.directory.limited_to(pinned)
-    return DirectoryReading(directory, tuple(reading.faults), reading.ours)
+    return DirectoryReading(
+        directory=reading.directory.limited_to(pinned) if is_ours else Directory((), ()),
+        faults=tuple(reading.faults),
+        ours=reading.ours,
+        pinned=reading.pinned,
+        witness_sets=reading.witnesses.sets if is_ours else (),
+    )

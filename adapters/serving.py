@@ -89,7 +89,7 @@ class Watch:
         except HubRefused as error:
             # Before the first quorum the hub has no witnessed head to show: that is not an alarm.
             self.trouble = None if error.code == "no_quorum" else f"the hub refused: {error.code}"
-            if error.code == "token":
+            if error.code in ("token", "cosignature_refused"):
                 self._take_new_keys()
         except (HubUnreachable, KeysRefusal, LogRefused, CaseRefused, StoreRefused) as error:
             self.trouble = str(error)

@@ -45,6 +45,7 @@ class StatementType(StrEnum):
     PULL = "nrmhub-pull+jws"
     MANIFEST = "nrmhub-manifest+jws"
     VOTE = "nrmhub-vote+jws"
+    WITNESS_CHANGE = "nrmhub-witness-change+jws"
 
 
 MEMBERS: Mapping[StatementType, frozenset[str]] = {
@@ -83,6 +84,7 @@ MEMBERS: Mapping[StatementType, frozenset[str]] = {
     StatementType.PULL: frozenset({"case", "member", "purpose"}),
     StatementType.MANIFEST: frozenset({"case", "member", "manifest", "membership", "question"}),
     StatementType.VOTE: frozenset({"case", "member", "manifest", "question", "outcome", "role"}),
+    StatementType.WITNESS_CHANGE: frozenset({"previous", "witnesses"}),
 }
 
 

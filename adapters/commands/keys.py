@@ -16,6 +16,7 @@ from adapters.home import Home
 from adapters.hub_client import HubRefused, HubUnreachable
 from adapters.issued import remember_issued
 from adapters.key_changes import (
+    WITNESS_ALGORITHMS,
     Changed,
     KeyChange,
     carry_out,
@@ -23,6 +24,7 @@ from adapters.key_changes import (
     pending_change,
     plan_member_change,
     plan_rotation,
+    plan_witness_rotation,
 )
 from adapters.key_endings import (
     Ending,
@@ -39,6 +41,7 @@ from adapters.key_endings import (
 )
 from adapters.key_states import list_keys, live_keys
 from adapters.runtime import Adapter, system_clock
+from adapters.witness_changes import approve, is_waiting, plan_approval
 from keys.directory import AGENCY_USES, MEMBER_USES, Directory, KeyUse
 from keys.fingerprints import fingerprint, render_words
 from keys.jose import Signer, is_kid
@@ -133,7 +136,9 @@ def rotate(use: str, member: str | None, reason: str, valid_until: int | None, w
         raise KeyChangeRefused("a person's keys are named by both: keys rotate member --member ID")
     terms = parse_terms(reason, valid_until)
     with opened(home_option()) as adapter:
-        if member is None:
+        if member is None and KeyUse(use) in WITNESS_ALGORITHMS:
+            rotate_witness(adapter, terms, wait, dry_run=dry_run)
+        elif member is None:
             carry_out_change(adapter, lambda: _agency_rotation(adapter, KeyUse(use), terms), wait, dry_run=dry_run)
         else:
             carry_out_change(
@@ -149,6 +154,26 @@ def _agency_rotation(adapter: Adapter, use: KeyUse, terms: EndTerms) -> tuple[Ke
     newest = newest_directory(adapter.follower)
     key = held.contents.private(use.value).public
     return plan_rotation(newest, adapter.home.agency, use, key, terms, adapter.clock()), held
+
+
+def rotate_witness(adapter: Adapter, terms: EndTerms, wait: float, *, dry_run: bool) -> None:
+    """Make both new witness keys, unless some wait for approval already, and approve them as this agency."""
+    if pending_change(adapter) is None and is_waiting(adapter):
+        click.echo("two new witness keys are certified already and wait for approval; approves them again")
+    else:
+        carry_out_change(adapter, lambda: _witness_rotation(adapter, terms), wait, dry_run=dry_run)
+    if not dry_run and is_waiting(adapter):
+        for line in approve(adapter, plan_approval(adapter, adapter.home.agency)):
+            click.echo(line)
+
+
+def _witness_rotation(adapter: Adapter, terms: EndTerms) -> tuple[KeyChange, HeldFile]:
+    held = open_agency_file(adapter.home, adapter.environ)
+    if held.contents is None:
+        raise KeyChangeRefused("the agency's key file does not open")
+    adapter.keys = held.contents
+    newest = newest_directory(adapter.follower)
+    return plan_witness_rotation(newest, adapter.home.agency, terms, adapter.clock()), held
 
 
 def person_change(adapter: Adapter, member: str, terms: EndTerms, *, is_lost: bool) -> tuple[KeyChange, HeldFile]:

@@ -29,6 +29,7 @@ from adapters.picture.judging import Judged, decide_given, find_awaited, judge_r
 from adapters.picture.judging import Opened as Opened  # re-exported: what a pull gives
 from adapters.picture.view import CaseView, OpenedFragment, RefusedFragment
 from adapters.store import PeerChannelRow, Store, peer_channels, raise_alarm
+from adapters.witness_keys import RETIRED
 from keys.custody.interface import Custody
 from keys.directory import Directory, KeyUse
 from keys.jose import statement_digest
@@ -53,8 +54,6 @@ from policies.vocabulary import Purpose, Stage
 
 WITNESS_LOOKS = 5
 WITNESS_SECONDS = 1.0
-RETIRED = "@"
-"""Stands in custody between the use of a key that was replaced and its number."""
 
 CHAINS = tuple(LISTS.values())
 """The statements of a case, by name on the wire and in ``VerifiedCase``."""

@@ -11,7 +11,7 @@ from marshmallow import RAISE
 
 from hub.api import ndjson, schemas
 from hub.api.receipts import prove_positions, recorded, signed_head
-from hub.exchange import cases, pulling, pushing, revoking
+from hub.exchange import cases, pulling, pushing, revoking, witness_changes
 from hub.exchange.acts import Receipt
 from hub.ledger import ledger
 from hub.refusal import Refused
@@ -64,6 +64,28 @@ def keys(payload: dict[str, list[str]]) -> dict[str, Any]:
         known = services().directory.current(session)
         done = revoking.change_keys(session, known, g.agency, payload["certificates"], payload["revocations"], at)
     return recorded(services(), done)
+
+
+@blueprint.get("/witness-changes")
+@blueprint.response(200, schemas.WitnessChangesSchema)
+def waiting_witness_changes() -> dict[str, Any]:
+    """Approvals of a change of the witnesses that wait for others."""
+    with services().database.read() as session:
+        return {"approvals": witness_changes.waiting(session)}
+
+
+@blueprint.post("/witness-changes")
+@blueprint.arguments(schemas.WitnessChangeSchema)
+@blueprint.response(200, schemas.WitnessApprovedSchema)
+def change_witnesses(payload: dict[str, Any]) -> dict[str, Any]:
+    """Approve a change of the witnesses; with a quorum of the present set it is written."""
+    at = services().clock()
+    with services().database.write() as session:
+        witness_changes.lock(session)
+        known = services().directory.current(session)
+        done = witness_changes.approve(session, known, g.agency, payload["statement"], payload["witnesses"], at)
+    index = done.receipt.index if isinstance(done.receipt, Receipt) else done.receipt
+    return {"agencies": list(done.agencies), "missing": done.missing, "index": index}
 
 
 @blueprint.get("/cases")

@@ -86,6 +86,51 @@ class KeysSchema(Strict):
     revocations = fields.List(fields.String(validate=_statement), load_default=list, validate=validate.Length(max=100))
 
 
+class WitnessSchema(Strict):
+    """One witness: its cosigner name and its two verifier keys."""
+
+    agency = fields.String(required=True, validate=validate.Length(max=40))
+    name = fields.String(required=True, validate=validate.Length(max=255))
+    ed25519 = fields.String(required=True, validate=validate.Length(max=5000))
+    mldsa44 = fields.String(required=True, validate=validate.Length(max=5000))
+
+
+class WitnessSetSchema(Strict):
+    """A witness set and its quorum."""
+
+    quorum = fields.Integer(required=True, strict=True)
+    witnesses = fields.List(fields.Nested(WitnessSchema), required=True, validate=validate.Length(min=1, max=31))
+
+
+class WitnessChangeSchema(Strict):
+    """An approval of a change of the witnesses, and the new set it names."""
+
+    statement = fields.String(required=True, validate=_statement)
+    witnesses = fields.Nested(WitnessSetSchema, required=True)
+
+
+class WitnessApprovedSchema(Strict):
+    """Who has approved the change, how many approvals are missing, and where the new set stands once none is."""
+
+    agencies = fields.List(fields.String(), required=True)
+    missing = fields.Integer(required=True)
+    index = fields.Integer(required=True, allow_none=True)
+
+
+class WitnessApprovalSchema(Strict):
+    """An approval that waits for others: who, of which new set (digest), and the statement."""
+
+    agency = fields.String(required=True)
+    witnesses = fields.String(required=True)
+    statement = fields.String(required=True)
+
+
+class WitnessChangesSchema(Strict):
+    """The approvals that wait for others."""
+
+    approvals = fields.List(fields.Nested(WitnessApprovalSchema), required=True)
+
+
 class ReceiptSchema(Strict):
     """A log entry's position and what proves it."""
 

@@ -230,8 +230,10 @@ def _add_certificate(session: Session, certificate: Certificate, at: datetime) -
 def set_witnesses(session: Session, witnesses: WitnessSet, at: datetime) -> None:
     """Record the witness set and quorum. Raises ``Refused`` once there is one: a change needs the old quorum."""
     if ledger.current_witnesses(session) is not None:
-        raise Refused(409, "witnesses_set", "a witness set is recorded already; changing it needs the old quorum")
-    members: Mapping[str, Any] = witnesses.to_json()
+        raise Refused(
+            409, "witnesses_set", "a witness set is recorded already; its quorum changes it: nrm-adapter witnesses"
+        )
+    members: Mapping[str, Any] = {**witnesses.to_json(), "approvals": []}
     receipt = record_public(session, "witnesses", members, at)
     ledger.set_witnesses(session, witnesses, receipt.index)
 

@@ -66,7 +66,7 @@ MEMBERS: Mapping[EntryType, frozenset[str]] = {
     EntryType.AGENCY: frozenset({"statement", "request", "officers"}),
     EntryType.CERTIFICATE: frozenset({"statement"}),
     EntryType.REVOCATION: frozenset({"statement"}),
-    EntryType.WITNESSES: frozenset({"quorum", "witnesses"}),
+    EntryType.WITNESSES: frozenset({"quorum", "witnesses", "approvals"}),
     EntryType.BUNDLE: frozenset({"bundle", "approvals"}),
     EntryType.MEMBERSHIP: _STATEMENT_OF_CASE,
     EntryType.ACCEPTANCE: _STATEMENT_OF_CASE,
@@ -103,6 +103,8 @@ def render_body(body: Mapping[str, Any]) -> tuple[EntryType, str]:
             WitnessSet.from_json(body)
         except ProofInvalid as error:
             raise EntryRefused(f"witnesses entry: {error}") from error
+        if not isinstance(body["approvals"], list):
+            raise EntryRefused("witnesses entry: expected approvals as a list, empty for the first set")
     try:
         text = canonical_bytes(dict(body))
     except NotCanonical as error:

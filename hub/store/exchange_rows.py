@@ -23,6 +23,7 @@ from hub.store.tables import (
     GrantRow,
     RenewalRow,
     RevocationRow,
+    WitnessApprovalRow,
 )
 
 
@@ -126,6 +127,23 @@ def find_revocation(session: Session, digest: str) -> RevocationRow | None:
 def revocations_of(session: Session, kid: str) -> Sequence[RevocationRow]:
     """Return every word against a key that is recorded."""
     return session.scalars(select(RevocationRow).where(RevocationRow.kid == kid)).all()
+
+
+def replace_witness_approval(session: Session, row: WitnessApprovalRow) -> None:
+    """Keep an agency's newest approval of a change of the present witnesses."""
+    session.merge(row)
+    session.flush()
+
+
+def witness_approvals(session: Session, previous: str) -> Sequence[WitnessApprovalRow]:
+    """Return the approvals of changes of one set, by its digest."""
+    query = select(WitnessApprovalRow).where(WitnessApprovalRow.previous == previous)
+    return session.scalars(query.order_by(WitnessApprovalRow.agency)).all()
+
+
+def forget_witness_approvals(session: Session) -> None:
+    """Delete every approval: with a new set none of them can count any more."""
+    session.execute(delete(WitnessApprovalRow))
 
 
 def find_certificate(session: Session, digest: str) -> CertificateRow | None:

@@ -56,6 +56,17 @@ class RevocationRow(Base):
     log_index: Mapped[int] = mapped_column(BigInteger, unique=True)
 
 
+class WitnessApprovalRow(Base):
+    """An agency's newest word for a change of the witnesses, until the change is written. Digests of the two sets."""
+
+    __tablename__ = "witness_approval"
+
+    previous: Mapped[str] = mapped_column(String(64), primary_key=True)
+    agency: Mapped[str] = mapped_column(ForeignKey("agency.agency"), primary_key=True)
+    witnesses: Mapped[str] = mapped_column(String(64))
+    statement: Mapped[str] = mapped_column(Text)
+
+
 class CaseRow(Base):
     """A case: its order of acts and its chain in the log. Locked by every act of the case."""
 

@@ -163,14 +163,6 @@ def test_both_keys_of_a_person_are_replaced(scene: Scene) -> None:
     assert (len(view.opened), view.unverified, view.withheld_by_hub) == (opened, (), ())
 
 
-@pytest.mark.parametrize("use", ["witness", "witness-pq"])
-def test_a_witness_key_is_not_replaced_alone(shared: Scene, use: str) -> None:
-    """Everybody has pinned the set: the refusal says what to do instead, and nothing is changed."""
-    said = hands(shared, HEALTH).refused("keys", "rotate", use)
-    assert "pinned the whole set of witnesses" in said
-    nothing_is_left_over(shared, HEALTH)
-
-
 def test_people_and_agency_keys_are_named_apart(shared: Scene) -> None:
     """A person's keys need their id; an agency's must not have one."""
     for args in (("member",), ("signing", "--member", "0" * 32)):

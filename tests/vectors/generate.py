@@ -320,19 +320,19 @@ def _plain_statements(channel: Json, disclosure: Json) -> dict[T, tuple[Json, st
         "detail": {"fragment": id_of("wishes"), "sha256": digest_of("wishes")},
     }
     recipient = {
+        "case": CASE,
+        "channel": CHANNEL,
         "recipient": key_of("council member-hpke").public.kid,
         "recipient_agency": "example-council",
         "recipient_member": MEMBER,
     }
     return {
+        T.WITNESS_CHANGE: ({"previous": digest_of("old"), "witnesses": digest_of("new")}, "police signing"),
         T.ACCEPTANCE: (acceptance, "council signing"),
         T.ENDORSEMENT: (said_to, "police signing"),
         T.DEPARTURE: ({**said_to, "members": [MEMBER]}, "council signing"),
         T.CONSENT: (consent, "council signing"),
-        T.CHANNEL: (
-            {"case": CASE, "channel": CHANNEL, **recipient, "use": "member-hpke", "sha256": channel["sha256"]},
-            "police signing",
-        ),
+        T.CHANNEL: ({**recipient, "use": "member-hpke", "sha256": channel["sha256"]}, "police signing"),
         T.REFUSAL: (_refusal(), "police signing"),
         T.PULL: ({"case": CASE, "member": MEMBER, "purpose": "safeguarding"}, "council member-signing"),
         T.MANIFEST: (

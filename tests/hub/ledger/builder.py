@@ -118,7 +118,9 @@ class Log:
 
     def set_witnesses(self, witnesses: WitnessSet = WITNESS_SET) -> None:
         with self.session() as session, session.begin():
-            entry = self.append_in(session, "witnesses", witnesses.to_json(), public=True, case=None)
+            entry = self.append_in(
+                session, "witnesses", {**witnesses.to_json(), "approvals": []}, public=True, case=None
+            )
             ledger.set_witnesses(session, witnesses, entry.index)
 
     def publish(self) -> ledger.Published:

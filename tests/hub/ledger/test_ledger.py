@@ -355,8 +355,10 @@ def test_a_short_salt_is_refused(log: Log) -> None:
 
 def test_a_witness_set_that_cannot_hold_is_not_logged(log: Log) -> None:
     """Two of four is no quorum; the log does not take it."""
-    members = WITNESS_SET.to_json() | {"quorum": 2}
+    members = WITNESS_SET.to_json() | {"quorum": 2, "approvals": []}
     refused(log, log.body("witnesses", members, None), public=True, case=None, match="2q > n")
+    members = WITNESS_SET.to_json() | {"approvals": None}
+    refused(log, log.body("witnesses", members, None), public=True, case=None, match="approvals as a list")
 
 
 def test_a_log_is_created_once(log: Log, tmp_path: Path) -> None:
