@@ -507,9 +507,12 @@ def test_attack_11_unsigned_grant(scene: Scene) -> None:
     scene[POLICE].follower.sync_cases()
     scene[POLICE].book.accept(scene.main)
     fragment = rows_of(scene, scene.main)[-1]
+    scene.witness()
+    # A disclosure from after their return: grants from before it count for nobody.
+    assert care.share(scene.main, {**NOTE, "summary": "A later note"}).refused == 0
     mine, disclosure = scene.sql(
         "SELECT c.channel, d.digest FROM channel c JOIN disclosure d ON d.channel = c.channel"
-        ' WHERE c.recipient_agency = ? AND c."case" = ? AND c.originator = ?',
+        ' WHERE c.recipient_agency = ? AND c."case" = ? AND c.originator = ? ORDER BY d.log_index DESC',
         HEALTH,
         scene.main,
         CARE,

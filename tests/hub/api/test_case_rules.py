@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from adapters.hub_client import HubRefused
+from adapters.release.regranting import Regranter
 from hub.audit import read_audit, render_audit
 from hub.exchange import cases, pushing
 from hub.setting_up import verify_hub
@@ -23,7 +24,7 @@ from keys.statements import StatementType, make_statement, peek
 from policies.vocabulary import Gateway
 from tests.hub.api.test_pull_refused import CONSENTED, consent
 from tests.hub.api.test_push_refused import is_refused, make_lines, of_kind, resign, send, submit
-from tests.scene import CARE, CHARITY, HEALTH, POLICE, Scene, now
+from tests.scene import CARE, CHARITY, HEALTH, POLICE, Scene, bundle, now
 
 
 @pytest.fixture
@@ -99,6 +100,10 @@ def test_the_lead_alone_does_not_bring_a_removed_member_back(fresh: Scene) -> No
     health.book.accept(fresh.main)
     fresh.witness()
     assert voter in police.book.load(fresh.main).state.accepted
+    # Who comes back is somebody new: what they had is theirs again only as its originators grant it.
+    assert health.pull(fresh.main, "voter").view.opened == ()
+    for party in (care, police):
+        Regranter(party.store, party.book, bundle()).run([fresh.main])
     assert len(health.pull(fresh.main, "voter").view.opened) == 2
 
 
