@@ -276,6 +276,31 @@ def rotation(scene: Scene) -> tuple[KeyFile, list[str], list[str]]:
     return keys, certificates, tokens
 
 
+@pytest.mark.parametrize("state", STATES, ids=lambda item: item.__name__)
+def test_attack_26_a_straggler_stops_no_rotation(scene: Scene, state: Callable[[Scene], None]) -> None:
+    """Pending, removed, without witnesses or consent: the keys change whole. Revoked before: refused by name, whole."""
+    police = scene[POLICE]
+    state(scene)
+    keys, certificates, tokens = rotation(scene)
+    before = len(scene.log_types())
+    if state is revoked_before:
+        answer = refusal(lambda: post(police, certificates, tokens))
+        assert (answer.status, answer.code) == (409, "key_revoked")
+        assert "was replaced or revoked already" in str(answer)
+        assert len(scene.log_types()) == before
+        return
+    assert len(post(police, certificates, tokens)["receipts"]) == 4
+    assert len(scene.log_types()) == before + 4
+    scene.witness()
+    # Nobody else is touched: the others share and read on.
+    assert scene[CARE].share(scene.main, NOTE).refused == 0
+    assert NOTE["summary"] in summaries(scene[HEALTH].pull(scene.main, "voter"))
+    newest = (
+        scene[CARE].follower.directory().newest_key(KeyUse.MEMBER_HPKE, POLICE, now(), member=police.people["chair"])
+    )
+    assert newest.key.kid == keys.keys["member-hpke"].public.kid
+
+
 def test_attack_27_of_two_rotations_at_once_one_wins_and_nothing_is_orphaned(scene: Scene) -> None:
     """The second finds the keys replaced: all of it is refused, its certificates too."""
     police = scene[POLICE]
