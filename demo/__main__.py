@@ -21,9 +21,9 @@ def tell(stage: Stage) -> None:
     """Tell the story once. Raises ``DemoFailed`` where a step does not go as it says."""
     story = Story(stage)
     stage.prepare()
+    story.show_what_each_knew()
     story.enrol()
     story.certify_people()
-    story.show_what_each_knew()
     story.open_the_case()
     story.record_consent_and_wishes()
     story.share_records()

@@ -48,7 +48,7 @@ class Story:
 
     def enrol(self) -> None:
         """Make the hub and the agencies; fingerprints are read out, not sent along."""
-        self.chapter("1. Five agencies and a hub that cannot read")
+        self.chapter("2. Five agencies and a hub that cannot read")
         stage = self.stage
         hold_ceremony(stage, self.say)
         stage.start_hub()
@@ -71,7 +71,7 @@ class Story:
 
     def show_what_each_knew(self) -> None:
         """Read each agency's own export, before anything is shared."""
-        self.chapter("2. What each agency knew alone")
+        self.chapter("1. What each agency knew alone")
         lines = {
             "police": "Police: a defendant, found alone at night in Hastings with drugs. Born 2011, they think.",
             "care": "Social care: a child of 14, missing twice, an assessment that names criminal exploitation.",
@@ -117,6 +117,8 @@ class Story:
         self.case = stage.adapter("care", "case", "open", *arguments, show=False).strip()
         stage.console.print("[dim]$ nrm-adapter --home care case open --agency … --member …[/dim]")
         for home in ("police", "health", "charity"):
+            # The certificates of the people listed are seconds old: take the log in first.
+            stage.adapter(home, "sync", show=False)
             stage.adapter(home, "case", "accept", self.case)
         stage.wait_for_quorum()
         self._write(
