@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.store import AcknowledgedRow, AlarmRow, Store, list_alarms, open_alarms
+from adapters.store.database import Store
+from adapters.store.rows import list_alarms, open_alarms
+from adapters.store.tables import AcknowledgedRow, AlarmRow
 from policies.model import render_time
 
 MAX_BY_CHARS = 100

@@ -15,7 +15,9 @@ from typing import Any
 from adapters.feed import LISTS, CaseFeed, followed
 from adapters.hub_client import HubClient
 from adapters.refusal import LogRefused
-from adapters.store import CaseRow, Session, Store, inbox_of_case, list_case_rows, raise_alarm
+from adapters.store.database import Session, Store
+from adapters.store.rows import inbox_of_case, list_case_rows, raise_alarm
+from adapters.store.tables import CaseRow
 from keys.jose import SignatureRefused, statement_digest
 from keys.transparency import Checkpoint
 from policies.model import Malformed, parse_time, render_time, require_id, require_number

@@ -17,7 +17,8 @@ from adapters.following import Follower, LogRefused
 from adapters.membership import Change, plan_members
 from adapters.receipts import require_entry
 from adapters.refusal import CaseRefused as CaseRefused
-from adapters.store import CaseRow, raise_alarm
+from adapters.store.rows import raise_alarm
+from adapters.store.tables import CaseRow
 from keys.canonical import NotCanonical, parse_canonical
 from keys.directory import Directory, KeyUse, NotCertified
 from keys.jose import SignatureRefused, Signer, UnverifiedJws, statement_digest

@@ -14,7 +14,8 @@ from typing import Any
 from adapters.hub_client import MAX_FEED_BYTES, HubClient
 from adapters.receipts import leaf_of, prove_entry
 from adapters.refusal import LogRefused
-from adapters.store import Session, Store, read_setting, write_setting
+from adapters.store.database import Session, Store
+from adapters.store.rows import read_setting, write_setting
 from keys.transparency import Checkpoint
 
 PAGE = 500

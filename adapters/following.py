@@ -19,15 +19,9 @@ from adapters.hub_client import MAX_BUNDLE_BYTES, HubClient, HubRefused
 from adapters.issued import IssuedDamaged, issued_here
 from adapters.reading_directory import DirectoryReading, read_directory
 from adapters.refusal import LogRefused as LogRefused  # re-exported: whoever follows the log may refuse it
-from adapters.store import (
-    PublicEntryRow,
-    Session,
-    Store,
-    public_entries,
-    raise_alarm,
-    read_setting,
-    write_setting,
-)
+from adapters.store.database import Session, Store
+from adapters.store.rows import public_entries, raise_alarm, read_setting, write_setting
+from adapters.store.tables import PublicEntryRow
 from adapters.witness_keys import witness_pairs
 from keys.canonical import NotCanonical, parse_canonical
 from keys.cosigning import cosign

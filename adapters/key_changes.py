@@ -44,7 +44,7 @@ from adapters.key_endings import (
 )
 from adapters.key_states import KeyState, list_keys, live_keys
 from adapters.runtime import Adapter
-from adapters.store import pending_cases
+from adapters.store.rows import pending_cases
 from keys.custody.keyfile import KeyFile, generate_storage, read_key_file, write_private_file
 from keys.directory import Directory, KeyUse
 from keys.jose import PublicKey

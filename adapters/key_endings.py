@@ -22,7 +22,7 @@ from adapters.issued import remember_issued
 from adapters.key_states import KeyLine
 from adapters.reading_directory import read_directory
 from adapters.receipts import prove_entry
-from adapters.store import public_entries, read_setting
+from adapters.store.rows import public_entries, read_setting
 from keys.custody.keyfile import write_private_file
 from keys.directory import Directory, NotCertified
 from keys.jose import Signer

@@ -15,7 +15,7 @@ from adapters.picture.receiving import Receiver
 from adapters.release.outbox import Outbox
 from adapters.release.regranting import Regranter
 from adapters.release.releasing import Releaser
-from adapters.store import Store
+from adapters.store.database import Store
 from keys.custody.interface import Custody
 from keys.directory import KeyUse
 from keys.jose import Signer

@@ -23,16 +23,9 @@ from adapters.following import LogRefused
 from adapters.home import AGENCY_NAME, HomeRefused
 from adapters.hub_client import HubRefused, HubUnreachable
 from adapters.runtime import Adapter
-from adapters.store import (
-    AlarmRow,
-    CaseRow,
-    StoreRefused,
-    list_alarms,
-    list_case_rows,
-    open_alarms,
-    pending_cases,
-    read_setting,
-)
+from adapters.store.database import StoreRefused
+from adapters.store.rows import list_alarms, list_case_rows, open_alarms, pending_cases, read_setting
+from adapters.store.tables import AlarmRow, CaseRow
 from keys.refusal import KeysRefusal
 from policies.model import render_time
 

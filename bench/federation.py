@@ -24,7 +24,8 @@ from adapters.home import Home, HubPin
 from adapters.hub_client import HubClient
 from adapters.release.drafts import Draft, DraftState, keep_authored
 from adapters.release.releasing import Releaser
-from adapters.store import Store, pending_lines
+from adapters.store.database import Store
+from adapters.store.rows import pending_lines
 from bench.material import ORIGINATOR, AgencyKeys, make_content, new_id, now, people_of
 from hub.config import Config
 from hub.exchange import enrolment

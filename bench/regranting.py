@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 
 from adapters.home import certify
 from adapters.release.regranting import Regranter
-from adapters.store import own_fragments
+from adapters.store.rows import own_fragments
 from bench.federation import Adapter, Federation, make_drafts, take_lines
 from bench.material import CERTIFICATE_DAYS, Person, new_id, now
 from bench.measuring import Bench, Result

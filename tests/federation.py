@@ -23,7 +23,7 @@ from adapters.hub_client import HubClient
 from adapters.picture.receiving import Receiver
 from adapters.release.outbox import Outbox
 from adapters.release.releasing import Releaser
-from adapters.store import Store
+from adapters.store.database import Store
 from hub.config import Config
 from hub.setting_up import init_hub, record_witnesses, write_pin
 from keys.custody.keyfile import KeyFile

@@ -29,7 +29,7 @@ from adapters.picture.receiving import Opened, Receiver
 from adapters.release.drafts import DraftState, keep_authored, list_drafts
 from adapters.release.outbox import Outbox, PushReport
 from adapters.release.releasing import Released, Releaser, ReleaseTerms
-from adapters.store import Store
+from adapters.store.database import Store
 from hub.app import create_app
 from hub.auth.authorization import Authorization
 from hub.config import CONFIG_NAME, Config
@@ -218,7 +218,7 @@ class Scene:
 
     def alarms(self, agency: str) -> list[tuple[str, str]]:
         """Return an agency's alarms: code and text."""
-        from adapters.store import list_alarms
+        from adapters.store.rows import list_alarms
 
         with self.parties[agency].store.write() as session:
             return [(row.code, row.text) for row in list_alarms(session)]

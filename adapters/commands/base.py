@@ -27,7 +27,7 @@ from adapters.release.drafts import DraftRefused
 from adapters.release.quoting import QuoteRefused
 from adapters.release.writing import AuthoredRefused
 from adapters.runtime import Adapter
-from adapters.store import StoreRefused
+from adapters.store.database import StoreRefused
 from keys.refusal import KeysRefusal
 from policies.bundles import BundleRefused
 from policies.model import Malformed

@@ -27,7 +27,7 @@ from adapters.release.authored import SourceKind, statement_detail
 from adapters.release.drafts import DraftRefused, DraftState, keep_authored, list_drafts
 from adapters.release.releasing import ReleaseTerms
 from adapters.runtime import Adapter
-from adapters.store import list_case_rows, own_fragments
+from adapters.store.rows import list_case_rows, own_fragments
 from policies.case import parse_consent
 from policies.model import (
     ConsentScope,

@@ -6,7 +6,7 @@ import click
 
 from adapters.commands.base import echo_line, home_option, opened
 from adapters.enrolment_check import list_enrolments
-from adapters.store import public_entries
+from adapters.store.rows import public_entries
 
 
 @click.command()

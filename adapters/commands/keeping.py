@@ -11,7 +11,7 @@ from adapters.commands.base import echo_json, home_option, opened, progress
 from adapters.home import MEMBER_DAYS, SIGNING_ALGORITHMS, Home, HomeRefused, add_member, init_home, read_pin
 from adapters.pinning import confirm_pin
 from adapters.runtime import Adapter, system_clock
-from adapters.store import list_alarms, list_case_rows, open_alarms, pending_cases, read_setting
+from adapters.store.rows import list_alarms, list_case_rows, open_alarms, pending_cases, read_setting
 from keys.custody.keyfile import write_private_file
 from keys.custody.place import TokenPlace
 from keys.fingerprints import ask_for_words, render_words

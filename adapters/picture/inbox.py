@@ -12,7 +12,9 @@ from typing import Any
 
 from adapters.cases import CaseRefused
 from adapters.picture.answer import fragment_id
-from adapters.store import InboxRow, Session, Store, inbox_of_case
+from adapters.store.database import Session, Store
+from adapters.store.rows import inbox_of_case
+from adapters.store.tables import InboxRow
 from policies.vocabulary import Purpose
 
 INTAKE = "0" * 32

@@ -28,7 +28,9 @@ from adapters.picture.inbox import Inbox, KeptPull
 from adapters.picture.judging import Judged, decide_given, find_awaited, judge_refused
 from adapters.picture.judging import Opened as Opened  # re-exported: what a pull gives
 from adapters.picture.view import CaseView, OpenedFragment, RefusedFragment
-from adapters.store import PeerChannelRow, Store, peer_channels, raise_alarm
+from adapters.store.database import Store
+from adapters.store.rows import peer_channels, raise_alarm
+from adapters.store.tables import PeerChannelRow
 from adapters.witness_keys import RETIRED
 from keys.custody.interface import Custody
 from keys.directory import Directory, KeyUse

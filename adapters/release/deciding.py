@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from adapters.cases import VerifiedCase
-from adapters.store import OutboxRow, OwnFragmentRow, Session
+from adapters.store.database import Session
+from adapters.store.tables import OutboxRow, OwnFragmentRow
 from keys.directory import Directory, KeyUse, NotCertified
 from keys.statements import peek
 from policies.engine import Bundle, decide

@@ -13,7 +13,9 @@ from enum import StrEnum
 from typing import Any
 
 from adapters.sources.draft import DraftFragment
-from adapters.store import DraftRow, Store, find_drafts
+from adapters.store.database import Store
+from adapters.store.rows import find_drafts
+from adapters.store.tables import DraftRow
 from keys.canonical import canonical_bytes
 from policies.model import render_time
 from policies.vocabulary import Category

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 
 from adapters.presence import Presence
-from adapters.store import OutboxRow, OwnChannelRow, Session, disclosure_lines, first_disclosure, grants_on
+from adapters.store.database import Session
+from adapters.store.rows import disclosure_lines, first_disclosure, grants_on
+from adapters.store.tables import OutboxRow, OwnChannelRow
 from keys.statements import peek
 from policies.vocabulary import Purpose
 

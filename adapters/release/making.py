@@ -17,13 +17,8 @@ from adapters.presence import Presence
 from adapters.release.disclosing import Item, digest_of, not_given_code, tabulate
 from adapters.release.drafts import Draft, DraftRefused, DraftState
 from adapters.release.held import held_fragments, is_told_in_the_past
-from adapters.store import (
-    DraftRow,
-    OutboxRow,
-    OwnChannelRow,
-    OwnFragmentRow,
-    Session,
-    Store,
+from adapters.store.database import Session, Store
+from adapters.store.rows import (
     find_own_channel,
     keep_grants,
     keep_not_given,
@@ -33,6 +28,7 @@ from adapters.store import (
     own_digests,
     sealed_drafts,
 )
+from adapters.store.tables import DraftRow, OutboxRow, OwnChannelRow, OwnFragmentRow
 from keys.directory import Certificate, Directory, KeyUse, NotCertified
 from keys.jose import statement_digest
 from keys.sealing import ChannelKey, ContentKey, make_channel, seal, wrap

@@ -16,7 +16,9 @@ from typing import Any
 from adapters.cases import CaseBook
 from adapters.release.deciding import void_code
 from adapters.release.disclosing import not_given_code
-from adapters.store import OutboxRow, OwnChannelRow, Session, drop_grants, keep_not_given, pending_of_channel
+from adapters.store.database import Session
+from adapters.store.rows import drop_grants, keep_not_given, pending_of_channel
+from adapters.store.tables import OutboxRow, OwnChannelRow
 from keys.canonical import parse_canonical
 from keys.jose import UnverifiedJws, statement_digest
 from keys.statements import StatementType, make_statement, peek

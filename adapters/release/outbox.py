@@ -22,16 +22,9 @@ from adapters.release.drafts import DraftState
 from adapters.release.numbers import Numbers
 from adapters.release.proving import verify_receipt
 from adapters.release.standing import settled_case
-from adapters.store import (
-    DraftRow,
-    OutboxRow,
-    OwnFragmentRow,
-    Session,
-    Store,
-    pending_cases,
-    pending_lines,
-    raise_alarm,
-)
+from adapters.store.database import Session, Store
+from adapters.store.rows import pending_cases, pending_lines, raise_alarm
+from adapters.store.tables import DraftRow, OutboxRow, OwnFragmentRow
 from keys.directory import Directory
 from policies.engine import Bundle
 from policies.model import render_time

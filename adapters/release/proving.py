@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.receipts import require_entry
-from adapters.store import OutboxRow
+from adapters.store.tables import OutboxRow
 from keys.envelopes import SealedFragment, wrapped_key_digest
 from keys.jose import statement_digest
 from keys.statements import peek

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from adapters.picture.inbox import kept_pulls
-from adapters.store import Store, own_fragments
+from adapters.store.database import Store
+from adapters.store.rows import own_fragments
 from keys.canonical import NotCanonical, parse_canonical
 from keys.jose import SignatureRefused, b64u_decode
 from keys.statements import peek

@@ -22,10 +22,8 @@ from adapters.release.outbox import Outbox, PushReport
 from adapters.release.releasing import MAX_ITEMS_PER_DISCLOSURE
 from adapters.release.replanning import ByHandBecause, Waiting, Why, find_waiting
 from adapters.release.standing import settled_case
-from adapters.store import (
-    CaseRow,
-    Session,
-    Store,
+from adapters.store.database import Session, Store
+from adapters.store.rows import (
     count_accepted,
     own_fragments,
     pending_lines,
@@ -33,6 +31,7 @@ from adapters.store import (
     read_setting,
     write_setting,
 )
+from adapters.store.tables import CaseRow
 from keys.directory import NotCertified
 from keys.sealing import ContentKey
 from policies.engine import Bundle

@@ -17,7 +17,8 @@ from adapters.release.disclosing import Item
 from adapters.release.drafts import Draft
 from adapters.release.making import Maker, Sealed, header_for
 from adapters.release.standing import settled_case
-from adapters.store import Store, keep_offers
+from adapters.store.database import Store
+from adapters.store.rows import keep_offers
 from keys.directory import NotCertified
 from policies.engine import Bundle, decide
 from policies.model import Basis, Decision, Facts, Header, Recipient, facts_for

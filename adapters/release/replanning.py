@@ -17,15 +17,9 @@ from enum import StrEnum
 from adapters.cases import VerifiedCase
 from adapters.presence import Presence
 from adapters.release.held import is_told_in_the_past
-from adapters.store import (
-    OwnChannelRow,
-    Session,
-    disclosure_lines,
-    grants_of_case,
-    offers_of,
-    own_channels,
-    own_fragments,
-)
+from adapters.store.database import Session
+from adapters.store.rows import disclosure_lines, grants_of_case, offers_of, own_channels, own_fragments
+from adapters.store.tables import OwnChannelRow
 from keys.directory import Certificate, Directory, KeyUse, NotCertified
 from keys.statements import peek
 from policies.engine import Bundle, decide

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.alarms import MEANINGS, meaning_of
 from adapters.following import Follower
-from adapters.store import raise_alarm
+from adapters.store.rows import raise_alarm
 from tests.adapters.hands import REPOSITORY, Hands
 from tests.scene import HEALTH, Scene, opened_keys
 

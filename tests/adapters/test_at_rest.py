@@ -10,7 +10,8 @@ import pytest
 
 from adapters.release.drafts import DraftState, hold, keep_records, list_drafts
 from adapters.sources.reading import read_file
-from adapters.store import DraftRow, InboxRow, OwnChannelRow, OwnFragmentRow, Store
+from adapters.store.database import Store
+from adapters.store.tables import DraftRow, InboxRow, OwnChannelRow, OwnFragmentRow
 from keys.jose import b64u
 from keys.storage import StorageRefused, Vault
 from policies.vocabulary import Category

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from adapters.reading_directory import DirectoryReading, read_directory
-from adapters.store import PublicEntryRow, public_entries
+from adapters.store.rows import public_entries
+from adapters.store.tables import PublicEntryRow
 from keys.canonical import canonical_bytes
 from keys.ceremony import EnrolmentClaim, OfficerSet, sign_officers
 from keys.directory import verify_agency

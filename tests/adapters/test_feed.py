@@ -10,7 +10,8 @@ import pytest
 from adapters.cases import CaseBook, CaseRefused
 from adapters.feed import LISTS
 from adapters.membership import plan_departure, plan_endorsement, plan_hand_over
-from adapters.store import InboxRow, SettingRow, list_alarms
+from adapters.store.rows import list_alarms
+from adapters.store.tables import InboxRow, SettingRow
 from keys.statements import StatementType
 from policies.model import AgencyId
 from policies.vocabulary import AgePath, Gateway

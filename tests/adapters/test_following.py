@@ -17,7 +17,8 @@ from adapters.following import Follower, LogRefused
 from adapters.home import certify
 from adapters.hub_client import HubClient, HubRefused
 from adapters.reading_directory import read_directory
-from adapters.store import PublicEntryRow, SettingRow, list_alarms, public_entries, read_setting, write_setting
+from adapters.store.rows import list_alarms, public_entries, read_setting, write_setting
+from adapters.store.tables import PublicEntryRow, SettingRow
 from hub.exchange.acts import record_public
 from hub.ledger import ledger
 from hub.ledger.entries import EntryType

@@ -22,7 +22,7 @@ from adapters.commands.base import EXPECTED
 from adapters.home import MAX_PIN_BYTES, Home, HubPin, read_passphrase
 from adapters.nrm.fields import AnswerRefused
 from adapters.sources.findings import SourceRefused
-from adapters.store import STORE_VERSION
+from adapters.store.database import STORE_VERSION
 from keys.custody.interface import CustodyRefused
 from keys.custody.secret import MAX_SECRET_BYTES
 from keys.fingerprints import normalise_fingerprint, words_of

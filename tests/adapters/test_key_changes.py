@@ -24,7 +24,7 @@ from adapters.release.drafts import DraftState, list_drafts
 from adapters.release.releasing import ReleaseTerms
 from adapters.runtime import Adapter
 from adapters.serving import Watch
-from adapters.store import public_entries
+from adapters.store.rows import public_entries
 from hub.cli import main as hub_main
 from hub.setting_up import verify_hub, write_pin
 from keys.custody.keyfile import KeyFile, read_key_file

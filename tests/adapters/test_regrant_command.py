@@ -11,7 +11,8 @@ import pytest
 from adapters.release.from_archive import content_key_from_archive
 from adapters.runtime import Adapter
 from adapters.serving import Watch
-from adapters.store import OutboxRow, own_fragments
+from adapters.store.rows import own_fragments
+from adapters.store.tables import OutboxRow
 from keys.envelopes import SealedChannel, SealedFragment
 from keys.private import PrivateKey
 from keys.sealing import OpenRefused, open_fragment

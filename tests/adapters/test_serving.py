@@ -13,7 +13,7 @@ from adapters.cases import CaseRefused
 from adapters.hub_client import HubRefused, HubUnreachable
 from adapters.refusal import LogRefused
 from adapters.serving import Watch
-from adapters.store import StoreRefused
+from adapters.store.database import StoreRefused
 from tests.federation import now
 
 

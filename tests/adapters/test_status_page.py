@@ -23,7 +23,8 @@ from adapters.home import HomeRefused
 from adapters.hub_client import HubRefused, HubUnreachable
 from adapters.runtime import Adapter
 from adapters.serving import Watch, create_app, parse_bind, run
-from adapters.store import AcknowledgedRow, list_alarms, raise_alarm
+from adapters.store.rows import list_alarms, raise_alarm
+from adapters.store.tables import AcknowledgedRow
 from policies.vocabulary import Gateway
 from tests.adapters.hands import REPOSITORY, Hands
 from tests.federation import free_port

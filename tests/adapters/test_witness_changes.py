@@ -14,7 +14,8 @@ from adapters.home import certify
 from adapters.hub_client import HubRefused
 from adapters.issued import remember_issued
 from adapters.reading_directory import read_directory
-from adapters.store import PublicEntryRow, SettingRow, public_entries
+from adapters.store.rows import public_entries
+from adapters.store.tables import PublicEntryRow, SettingRow
 from hub.exchange.acts import record_public
 from hub.ledger import ledger
 from keys.cosigning import cosign

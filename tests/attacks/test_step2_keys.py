@@ -19,7 +19,7 @@ from adapters.hub_client import HubRefused
 from adapters.picture.receiving import Opened
 from adapters.release.drafts import list_drafts
 from adapters.release.releasing import ReleaseTerms
-from adapters.store import OutboxRow
+from adapters.store.tables import OutboxRow
 from hub.setting_up import verify_hub
 from keys.custody.keyfile import KeyFile
 from keys.directory import KeyUse, NotCertified

@@ -15,7 +15,7 @@ import pytest
 from adapters.release.drafts import list_drafts
 from adapters.release.regranting import Regranter
 from adapters.release.releasing import ReleaseTerms
-from adapters.store import grants_of_case, own_channels
+from adapters.store.rows import grants_of_case, own_channels
 from hub.exchange import pulling
 from policies.model import AgencyId, Member, MemberId
 from policies.vocabulary import Role

@@ -22,7 +22,7 @@ import httpx
 from adapters.home import init_home
 from adapters.release.drafts import keep_authored, list_drafts
 from adapters.release.releasing import ReleaseTerms
-from adapters.store import Store
+from adapters.store.database import Store
 from hub.ceremony import sign_enrolment
 from hub.config import Config
 from hub.setting_up import init_hub

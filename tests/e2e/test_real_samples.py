@@ -23,7 +23,7 @@ from adapters.sources.findings import FindingCode
 from adapters.sources.formats import FORMATS
 from adapters.sources.reading import read_file
 from adapters.sources.subject import Subject
-from adapters.store import own_fragments
+from adapters.store.rows import own_fragments
 from keys.canonical import canonical_bytes
 from policies.vocabulary import AgencyKind, Category
 from tests.scene import CARE, CHARITY, HEALTH, POLICE, REVIEW, Scene

@@ -18,7 +18,7 @@ from adapters.hub_client import HubUnreachable
 from adapters.release.drafts import list_drafts
 from adapters.release.proving import verify_receipt
 from adapters.release.releasing import ReleaseTerms
-from adapters.store import GrantedRow, NotGivenRow, OutboxRow, OwnChannelRow
+from adapters.store.tables import GrantedRow, NotGivenRow, OutboxRow, OwnChannelRow
 from keys.canonical import canonical_bytes
 from keys.jose import b64u
 from keys.statements import StatementType, peek

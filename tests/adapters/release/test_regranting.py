@@ -16,7 +16,8 @@ from adapters.release.outbox import Outbox, PushReport
 from adapters.release.regranting import Regranted, Regranter, describe
 from adapters.release.releasing import ReleaseTerms
 from adapters.release.replanning import ByHandBecause, Why
-from adapters.store import GrantedRow, OutboxRow, own_channels, pending_lines, read_setting
+from adapters.store.rows import own_channels, pending_lines, read_setting
+from adapters.store.tables import GrantedRow, OutboxRow
 from keys.private import PrivateKey
 from policies.model import AgencyId, Member, MemberId
 from policies.vocabulary import Category, Gateway, Purpose, Role
@@ -499,7 +500,7 @@ def test_for_somebody_new_everything_waits_until_it_is_said(scene: Scene) -> Non
 
 
 def test_a_case_followed_by_an_earlier_version_is_followed_anew(scene: Scene) -> None:
-    from adapters.store import write_setting
+    from adapters.store.rows import write_setting
 
     police = scene[POLICE]
     name = f"feed:{scene.main}"

@@ -10,7 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from adapters.picture.view import NotGiven
 from adapters.release.drafts import DraftRefused, hold, list_drafts, take_hold_off
 from adapters.release.releasing import Released, ReleaseTerms
-from adapters.store import OutboxRow, OwnChannelRow, OwnFragmentRow, find_own_channel, own_channels
+from adapters.store.rows import find_own_channel, own_channels
+from adapters.store.tables import OutboxRow, OwnChannelRow, OwnFragmentRow
 from policies.vocabulary import NotGivenCode, Purpose
 from tests.scene import CARE, CHARITY, HEALTH, POLICE, REVIEW, Party, Scene
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from adapters.hub_client import HubRefused
-from adapters.store import pending_lines
+from adapters.store.rows import pending_lines
 from hub.setting_up import verify_hub
 from keys.canonical import canonical_bytes
 from keys.directory import KeyUse

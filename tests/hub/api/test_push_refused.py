@@ -18,7 +18,8 @@ import pytest
 
 from adapters.release.drafts import list_drafts
 from adapters.release.releasing import ReleaseTerms
-from adapters.store import OutboxRow, OwnChannelRow, pending_lines
+from adapters.store.rows import pending_lines
+from adapters.store.tables import OutboxRow, OwnChannelRow
 from keys.directory import KeyUse
 from keys.jose import b64u, b64u_decode
 from keys.private import PrivateKey

@@ -15,7 +15,7 @@ from adapters.home import HubPin, certify
 from adapters.hub_client import HubRefused
 from adapters.key_endings import Ending, EndTerms, sign_ending
 from adapters.reading_directory import read_directory
-from adapters.store import public_entries
+from adapters.store.rows import public_entries
 from hub.key_files import take_certificates, take_revocations
 from hub.refusal import Refused
 from hub.setting_up import verify_hub, write_pin

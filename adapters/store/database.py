@@ -1,0 +1,92 @@
+"""The adapter's own database (SQLite): opening it, one transaction at a time, and the vault that seals its rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
+from sqlalchemy.orm import Session as Session  # re-exported: nothing else here speaks SQL
+
+from adapters.store.rows import read_setting, write_setting
+from adapters.store.tables import Base
+from keys.storage import Vault
+
+STORE_VERSION = 2
+
+
+class StoreRefused(Exception):
+    """The adapter's own database cannot be used: damaged, of another version, or busy for too long."""
+
+
+class Store:
+    """Sessions on the adapter's database, and the vault that seals its rows."""
+
+    def __init__(self, path: Path, vault: Vault) -> None:
+        """Open or make the database. Raises ``StoreRefused``."""
+        self.vault = vault
+        self.engine: Engine = create_engine(f"sqlite:///{path}")
+        event.listen(self.engine, "connect", _prepare)
+        event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        with _refusing():
+            Base.metadata.create_all(self.engine)
+        path.chmod(0o600)
+        with self.write() as session:
+            held = read_setting(session, "store_version")
+            if held is None:
+                write_setting(session, "store_version", STORE_VERSION)
+            elif held != STORE_VERSION:
+                raise StoreRefused(f"the adapter's database has version {held}, expected {STORE_VERSION}")
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction: all of it, or nothing. Reads use it too: an adapter has few users.
+
+        Raises ``StoreRefused`` where the database does not let us.
+        """
+        with _refusing(), Session(self.engine) as session, session.begin():
+            yield session
+
+    def forget_deleted(self) -> None:
+        """Take what was deleted out of the write-ahead log as well, as far as no other process is reading."""
+        with _refusing(), self.engine.connect() as connection:
+            connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    def seal_json(self, name: str, value: Any) -> bytes:
+        """Seal a JSON value under a row's name."""
+        return self.vault.seal(name, json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())
+
+    def open_json(self, name: str, sealed: bytes) -> Any:
+        """Open a sealed JSON value. Raises ``StorageRefused``."""
+        return json.loads(self.vault.open(name, sealed))
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Turn what the database says into our own refusal; its words may quote values."""
+    try:
+        yield
+    except OperationalError as error:
+        raise StoreRefused("the adapter's database cannot be used: it is busy, full or cannot be written") from error
+    except DatabaseError as error:
+        if isinstance(error, IntegrityError):
+            raise
+        raise StoreRefused("the adapter's database is damaged; restore it from a backup") from error
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA secure_delete=ON")
+    cursor.execute("PRAGMA busy_timeout=10000")
+    cursor.close()

@@ -1,0 +1,205 @@
+"""The tables of the adapter's own database: drafts, outbox, inbox, what it has verified of the log.
+
+Whatever holds content or keys is sealed to the agency's own storage key before it is written; names of columns say
+which (``sealed_…``). Statements and codes are as public as they are at the hub.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, String, Text, func
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """The adapter's tables."""
+
+
+class SettingRow(Base):
+    """Small facts: the highest head seen, the newest witnessed checkpoint, the store's version."""
+
+    __tablename__ = "setting"
+
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+
+
+class PublicEntryRow(Base):
+    """A public log entry whose inclusion in a witnessed checkpoint was verified."""
+
+    __tablename__ = "public_entry"
+
+    log_index: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    body: Mapped[str] = mapped_column(Text)
+
+
+class CaseRow(Base):
+    """A case this agency takes part in. ``sealed_label`` is the agency's own name for it.
+
+    ``ended_at`` is when the hub was first seen to list it no more, or null.
+    """
+
+    __tablename__ = "case"
+
+    case: Mapped[str] = mapped_column(String(32), primary_key=True)
+    opened_at: Mapped[str] = mapped_column(String(20))
+    statements: Mapped[str] = mapped_column(Text)
+    sealed_label: Mapped[bytes | None] = mapped_column(LargeBinary)
+    ended_at: Mapped[str | None] = mapped_column(String(20))
+
+
+class DraftRow(Base):
+    """A draft fragment: read or written here, not yet released. States: draft, held, released, refused."""
+
+    __tablename__ = "draft"
+
+    draft: Mapped[str] = mapped_column(String(32), primary_key=True)
+    case: Mapped[str | None] = mapped_column(String(32), index=True)
+    category: Mapped[str] = mapped_column(String(40))
+    state: Mapped[str] = mapped_column(String(12))
+    restricted: Mapped[bool]
+    created_at: Mapped[str] = mapped_column(String(20))
+    sealed_content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class OwnFragmentRow(Base):
+    """A fragment this agency sealed, with its content key sealed to the agency: what re-granting needs."""
+
+    __tablename__ = "own_fragment"
+
+    fragment: Mapped[str] = mapped_column(String(32), primary_key=True)
+    case: Mapped[str] = mapped_column(String(32), index=True)
+    draft: Mapped[str] = mapped_column(String(32))
+    digest: Mapped[str] = mapped_column(String(64))
+    header: Mapped[str] = mapped_column(Text)
+    is_accepted: Mapped[bool]
+    sealed_key: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class OwnChannelRow(Base):
+    """A channel this agency made, with its key sealed to the agency, and where its chain of numbers stands."""
+
+    __tablename__ = "own_channel"
+
+    channel: Mapped[str] = mapped_column(String(32), primary_key=True)
+    case: Mapped[str] = mapped_column(String(32), index=True)
+    recipient: Mapped[str] = mapped_column(String(43))
+    recipient_agency: Mapped[str] = mapped_column(String(40))
+    recipient_member: Mapped[str | None] = mapped_column(String(32))
+    use: Mapped[str] = mapped_column(String(20))
+    last_sequence: Mapped[int] = mapped_column(Integer)
+    last_digest: Mapped[str | None] = mapped_column(String(64))
+    told: Mapped[str | None] = mapped_column(String(64), default=None)
+    """Digest of the ``not_given`` that this channel's newest disclosure says, or null where none stands."""
+    sealed_key: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+# One channel for each key in each use of each recipient; SQL holds two absent members for different ones.
+Index(
+    "one_own_channel",
+    OwnChannelRow.case,
+    OwnChannelRow.recipient,
+    OwnChannelRow.recipient_agency,
+    func.coalesce(OwnChannelRow.recipient_member, ""),
+    OwnChannelRow.use,
+    unique=True,
+)
+
+
+class GrantedRow(Base):
+    """Which of this agency's fragments a channel's recipient has been granted, for which purpose."""
+
+    __tablename__ = "granted"
+
+    channel: Mapped[str] = mapped_column(String(32), primary_key=True)
+    fragment: Mapped[str] = mapped_column(String(32), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(40), primary_key=True)
+    disclosure: Mapped[str] = mapped_column(String(64))
+
+
+class OfferedRow(Base):
+    """What a person released to everybody whom the policy permits, by purpose: what somebody new may be given of it.
+
+    ``basis`` is that release's, as JSON. A release that was limited to named recipients leaves none.
+    """
+
+    __tablename__ = "offered"
+
+    fragment: Mapped[str] = mapped_column(String(32), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(40), primary_key=True)
+    basis: Mapped[str] = mapped_column(Text)
+
+
+class NotGivenRow(Base):
+    """Why a fragment of this agency is not given to a channel's recipient: what a disclosure's ``not_given`` says."""
+
+    __tablename__ = "not_given"
+
+    channel: Mapped[str] = mapped_column(String(32), primary_key=True)
+    fragment: Mapped[str] = mapped_column(String(32), primary_key=True)
+    code: Mapped[str] = mapped_column(String(12))
+    rules: Mapped[str] = mapped_column(Text)
+
+
+class OutboxRow(Base):
+    """One line to push, kept until the hub has answered it. States: pending, accepted, refused, dropped."""
+
+    __tablename__ = "outbox"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    case: Mapped[str] = mapped_column(String(32), index=True)
+    kind: Mapped[str] = mapped_column(String(12))
+    subject: Mapped[str] = mapped_column(String(64))
+    """Fragment or channel id; for disclosures and voids the statement's digest."""
+    channel: Mapped[str | None] = mapped_column(String(32))
+    line: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(12), index=True)
+    problem: Mapped[str | None] = mapped_column(Text)
+    receipt: Mapped[str | None] = mapped_column(Text)
+    has_left: Mapped[int] = mapped_column(Integer, default=0)
+    """How many sendings may have got to the hub, whose answer alone then says what became of it.
+
+    Counted, because two processes may push at once: the one that reached nobody takes back its own sending only.
+    """
+
+
+class InboxRow(Base):
+    """The newest pull of one person in one case for one purpose, sealed to the agency as it came."""
+
+    __tablename__ = "inbox"
+
+    case: Mapped[str] = mapped_column(String(32), primary_key=True)
+    member: Mapped[str] = mapped_column(String(32), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(40), primary_key=True)
+    pulled_at: Mapped[str] = mapped_column(String(20))
+    sealed_answer: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class PeerChannelRow(Base):
+    """How far each peer's channel to us had come when last seen: a shorter chain is a rollback."""
+
+    __tablename__ = "peer_channel"
+
+    channel: Mapped[str] = mapped_column(String(32), primary_key=True)
+    sequence: Mapped[int] = mapped_column(Integer)
+    digest: Mapped[str] = mapped_column(String(64))
+
+
+class AlarmRow(Base):
+    """Something a person must see. Holds ids and codes, never content."""
+
+    __tablename__ = "alarm"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    raised_at: Mapped[str] = mapped_column(String(20))
+    code: Mapped[str] = mapped_column(String(40))
+    text: Mapped[str] = mapped_column(Text)
+
+
+class AcknowledgedRow(Base):
+    """Who has seen an alarm and what they found, sealed; the alarm itself stays as it was."""
+
+    __tablename__ = "acknowledged"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    at: Mapped[str] = mapped_column(String(20))
+    sealed_words: Mapped[bytes] = mapped_column(LargeBinary)
