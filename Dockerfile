@@ -20,12 +20,14 @@ RUN python -m venv /opt/build \
     && /opt/build/bin/pip install --require-hashes --only-binary :all: -r requirements-dev.lock \
     && python -m venv /opt/nrm-hub \
     && /opt/nrm-hub/bin/pip install --require-hashes --only-binary :all: -r requirements.lock
-COPY pyproject.toml README.md LICENSE NOTICE ./
+COPY pyproject.toml README.md LICENSE NOTICE package.json package-lock.json .npmrc ./
+COPY assets/ assets/
 COPY hub/ hub/
 COPY adapters/ adapters/
 COPY policies/ policies/
 COPY keys/ keys/
-RUN /opt/build/bin/pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /opt/wheel . \
+RUN PATH=/opt/build/bin:$PATH assets/build \
+    && /opt/build/bin/pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /opt/wheel . \
     && /opt/nrm-hub/bin/pip install --no-index --no-deps /opt/wheel/*.whl \
     && /opt/nrm-hub/bin/pip uninstall --yes pip
 

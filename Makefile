@@ -2,10 +2,10 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-serve test check bench serve lock
+.PHONY: help demo demo-serve test check bench serve lock assets
 
 BIN := .venv/bin
-INSTALLED := .venv/.installed
+INSTALLED := .venv/.installed .venv/.assets
 JOBS ?= 2
 HUB_HOME ?= var/hub
 BIND ?= 127.0.0.1:8080
@@ -44,9 +44,17 @@ lock: ## Write both lock files from pyproject.toml (needs uv; UPGRADE=1: newest 
 	$(LOCK) --output-file requirements.lock
 	$(LOCK) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 
+# Style and script of the pages, made of the npm packages in package-lock.json; Node itself is a package of the
+# development lock. No install script of a package runs. Nothing is fetched when a page is shown.
+assets: .venv/.assets ## Build the pages' style and script (every target that needs them does)
+
+.venv/.assets: .venv/.installed package-lock.json package.json .npmrc $(wildcard assets/*)
+	PATH="$(CURDIR)/$(BIN):$$PATH" assets/build
+	@touch $@
+
 # Wheels only: installing runs no package's own code. pip may warn that the environment's own settings are ignored, or
 # that a newer pip exists; both are harmless.
-$(INSTALLED): requirements-dev.lock pyproject.toml
+.venv/.installed: requirements-dev.lock pyproject.toml
 	@python=; for each in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python); do \
 		if "$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then python=$$each; break; fi; \
 	done; \

@@ -1,0 +1,1 @@
+"""The pages on which an agency's own staff and panel members work, served by the agency's own adapter."""
