@@ -1,0 +1,55 @@
+"""What a signed-in session is: a random token that only its browser has, times that end it, a form token bound to it.
+
+Pure: where sessions are kept is the hub's and the adapters' own matter; they keep the token's digest, never the token.
+OWASP ASVS 5.0 chapter 7; RFC 6265bis for the cookie's name prefix; nrm-hub's own limits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime, timedelta
+
+from keys.jose import b64u
+
+COOKIE = "__Host-session"
+"""Only over a secure connection, for this host alone, for every path: the prefix makes browsers insist on it."""
+IDLE = timedelta(minutes=15)
+"""A desk in a shared office: without a request for this long, whoever sits there signs in again."""
+ABSOLUTE = timedelta(hours=10)
+"""A long shift; nobody stays signed in overnight."""
+_TOKEN_BYTES = 32
+_TOKEN_CHARS = 43
+_ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+_FORM = b"nrmhub form token"
+
+
+def new_token() -> str:
+    """Return a fresh session token: 256 random bits, 43 characters of base64url."""
+    return b64u(secrets.token_bytes(_TOKEN_BYTES))
+
+
+def is_token(value: object) -> bool:
+    """Whether a value has a session token's form: asked before anything is looked up with it."""
+    return isinstance(value, str) and len(value) == _TOKEN_CHARS and _ALPHABET.issuperset(value)
+
+
+def digest_of(token: str) -> str:
+    """Return the SHA-256 of a session token, in hex: what is kept, so that a copy of the store signs nobody in."""
+    return hashlib.sha256(token.encode("ascii")).hexdigest()
+
+
+def is_live(created_at: datetime, seen_at: datetime, now: datetime) -> bool:
+    """Whether a session that began and was last used at these times goes on. A clock that went back ends it."""
+    return created_at <= seen_at <= now and now - seen_at < IDLE and now - created_at < ABSOLUTE
+
+
+def form_token(token: str) -> str:
+    """Return what each form of a session carries: nobody without the session's own token can make it (CSRF)."""
+    return b64u(hmac.new(token.encode("ascii"), _FORM, hashlib.sha256).digest())
+
+
+def form_token_matches(token: str, given: object) -> bool:
+    """Whether a form came from a page of this session. Compared in constant time."""
+    return isinstance(given, str) and given.isascii() and hmac.compare_digest(form_token(token), given)
