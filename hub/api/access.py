@@ -1,4 +1,4 @@
-"""One rule for every route: a token and its proof, or nothing. The open routes are named here and nowhere else."""
+"""One rule for every route: what it declares it needs (``hub.auth.needs``) is asked here, and nowhere else."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from hub.auth.dpop import ProofRefused
+from hub.auth.needs import Need, need_of
 from hub.config import MAX_JSON_BYTES, MAX_REQUEST_BYTES
+from hub.exchange import cases
 from hub.refusal import Refused
 from hub.services import Services
 
-OPEN_ENDPOINTS = frozenset({"health.health", "oauth_token", "oauth_metadata", "api-docs.openapi_json"})
 LARGE_ENDPOINTS = frozenset({"exchange.push"})
 NOT_JSON_ENDPOINTS = LARGE_ENDPOINTS | {"oauth_token"}
 PROBLEM_MEDIA_TYPE = "application/problem+json"
@@ -26,8 +27,9 @@ def install(app: Flask, services: Services) -> None:
             request.max_content_length = MAX_REQUEST_BYTES
 
     @app.before_request
-    def _require_agency() -> Response | None:
-        if request.endpoint in OPEN_ENDPOINTS:
+    def _require_need() -> Response | None:
+        need = need_of(app.view_functions.get(request.endpoint or ""))
+        if need is Need.OPEN:
             return None
         try:
             g.agency = services.authorization.require_agency(
@@ -41,6 +43,7 @@ def install(app: Flask, services: Services) -> None:
             response = problem(Refused(401, code, str(error)))
             response.headers["WWW-Authenticate"] = f'DPoP error="{code}", algs="ES256 Ed25519"'
             return response
+        _require_caller(services, need)
         return None
 
     @app.before_request
@@ -76,6 +79,20 @@ def install(app: Flask, services: Services) -> None:
         return problem(Refused(500, "internal", "the hub could not do this; nothing was recorded"))
 
 
+def _require_caller(services: Services, need: Need | None) -> None:
+    """Let a proven caller on to the view, or raise ``Refused``: what declares nothing is answered as if not there."""
+    if need is Need.PARTY:
+        with services.database.read() as session:
+            cases.require_party(session, str((request.view_args or {})["case"]), g.agency)
+    elif need is None and request.routing_exception is None:
+        raise nothing_here()
+
+
+def nothing_here() -> Refused:
+    """Return what is said of an address that leads nowhere, or to nothing that anybody may have."""
+    return Refused(404, "not_found", "there is nothing at this address")
+
+
 def _from_http(error: HTTPException) -> Refused:
     status = error.code or 500
     messages = getattr(error, "data", {}).get("messages") if status == 422 else None
@@ -83,7 +100,7 @@ def _from_http(error: HTTPException) -> Refused:
         return Refused(422, "malformed", f"the request is not of the documented form: {_fields(messages)}")
     texts = {
         400: ("malformed", "the request is not of the documented form"),
-        404: ("not_found", "there is nothing at this address"),
+        404: (nothing_here().code, nothing_here().detail),
         405: ("method", "this address does not take this method"),
         413: (
             "too_large",

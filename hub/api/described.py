@@ -15,7 +15,9 @@ from flask_smorest import Api
 
 from hub.api import schemas
 from hub.auth.authorization import CLIENT_ALGORITHMS, SCOPE, TOKEN_SECONDS
+from hub.auth.needs import Need, needs
 
+DOCUMENT_ENDPOINT = "api-docs.openapi_json"
 OPEN_PATHS = frozenset({"/health", "/oauth/token", "/.well-known/oauth-authorization-server", "/openapi.json"})
 OAUTH_PATHS = frozenset({"/oauth/token"})
 """Paths whose refusals have the form of RFC 6749 section 5.2."""
@@ -45,6 +47,8 @@ _REFUSED = {
 def make_api(app: Flask) -> Api:
     """Return the application's API documentation, with the routes that are no blueprint's described in it."""
     api = Api(app, spec_kwargs={"extra_plugins": [Refusals()]})
+    document: Any = app.view_functions[DOCUMENT_ENDPOINT]
+    app.view_functions[DOCUMENT_ENDPOINT] = needs(Need.OPEN)(lambda: document())
     api.ERROR_SCHEMA = None
     # The library describes its paging in advance; nothing here is paged that way.
     api.spec.components.schemas.pop("PaginationMetadata", None)

@@ -11,6 +11,7 @@ from marshmallow import RAISE
 
 from hub.api import ndjson, schemas
 from hub.api.receipts import prove_positions, recorded, signed_head
+from hub.auth.needs import Need, needs
 from hub.exchange import cases, pulling, pushing, revoking, witness_changes
 from hub.exchange.acts import Receipt
 from hub.ledger import ledger
@@ -28,6 +29,7 @@ def services() -> Services:
 
 
 @blueprint.get("/policy")
+@needs(Need.AGENCY)
 @blueprint.response(200, schemas.PolicySchema)
 def policy() -> dict[str, Any]:
     """The policy bundle that the hub decides with."""
@@ -35,6 +37,7 @@ def policy() -> dict[str, Any]:
 
 
 @blueprint.get("/directory")
+@needs(Need.AGENCY)
 @blueprint.arguments(schemas.DirectoryQuerySchema, location="query", unknown=RAISE)
 @blueprint.response(200, schemas.DirectorySchema)
 def directory(query: dict[str, int]) -> dict[str, Any]:
@@ -55,6 +58,7 @@ def directory(query: dict[str, int]) -> dict[str, Any]:
 
 
 @blueprint.post("/keys")
+@needs(Need.AGENCY)
 @blueprint.arguments(schemas.KeysSchema)
 @blueprint.response(200, schemas.RecordedSchema)
 def keys(payload: dict[str, list[str]]) -> dict[str, Any]:
@@ -67,6 +71,7 @@ def keys(payload: dict[str, list[str]]) -> dict[str, Any]:
 
 
 @blueprint.get("/witness-changes")
+@needs(Need.AGENCY)
 @blueprint.response(200, schemas.WitnessChangesSchema)
 def waiting_witness_changes() -> dict[str, Any]:
     """Approvals of a change of the witnesses that wait for others."""
@@ -75,6 +80,7 @@ def waiting_witness_changes() -> dict[str, Any]:
 
 
 @blueprint.post("/witness-changes")
+@needs(Need.AGENCY)
 @blueprint.arguments(schemas.WitnessChangeSchema)
 @blueprint.response(200, schemas.WitnessApprovedSchema)
 def change_witnesses(payload: dict[str, Any]) -> dict[str, Any]:
@@ -89,6 +95,7 @@ def change_witnesses(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.get("/cases")
+@needs(Need.AGENCY)
 @blueprint.response(200, schemas.CasesSchema)
 def list_cases() -> dict[str, Any]:
     """The cases that the calling agency takes part in."""
@@ -97,6 +104,7 @@ def list_cases() -> dict[str, Any]:
 
 
 @blueprint.post("/statements")
+@needs(Need.AGENCY)
 @blueprint.arguments(schemas.StatementSchema)
 @blueprint.response(200, schemas.RecordedSchema)
 def submit_statement(payload: dict[str, str]) -> dict[str, Any]:
@@ -109,6 +117,7 @@ def submit_statement(payload: dict[str, str]) -> dict[str, Any]:
 
 
 @blueprint.get("/cases/<case>")
+@needs(Need.PARTY)
 @blueprint.response(200, schemas.CaseStatementsSchema)
 def case_statements(case: str) -> dict[str, Any]:
     """A case's statements, for its parties."""
@@ -118,12 +127,12 @@ def case_statements(case: str) -> dict[str, Any]:
 
 
 @blueprint.get("/cases/<case>/log")
+@needs(Need.PARTY)
 @blueprint.arguments(schemas.CaseLogQuerySchema, location="query", unknown=RAISE)
 @blueprint.response(200, schemas.CaseLogSchema)
 def case_log(query: dict[str, int], case: str) -> dict[str, Any]:
     """Bodies and salts of a case's entries, for its parties, in the case's order."""
     with services().database.read() as session:
-        cases.require_party(session, case, g.agency)
         note, size = signed_head(session, services())
         positions = rows.case_positions(session, case, query["after"], query["limit"])
         entries = prove_positions(session, positions, size)
@@ -131,6 +140,7 @@ def case_log(query: dict[str, int], case: str) -> dict[str, Any]:
 
 
 @blueprint.post("/cases/<case>/push")
+@needs(Need.PARTY)
 @blueprint.doc(
     requestBody={"content": {ndjson.MEDIA_TYPE: {"schema": {"type": "string"}}}, "required": True},
     responses={200: {"content": {ndjson.MEDIA_TYPE: {"schema": {"type": "string"}}}, "description": "one line a line"}},
@@ -180,6 +190,7 @@ def _position(result: pushing.LineResult) -> int | None:
 
 
 @blueprint.post("/cases/<case>/pull")
+@needs(Need.MEMBER)
 @blueprint.arguments(schemas.StatementSchema)
 @blueprint.doc(
     responses={200: {"content": {ndjson.MEDIA_TYPE: {"schema": {"type": "string"}}}, "description": "section 8.3"}}

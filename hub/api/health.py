@@ -9,6 +9,7 @@ from flask_smorest import Blueprint
 
 from hub.api import schemas
 from hub.api.exchange import services
+from hub.auth.needs import Need, needs
 from hub.ledger import ledger
 
 blueprint = Blueprint("health", __name__, description="Health")
@@ -16,6 +17,7 @@ MAX_WITNESSED_SECONDS = 600
 
 
 @blueprint.get("/health")
+@needs(Need.OPEN)
 @blueprint.alt_response(503, schema=schemas.HealthSchema)
 @blueprint.response(200, schemas.HealthSchema)
 def health() -> Response:

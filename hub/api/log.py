@@ -10,6 +10,7 @@ from marshmallow import RAISE
 
 from hub.api import schemas
 from hub.api.exchange import services
+from hub.auth.needs import Need, needs
 from hub.ledger import ledger
 from hub.refusal import Refused
 from keys.merkle import ProofInvalid
@@ -21,6 +22,7 @@ IMMUTABLE = "private, max-age=31536000, immutable"
 
 
 @blueprint.get("/checkpoint")
+@needs(Need.AGENCY)
 def checkpoint() -> Response:
     """The newest published checkpoint with the cosignatures it has so far."""
     with services().database.write() as session:
@@ -36,6 +38,7 @@ def checkpoint() -> Response:
 
 
 @blueprint.get("/checkpoint/witnessed")
+@needs(Need.AGENCY)
 def witnessed() -> Response:
     """The newest checkpoint that a quorum of witnesses has cosigned."""
     with services().database.read() as session:
@@ -46,6 +49,7 @@ def witnessed() -> Response:
 
 
 @blueprint.get("/consistency")
+@needs(Need.AGENCY)
 @blueprint.arguments(schemas.ConsistencyQuerySchema, location="query", unknown=RAISE)
 @blueprint.response(200, schemas.ConsistencySchema)
 def consistency(query: dict[str, int]) -> dict[str, Any]:
@@ -55,6 +59,7 @@ def consistency(query: dict[str, int]) -> dict[str, Any]:
 
 
 @blueprint.post("/cosignatures")
+@needs(Need.AGENCY)
 @blueprint.arguments(schemas.CosignaturesSchema)
 @blueprint.response(204)
 def cosignatures(payload: dict[str, Any]) -> None:
@@ -64,6 +69,7 @@ def cosignatures(payload: dict[str, Any]) -> None:
 
 
 @blueprint.get("/tile/<path:path>")
+@needs(Need.AGENCY)
 def tile(path: str) -> Response:
     """A tile of hashes or an entry bundle (C2SP tlog-tiles)."""
     try:

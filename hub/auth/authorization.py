@@ -21,6 +21,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey, import_key
 
 from hub.auth.dpop import Nonces, ProofRefused, verify_proof
+from hub.auth.needs import Need, needs
 from hub.exchange.standing import DirectoryCache
 from hub.refusal import Refused
 from hub.store import exchange_rows as rows
@@ -210,6 +211,7 @@ class Authorization:
         server.register_token_generator("default", TokenGenerator(self.issuer, self._signer).generate)
         server.register_grant(DpopClientCredentials)
 
+        @needs(Need.OPEN)
         def token() -> Response:
             g.now = self._clock()
             try:
@@ -244,6 +246,7 @@ class Authorization:
             return None
         return AgencyClient(client_id, directory, self._clock())
 
+    @needs(Need.OPEN)
     def _metadata(self) -> Response:
         return jsonify(
             {

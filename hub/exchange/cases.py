@@ -326,7 +326,8 @@ def list_cases(session: Session, agency: str) -> list[dict[str, object]]:
 
 def require_party(session: Session, case: str, agency: str) -> CaseRow:
     """Return a case's row for an agency that takes part in it. Raises ``Refused`` (not_found)."""
-    row = rows.find_case(session, case)
-    if row is None or not rows.takes_part(session, case, agency):
+    row, is_in = rows.find_case(session, case), rows.takes_part(session, case, agency)
+    # Both are asked always: how long a "no" takes says nothing about whether the case exists.
+    if row is None or not is_in:
         raise not_found()
     return row

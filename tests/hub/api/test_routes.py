@@ -12,9 +12,9 @@ import pytest
 from flask import Flask
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from hub.api.access import OPEN_ENDPOINTS
 from hub.api.described import OPEN_PATHS
 from hub.app import create_app
+from hub.auth.needs import Need, need_of
 from tests.hub.api.raw import Raw
 from tests.scene import Scene, embedded_services, now
 
@@ -42,6 +42,10 @@ def document(scene: Scene) -> dict[str, Any]:
 def _documented(rule: str) -> str:
     """Write a route as OpenAPI does."""
     return rule.replace("<path:", "{").replace("<", "{").replace(">", "}")
+
+
+def _is_open(application: Flask, endpoint: str) -> bool:
+    return need_of(application.view_functions[endpoint]) is Need.OPEN
 
 
 def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
@@ -101,10 +105,29 @@ def test_the_token_route_is_described_as_it_answers(scene: Scene, document: dict
 
 def test_the_open_routes_are_the_named_ones(application: Flask) -> None:
     """Four routes answer without a token, no more."""
-    endpoints = {rule.endpoint for rule in application.url_map.iter_rules()}
-    assert endpoints >= OPEN_ENDPOINTS
-    opened = {rule.rule for rule in application.url_map.iter_rules() if rule.endpoint in OPEN_ENDPOINTS}
-    assert opened == OPEN
+    assert {rule.rule for rule in application.url_map.iter_rules() if _is_open(application, rule.endpoint)} == OPEN
+
+
+def test_every_route_declares_what_it_needs(application: Flask) -> None:
+    """None is left to chance; what a case's address leads to is for those who take part in it."""
+    for rule in application.url_map.iter_rules():
+        need = need_of(application.view_functions[rule.endpoint])
+        assert need is not None, rule.rule
+        assert ("<case>" in rule.rule) is (need in (Need.PARTY, Need.MEMBER)), rule.rule
+
+
+def test_what_declares_nothing_is_nobodys(make_scene: Callable[[], Scene], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A route somebody forgot answers an enrolled agency as an address does that leads nowhere."""
+    services = embedded_services(make_scene().hub, now)
+    monkeypatch.setattr(type(services.authorization), "require_agency", lambda *_args, **_named: "fern-care")
+    application = create_app(services)
+    application.add_url_rule("/v1/forgotten", "forgotten", lambda: "never")
+    client = application.test_client()
+    forgotten, nowhere = client.get("/v1/forgotten"), client.get("/v1/nowhere")
+    assert forgotten.status_code == nowhere.status_code == 404
+    assert forgotten.json == nowhere.json
+    assert client.get("/v1/policy").status_code == 200
+    services.database.close()
 
 
 def test_every_route_refuses_without_a_token(application: Flask, scene: Scene) -> None:
@@ -112,7 +135,7 @@ def test_every_route_refuses_without_a_token(application: Flask, scene: Scene) -
     walked = 0
     with httpx.Client(base_url=scene.hub.issuer, trust_env=False) as client:
         for rule in application.url_map.iter_rules():
-            if rule.endpoint in OPEN_ENDPOINTS:
+            if _is_open(application, rule.endpoint):
                 continue
             path = rule.rule.replace("<case>", scene.main).replace("<path:path>", "0/000")
             for method in METHODS:
