@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask, Response, g, jsonify, request
+from marshmallow import Schema
 from werkzeug.exceptions import HTTPException
 
 from hub.auth.dpop import ProofRefused
@@ -14,6 +15,8 @@ from hub.services import Services
 
 LARGE_ENDPOINTS = frozenset({"exchange.push"})
 NOT_JSON_ENDPOINTS = LARGE_ENDPOINTS | {"oauth_token"}
+UNKNOWN_MEMBER = str(Schema._default_error_messages["unknown"])
+"""What the schemas say of a member that they do not have."""
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
@@ -113,11 +116,18 @@ def _from_http(error: HTTPException) -> Refused:
 
 
 def _fields(messages: object) -> str:
-    """Return the names of the members that are wrong, never their values."""
+    """Return the names of the members that are wrong; never a value, and no name that the caller made up."""
     if not isinstance(messages, dict):
         return "the body"
-    names = {str(name) for part in messages.values() for name in (part if isinstance(part, dict) else ["body"])}
-    return ", ".join(sorted(names)[:10])
+    found: set[str] = set()
+    for part in messages.values():
+        for name, said in part.items() if isinstance(part, dict) else [("body", part)]:
+            found.add("a member that is not in the form" if UNKNOWN_MEMBER in _texts(said) else str(name))
+    return ", ".join(sorted(found)[:10])
+
+
+def _texts(said: object) -> list[object]:
+    return said if isinstance(said, list) else [said]
 
 
 def problem(refusal: Refused) -> Response:

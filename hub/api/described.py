@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from apispec import BasePlugin
@@ -35,7 +36,11 @@ class Refusals(BasePlugin):
             if path in OPEN_PATHS:
                 operation["security"] = []
             if path not in OAUTH_PATHS:
-                operation.setdefault("responses", {})["default"] = _REFUSED
+                answers = operation.setdefault("responses", {})
+                answers["default"] = _REFUSED
+                # The library says that what is malformed gets an answer of its own form; it is refused like the rest.
+                answers.pop(HTTPStatus.UNPROCESSABLE_ENTITY, None)
+                answers.pop(str(HTTPStatus.UNPROCESSABLE_ENTITY.value), None)
 
 
 _REFUSED = {
@@ -50,8 +55,9 @@ def make_api(app: Flask) -> Api:
     document: Any = app.view_functions[DOCUMENT_ENDPOINT]
     app.view_functions[DOCUMENT_ENDPOINT] = needs(Need.OPEN)(lambda: document())
     api.ERROR_SCHEMA = None
-    # The library describes its paging in advance; nothing here is paged that way.
-    api.spec.components.schemas.pop("PaginationMetadata", None)
+    # The library describes its paging and its errors in advance; nothing here is paged or refused that way.
+    for unused in ("PaginationMetadata", "Error"):
+        api.spec.components.schemas.pop(unused, None)
     for name, schema in (
         ("Problem", schemas.ProblemSchema),
         ("TokenRequest", schemas.TokenRequestSchema),

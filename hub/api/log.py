@@ -18,11 +18,14 @@ from keys.transparency import TilePath, render_proof
 
 blueprint = Blueprint("log", __name__, url_prefix="/log", description="The transparency log")
 TEXT = "text/plain; charset=utf-8"
+_NOTE = {200: {"description": "a signed note", "content": {"text/plain": {"schema": {"type": "string"}}}}}
+_TILE = {200: {"description": "bytes", "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
 IMMUTABLE = "private, max-age=31536000, immutable"
 
 
 @blueprint.get("/checkpoint")
 @needs(Need.AGENCY)
+@blueprint.doc(responses=_NOTE)
 def checkpoint() -> Response:
     """The newest published checkpoint with the cosignatures it has so far."""
     with services().database.write() as session:
@@ -39,6 +42,7 @@ def checkpoint() -> Response:
 
 @blueprint.get("/checkpoint/witnessed")
 @needs(Need.AGENCY)
+@blueprint.doc(responses=_NOTE)
 def witnessed() -> Response:
     """The newest checkpoint that a quorum of witnesses has cosigned."""
     with services().database.read() as session:
@@ -70,6 +74,7 @@ def cosignatures(payload: dict[str, Any]) -> None:
 
 @blueprint.get("/tile/<path:path>")
 @needs(Need.AGENCY)
+@blueprint.doc(responses=_TILE)
 def tile(path: str) -> Response:
     """A tile of hashes or an entry bundle (C2SP tlog-tiles)."""
     try:

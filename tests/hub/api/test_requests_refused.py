@@ -270,3 +270,14 @@ def test_two_lengths_are_refused(scene: Scene) -> None:
     assert response.status in (400, 401)
     response.read()
     connection.close()
+
+
+def test_a_name_that_the_caller_made_up_is_not_repeated(raw: Raw) -> None:
+    """What a member is called may be content too; names of the form itself are said."""
+    response = raw.send("POST", "/v1/statements", json={"Zuzanna Øxenbridge-Vale": 1})
+    assert response.status_code == 422
+    said = response.json()["detail"]
+    assert said == "the request is not of the documented form: a member that is not in the form, statement"
+    query = raw.send("GET", "/v1/directory?Zuzanna=1&after=x")
+    assert query.status_code == 422
+    assert query.json()["detail"].endswith(": a member that is not in the form, after")
