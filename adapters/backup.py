@@ -25,12 +25,14 @@ from adapters.home import (
 )
 from adapters.issued import IssuedDamaged, issued_here, restore_issued
 from adapters.key_changes import PENDING_NAME
+from keys.certificates import NotCertified
 from keys.custody.interface import Custody, CustodyRefused
 from keys.custody.keyfile import KeyFile, generate_storage, read_key_file, write_key_file, write_private_file
-from keys.directory import AGENCY_USES, Directory, KeyUse, NotCertified
+from keys.directory import Directory
 from keys.fingerprints import fingerprint
 from keys.private import PrivateKey
 from keys.storage import StorageRefused, Vault
+from keys.uses import AGENCY_USES, KeyUse
 from policies.model import Malformed, parse_time, render_time, require_agency, require_digest, require_members
 from policies.vocabulary import AgencyKind
 

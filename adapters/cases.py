@@ -20,9 +20,11 @@ from adapters.refusal import CaseRefused as CaseRefused
 from adapters.store.rows import raise_alarm
 from adapters.store.tables import CaseRow
 from keys.canonical import NotCanonical, parse_canonical
-from keys.directory import Directory, KeyUse, NotCertified
+from keys.certificates import NotCertified
+from keys.directory import Directory
 from keys.jose import SignatureRefused, Signer, UnverifiedJws, statement_digest
 from keys.statements import Statement, StatementType, make_statement, verify_statement
+from keys.uses import KeyUse
 from policies.case import parse_consent
 from policies.membership import CaseStatements, Said, Standing, case_state, standing_of, widens
 from policies.model import (

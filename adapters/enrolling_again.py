@@ -16,10 +16,12 @@ from adapters.home import MEMBER_DAYS, REQUEST_NAME, ROOT_NAME, ROOT_YEARS, Home
 from adapters.issued import issued_here, remember_issued
 from adapters.runtime import Adapter
 from keys.ceremony import request_fingerprint
+from keys.certificates import Certificate
 from keys.custody.keyfile import KeyFile, generate_storage, read_key_file, write_key_file, write_private_file
-from keys.directory import AGENCY_USES, Certificate, Directory
+from keys.directory import Directory
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
+from keys.uses import AGENCY_USES
 from policies.model import Malformed
 
 OLD_ROOT_NAME = "root-revoked.key"

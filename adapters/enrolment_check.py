@@ -11,7 +11,7 @@ from typing import Any
 
 from keys.canonical import parse_canonical
 from keys.ceremony import CeremonyRefused, EnrolmentClaim, OfficerSet, OfficerSignature, verify_officers
-from keys.directory import AgencyRecord, verify_agency
+from keys.certificates import AgencyRecord, verify_agency
 from keys.refusal import KeysRefusal
 from policies.model import Malformed
 

@@ -24,12 +24,9 @@ from adapters.store.rows import public_entries, raise_alarm, read_setting, write
 from adapters.store.tables import PublicEntryRow
 from adapters.witness_keys import witness_pairs
 from keys.canonical import NotCanonical, parse_canonical
+from keys.certificates import Certificate
 from keys.cosigning import cosign
-from keys.directory import (
-    Certificate,
-    Directory,
-    KeyUse,
-)
+from keys.directory import Directory
 from keys.jose import Signer
 from keys.statements import CheckpointRef
 from keys.transparency import (
@@ -45,6 +42,7 @@ from keys.transparency import (
     verify_checkpoint,
     verify_consistency,
 )
+from keys.uses import KeyUse
 from keys.witness_changes import witness_key_bytes as key_bytes
 from keys.witnesses import QuorumMissing
 from policies.model import render_time

@@ -19,8 +19,8 @@ from keys.custody.keyfile import KeyFile, KeyFileRefused, read_key_file, write_k
 from keys.custody.place import read_place
 from keys.custody.protection import require_private
 from keys.custody.secret import Secret
-from keys.directory import KeyUse
 from keys.private import PrivateKey
+from keys.uses import KeyUse
 from policies.model import require_id
 
 NEXT_ENDING = ".next"

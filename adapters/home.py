@@ -30,12 +30,12 @@ from keys.custody.place import TokenPlace, read_place, write_place
 from keys.custody.protection import require_private
 from keys.custody.secret import Secret, read_secret
 from keys.custody.token import create_token_keys, open_token_keys
-from keys.directory import KeyUse
 from keys.fingerprints import group_fingerprint, normalise_fingerprint
 from keys.jose import Signer
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
 from keys.transparency import ProofInvalid, VerifierKey, WitnessSet
+from keys.uses import KeyUse
 from policies.model import Malformed, render_time, require_agency, require_digest, require_id, require_members
 from policies.vocabulary import AgencyKind, Role
 
@@ -50,7 +50,7 @@ MAX_PIN_BYTES = 1024 * 1024
 MAX_CONFIG_BYTES = 64 * 1024
 ROOT_YEARS = 5
 SIGNING_ALGORITHMS = ("Ed25519", "ES256", "ES384")
-"""What the agency's signing key may be; its certificate names it (``keys.directory.ALGORITHMS``)."""
+"""What the agency's signing key may be; its certificate names it (``keys.uses.ALGORITHMS``)."""
 MEMBER_DAYS = 365
 WORKING_ALGORITHMS: Mapping[KeyUse, str] = {
     KeyUse.INTAKE: "HPKE-9-KE",

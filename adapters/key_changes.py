@@ -46,11 +46,12 @@ from adapters.key_states import KeyState, list_keys, live_keys
 from adapters.runtime import Adapter
 from adapters.store.rows import pending_cases
 from keys.custody.keyfile import KeyFile, generate_storage, read_key_file, write_private_file
-from keys.directory import Directory, KeyUse
+from keys.directory import Directory
 from keys.jose import PublicKey
 from keys.private import PrivateKey
 from keys.revocation import RevocationReason
 from keys.statements import peek
+from keys.uses import KeyUse
 from policies.model import Malformed, require_members
 from policies.vocabulary import Role
 

@@ -23,8 +23,9 @@ from adapters.key_states import KeyLine
 from adapters.reading_directory import read_directory
 from adapters.receipts import prove_entry
 from adapters.store.rows import public_entries, read_setting
+from keys.certificates import NotCertified
 from keys.custody.keyfile import write_private_file
-from keys.directory import Directory, NotCertified
+from keys.directory import Directory
 from keys.jose import Signer
 from keys.refusal import KeysRefusal
 from keys.revocation import RevocationReason, strictest

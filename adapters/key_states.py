@@ -11,8 +11,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from adapters.cases import VerifiedCase
-from keys.directory import AGENCY_USES, MEMBER_USES, Certificate, Directory, KeyUse
+from keys.certificates import Certificate
+from keys.directory import Directory
 from keys.fingerprints import fingerprint
+from keys.uses import AGENCY_USES, MEMBER_USES, KeyUse
 from policies.vocabulary import Role
 
 

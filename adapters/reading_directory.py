@@ -13,7 +13,8 @@ from typing import Any
 from adapters.enrolment_check import EnrolmentCheck
 from adapters.home import HubPin
 from keys.canonical import parse_canonical
-from keys.directory import Directory, verify_agency, verify_certificate
+from keys.certificates import verify_agency, verify_certificate
+from keys.directory import Directory
 from keys.fingerprints import fingerprint, normalise_fingerprint
 from keys.jose import SignatureRefused
 from keys.refusal import KeysRefusal

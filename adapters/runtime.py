@@ -17,9 +17,9 @@ from adapters.release.regranting import Regranter
 from adapters.release.releasing import Releaser
 from adapters.store.database import Store
 from keys.custody.interface import Custody
-from keys.directory import KeyUse
 from keys.jose import Signer
 from keys.storage import Vault
+from keys.uses import KeyUse
 from policies.bundles import load_bundle
 from policies.engine import Bundle
 

@@ -14,9 +14,10 @@ from adapters.held_keys import KeyChangeRefused
 from adapters.hub_client import HubRefused
 from adapters.key_endings import newest_directory
 from adapters.runtime import Adapter
-from keys.directory import KeyUse, NotCertified
+from keys.certificates import NotCertified
 from keys.statements import StatementType, make_statement
 from keys.transparency import ProofInvalid, Witness, WitnessSet
+from keys.uses import KeyUse
 from keys.witness_changes import WitnessChange, certified_witness, with_witness, without_witness, witness_set_digest
 
 ID_BYTES = 16

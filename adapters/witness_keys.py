@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from keys.directory import KeyUse
 from keys.jose import Signer
 from keys.transparency import WitnessSet
+from keys.uses import KeyUse
 from keys.witness_changes import witness_key_bytes
 
 RETIRED = "@"

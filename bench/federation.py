@@ -32,9 +32,9 @@ from hub.exchange import enrolment
 from hub.services import Services, open_services
 from hub.setting_up import init_hub, record_witnesses, write_pin
 from keys.ceremony import SIGNATURES, EnrolmentClaim, OfficerSet, sign_officers
-from keys.directory import KeyUse
 from keys.private import PrivateKey
 from keys.storage import Vault
+from keys.uses import KeyUse
 from policies.bundles import load_bundle
 from policies.model import AgencyId, Member, MemberId
 from policies.vocabulary import AgePath, Category

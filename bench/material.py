@@ -10,9 +10,9 @@ from typing import Any
 
 from adapters.home import certify
 from keys.canonical import canonical_bytes
-from keys.directory import KeyUse
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
+from keys.uses import KeyUse
 from policies.model import AgencyId, CaseId, FragmentId, Handling, Header
 from policies.vocabulary import AgencyKind, Category, Role
 

@@ -17,11 +17,11 @@ from bench.measuring import Bench, Result
 from bench.primitives import SealingShape
 from bench.scale import Scale
 from bench.sharing import DISCLOSURE_BYTES, ROUNDS_DIVISOR, TERMS
-from keys.directory import KeyUse
 from keys.envelopes import IV_BYTES, SealedFragment
 from keys.private import PrivateKey
 from keys.sealing import KEY_BYTES
 from keys.statements import StatementType, make_statement
+from keys.uses import KeyUse
 from policies.bundles import load_bundle
 
 

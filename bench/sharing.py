@@ -19,8 +19,8 @@ from bench.primitives import SealingShape
 from bench.scale import Scale
 from hub.exchange.pushing import push
 from hub.store.database import BUSY_TIMEOUT_MS
-from keys.directory import KeyUse
 from keys.envelopes import SealedFragment
+from keys.uses import KeyUse
 from policies.vocabulary import Purpose
 
 TERMS = ReleaseTerms(Purpose.PANEL_REVIEW)

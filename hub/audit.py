@@ -31,8 +31,8 @@ from hub.store import exchange_rows, ledger_rows
 from hub.store.base import Session
 from hub.store.ledger_rows import StoredEntry
 from keys.canonical import NotCanonical, parse_canonical
+from keys.certificates import verify_agency
 from keys.custody.keyfile import write_private_file
-from keys.directory import verify_agency
 from keys.jose import KeyRefused, SignatureRefused, statement_digest
 from policies.bundles import Bundle
 from policies.model import Malformed

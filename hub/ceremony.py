@@ -29,6 +29,7 @@ from keys.ceremony import (
     missing_signatures,
     sign_officers,
 )
+from keys.certificates import AgencyRecord
 from keys.custody.keyfile import (
     KeyFile,
     KeyFileRefused,
@@ -37,7 +38,6 @@ from keys.custody.keyfile import (
     write_key_file,
     write_private_file,
 )
-from keys.directory import AgencyRecord
 from keys.jose import Signer
 from keys.private import PrivateKey
 from policies.model import Malformed, require_id

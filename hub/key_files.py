@@ -16,7 +16,7 @@ from hub.exchange.acts import Clock, Receipt, system_clock
 from hub.exchange.standing import DirectoryCache
 from hub.refusal import Refused
 from hub.store.database import Database
-from keys.directory import NotCertified
+from keys.certificates import NotCertified
 from policies.model import Malformed, require_agency, require_members
 
 MAX_FILE_BYTES = 4 * 1024 * 1024

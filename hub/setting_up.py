@@ -21,11 +21,11 @@ from hub.store import ledger_rows
 from hub.store.database import Database
 from hub.store.recorded_rows import recorded_rows
 from keys.canonical import canonical_bytes
+from keys.certificates import Certificate
 from keys.custody.interface import Custody
 from keys.custody.keyfile import KeyFile, generate_storage, write_key_file, write_private_file
 from keys.custody.place import TokenPlace, write_place
 from keys.custody.token import create_token_keys
-from keys.directory import Certificate
 from keys.fingerprints import fingerprint, group_fingerprint
 from keys.private import PrivateKey
 from keys.transparency import SignatureType, VerifierKey, Witness, WitnessSet

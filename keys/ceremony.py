@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from keys.canonical import NotCanonical, canonical_bytes, parse_canonical
-from keys.directory import AgencyRecord
+from keys.certificates import AgencyRecord
 from keys.fingerprints import group_fingerprint, normalise_fingerprint
 from keys.jose import KeyRefused, PublicKey, Signer, UnverifiedJws, parse_public_jwk, sign_compact
 from keys.refusal import KeysRefusal

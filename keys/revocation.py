@@ -68,7 +68,7 @@ def strictest(one: Revocation, other: Revocation) -> Revocation:
 def verify_revocation(token: object, key: PublicKey, log_index: int) -> Revocation:
     """Verify signature and form of a revocation that stands, or is about to stand, at a log position.
 
-    Whether ``key`` may revoke is ``Directory.may_revoke``'s to say. Raises ``SignatureRefused`` or ``Malformed``.
+    Whether ``key`` may revoke is for ``Directory.verify_revocation``. Raises ``SignatureRefused`` or ``Malformed``.
     """
     statement = verify_statement(token, StatementType.REVOCATION, key)
     got = statement.members

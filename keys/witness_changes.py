@@ -13,10 +13,12 @@ from datetime import datetime
 from typing import Any
 
 from keys.canonical import canonical_bytes
-from keys.directory import Certificate, Directory, KeyUse, NotCertified
+from keys.certificates import Certificate, NotCertified
+from keys.directory import Directory
 from keys.merkle import ProofInvalid
 from keys.notes import SignatureType, VerifierKey
 from keys.statements import StatementType
+from keys.uses import KeyUse
 from keys.witnesses import MAX_WITNESSES, Witness, WitnessSet
 from policies.model import Malformed, require_digest
 

@@ -27,8 +27,8 @@ from adapters.store.database import Store
 from hub.config import Config
 from hub.setting_up import init_hub, record_witnesses, write_pin
 from keys.custody.keyfile import KeyFile
-from keys.directory import KeyUse
 from keys.storage import Vault
+from keys.uses import KeyUse
 from policies.bundles import load_bundle
 from policies.model import AgencyId, Member, MemberId
 from policies.vocabulary import AgencyKind, AgePath, Role

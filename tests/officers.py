@@ -8,8 +8,8 @@ from pathlib import Path
 from hub.ceremony import OFFICERS_FOLDER, Officer, sign_enrolment, sign_set_of_officers
 from hub.config import Config
 from keys.canonical import canonical_bytes
+from keys.certificates import AgencyRecord
 from keys.custody.keyfile import write_private_file
-from keys.directory import AgencyRecord
 from keys.private import PrivateKey
 
 

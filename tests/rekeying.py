@@ -8,9 +8,9 @@ import os
 from adapters.home import certify
 from adapters.issued import remember_issued
 from keys.custody.keyfile import KeyFile, read_key_file
-from keys.directory import KeyUse
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
+from keys.uses import KeyUse
 from policies.vocabulary import Role
 from tests.scene import PEOPLE, Party, Scene
 

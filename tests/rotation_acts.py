@@ -24,12 +24,12 @@ from adapters.release.drafts import DraftState, list_drafts
 from adapters.release.regranting import Regranter
 from adapters.release.releasing import ReleaseTerms
 from keys.custody.keyfile import KeyFile
-from keys.directory import KeyUse
 from keys.envelopes import SealedChannel
 from keys.jose import Signer
 from keys.private import PrivateKey
 from keys.sealing import open_channel, unwrap
 from keys.statements import StatementType, make_statement
+from keys.uses import KeyUse
 from policies.vocabulary import INTAKE_CATEGORIES, Category, Purpose, Role
 from tests import scene as scenes
 from tests.rekeying import root_key

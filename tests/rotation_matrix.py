@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from keys.directory import KeyUse
+from keys.uses import KeyUse
 from tests import scene as scenes
 from tests.rotation_acts import (
     SUBJECT,

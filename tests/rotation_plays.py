@@ -9,7 +9,7 @@ from datetime import timedelta
 from threading import Barrier
 
 from keys.custody.keyfile import KeyFile
-from keys.directory import KeyUse
+from keys.uses import KeyUse
 from policies.model import AgencyId, Member, MemberId
 from policies.vocabulary import Category
 from tests.rekeying import root_key

@@ -37,8 +37,8 @@ from hub.exchange.standing import DirectoryCache
 from hub.services import LOG_KEY, TOKEN_KEY, Services
 from hub.store.database import Database
 from keys.custody.keyfile import KeyFile, read_key_file
-from keys.directory import KeyUse
 from keys.storage import Vault
+from keys.uses import KeyUse
 from policies.bundles import Bundle, load_bundle
 from policies.vocabulary import AgePath, Category, Gateway, Purpose, Role
 from tests.federation import HubProcess, federation, free_port, now

@@ -42,10 +42,11 @@ from adapters.key_endings import (
 from adapters.key_states import list_keys, live_keys
 from adapters.runtime import Adapter, system_clock
 from adapters.witness_changes import approve, is_waiting, plan_approval
-from keys.directory import AGENCY_USES, MEMBER_USES, Directory, KeyUse
+from keys.directory import Directory
 from keys.fingerprints import fingerprint, render_words
 from keys.jose import Signer, is_kid
 from keys.revocation import RevocationReason
+from keys.uses import AGENCY_USES, MEMBER_USES, KeyUse
 from policies.model import require_id
 
 LOOK_SECONDS = 0.5

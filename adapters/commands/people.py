@@ -24,8 +24,8 @@ from adapters.key_endings import newest_directory, parse_terms
 from adapters.key_states import cases_listing, list_keys, list_people
 from adapters.runtime import Adapter
 from adapters.store.rows import list_case_rows
-from keys.directory import MEMBER_USES
 from keys.revocation import RevocationReason
+from keys.uses import MEMBER_USES
 from policies.model import require_id
 
 

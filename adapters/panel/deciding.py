@@ -30,10 +30,12 @@ from adapters.picture.view import CaseView
 from adapters.picture.words import count_words, join_words, words_for
 from adapters.release.writing import given
 from keys.canonical import NotCanonical, parse_canonical
+from keys.certificates import NotCertified
 from keys.custody.interface import Custody
-from keys.directory import Directory, KeyUse, NotCertified
+from keys.directory import Directory
 from keys.jose import SignatureRefused, UnverifiedJws, statement_digest
 from keys.statements import CheckpointRef, Statement, StatementType, make_statement
+from keys.uses import KeyUse
 from policies.model import Malformed, parse_time
 from policies.vocabulary import Category, Role
 

@@ -18,10 +18,12 @@ from adapters.picture.receiving import Opened
 from adapters.picture.view import CaseView, OpenedFragment
 from adapters.picture.words import words_for
 from keys.canonical import NotCanonical, canonical_bytes, parse_canonical
+from keys.certificates import NotCertified
 from keys.custody.interface import Custody
-from keys.directory import Directory, KeyUse, NotCertified
+from keys.directory import Directory
 from keys.jose import SignatureRefused, UnverifiedJws
 from keys.statements import CheckpointRef, Statement, StatementType, make_statement
+from keys.uses import KeyUse
 from policies.model import CaseState, Malformed, parse_time, require_digest, require_members
 from policies.vocabulary import Category, Role
 

@@ -16,7 +16,8 @@ from adapters.cases import VerifiedCase, still_counts, verify_when_made
 from adapters.following import LogRefused
 from adapters.presence import Presence
 from keys.canonical import NotCanonical, canonical_bytes, parse_canonical
-from keys.directory import Directory, KeyUse, NotCertified
+from keys.certificates import NotCertified
+from keys.directory import Directory
 from keys.envelopes import (
     EnvelopeRefused,
     SealedChannel,
@@ -28,6 +29,7 @@ from keys.envelopes import (
 from keys.jose import SignatureRefused, UnverifiedJws, b64u_decode
 from keys.statements import Statement, StatementType
 from keys.transparency import Checkpoint, ProofInvalid, entry_bytes, leaf_hash, parse_proof, verify_inclusion
+from keys.uses import KeyUse
 from policies.model import Basis, Malformed, Recipient, require_id, require_members
 from policies.vocabulary import NotGivenCode, Purpose
 

@@ -33,12 +33,13 @@ from adapters.store.rows import peer_channels, raise_alarm
 from adapters.store.tables import PeerChannelRow
 from adapters.witness_keys import RETIRED
 from keys.custody.interface import Custody
-from keys.directory import Directory, KeyUse
+from keys.directory import Directory
 from keys.jose import statement_digest
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
 from keys.storage import StorageRefused
 from keys.transparency import Checkpoint, NoteInvalid, ProofInvalid, verify_checkpoint
+from keys.uses import KeyUse
 from policies.engine import Bundle, decide
 from policies.model import (
     AgencyId,

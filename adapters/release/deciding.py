@@ -15,8 +15,10 @@ from typing import Any
 from adapters.cases import VerifiedCase
 from adapters.store.database import Session
 from adapters.store.tables import OutboxRow, OwnFragmentRow
-from keys.directory import Directory, KeyUse, NotCertified
+from keys.certificates import NotCertified
+from keys.directory import Directory
 from keys.statements import peek
+from keys.uses import KeyUse
 from policies.engine import Bundle, decide
 from policies.model import Basis, Decision, Header, Malformed, MemberId, Recipient, facts_for, require_agency
 from policies.vocabulary import Effect, Stage, VoidCode

@@ -29,10 +29,12 @@ from adapters.store.rows import (
     sealed_drafts,
 )
 from adapters.store.tables import DraftRow, OutboxRow, OwnChannelRow, OwnFragmentRow
-from keys.directory import Certificate, Directory, KeyUse, NotCertified
+from keys.certificates import Certificate, NotCertified
+from keys.directory import Directory
 from keys.jose import statement_digest
 from keys.sealing import ChannelKey, ContentKey, make_channel, seal, wrap
 from keys.statements import StatementType, make_statement
+from keys.uses import KeyUse
 from policies.engine import Bundle
 from policies.model import AgencyId, CaseId, Decision, FragmentId, Handling, Header, Recipient
 from policies.vocabulary import HandlingCode, HandlingInstruction, NotGivenCode, Purpose, Stage

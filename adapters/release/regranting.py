@@ -32,7 +32,7 @@ from adapters.store.rows import (
     write_setting,
 )
 from adapters.store.tables import CaseRow
-from keys.directory import NotCertified
+from keys.certificates import NotCertified
 from keys.sealing import ContentKey
 from policies.engine import Bundle
 from policies.model import Recipient

@@ -19,7 +19,7 @@ from adapters.release.making import Maker, Sealed, header_for
 from adapters.release.standing import settled_case
 from adapters.store.database import Store
 from adapters.store.rows import keep_offers
-from keys.directory import NotCertified
+from keys.certificates import NotCertified
 from policies.engine import Bundle, decide
 from policies.model import Basis, Decision, Facts, Header, Recipient, facts_for
 from policies.vocabulary import INTAKE_CATEGORIES, AgencyKind, Gateway, Purpose, Stage

@@ -20,8 +20,10 @@ from adapters.release.held import is_told_in_the_past
 from adapters.store.database import Session
 from adapters.store.rows import disclosure_lines, grants_of_case, offers_of, own_channels, own_fragments
 from adapters.store.tables import OwnChannelRow
-from keys.directory import Certificate, Directory, KeyUse, NotCertified
+from keys.certificates import Certificate, NotCertified
+from keys.directory import Directory
 from keys.statements import peek
+from keys.uses import KeyUse
 from policies.engine import Bundle, decide
 from policies.model import AgencyId, Basis, Decision, Facts, Handling, Header, Recipient, facts_for
 from policies.vocabulary import INTAKE_CATEGORIES, HandlingCode, HandlingInstruction, Purpose, Stage

@@ -26,9 +26,11 @@ from hub.exchange.standing import DirectoryCache
 from hub.refusal import Refused
 from hub.store import exchange_rows as rows
 from hub.store.database import Database
-from keys.directory import Directory, KeyUse, NotCertified
+from keys.certificates import NotCertified
+from keys.directory import Directory
 from keys.jose import Signer, is_kid
 from keys.jwt import sign_jwt
+from keys.uses import KeyUse
 
 TOKEN_SECONDS = 300
 MAX_ASSERTION_SECONDS = 300

@@ -16,9 +16,11 @@ from hub.refusal import Refused, not_found
 from hub.store import exchange_rows as rows
 from hub.store.base import Session
 from hub.store.tables import CaseRow, CaseStatementRow
-from keys.directory import Directory, KeyUse, NotCertified
+from keys.certificates import NotCertified
+from keys.directory import Directory
 from keys.jose import SignatureRefused, statement_digest
 from keys.statements import Statement, StatementType, peek
+from keys.uses import KeyUse
 from policies.case import parse_consent, require_detail
 from policies.membership import Standing, departing, require_opening, require_successor, widens
 from policies.model import (

@@ -22,19 +22,12 @@ from hub.store import ledger_rows
 from hub.store.base import Session
 from hub.store.tables import AgencyRow, CertificateRow, RenewalRow
 from keys.ceremony import CeremonyRefused, EnrolmentClaim, OfficerSet, request_digest, verify_officers
-from keys.directory import (
-    AGENCY_USES,
-    AgencyRecord,
-    Certificate,
-    Directory,
-    KeyUse,
-    NotCertified,
-    verify_agency,
-    verify_certificate,
-)
+from keys.certificates import AgencyRecord, Certificate, NotCertified, verify_agency, verify_certificate
+from keys.directory import Directory
 from keys.fingerprints import ReadOutRefused, is_fingerprint
 from keys.jose import KeyRefused, SignatureRefused
 from keys.transparency import WitnessSet
+from keys.uses import AGENCY_USES, KeyUse
 from policies.model import Malformed, require_members, term_list
 
 MAX_CERTIFICATES_PER_REQUEST = 50

@@ -20,9 +20,11 @@ from hub.refusal import Refused, not_found
 from hub.store import exchange_rows as rows
 from hub.store.base import Session
 from hub.store.tables import CaseRow, ChannelRow, DisclosureRow, FragmentRow, GrantRow
-from keys.directory import Directory, KeyUse, NotCertified
+from keys.certificates import NotCertified
+from keys.directory import Directory
 from keys.jose import SignatureRefused, b64u
 from keys.statements import Statement, StatementType, peek
+from keys.uses import KeyUse
 from policies.bundles import Bundle
 from policies.engine import decide
 from policies.membership import Said

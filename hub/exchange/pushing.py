@@ -29,7 +29,8 @@ from hub.refusal import Refused
 from hub.store import exchange_rows as rows
 from hub.store.base import Session
 from hub.store.tables import ChannelRow, DisclosureRow
-from keys.directory import Directory, KeyUse, NotCertified
+from keys.certificates import NotCertified
+from keys.directory import Directory
 from keys.envelopes import (
     EnvelopeRefused,
     SealedChannel,
@@ -40,6 +41,7 @@ from keys.envelopes import (
 )
 from keys.jose import SignatureRefused, UnverifiedJws, statement_digest
 from keys.statements import Statement, StatementType, peek
+from keys.uses import KeyUse
 from policies.bundles import Bundle
 from policies.engine import decide
 from policies.model import (

@@ -17,7 +17,8 @@ from hub.refusal import Refused
 from hub.store import exchange_rows as rows
 from hub.store.base import Session
 from hub.store.tables import RevocationRow
-from keys.directory import Directory, NotCertified
+from keys.certificates import NotCertified
+from keys.directory import Directory
 from keys.jose import SignatureRefused, statement_digest
 from keys.revocation import Revocation, RevocationReason, strictest
 from keys.statements import peek

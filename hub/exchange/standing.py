@@ -10,7 +10,8 @@ from operator import attrgetter
 from hub.store import exchange_rows as rows
 from hub.store.base import Session
 from hub.store.tables import AgencyRow, CertificateRow, RenewalRow, RevocationRow
-from keys.directory import Directory, verify_agency, verify_certificate
+from keys.certificates import verify_agency, verify_certificate
+from keys.directory import Directory
 from keys.statements import StatementType, peek
 from policies.case import parse_consent
 from policies.membership import CaseStatements, Said, Standing, case_state, standing_of

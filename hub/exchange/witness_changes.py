@@ -21,7 +21,8 @@ from hub.store import exchange_rows as rows
 from hub.store import ledger_rows
 from hub.store.base import Session
 from hub.store.tables import WitnessApprovalRow
-from keys.directory import Directory, NotCertified
+from keys.certificates import NotCertified
+from keys.directory import Directory
 from keys.jose import SignatureRefused
 from keys.transparency import ProofInvalid, WitnessSet
 from keys.witness_changes import WitnessChange, witness_set_digest

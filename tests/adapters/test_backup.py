@@ -16,12 +16,12 @@ from adapters.backup import KEYS_NAME, SETTINGS_NAME, check_backup, open_backup
 from adapters.hub_client import HubClient
 from adapters.key_changes import PENDING_NAME
 from keys.custody.keyfile import KeyFile, read_key_file, write_key_file
-from keys.directory import KeyUse
 from keys.envelopes import SealedChannel, SealedFragment
 from keys.fingerprints import fingerprint
 from keys.private import PrivateKey
 from keys.sealing import make_channel, open_channel, open_fragment, unwrap, wrap
 from keys.storage import Vault
+from keys.uses import KeyUse
 from policies.model import Header
 from tests.adapters.hands import Hands
 from tests.scene import CARE, CONTENTS, POLICE, Party, Scene, now

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from adapters.cases import CaseRefused, verify_case
-from keys.directory import KeyUse
 from keys.jose import statement_digest
 from keys.statements import StatementType, make_statement
+from keys.uses import KeyUse
 from policies.model import render_time
 from policies.vocabulary import Role
 from tests.scene import CARE, CHARITY, HEALTH, POLICE, Scene, now

@@ -15,7 +15,7 @@ from adapters.store.rows import public_entries
 from adapters.store.tables import PublicEntryRow
 from keys.canonical import canonical_bytes
 from keys.ceremony import EnrolmentClaim, OfficerSet, sign_officers
-from keys.directory import verify_agency
+from keys.certificates import verify_agency
 from tests.adapters.hands import Hands
 from tests.officers import FIRST, SECOND, THIRD
 from tests.scene import CARE, HEALTH, Scene, now

@@ -25,10 +25,10 @@ from hub.ledger.entries import EntryType
 from hub.services import LOG_KEY
 from hub.store.database import Database
 from keys.cosigning import sign_checkpoint
-from keys.directory import KeyUse
 from keys.fingerprints import fingerprint
 from keys.private import PrivateKey
 from keys.transparency import verify_checkpoint
+from keys.uses import KeyUse
 from policies.model import Member
 from policies.vocabulary import AgePath, Role
 from tests.attacks.hostile import Lying, about_entries, lie

@@ -28,8 +28,9 @@ from adapters.store.rows import public_entries
 from hub.cli import main as hub_main
 from hub.setting_up import verify_hub, write_pin
 from keys.custody.keyfile import KeyFile, read_key_file
-from keys.directory import Directory, KeyUse
+from keys.directory import Directory
 from keys.revocation import RevocationReason
+from keys.uses import KeyUse
 from policies.vocabulary import AgencyKind, AgePath
 from tests.adapters.hands import REPOSITORY, Hands
 from tests.officers import enrol

@@ -14,7 +14,7 @@ from adapters.hub_client import HubClient
 from hub.setting_up import verify_hub
 from keys.custody import keyfile
 from keys.custody.keyfile import KeyFile, read_key_file, write_key_file
-from keys.directory import KeyUse
+from keys.uses import KeyUse
 from tests.adapters.hands import Hands
 from tests.adapters.test_key_changes import directory_of, environ_of, hands, nothing_is_left_over, settle
 from tests.e2e.mortal_adapter import Steps, watch

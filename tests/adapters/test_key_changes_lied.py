@@ -13,8 +13,8 @@ from adapters import key_endings
 from adapters.following import Follower, LogRefused
 from adapters.hub_client import HubClient, HubRefused
 from adapters.key_endings import ASIDE_NAME, newest_directory, proven, require_proven
-from keys.directory import KeyUse
 from keys.statements import peek
+from keys.uses import KeyUse
 from tests.adapters.test_key_changes import file_of, hands, nothing_is_left_over, settle
 from tests.attacks.key_acts import post, revocation
 from tests.scene import CARE, CHARITY, HEALTH, POLICE, Party, Scene

@@ -20,11 +20,11 @@ from hub.exchange.acts import record_public
 from hub.ledger import ledger
 from keys.cosigning import cosign
 from keys.custody.keyfile import KeyFile
-from keys.directory import KeyUse
 from keys.jose import Signer
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
 from keys.transparency import QuorumMissing, WitnessSet, require_quorum, verify_checkpoint
+from keys.uses import KeyUse
 from keys.witness_changes import WitnessChange, certified_witness, with_witness, without_witness
 from tests.adapters.hands import Hands
 from tests.adapters.test_key_changes import file_of, hands, reopen, settle

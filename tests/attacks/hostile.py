@@ -10,7 +10,7 @@ import httpx
 
 from hub.app import create_app
 from hub.exchange.standing import DirectoryCache
-from keys.directory import verify_agency, verify_certificate
+from keys.certificates import verify_agency, verify_certificate
 from keys.jose import KeyRefused, SignatureRefused
 from policies.model import Malformed
 from tests.scene import Scene, embedded_services, now

@@ -10,10 +10,10 @@ from typing import Any
 from adapters.home import certify
 from adapters.issued import remember_issued
 from keys.custody.keyfile import KeyFile
-from keys.directory import KeyUse
 from keys.jose import Signer
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
+from keys.uses import KeyUse
 from policies.vocabulary import Role
 from tests.scene import Party, Scene, now
 

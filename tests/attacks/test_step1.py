@@ -26,10 +26,10 @@ from hub.ledger.report import FaultCode
 from hub.refusal import Refused
 from hub.setting_up import verify_hub
 from hub.store.database import Database
-from keys.directory import KeyUse
 from keys.jose import b64u, statement_digest
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement, peek
+from keys.uses import KeyUse
 from policies.model import render_time
 from policies.vocabulary import AgencyKind, Role
 from tests.attacks.hostile import about, about_entries, embed_hostile, lie, recount

@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from adapters.following import LogRefused
 from keys.canonical import canonical_bytes
+from keys.certificates import verify_agency, verify_certificate
 from keys.cosigning import cosign, log_vkey, sign_checkpoint, witness_vkey
 from keys.custody.keyfile import ITERATIONS, LANES, MEMORY_KIB, KeyFileRefused, read_key_file
-from keys.directory import KeyUse, verify_agency, verify_certificate
 from keys.envelopes import FRAGMENT_TYP, EnvelopeRefused, SealedChannel, SealedFragment, verify_fragment
 from keys.jose import (
     EC_ORDERS,
@@ -54,6 +54,7 @@ from keys.sealing import (
 )
 from keys.statements import StatementType, make_statement, verify_statement
 from keys.transparency import QuorumMissing, Witness, WitnessSet, require_quorum, verify_checkpoint
+from keys.uses import KeyUse
 from keys.witnesses import Checkpoint
 from tests.attacks.crafted import (
     CANARY,

@@ -21,10 +21,11 @@ from adapters.release.drafts import list_drafts
 from adapters.release.releasing import ReleaseTerms
 from adapters.store.tables import OutboxRow
 from hub.setting_up import verify_hub
+from keys.certificates import NotCertified
 from keys.custody.keyfile import KeyFile
-from keys.directory import KeyUse, NotCertified
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
+from keys.uses import KeyUse
 from tests.attacks.hostile import about, lie
 from tests.attacks.key_acts import (
     fresh_keys,

@@ -20,9 +20,9 @@ from adapters.hub_client import HubRefused
 from adapters.membership import plan_addition, plan_endorsement, plan_hand_over
 from adapters.release.drafts import DraftState, list_drafts
 from adapters.release.releasing import Released, ReleaseTerms
-from keys.directory import KeyUse
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
+from keys.uses import KeyUse
 from policies.model import AgencyId, Member, MemberId
 from policies.vocabulary import AgencyKind, Category, Purpose, Role
 from tests.scene import CARE, CHARITY, HEALTH, POLICE, REVIEW, Party, Scene, now

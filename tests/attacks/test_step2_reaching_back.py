@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from keys.directory import KeyUse
 from keys.statements import peek
+from keys.uses import KeyUse
 from policies.model import CaseState
 from policies.vocabulary import ConsentState
 from tests.adapters.release.test_outbox import wired

@@ -14,22 +14,13 @@ from hypothesis import strategies as st
 from keys_material import ANY_JSON, AT, BOUNDED, CANONICAL_VALUES, CASE, key, outcome
 
 from keys.canonical import canonical_bytes
-from keys.directory import (
-    AGENCY_USES,
-    ALGORITHMS,
-    MEMBER_USES,
-    AgencyRecord,
-    Certificate,
-    Directory,
-    KeyUse,
-    NotCertified,
-    verify_agency,
-    verify_certificate,
-)
+from keys.certificates import AgencyRecord, Certificate, NotCertified, verify_agency, verify_certificate
+from keys.directory import Directory
 from keys.fingerprints import fingerprint, normalise_fingerprint
 from keys.jose import KeyRefused, SignatureRefused
 from keys.private import PrivateKey
 from keys.statements import MEMBERS, StatementType, make_statement, verify_statement
+from keys.uses import AGENCY_USES, ALGORITHMS, MEMBER_USES, KeyUse
 from policies.model import Malformed, render_time
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"

@@ -8,19 +8,13 @@ from typing import Any
 import pytest
 from keys_material import AT, key
 
-from keys.directory import (
-    AgencyRecord,
-    Certificate,
-    Directory,
-    KeyUse,
-    NotCertified,
-    verify_agency,
-    verify_certificate,
-)
+from keys.certificates import AgencyRecord, Certificate, NotCertified, verify_agency, verify_certificate
+from keys.directory import Directory
 from keys.jose import SignatureRefused
 from keys.private import PrivateKey
 from keys.revocation import RevocationReason
 from keys.statements import StatementType, make_statement
+from keys.uses import KeyUse
 from policies.model import Malformed, render_time
 
 AGENCIES = ("example-police", "example-council", "example-trust", "example-charity")

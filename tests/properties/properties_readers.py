@@ -17,9 +17,10 @@ from properties_material import ANYTHING, near, near_bytes, near_text
 import policies
 from keys.canonical import canonical_bytes, parse_canonical
 from keys.ceremony import EnrolmentClaim, OfficerSet, sign_officers, verify_officers
+from keys.certificates import verify_agency, verify_certificate
 from keys.checkpoints import verify_checkpoint
 from keys.cosigning import cosign, log_vkey, sign_checkpoint, witness_vkey
-from keys.directory import Directory, KeyUse, verify_agency, verify_certificate
+from keys.directory import Directory
 from keys.envelopes import SealedChannel, SealedFragment, require_wrapped_key
 from keys.fingerprints import is_fingerprint, parse_read_out, words_of
 from keys.jose import (
@@ -46,6 +47,7 @@ from keys.sealing import ChannelKey, ContentKey, decrypt_a256gcm, decrypt_hpke9,
 from keys.statements import COMMON_MEMBERS, MEMBERS, StatementType, peek, verify_statement
 from keys.storage import Vault
 from keys.tiles import TilePath
+from keys.uses import KeyUse
 from keys.witnesses import Witness, WitnessSet, require_quorum
 from policies.bundles import parse_bundle, read_files
 from policies.case import parse_consent, require_detail
@@ -236,11 +238,11 @@ PARSERS: dict[str, list[tuple[Callable[..., object], Inputs]]] = {
     "keys.ceremony.OfficerSet.from_json": [(OfficerSet.from_json, one_of(OFFICERS.to_json()))],
     "keys.ceremony.verify_officers": [(verify_officers, with_fixed(members_of(OFFICERS_ENTRY), ORIGIN, None))],
     "keys.checkpoints.verify_checkpoint": [(verify_checkpoint, with_fixed(texts(NOTE), LOG_VKEY))],
-    "keys.directory.verify_agency": [
+    "keys.certificates.verify_agency": [
         (verify_agency, one_of(CERTIFICATES["agency"])),
         (verify_agency, root_signed(CERTIFICATES["agency"], StatementType.AGENCY)),
     ],
-    "keys.directory.verify_certificate": [
+    "keys.certificates.verify_certificate": [
         (verify_certificate, with_fixed(one_of(CERTIFICATES["certificates"][0]["jws"]), AGENCY)),
         *(
             (verify_certificate, with_fixed(root_signed(item["jws"], StatementType.CERTIFICATE), AGENCY))

@@ -14,7 +14,8 @@ from generate import build, read_kept, render
 
 from keys.canonical import NotCanonical, canonical_bytes, parse_canonical
 from keys.ceremony import EnrolmentClaim, OfficerSet, request_digest, verify_officers
-from keys.directory import Directory, KeyUse, verify_agency, verify_certificate
+from keys.certificates import verify_agency, verify_certificate
+from keys.directory import Directory
 from keys.envelopes import (
     EnvelopeRefused,
     SealedChannel,
@@ -30,6 +31,7 @@ from keys.refusal import KeysRefusal
 from keys.revocation import verify_revocation
 from keys.sealing import ChannelKey, ContentKey, OpenRefused, open_channel, open_fragment, unwrap
 from keys.statements import StatementType, verify_statement
+from keys.uses import KeyUse
 from policies.model import Malformed, parse_time
 
 HERE = Path(__file__).resolve().parent

@@ -42,10 +42,11 @@ from adapters.release import authored
 from adapters.release.quoting import QuoteRefused, inherited_handling
 from adapters.release.writing import Author
 from keys.canonical import canonical_bytes, parse_canonical
-from keys.directory import Directory, KeyUse
+from keys.directory import Directory
 from keys.jose import b64u, b64u_decode
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
+from keys.uses import KeyUse
 from policies.model import Handling, Member
 from policies.vocabulary import Category, HandlingCode, HandlingInstruction, Purpose, Role
 from tests.scene import CARE, HEALTH, POLICE, Scene, now

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from keys.directory import KeyUse
+from keys.uses import KeyUse
 from tests.hub.api.raw import Raw
 from tests.scene import Scene
 

@@ -15,10 +15,10 @@ from adapters.hub_client import HubRefused
 from adapters.store.rows import pending_lines
 from hub.setting_up import verify_hub
 from keys.canonical import canonical_bytes
-from keys.directory import KeyUse
 from keys.jose import b64u, b64u_decode, sign_compact
 from keys.private import PrivateKey
 from keys.statements import StatementType
+from keys.uses import KeyUse
 from policies.model import render_time
 from tests.scene import CARE, HEALTH, Party, Scene, now
 

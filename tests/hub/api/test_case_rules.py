@@ -17,10 +17,10 @@ from adapters.release.regranting import Regranter
 from hub.audit import read_audit, render_audit
 from hub.exchange import cases, pushing
 from hub.setting_up import verify_hub
-from keys.directory import KeyUse
 from keys.jose import statement_digest
 from keys.sealing import make_channel
 from keys.statements import StatementType, make_statement, peek
+from keys.uses import KeyUse
 from policies.vocabulary import Gateway
 from tests.hub.api.test_pull_refused import CONSENTED, consent
 from tests.hub.api.test_push_refused import is_refused, make_lines, of_kind, resign, send, submit

@@ -13,8 +13,8 @@ from adapters.membership import plan_addition, plan_departure, plan_endorsement,
 from hub.audit import read_audit, render_audit
 from hub.exchange import cases
 from hub.setting_up import verify_hub
-from keys.directory import KeyUse
 from keys.statements import StatementType, make_statement
+from keys.uses import KeyUse
 from policies.membership import Standing
 from policies.model import AgencyId
 from policies.vocabulary import AgencyKind

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from adapters.hub_client import HubRefused
-from keys.directory import KeyUse
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
+from keys.uses import KeyUse
 from policies.vocabulary import Category, Gateway, Purpose
 from tests.scene import CARE, CHARITY, CONTENTS, HEALTH, POLICE, Party, Scene, now
 

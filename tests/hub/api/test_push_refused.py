@@ -20,10 +20,10 @@ from adapters.release.drafts import list_drafts
 from adapters.release.releasing import ReleaseTerms
 from adapters.store.rows import pending_lines
 from adapters.store.tables import OutboxRow, OwnChannelRow
-from keys.directory import KeyUse
 from keys.jose import b64u, b64u_decode
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement, peek
+from keys.uses import KeyUse
 from policies.vocabulary import Category, Gateway
 from tests.scene import CARE, CHARITY, HEALTH, POLICE, REVIEW, Party, Scene, now
 

@@ -15,7 +15,7 @@ from joserfc import jws
 from hub.auth import dpop
 from hub.auth.dpop import NONCE_SECONDS, Nonces
 from hub.refusal import Refused
-from keys.directory import KeyUse
+from keys.uses import KeyUse
 from tests.hub.api.raw import Raw, ath
 from tests.scene import CARE, Scene
 

@@ -14,9 +14,9 @@ from adapters.home import add_member
 from adapters.hub_client import HubRefused
 from hub.refusal import Refused
 from keys.ceremony import request_fingerprint
-from keys.directory import KeyUse
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
+from keys.uses import KeyUse
 from policies.model import render_time
 from policies.vocabulary import Role
 from tests.federation import make_agency

@@ -21,11 +21,11 @@ from hub.refusal import Refused
 from hub.setting_up import verify_hub, write_pin
 from keys.ceremony import request_fingerprint
 from keys.custody.keyfile import KeyFile
-from keys.directory import AGENCY_USES, KeyUse
 from keys.jose import Signer
 from keys.private import PrivateKey
 from keys.revocation import RevocationReason
 from keys.statements import StatementType, make_statement
+from keys.uses import AGENCY_USES, KeyUse
 from tests.hub.exchange.test_enrolment import environ_of
 from tests.officers import enrol
 from tests.scene import CARE, CHARITY, HEALTH, POLICE, Scene, now, opened_keys
