@@ -7,23 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from adapters.enrolment_check import EnrolmentCheck
 from adapters.home import HubPin
 from keys.canonical import parse_canonical
-from keys.certificates import verify_agency, verify_certificate
+from keys.certificates import Certificate, verify_agency
 from keys.directory import Directory
 from keys.fingerprints import fingerprint, normalise_fingerprint
 from keys.jose import SignatureRefused
+from keys.public_log import PublicLog
 from keys.refusal import KeysRefusal
+from keys.revocation import Revocation
 from keys.statements import peek
 from keys.transparency import WitnessSet
-from keys.witness_changes import WitnessChain
 from policies.model import Malformed
-
-_AT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +52,10 @@ class _Reading:
 
     def __init__(self, pin: HubPin, agency: str) -> None:
         self.pin, self.agency = pin, agency
-        self.directory = Directory((), ())
         self.faults: list[str] = []
         self.ours: dict[str, str] = {}
         self.pinned = WitnessSet.from_json(pin.witnesses)
-        self.witnesses = WitnessChain(self.pinned)
-        self.enrolment = EnrolmentCheck(pin.origin, pin.officers)
+        self.log = PublicLog(pin.origin, officers=pin.officers, witnesses=self.pinned)
 
     def take(self, index: int, body: str, *, is_first: bool) -> None:
         """Take one entry in. What is not believed becomes a fault, and nothing else."""
@@ -72,17 +67,8 @@ class _Reading:
                 self.faults.append("the log does not begin with the genesis of the pinned log")
             if kind == "agency":
                 self._agency(entry, index)
-            elif kind == "officers":
-                self.enrolment.take_officers(entry)
-            elif kind == "certificate":
-                self._certificate(entry["statement"], index)
-            elif kind == "revocation":
-                revocation = self.directory.verify_revocation(entry["statement"], index)
-                self.directory.add_revocation(revocation)
-                self._note_ours(revocation.agency, revocation.statement.digest, "revocation")
-            elif kind == "witnesses":
-                at = datetime.strptime(entry["at"], _AT).replace(tzinfo=UTC)
-                self.witnesses.take(entry, index, self.directory, at)
+            elif kind != "certificate" or self._is_certifier_known(entry["statement"]):
+                self._note_ours(self.log.take(entry, index))
         except (KeysRefusal, Malformed) as error:
             after = "; the witnesses before go on counting" if kind == "witnesses" else ""
             self.faults.append(f"a directory entry was not believed: {error}{after}")
@@ -95,14 +81,13 @@ class _Reading:
         is_pinned = normalise_fingerprint(fingerprint(record.root)) in pinned
         if is_pinned or not pinned:
             # Whoever two officers enrolled has a voice against a root, pinned here or not: the hub counts them too.
-            self.enrolment.require_signed(entry, record)
-            self.directory.add_agency(record)
+            self.log.enrol(entry, record)
         if not pinned:
             self.faults.append(
                 f"a new agency stands in the log that is not in your pin: {record.agency}. Nothing is shared with it "
                 "until you have checked its fingerprint and pinned again: nrm-adapter pin-hub"
             )
-        elif not is_pinned and record.agency not in self.directory.agencies:
+        elif not is_pinned and record.agency not in self.log.directory.agencies:
             self.faults.append(f"agency {record.agency} stands in the log with another root than the pinned one")
         elif not is_pinned:
             self.faults.append(
@@ -110,20 +95,19 @@ class _Reading:
                 "and pin again: nrm-adapter pin-hub"
             )
 
-    def _certificate(self, token: object, index: int) -> None:
-        claimed = peek(token)
-        record = self.directory.find_root(claimed.kid) or self.directory.agencies.get(claimed.issuer)
-        if record is None and not self.pin.roots_of(claimed.issuer):
-            return  # that its agency is not pinned was said once, with its own entry
-        if record is None:
+    def _is_certifier_known(self, token: object) -> bool:
+        """Whether a certificate's agency is in the directory. Raises ``SignatureRefused`` where it should be."""
+        claimed, directory = peek(token), self.log.directory
+        if directory.find_root(claimed.kid) is not None or claimed.issuer in directory.agencies:
+            return True
+        if self.pin.roots_of(claimed.issuer):
             raise SignatureRefused("a certificate of an agency whose root is not pinned")
-        certificate = verify_certificate(token, record, index)
-        self.directory.add_certificate(certificate)
-        self._note_ours(certificate.agency, certificate.statement.digest, f"certificate for {certificate.use.value}")
+        return False  # that its agency is not pinned was said once, with its own entry
 
-    def _note_ours(self, agency: str, digest: str, what: str) -> None:
-        if agency == self.agency:
-            self.ours[digest] = what
+    def _note_ours(self, taken: object) -> None:
+        if isinstance(taken, Certificate | Revocation) and taken.agency == self.agency:
+            what = f"certificate for {taken.use.value}" if isinstance(taken, Certificate) else "revocation"
+            self.ours[taken.statement.digest] = what
 
 
 def read_directory(entries: Iterable[tuple[int, str]], pin: HubPin, agency: str) -> DirectoryReading:
@@ -131,20 +115,20 @@ def read_directory(entries: Iterable[tuple[int, str]], pin: HubPin, agency: str)
     reading = _Reading(pin, agency)
     for number, (index, body) in enumerate(entries):
         reading.take(index, body, is_first=number == 0)
-    if not reading.witnesses.sets:
+    if not reading.log.witnesses.sets:
         reading.faults.append("the pinned witnesses do not stand in the log")
-    reading.faults += reading.enrolment.faults()
-    for item in reading.directory.ignored:
+    reading.faults += reading.log.enrolments.faults()
+    for item in reading.log.directory.ignored:
         reading.faults.append(
             f"{item.agency} certifies a key that is somebody else's, or by a root that was revoked; it was ignored"
         )
     # A log without the officers that were pinned is not the log that was pinned: nobody in it is believed.
-    is_ours = not reading.enrolment.faults()
-    pinned = {agency for agency in reading.directory.agencies if pin.roots_of(agency)}
+    is_ours = not reading.log.enrolments.faults()
+    pinned = {agency for agency in reading.log.directory.agencies if pin.roots_of(agency)}
     return DirectoryReading(
-        directory=reading.directory.limited_to(pinned) if is_ours else Directory((), ()),
+        directory=reading.log.directory.limited_to(pinned) if is_ours else Directory((), ()),
         faults=tuple(reading.faults),
         ours=reading.ours,
         pinned=reading.pinned,
-        witness_sets=reading.witnesses.sets if is_ours else (),
+        witness_sets=reading.log.witnesses.sets if is_ours else (),
     )

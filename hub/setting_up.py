@@ -28,6 +28,7 @@ from keys.custody.place import TokenPlace, write_place
 from keys.custody.token import create_token_keys
 from keys.fingerprints import fingerprint, group_fingerprint
 from keys.private import PrivateKey
+from keys.public_log import PublicLog
 from keys.transparency import SignatureType, VerifierKey, Witness, WitnessSet
 from policies.bundles import load_bundle
 
@@ -172,19 +173,29 @@ class HubReport:
             f"{report.cosignatures} cosignatures, {report.acts} recorded acts checked",
             f"newest head seen by a quorum of witnesses: {report.witnessed_size} entries",
         ]
-        for fault in report.faults:
-            where = "" if fault.index is None else f"entry {fault.index} ({fault.entry_type or 'unknown type'}): "
-            lines.append(f"FAULT {where}{fault.message}")
+        lines += [f"FAULT {fault.message}" for fault in report.faults]
         lines.append("the log is whole" if report.ok else f"the log is NOT whole: {report.faults_found} faults")
         return "\n".join(lines)
 
 
 def verify_hub(config: Config, passphrase: str) -> HubReport:
-    """Recompute the log and compare it with every row that records an act. Raises ``Refused`` without witnesses."""
+    """Recompute the log, compare it with every row that records an act, and verify what its public entries rest on.
+
+    Raises ``Refused`` without witnesses.
+    """
     services: Services = open_services(config, passphrase, upgrade=False)
     with services.database.read() as session:
         witnesses = ledger.current_witnesses(session)
         if witnesses is None:
             raise Refused(409, "no_witnesses", "record the witnesses first: nrm-hub witnesses")
         acts = (ActRow(index, members) for index, members in recorded_rows(session))
-        return HubReport(verify_log(session, services.log_vkey, witnesses, acts=acts, acted_types=ACTED_TYPES))
+        return HubReport(
+            verify_log(
+                session,
+                services.log_vkey,
+                witnesses,
+                acts=acts,
+                acted_types=ACTED_TYPES,
+                judge=PublicLog(config.origin).judge,
+            )
+        )

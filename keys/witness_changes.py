@@ -46,23 +46,23 @@ class WitnessChange:
         afters = {item.agency: item for item in new.witnesses}
         changed = sorted(agency for agency in {*befores, *afters} if befores.get(agency) != afters.get(agency))
         if len(changed) != 1:
-            raise ChangeRefused(f"witness change: one agency at a time, got {len(changed)}")
+            raise ChangeRefused(f"witness change: one agency at a time, got {len(changed)}: {', '.join(changed)}")
         change = cls(old, new, changed[0], befores.get(changed[0]), afters.get(changed[0]))
         unchanged = len({*befores, *afters}) - 1
         if unchanged < max(old.quorum, new.quorum):
             raise ChangeRefused(
-                f"witness change: {unchanged} witnesses stay as they are, and the quorum is "
+                f"witness change of {changed[0]}: {unchanged} witnesses stay as they are, and the quorum is "
                 f"{max(old.quorum, new.quorum)}; nobody could be sure of the heads meanwhile"
             )
         wanted = old.quorum if change.before and change.after else fitting_quorum(len(new.witnesses))
         if new.quorum != wanted:
-            raise ChangeRefused(f"witness change: expected a quorum of {wanted}, got {new.quorum}")
+            raise ChangeRefused(f"witness change of {changed[0]}: expected a quorum of {wanted}, got {new.quorum}")
         if tuple(item.agency for item in new.witnesses) != tuple(sorted(afters)):
-            raise ChangeRefused("witness change: expected the witnesses sorted by agency")
+            raise ChangeRefused(f"witness change of {changed[0]}: expected the witnesses sorted by agency")
         if change.after is not None and change.after.name != f"{_origin(old)}/witness/{change.agency}":
-            raise ChangeRefused("witness change: the new keys are not under this log's name")
+            raise ChangeRefused(f"witness change of {changed[0]}: the new keys are not under this log's name")
         if change.before and change.after and _shares_a_key(change.before, change.after):
-            raise ChangeRefused("witness change: both keys of a witness are replaced together")
+            raise ChangeRefused(f"witness change of {changed[0]}: both keys of a witness are replaced together")
         return change
 
     def members(self) -> dict[str, Any]:
@@ -92,9 +92,9 @@ class WitnessChange:
         said = directory.verify(token, StatementType.WITNESS_CHANGE, KeyUse.SIGNING, at, log_index=log_index)
         previous, wanted = (require_digest(said.members[name], name) for name in ("previous", "witnesses"))
         if said.issuer not in {item.agency for item in self.old.witnesses}:
-            raise ChangeRefused(f"witness change: {said.issuer} is not a witness of the set before")
+            raise ChangeRefused(f"witness change of {self.agency}: {said.issuer} is not a witness of the set before")
         if {"previous": previous, "witnesses": wanted} != self.members():
-            raise ChangeRefused("witness change: an approval is of another change")
+            raise ChangeRefused(f"witness change of {self.agency}: an approval is of another change")
         return said.issuer
 
     def require_approved(self, tokens: object, directory: Directory, at: datetime, log_index: int) -> None:
@@ -103,9 +103,11 @@ class WitnessChange:
             raise Malformed(f"approvals: expected a list of at most {MAX_WITNESSES}")
         voices = [self.verify_approval(token, directory, at, log_index) for token in tokens]
         if len(set(voices)) != len(voices):
-            raise ChangeRefused("witness change: one agency approved it twice")
+            raise ChangeRefused(f"witness change of {self.agency}: one agency approved it twice")
         if len(voices) < self.old.quorum:
-            raise ChangeRefused(f"witness change: approved by {len(voices)} agencies, the quorum is {self.old.quorum}")
+            raise ChangeRefused(
+                f"witness change of {self.agency}: approved by {len(voices)} agencies, the quorum is {self.old.quorum}"
+            )
 
 
 def witness_set_digest(witnesses: WitnessSet) -> str:
@@ -147,7 +149,8 @@ def without_witness(old: WitnessSet, agency: str) -> WitnessSet:
 class WitnessChain:
     """The sets of a log from the pinned one on, each by the approval of the one before. Entries in the log's order."""
 
-    def __init__(self, pinned: WitnessSet) -> None:
+    def __init__(self, pinned: WitnessSet | None) -> None:
+        """``pinned`` None: nothing is pinned, and the first set in the log counts."""
         self._pinned = pinned
         self._seen: set[str] = set()
         self._sets: list[tuple[int, WitnessSet]] = []
@@ -160,7 +163,7 @@ class WitnessChain:
         found = WitnessSet.from_json(entry)
         if not self._sets:
             self._seen.add(witness_set_digest(found))
-            if found == self._pinned:
+            if self._pinned is None or found == self._pinned:
                 self._sets.append((index, found))
             return
         require_follows(self._sets[-1][1], found, self._seen, entry.get("approvals"), directory, at, index)
@@ -185,7 +188,7 @@ def require_follows(
     """Raise unless a set may follow another: one agency, certified keys, a quorum of approvals, never a set again."""
     change = WitnessChange.between(old, new)
     if witness_set_digest(new) in seen:
-        raise ChangeRefused("witness change: this set stood in the log before; it needs new keys")
+        raise ChangeRefused(f"witness change of {change.agency}: this set stood in the log before; it needs new keys")
     change.require_certified(directory, at)
     change.require_approved(approvals, directory, at, log_index)
 

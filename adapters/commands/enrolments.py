@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from adapters.commands.base import echo_line, home_option, opened
-from adapters.enrolment_check import list_enrolments
+from adapters.enrolments import list_enrolments
 from adapters.store.rows import public_entries
 
 

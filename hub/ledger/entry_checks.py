@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +13,9 @@ from hub.ledger.report import FaultCode, Faults
 from hub.store.ledger_rows import StoredEntry
 from keys.canonical import NotCanonical, parse_canonical
 from keys.transparency import SALTED_ENTRY, ProofInvalid, entry_bytes, leaf_hash
+
+Judge = Callable[[Mapping[str, Any], int], str | None]
+"""Says what is wrong with what a public body says, at its position; None: nothing. Asked in the order of the log."""
 
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 HASH_BYTES = 32
@@ -30,9 +33,14 @@ class Leaves:
 class EntryChecks:
     """Goes through the entries in order. What follows from one fault is not reported as another."""
 
-    def __init__(self, faults: Faults, erased: Collection[int]) -> None:
-        """``erased``: the indexes whose body and salt the caller knows to be erased; any other empty one is a fault."""
+    def __init__(self, faults: Faults, erased: Collection[int], judge: Judge | None = None) -> None:
+        """``erased``: the indexes whose body and salt the caller knows to be erased; any other empty one is a fault.
+
+        ``judge`` is asked about each public entry, up to the first that cannot be read: who may do what the later ones
+        say cannot be told without it.
+        """
         self._faults = faults
+        self._judge = judge
         self._known_erased = erased
         self._chains: dict[str, tuple[int, Leaves]] = {}
         self.erased = 0
@@ -51,9 +59,11 @@ class EntryChecks:
         if not _is_hash(stored):
             stored = None
         if row is None:
+            self._judge = None
             self._faults.add(FaultCode.ENTRY_MISSING, "its row is missing", index)
             return None if stored is None else Leaves(stored, stored)
         if not _has_column_types(row):
+            self._judge = None
             self._add(FaultCode.ENTRY_CHANGED, row, "its row holds a value that is not of its column's type")
             if stored is None:
                 return None
@@ -64,7 +74,19 @@ class EntryChecks:
         self._chain(row, body, leaves)
         if body is not None:
             self._time(row, str(body["at"]))
+        self._authority(row, body)
         return leaves
+
+    def _authority(self, row: StoredEntry, body: dict[str, Any] | None) -> None:
+        """Whether those who had to sign what a public entry says did; the tree says only that it is what was logged."""
+        if self._judge is None or row.entry[:1] == SALTED_ENTRY:
+            return
+        if body is None:
+            self._judge = None
+            return
+        fault = self._judge(body, row.position)
+        if fault is not None:
+            self._add(FaultCode.NOT_AUTHORISED, row, fault)
 
     def _add(self, code: FaultCode, row: StoredEntry, message: str) -> None:
         self._faults.add(code, message, row.position, row.type)

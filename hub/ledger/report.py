@@ -27,6 +27,7 @@ class FaultCode(StrEnum):
     COSIGNATURE_INVALID = "cosignature_invalid"
     ACT_DIFFERS = "act_differs"
     ACT_MISSING = "act_missing"
+    NOT_AUTHORISED = "not_authorised"
 
 
 @dataclass(frozen=True, slots=True)

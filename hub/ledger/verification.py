@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from hub.ledger.entries import EntryType
-from hub.ledger.entry_checks import EntryChecks, Leaves
+from hub.ledger.entry_checks import EntryChecks, Judge, Leaves
 from hub.ledger.errors import LedgerDamaged
 from hub.ledger.head_checks import HeadChecks
 from hub.ledger.heads import read_witness_set
@@ -45,18 +45,20 @@ def verify_log(
     acted_types: Collection[EntryType] = (),
     remembered: Iterable[Checkpoint] = (),
     erased: Collection[int] = (),
+    judge: Judge | None = None,
 ) -> LogReport:
     """Check the whole stored log and report what differs; a fault is reported, never raised.
 
     ``acts``: rows outside the log. ``acted_types``: types of which every entry must have such a row, so that a deleted
     row is named too. ``remembered``: verified heads the auditor kept; a log that does not contain them was rewritten or
-    cut off. ``erased``: indexes whose erasure is on record.
+    cut off. ``erased``: indexes whose erasure is on record. ``judge``: says what is wrong with what a public entry says
+    (``keys.public_log``); without it the log is only held against itself.
 
     Steps: (1) how far the rows, the tree and the state reach; (2) entry by entry: bytes, leaf, body, columns, chain,
     time; (3) with each batch its nodes and the heads it reaches; (4) what lies beyond the last entry; (5) rows outside
-    the log. Memory grows with the number of cases, not of entries.
+    the log. Memory grows with the number of cases and of certified keys, not of entries.
     """
-    check = _LogCheck(session, log_vkey, witness_set, remembered, erased)
+    check = _LogCheck(session, log_vkey, witness_set, remembered, erased, judge)
     check.run_entries()
     check.run_beyond()
     acts_seen = check.run_acts(acts, frozenset(acted_types))
@@ -88,10 +90,11 @@ class _LogCheck:
         witness_set: WitnessSet,
         remembered: Iterable[Checkpoint],
         erased: Collection[int],
+        judge: Judge | None,
     ) -> None:
         self.session = session
         self.faults = Faults()
-        self.entries = EntryChecks(self.faults, erased)
+        self.entries = EntryChecks(self.faults, erased, judge)
         self._announced = self._read_announced()
         self.heads = HeadChecks(self.faults, log_vkey, witness_set, list(self._announced.values()), self.entries)
         self.size = rows.count_entries(session)

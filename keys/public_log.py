@@ -1,0 +1,100 @@
+"""What the public entries of a log come to: officers, agencies, certificates, revocations, witnesses. Pure.
+
+Every reader follows them by these rules, entry by entry in the order of the log (docs/protocol.md sections 2 and 10):
+the hub's own check of the log, which has nothing pinned, and each agency's adapter, which holds them against its pin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from keys.certificates import AgencyRecord, Certificate, verify_agency, verify_certificate
+from keys.directory import Directory
+from keys.enrolments import EnrolmentCheck
+from keys.refusal import KeysRefusal
+from keys.revocation import Revocation
+from keys.statements import peek
+from keys.witness_changes import WitnessChain
+from keys.witnesses import WitnessSet
+from policies.model import Malformed, require_agency
+
+_AT = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+class PublicLog:
+    """The public entries so far: the directory, who may enrol, and who the witnesses are."""
+
+    def __init__(self, origin: str, *, officers: str | None = None, witnesses: WitnessSet | None = None) -> None:
+        """``officers`` (a digest) and ``witnesses`` are what is pinned; None: the first in the log count."""
+        self.directory = Directory((), ())
+        self.enrolments = EnrolmentCheck(origin, officers)
+        self.witnesses = WitnessChain(witnesses)
+
+    def take(self, entry: Mapping[str, Any], index: int) -> AgencyRecord | Certificate | Revocation | None:
+        """Take the entry at a log position in; return what it adds to the directory, None where it is of another kind.
+
+        Raises ``KeysRefusal``, ``Malformed``, or, for what is not of the agreed form, ``AttributeError``, ``KeyError``,
+        ``TypeError`` or ``ValueError``. Then everything stays as it was.
+        """
+        kind = entry["type"]
+        if kind == "agency":
+            record = verify_agency(entry["statement"], index)
+            self.enrol(entry, record)
+            return record
+        if kind == "certificate":
+            return self._certify(entry["statement"], index)
+        if kind == "revocation":
+            revocation = self.directory.verify_revocation(entry["statement"], index)
+            self.directory.add_revocation(revocation)
+            return revocation
+        if kind == "officers":
+            self.enrolments.take_officers(entry)
+        elif kind == "witnesses":
+            at = datetime.strptime(entry["at"], _AT).replace(tzinfo=UTC)
+            self.witnesses.take(entry, index, self.directory, at)
+        return None
+
+    def enrol(self, entry: Mapping[str, Any], record: AgencyRecord) -> None:
+        """Take in the agency of an ``agency`` entry, whose statement was verified. Raises as ``take``."""
+        self.enrolments.require_signed(entry, record)
+        self.directory.add_agency(record)
+
+    def _certify(self, token: object, index: int) -> Certificate:
+        claimed = peek(token)
+        record = self.directory.find_root(claimed.kid) or self.directory.get_agency(claimed.issuer)
+        certificate = verify_certificate(token, record, index)
+        self.directory.add_certificate(certificate)
+        return certificate
+
+    def judge(self, entry: Mapping[str, Any], index: int) -> str | None:
+        """Take an entry in and say what is wrong with it and of which agency it is; None: nothing is wrong.
+
+        An agency that two officers did not enrol is followed all the same, so that only its enrolment is named, and not
+        each entry after it. A refused set of officers or witnesses is not: the one before goes on counting.
+        """
+        ignored = len(self.directory.ignored)
+        try:
+            if entry["type"] == "agency":
+                record = verify_agency(entry["statement"], index)
+                self.directory.add_agency(record)
+                self.enrolments.require_signed(entry, record)
+            else:
+                self.take(entry, index)
+        except (KeysRefusal, Malformed) as error:
+            return _of(entry, str(error))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return _of(entry, "it is not of the agreed form")
+        if len(self.directory.ignored) > ignored:
+            return _of(entry, "it certifies a key that is somebody else's, or by a root that was revoked")
+        return None
+
+
+def _of(entry: Mapping[str, Any], fault: str) -> str:
+    """Return a fault with the agency that its entry claims to be of, where it has one and the fault does not say it."""
+    try:
+        agency = require_agency(peek(entry["statement"]).members["agency"])
+    except (KeysRefusal, Malformed, AttributeError, KeyError, TypeError, ValueError):
+        return fault
+    return fault if agency in fault else f"{agency}: {fault}"
