@@ -271,7 +271,7 @@ def claimed_positions(content: Mapping[str, Any], directory: Directory) -> dict[
     ends = ((item.key.kid, directory.revocation_of(item)) for item in directory.certificates)
     replaced = {kid for kid, ended in ends if ended is not None and ended.may_still_read}
     tokens = [content.get("manifest_statement")]
-    for name in ("votes", "membership", "acceptances", "endorsements"):
+    for name in ("votes", *PROOFS):
         tokens += listed if isinstance(listed := content.get(name), list) else []
     found = {}
     for token in tokens:
