@@ -120,7 +120,8 @@ def read_directory(entries: Iterable[tuple[int, str]], pin: HubPin, agency: str)
     reading.faults += reading.log.enrolments.faults()
     for item in reading.log.directory.ignored:
         reading.faults.append(
-            f"{item.agency} certifies a key that is somebody else's, or by a root that was revoked; it was ignored"
+            f"{item.agency} certifies a key that is somebody else's or a root, or by a root that was revoked; it was "
+            "ignored"
         )
     # A log without the officers that were pinned is not the log that was pinned: nobody in it is believed.
     is_ours = not reading.log.enrolments.faults()

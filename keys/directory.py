@@ -24,7 +24,8 @@ class Directory:
 
     A key is one agency's, or one person's, for good: whoever certified it first in the log. What certifies it later for
     somebody else is ``ignored``, so that nobody can take over another's key id, or make it ambiguous whose it is; so is
-    what a root signed after it was revoked. Entries are added in the order of the log; a reader takes a ``copy``.
+    what certifies a root, and what a root signed after it was revoked. Entries are added in the order of the log; a
+    reader takes a ``copy``.
     """
 
     def __init__(self, agencies: Iterable[AgencyRecord], certificates: Iterable[Certificate]) -> None:
@@ -107,7 +108,8 @@ class Directory:
             raise NotCertified(f"a certificate of {certificate.agency} is not signed by the root key listed here")
         is_late = root.root.kid in self._revoked and certificate.log_index >= self._revoked[root.root.kid].valid_until
         kid = certificate.key.kid
-        if is_late or self.holder_of(kid) not in (None, (certificate.agency, certificate.member)):
+        is_root = kid in self._roots
+        if is_late or is_root or self.holder_of(kid) not in (None, (certificate.agency, certificate.member)):
             self._ignored = (*self._ignored, certificate)
         else:
             self._by_kid[kid] = (*self._by_kid.get(kid, ()), certificate)
@@ -220,7 +222,7 @@ class Directory:
 
     @property
     def ignored(self) -> tuple[Certificate, ...]:
-        """Certificates of keys that were somebody else's already, or by a revoked root, in the order of the log."""
+        """Certificates of roots, of keys that were somebody else's already, or by a revoked root, as they came."""
         return self._ignored
 
     def holder_of(self, kid: str) -> tuple[AgencyId, MemberId | None] | None:

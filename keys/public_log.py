@@ -87,7 +87,7 @@ class PublicLog:
         except (AttributeError, KeyError, TypeError, ValueError):
             return _of(entry, "it is not of the agreed form")
         if len(self.directory.ignored) > ignored:
-            return _of(entry, "it certifies a key that is somebody else's, or by a root that was revoked")
+            return _of(entry, "it certifies a key that is somebody else's or a root, or by a root that was revoked")
         return None
 
 

@@ -194,10 +194,12 @@ def add_certificates(
 
 
 def _require_own_keys(directory: Directory, certificates: Sequence[Certificate]) -> None:
-    """Raise ``Refused`` where a key is certified already for another agency or person, or here for two people."""
+    """Raise ``Refused`` where a key is a root, or certified already for another agency or person, or here for two."""
     here: dict[str, tuple[str, str | None]] = {}
     for certificate in certificates:
         kid, holder = certificate.key.kid, (certificate.agency, certificate.member)
+        if directory.find_root(kid) is not None:
+            raise Refused(409, "key_taken", f"key {kid[:12]} is the root of an agency; a root is for certificates only")
         if directory.holder_of(kid) not in (None, holder) or here.setdefault(kid, holder) != holder:
             raise Refused(409, "key_taken", f"key {kid[:12]} is certified already for another agency or person")
 

@@ -426,7 +426,7 @@ def test_a_key_that_is_somebody_elses_is_an_alarm(fresh: Scene) -> None:
     with care.store.write() as session:
         texts = [row.text for row in list_alarms(session) if row.code == "directory"]
     assert texts == [
-        "fern-health certifies a key that is somebody else's, or by a root that was revoked; it was ignored"
+        "fern-health certifies a key that is somebody else's or a root, or by a root that was revoked; it was ignored"
     ]
     directory = care.follower.directory()
     assert directory.holder_of(chair.public.kid) == (POLICE, fresh[POLICE].people["chair"])
