@@ -25,7 +25,7 @@ from schemathesis.generation.case import Case
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
 from hub.api.described import OPEN_PATHS
-from keys.directory import KeyUse
+from keys.uses import KeyUse
 from tests.hub.api.raw import Raw
 from tests.scene import CARE, Scene
 
