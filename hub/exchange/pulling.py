@@ -15,6 +15,7 @@ from typing import Any
 from hub.exchange.acts import CaseAct, Receipt, lock_case, outcomes, record_caseless
 from hub.exchange.batch import parse_stored_header
 from hub.exchange.cases import require_fresh
+from hub.exchange.disowned import disowned_disclosures
 from hub.exchange.standing import load_case_state
 from hub.refusal import Refused, not_found
 from hub.store import exchange_rows as rows
@@ -110,7 +111,8 @@ def pull(
     since = _in_since(session, case, recipient)
     # Who was out of the case and is back is somebody new: what was disclosed to them before is not theirs (attack 86).
     counted = {row.digest for row in chain if row.log_index > since}
-    served = _decide_grants(session, channels, counted, state, bundle, recipient, purpose, at)
+    disowned = disowned_disclosures(directory, channels, chain)
+    served = _decide_grants(session, channels, counted, disowned, state, bundle, recipient, purpose, at)
     # 4. Record, then answer.
     receipt = _repeated(act, statement, served) or _record(act, statement, served, bundle)
     return Pulled(receipt, describe_case(session, act.row), channels, chain, served)
@@ -182,6 +184,7 @@ def _decide_grants(
     session: Session,
     channels: list[ChannelRow],
     counted: set[str],
+    disowned: frozenset[str],
     state: CaseState,
     bundle: Bundle,
     recipient: Recipient,
@@ -190,7 +193,9 @@ def _decide_grants(
 ) -> list[Served]:
     enabled = bundle.enabled_gateways(at.date())
     served: dict[str, Served] = {}
-    for grant, fragment in rows.grants_of(session, [row.channel for row in channels]):
+    granted = rows.grants_of(session, [row.channel for row in channels])
+    # What nobody believes is still shown, for the reader to name it; it takes the place of nothing that is believed.
+    for grant, fragment in sorted(granted, key=lambda pair: pair[0].disclosure not in disowned):
         if grant.disclosure not in counted:
             continue
         basis = Basis.from_json(json.loads(grant.basis))
