@@ -64,6 +64,11 @@ MEANINGS: Mapping[str, Meaning] = {
         "After a change of keys: wait until the witnesses have seen it, then run: nrm-adapter sync. If nobody here "
         "changed it, somebody revoked it: see docs/keys.md.",
     ),
+    "disowned": Meaning(
+        "readers do not believe what this agency signed in a case with a key that was dated back",
+        "List the case's drafts (nrm-adapter drafts CASE), look whether each is yours, and release it again by name. "
+        "nrm-adapter regrant CASE --dry-run lists what else waits for your decision.",
+    ),
     "case_ended": Meaning(
         "a case is not listed for this agency any more",
         "Ask the case's lead agency whether you were taken out. If not, the hub hides it: call the operator.",

@@ -10,6 +10,7 @@ import click
 from adapters.commands.base import echo_json, home_option, opened, progress
 from adapters.home import MEMBER_DAYS, SIGNING_ALGORITHMS, Home, HomeRefused, add_member, init_home, read_pin
 from adapters.pinning import confirm_pin
+from adapters.release.disowned import disown
 from adapters.runtime import Adapter, system_clock
 from adapters.store.rows import list_alarms, list_case_rows, open_alarms, pending_cases, read_setting
 from keys.custody.keyfile import write_private_file
@@ -209,6 +210,9 @@ def sync() -> None:
         quorum = adapter.follower.sync()
         cases = adapter.follower.sync_cases()
         dropped = sum(adapter.receiver.drop_refused(case) for case in cases)
+        again = sum(disown(adapter.book, case) for case in cases)
+    if again:
+        click.echo(f"released with a key that was dated back, drafts again now: {again} fragments", err=True)
     if dropped:
         click.echo(f"{dropped} fragments of kept pulls are refused now and were deleted here", err=True)
     click.echo(

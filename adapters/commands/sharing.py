@@ -16,6 +16,7 @@ from adapters.commands.form_guide import example_option
 from adapters.commands.forms import BUILDERS, author_of, build_content, listed
 from adapters.commands.regranting import regrant
 from adapters.home import CONFIG_NAME, Home
+from adapters.release.disowned import disown
 from adapters.release.drafts import (
     Draft,
     DraftRefused,
@@ -203,9 +204,12 @@ def drafts(case: str, everything: bool) -> None:
     """
     states = list(DraftState) if everything else [DraftState.DRAFT]
     with opened(home_option()) as adapter:
+        disown(adapter.book, case)
         for draft in list_drafts(adapter.store, case, states):
             marks = " restricted" if draft.restricted else ""
             echo_line(f"{draft.draft} {draft.state.value} {draft.category.value}{marks}: {draft.summary}")
+            if draft.why_again is not None:
+                echo_line(f"  {draft.why_again}")
 
 
 @click.command(name="hold")
@@ -235,7 +239,12 @@ def hold_(draft: str, off: bool) -> None:
     type=click.Choice([p.value for p in Purpose]),
     help="What it is shared for; repeat for several.",
 )
-@click.option("--draft", "chosen", multiple=True, help="A draft id; repeat. Leave out for every draft not held.")
+@click.option(
+    "--draft",
+    "chosen",
+    multiple=True,
+    help="A draft id; repeat. Leave out for every draft that is not held and was not released with a disowned key.",
+)
 @click.option("--gateway", type=click.Choice([item.value for item in Gateway]), help="Another power or duty to share.")
 @click.option("--originator-release", is_flag=True, help="Release what is marked C to these recipients, explicitly.")
 @click.option("--only", multiple=True, help="Limit to these agencies or members; repeat.")
@@ -260,6 +269,7 @@ def release(
     with opened(home_option()) as adapter:
         adapter.follower.sync()
         adapter.follower.sync_cases()
+        disown(adapter.book, case)
         listed = _chosen_drafts(list_drafts(adapter.store, case), chosen)
         for purpose in purposes:
             terms = ReleaseTerms(
@@ -285,7 +295,14 @@ def release(
 
 def _chosen_drafts(listed: Sequence[Draft], chosen: Sequence[str]) -> list[Draft]:
     if not chosen:
-        return [draft for draft in listed if draft.state is not DraftState.HELD]
+        again = [draft for draft in listed if draft.why_again is not None]
+        if again:
+            click.echo(
+                f"drafts left out: {len(again)}. They were released before with a key that was dated back; look at "
+                "each (nrm-adapter drafts CASE) and name it: --draft ID",
+                err=True,
+            )
+        return [draft for draft in listed if draft.state is not DraftState.HELD and draft.why_again is None]
     by_id = {draft.draft: draft for draft in listed}
     missing = [name for name in chosen if name not in by_id]
     if missing:

@@ -180,7 +180,7 @@ def _verify_lines(
             _collect_listings(answer, statement, purpose, is_past=presence.is_past(statement.members))
         else:
             answer.doubted |= {item["fragment"] for item in statement.members["items"]}
-    _collect_not_given(answer, presence)
+    _collect_not_given(answer, presence, directory)
     # 4. What came.
     for line in groups.get("fragment", ()):
         _take_fragment(answer, line, case, checkpoint, directory)
@@ -320,14 +320,16 @@ def _collect_listings(answer: VerifiedAnswer, statement: Statement, purpose: Pur
         raise LogRefused("disclosure", "a disclosure is not of the agreed form") from error
 
 
-def _collect_not_given(answer: VerifiedAnswer, presence: Presence) -> None:
+def _collect_not_given(answer: VerifiedAnswer, presence: Presence, directory: Directory) -> None:
     """Count what each originator says it does not give: by its newest disclosure, which is in its newest channel.
 
-    What it said before the reader was out of the case says nothing of who came back.
+    What it said before the reader was out of the case says nothing of who came back; nor does what was said with a key
+    that may have been somebody else's by then.
     """
     newest: dict[str, Statement] = {}
     for channel in answer.channels.values():
-        disclosures = [item for item in channel.chain if item.type is StatementType.DISCLOSURE]
+        said = [item for item in channel.chain if item.type is StatementType.DISCLOSURE]
+        disclosures = [item for item in said if channel.counts and still_counts(item, directory)]
         if disclosures and not presence.is_past(disclosures[-1].members):
             # Channels come in the order of the log: a later one leads to a newer key.
             newest[channel.originator] = disclosures[-1]

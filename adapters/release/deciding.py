@@ -65,6 +65,9 @@ def decide_again(
         fragment = session.get(OwnFragmentRow, item["fragment"])
         if fragment is None:
             return Stopped(VoidCode.FRAGMENT, "a fragment that it lists was not taken by the hub; release again")
+        if fragment.disowned_from is not None:
+            detail = "a fragment that it lists was signed with a key that was dated back; release its draft again"
+            return Stopped(VoidCode.FRAGMENT, detail, item["fragment"])
         header = Header.from_json(json.loads(fragment.header))
         decision = _decide(header, recipient, bases[item["basis"]], case, bundle, at)
         if not decision.is_permit:

@@ -14,6 +14,7 @@ from typing import Any
 
 from adapters.sources.draft import DraftFragment
 from adapters.store.database import Store
+from adapters.store.disowned_rows import disowned_drafts
 from adapters.store.rows import find_drafts
 from adapters.store.tables import DraftRow
 from keys.canonical import canonical_bytes
@@ -43,6 +44,18 @@ class Draft:
     state: DraftState
     restricted: bool
     content: Mapping[str, Any]
+    disowned_from: int | None = None
+    """Of a draft that was released before: the log position from which nobody believes the key it was signed with."""
+
+    @property
+    def why_again(self) -> str | None:
+        """Why this is a draft though it was released before, None for any other."""
+        if self.disowned_from is None:
+            return None
+        return (
+            "released before, its signature is not believed since the key was dated back to position "
+            f"{self.disowned_from}; look whether it is yours, then release it again"
+        )
 
     @property
     def summary(self) -> str:
@@ -96,10 +109,12 @@ def _row(
 def list_drafts(store: Store, case: str, states: Sequence[DraftState] = tuple(DraftState)) -> list[Draft]:
     """Return a case's drafts in these states, opened."""
     with store.write() as session:
-        return [_open(store, row) for row in find_drafts(session, case, [state.value for state in states])]
+        again = disowned_drafts(session, case)
+        rows = find_drafts(session, case, [state.value for state in states])
+        return [_open(store, row, again.get(row.draft)) for row in rows]
 
 
-def _open(store: Store, row: DraftRow) -> Draft:
+def _open(store: Store, row: DraftRow, disowned_from: int | None) -> Draft:
     return Draft(
         draft=row.draft,
         case=str(row.case),
@@ -107,6 +122,7 @@ def _open(store: Store, row: DraftRow) -> Draft:
         state=DraftState(row.state),
         restricted=row.restricted,
         content=store.open_json(f"draft:{row.draft}", row.sealed_content),
+        disowned_from=None if row.state == DraftState.RELEASED.value else disowned_from,
     )
 
 

@@ -18,6 +18,7 @@ from adapters.release.disclosing import Item, digest_of, not_given_code, tabulat
 from adapters.release.drafts import Draft, DraftRefused, DraftState
 from adapters.release.held import held_fragments, is_told_in_the_past
 from adapters.store.database import Session, Store
+from adapters.store.disowned_rows import disowned_drafts
 from adapters.store.rows import (
     find_own_channel,
     keep_grants,
@@ -91,7 +92,8 @@ class Maker:
     def seal_drafts(self, drafts: Sequence[Draft]) -> list[Sealed]:
         """Seal each draft once; one sealed before keeps its fragment. Archive grants included.
 
-        Raises ``DraftRefused`` for a draft that is held by now, or that is not of this case.
+        Raises ``DraftRefused`` for a draft that is held by now, that is not of this case, or that turned out to be
+        disowned since it was read.
         """
         for draft in drafts:
             self._require_released(draft)
@@ -118,6 +120,13 @@ class Maker:
             raise DraftRefused(f"draft {draft.draft[:12]} is not one of this case; nothing was released")
         if row.state == DraftState.HELD.value:
             raise DraftRefused(f"draft {draft.draft[:12]} is held; nothing was released")
+        is_draft_again = draft.state is DraftState.RELEASED and row.state == DraftState.DRAFT.value
+        if is_draft_again and draft.draft in disowned_drafts(self.session, self.case.case):
+            # Whoever had the key may have made it: a person has to have seen that it is to be released again.
+            raise DraftRefused(
+                f"draft {draft.draft[:12]} was released before with a key that was dated back; look at it again: "
+                "nrm-adapter drafts CASE; nothing was released"
+            )
 
     def content_key(self, row: OwnFragmentRow) -> ContentKey:
         """Open the content key of a fragment of ours. Raises ``StorageRefused``."""

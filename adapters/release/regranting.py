@@ -223,6 +223,7 @@ _BY_HAND = {
 }
 _REASONS = {
     Why.NEW_KEY: "because their key changed",
+    Why.OUR_KEY: "because what our own key signed for them was dated back",
     Why.NEW_READER: "of what was shared with others before",
 }
 

@@ -1,9 +1,10 @@
 """Who waits for a key of ours to what this agency shared before: after a change of keys, or because they are new.
 
-Two reasons, both decided again today. An earlier key of the same person had it: then its own bases are asked again.
+Decided again today, for these reasons. An earlier key of the same person had it: then its own bases are asked again.
 Or the person is new to it, as is whoever was out of the case and is back: then the basis of a release to everybody the
 policy permits is asked, without the explicit release that handling C needs. What its originator is to be asked about is
-never given to somebody new by itself (attack 86): it is named, for a person to release.
+never given to somebody new by itself (attack 86): it is named, for a person to release. What was disclosed with a key
+of ours that was dated back was not disclosed: its recipients are given it as somebody new is.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from adapters.cases import VerifiedCase
 from adapters.presence import Presence
 from adapters.release.held import is_told_in_the_past
 from adapters.store.database import Session
-from adapters.store.rows import disclosure_lines, grants_of_case, offers_of, own_channels, own_fragments
+from adapters.store.rows import DISOWNED, disclosure_lines, grants_of_case, offers_of, own_channels, own_fragments
 from adapters.store.tables import OwnChannelRow
 from keys.certificates import Certificate, NotCertified
 from keys.directory import Directory
@@ -45,6 +46,7 @@ class Why(StrEnum):
     """Why somebody is granted something without a person's new decision."""
 
     NEW_KEY = "new_key"
+    OUR_KEY = "our_key"
     NEW_READER = "new_reader"
 
 
@@ -116,14 +118,14 @@ class _Planning:
         self.enabled = bundle.enabled_gateways(at.date())
         self.rows = {row.fragment: row for row in own_fragments(session, case.case) if row.is_accepted}
         self.headers = {name: Header.from_json(json.loads(row.header)) for name, row in self.rows.items()}
-        self.channels = list(own_channels(session, case.case))
+        self.channels = list(own_channels(session, case.case, disowned_too=True))
         self.offers = {
             (row.fragment, Purpose(row.purpose)): Basis.from_json(json.loads(row.basis))
             for row in offers_of(session, case.case)
             if row.fragment in self.rows
         }
         self.session, self.presence = session, Presence.of(case)
-        self.granted, self.given = _granted_by_channel(session, case.case, self.presence)
+        self.granted, self.given, self.disowned = _granted_by_channel(session, case.case, self.presence)
 
     def all(self) -> list[Waiting]:
         if not self.rows or self.case.state.membership.kind_of(self.agency) is None:
@@ -146,16 +148,19 @@ class _Planning:
             newest = self.directory.newest_key(use, recipient.agency, self.at, member=recipient.member)
         except NotCertified:
             return None
-        theirs = [row for row in self.channels if _leads_to(row, recipient, use)]
-        present = next((row for row in theirs if row.recipient == newest.key.kid), None)
+        theirs = self._channels_of(recipient, use, newest)
+        to_newest = [row for row in theirs if row.recipient == newest.key.kid]
+        present = next((row for row in to_newest if row.disowned_from is None), None)
         held = {} if present is None else self.granted.get(present.channel, {})
-        earlier = self._of_earlier_keys(theirs, newest)
-        chosen, refused = self._decide_all(recipient, set(held), earlier)
+        earlier = self._given_in([row for row in theirs if row is not present])
+        lost = {key for row in theirs for key in self.disowned.get(row.channel, ())}
+        ours = lost | set(self._given_in([row for row in to_newest if row is not present]))
+        chosen, refused = self._decide_all(recipient, set(held), earlier, ours)
         return Waiting(
             recipient=recipient,
             chosen=chosen,
             refused=refused,
-            by_hand=self._by_hand(recipient, {*held, *earlier}),
+            by_hand=self._by_hand(recipient, {*held, *earlier}, lost),
             # An agency's intake takes cards and requests; that there is more is for its people in the case.
             is_untold=recipient.member is not None and self._is_untold(present, held),
         )
@@ -167,25 +172,31 @@ class _Planning:
         is_untold = present.told is None or is_told_in_the_past(self.session, self.presence, present)
         return is_untold and not set(self.rows) <= {fragment for fragment, _ in held}
 
-    def _of_earlier_keys(self, theirs: Sequence[OwnChannelRow], newest: Certificate) -> dict[Granted, Basis]:
-        """Return what earlier keys of the same person had. Who had left comes back as somebody new."""
+    def _channels_of(self, recipient: Recipient, use: KeyUse, newest: Certificate) -> list[OwnChannelRow]:
+        """Return the channels to any key of the same person. Who had left comes back as somebody new."""
         left = self.directory.left_at(newest.agency, newest.member)
         before = {item.key.kid for item in self.directory.certificates if item.log_index <= left}
+        return [
+            row
+            for row in self.channels
+            if _leads_to(row, recipient, use) and (row.recipient == newest.key.kid or row.recipient not in before)
+        ]
+
+    def _given_in(self, channels: Sequence[OwnChannelRow]) -> dict[Granted, Basis]:
         found: dict[Granted, Basis] = {}
-        for row in theirs:
-            if row.recipient != newest.key.kid and row.recipient not in before:
-                known = self.granted.get(row.channel, {})
-                found |= {key: basis for key, basis in known.items() if basis is not None and key[0] in self.rows}
+        for row in channels:
+            known = self.granted.get(row.channel, {})
+            found |= {key: basis for key, basis in known.items() if basis is not None and key[0] in self.rows}
         return found
 
     def _decide_all(
-        self, recipient: Recipient, held: set[Granted], earlier: Mapping[Granted, Basis]
+        self, recipient: Recipient, held: set[Granted], earlier: Mapping[Granted, Basis], ours: set[Granted]
     ) -> tuple[tuple[Chosen, ...], tuple[tuple[str, Decision], ...]]:
         chosen: list[Chosen] = []
         refused: dict[str, Decision] = {}
         for key in sorted({*earlier, *self.offers} - held):
             for basis, why in self._bases(recipient, key, earlier):
-                made = self._decide(recipient, key[0], basis, why)
+                made = self._decide(recipient, key[0], basis, Why.OUR_KEY if key in ours else why)
                 if made.decision.is_permit:
                     chosen.append(made)
                     break
@@ -218,7 +229,7 @@ class _Planning:
         )
         return Chosen(header, self.rows[fragment].digest, basis, facts, decide(self.bundle, facts), why)
 
-    def _by_hand(self, recipient: Recipient, had: set[Granted]) -> tuple[ByHand, ...]:
+    def _by_hand(self, recipient: Recipient, had: set[Granted], lost: set[Granted]) -> tuple[ByHand, ...]:
         found = []
         for key in sorted({*self.given, *self.offers} - had):
             fragment, purpose = key
@@ -230,7 +241,7 @@ class _Planning:
                 continue
             if is_asked_first(header.handling):
                 because = ByHandBecause.HANDLING
-            elif key not in self.offers and not had:
+            elif key not in self.offers and (not had or key in lost):
                 because = ByHandBecause.LIMITED
             else:
                 continue
@@ -247,8 +258,9 @@ def _leads_to(row: OwnChannelRow, recipient: Recipient, use: KeyUse) -> bool:
 
 def _granted_by_channel(
     session: Session, case: str, presence: Presence
-) -> tuple[dict[str, dict[Granted, Basis | None]], dict[Granted, Basis | None]]:
-    """Return by channel what is granted on it, with the basis that its own signed disclosure names; and of all of it.
+) -> tuple[dict[str, dict[Granted, Basis | None]], dict[Granted, Basis | None], dict[str, set[Granted]]]:
+    """Return by channel what is granted on it, with the basis that its own signed disclosure names; and of all of it;
+    and by channel what is not, because that disclosure is disowned.
 
     None where that disclosure is not in the outbox any more: granted it is, on what authority nobody can say. What was
     granted to somebody before they were out of the case is in the second only: what a person may be asked about.
@@ -256,19 +268,25 @@ def _granted_by_channel(
     grants = grants_of_case(session, case)
     bases: dict[tuple[str, str, Purpose], Basis] = {}
     past: set[str] = set()
+    disowned: set[str] = set()
     for line in disclosure_lines(session, case, {row.disclosure for row in grants}):
         said = peek(json.loads(line.line)["statement"]).members
         if presence.is_past(said):
             past.add(line.subject)
+        if line.state == DISOWNED:
+            disowned.add(line.subject)
         listed = [Basis.from_json(basis) for basis in said["bases"]]
         for item in said["items"]:
             basis = listed[item["basis"]]
             bases[line.subject, item["fragment"], basis.purpose] = basis
     by_channel: dict[str, dict[Granted, Basis | None]] = {}
     given: dict[Granted, Basis | None] = {}
+    lost: dict[str, set[Granted]] = {}
     for row in grants:
         key = (row.fragment, Purpose(row.purpose))
         given[key] = bases.get((row.disclosure, *key))
-        if row.disclosure not in past:
+        if row.disclosure in disowned:
+            lost.setdefault(row.channel, set()).add(key)
+        elif row.disclosure not in past:
             by_channel.setdefault(row.channel, {})[key] = given[key]
-    return by_channel, given
+    return by_channel, given, lost

@@ -1,4 +1,4 @@
-"""The case as a release or a push may rest on it: whole by its own entries, and still ours."""
+"""The case as a release or a push may rest on it: whole by its own entries, still ours, without what is disowned."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ from adapters.case_sync import has_ended
 from adapters.cases import CaseBook, CaseRefused, VerifiedCase
 from adapters.feed import LISTS, require_settled
 from adapters.following import LogRefused
+from adapters.release.disowned import disown
 
 
 def settled_case(book: CaseBook, case: str) -> VerifiedCase:
     """Return a case whose statements are all that the log has of it, as far as it was followed.
 
-    Where what is known here lags behind the entries that were followed, the hub is asked once. Raises ``CaseRefused``
-    for a case that has ended, ``LogRefused`` where a statement is kept from us.
+    Where what is known here lags behind the entries that were followed, the hub is asked once. What this agency signed
+    in it and nobody believes any more is taken out of use first. Raises ``CaseRefused`` for a case that has ended,
+    ``LogRefused`` where a statement is kept from us.
     """
     try:
-        return _require_settled(book, case)
+        verified = _require_settled(book, case)
     except LogRefused:
         book.follower.sync_cases()
-        return _require_settled(book, case)
+        verified = _require_settled(book, case)
+    disown(book, case)
+    return verified
 
 
 def _require_settled(book: CaseBook, case: str) -> VerifiedCase:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,18 @@ from adapters.store.rows import read_setting, write_setting
 from adapters.store.tables import Base
 from keys.storage import Vault
 
-STORE_VERSION = 2
+STORE_VERSION = 3
+_UPGRADES: Mapping[int, tuple[str, ...]] = {
+    # Channels and fragments that a key's end was dated back behind; two channels to one key, one of them such a one.
+    2: (
+        "ALTER TABLE own_fragment ADD COLUMN disowned_from BIGINT",
+        "ALTER TABLE own_channel ADD COLUMN disowned_from BIGINT",
+        "DROP INDEX one_own_channel",
+        'CREATE UNIQUE INDEX one_own_channel ON own_channel ("case", recipient, recipient_agency, '
+        "coalesce(recipient_member, ''), use) WHERE disowned_from IS NULL",
+    ),
+}
+"""What makes a database of a version into one of the next."""
 
 
 class StoreRefused(Exception):
@@ -27,7 +38,7 @@ class Store:
     """Sessions on the adapter's database, and the vault that seals its rows."""
 
     def __init__(self, path: Path, vault: Vault) -> None:
-        """Open or make the database. Raises ``StoreRefused``."""
+        """Open or make the database; one of an earlier version is brought to this one. Raises ``StoreRefused``."""
         self.vault = vault
         self.engine: Engine = create_engine(f"sqlite:///{path}")
         event.listen(self.engine, "connect", _prepare)
@@ -40,7 +51,7 @@ class Store:
             if held is None:
                 write_setting(session, "store_version", STORE_VERSION)
             elif held != STORE_VERSION:
-                raise StoreRefused(f"the adapter's database has version {held}, expected {STORE_VERSION}")
+                _upgrade(session, held)
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -80,6 +91,20 @@ def _refusing() -> Iterator[None]:
         if isinstance(error, IntegrityError):
             raise
         raise StoreRefused("the adapter's database is damaged; restore it from a backup") from error
+
+
+def _upgrade(session: Session, held: object) -> None:
+    """Bring the database to this version, within the transaction that has read which one it is: all of it, or nothing.
+
+    Raises ``StoreRefused`` for a version that is not known here.
+    """
+    if type(held) is not int or held not in _UPGRADES:
+        raise StoreRefused(f"the adapter's database has version {held}, expected {STORE_VERSION}")
+    connection = session.connection()
+    for version in range(held, STORE_VERSION):
+        for statement in _UPGRADES[version]:
+            connection.exec_driver_sql(statement)
+    write_setting(session, "store_version", STORE_VERSION)
 
 
 def _prepare(connection: Any, _record: Any) -> None:

@@ -28,6 +28,10 @@ from adapters.store.tables import (
 )
 
 MAX_IDS_PER_STATEMENT = 500
+DISOWNED = "disowned"
+"""State of an outbox line that the hub has and nobody believes any more: its key's end was dated back behind it."""
+_BELIEVED = OwnFragmentRow.disowned_from.is_(None)
+"""Of an own fragment: its key's end was not dated back behind it."""
 
 
 def read_setting(session: Session, name: str) -> Any:
@@ -73,22 +77,22 @@ def find_drafts(session: Session, case: str, states: Sequence[str]) -> Sequence[
 
 
 def own_fragments(session: Session, case: str) -> Sequence[OwnFragmentRow]:
-    """Return the fragments this agency sealed in a case."""
-    return session.scalars(select(OwnFragmentRow).where(OwnFragmentRow.case == case)).all()
+    """Return the fragments this agency sealed in a case and readers believe, or will once the hub has them."""
+    return session.scalars(select(OwnFragmentRow).where(OwnFragmentRow.case == case, _BELIEVED)).all()
 
 
 def sealed_drafts(session: Session, case: str, drafts: Collection[str]) -> dict[str, OwnFragmentRow]:
-    """Return by draft id the fragments that were made of these drafts in a case."""
+    """Return by draft id the fragments that were made of these drafts in a case, as far as readers believe them."""
     found: dict[str, OwnFragmentRow] = {}
     for some in _chunks(drafts):
-        query = select(OwnFragmentRow).where(OwnFragmentRow.case == case, OwnFragmentRow.draft.in_(some))
+        query = select(OwnFragmentRow).where(OwnFragmentRow.case == case, OwnFragmentRow.draft.in_(some), _BELIEVED)
         found |= {row.draft: row for row in session.scalars(query)}
     return found
 
 
 def own_digests(session: Session, case: str) -> list[tuple[str, str]]:
-    """Return id and digest of each fragment this agency sealed in a case."""
-    query = select(OwnFragmentRow.fragment, OwnFragmentRow.digest).where(OwnFragmentRow.case == case)
+    """Return id and digest of each fragment this agency sealed in a case and readers believe."""
+    query = select(OwnFragmentRow.fragment, OwnFragmentRow.digest).where(OwnFragmentRow.case == case, _BELIEVED)
     return [(fragment, digest) for fragment, digest in session.execute(query)]
 
 
@@ -136,11 +140,11 @@ def keep_offers(session: Session, offers: Iterable[tuple[str, str, str]]) -> Non
 def offers_of(session: Session, case: str) -> Sequence[OfferedRow]:
     """Return what was released in a case to everybody permitted."""
     query = select(OfferedRow).join(OwnFragmentRow, OwnFragmentRow.fragment == OfferedRow.fragment)
-    return session.scalars(query.where(OwnFragmentRow.case == case)).all()
+    return session.scalars(query.where(OwnFragmentRow.case == case, _BELIEVED)).all()
 
 
 def grants_of_case(session: Session, case: str) -> Sequence[GrantedRow]:
-    """Return every grant on this agency's channels of a case."""
+    """Return every grant on this agency's channels of a case, disowned ones included."""
     query = select(GrantedRow).join(OwnChannelRow, OwnChannelRow.channel == GrantedRow.channel)
     return session.scalars(query.where(OwnChannelRow.case == case)).all()
 
@@ -155,9 +159,9 @@ def disclosure_lines(session: Session, case: str, disclosures: Collection[str]) 
 
 
 def count_accepted(session: Session, case: str) -> int:
-    """Return how many fragments of this agency the hub has taken in a case."""
+    """Return how many fragments of this agency the hub has taken in a case and readers believe."""
     query = select(func.count()).select_from(OwnFragmentRow)
-    return int(session.scalar(query.where(OwnFragmentRow.case == case, OwnFragmentRow.is_accepted)) or 0)
+    return int(session.scalar(query.where(OwnFragmentRow.case == case, OwnFragmentRow.is_accepted, _BELIEVED)) or 0)
 
 
 def _chunks(ids: Collection[str]) -> Iterator[list[str]]:
@@ -168,27 +172,31 @@ def _chunks(ids: Collection[str]) -> Iterator[list[str]]:
 def find_own_channel(
     session: Session, case: str, recipient: str, agency: str, member: str | None, use: str
 ) -> OwnChannelRow | None:
-    """Return this agency's channel to a key, as the key of this recipient in this use, in a case."""
+    """Return this agency's channel to a key, as the key of this recipient in this use, in a case.
+
+    One that is disowned is none.
+    """
     query = select(OwnChannelRow).where(
         OwnChannelRow.case == case,
         OwnChannelRow.recipient == recipient,
         OwnChannelRow.recipient_agency == agency,
         OwnChannelRow.recipient_member.is_not_distinct_from(member),
         OwnChannelRow.use == use,
+        OwnChannelRow.disowned_from.is_(None),
     )
     return session.scalars(query).first()
 
 
-def own_channels(session: Session, case: str) -> Sequence[OwnChannelRow]:
-    """Return the channels this agency made in a case."""
-    return session.scalars(
-        select(OwnChannelRow).where(OwnChannelRow.case == case).order_by(OwnChannelRow.channel)
-    ).all()
+def own_channels(session: Session, case: str, *, disowned_too: bool = False) -> Sequence[OwnChannelRow]:
+    """Return the channels this agency made in a case; those that readers do not believe only where asked for."""
+    query = select(OwnChannelRow).where(OwnChannelRow.case == case).order_by(OwnChannelRow.channel)
+    return session.scalars(query if disowned_too else query.where(OwnChannelRow.disowned_from.is_(None))).all()
 
 
 def grants_on(session: Session, channel: str, purpose: str | None = None) -> Sequence[GrantedRow]:
-    """Return what a channel's recipient has been granted, for one purpose or any."""
-    query = select(GrantedRow).where(GrantedRow.channel == channel)
+    """Return what a channel's recipient has been granted, for one purpose or any, by disclosures that are believed."""
+    disowned = select(OutboxRow.subject).where(OutboxRow.state == DISOWNED, OutboxRow.channel == channel)
+    query = select(GrantedRow).where(GrantedRow.channel == channel, GrantedRow.disclosure.not_in(disowned))
     return session.scalars(query if purpose is None else query.where(GrantedRow.purpose == purpose)).all()
 
 

@@ -73,6 +73,8 @@ class OwnFragmentRow(Base):
     header: Mapped[str] = mapped_column(Text)
     is_accepted: Mapped[bool]
     sealed_key: Mapped[bytes] = mapped_column(LargeBinary)
+    disowned_from: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    """Where nobody believes its signature: the log position from which its key counts no more. Null: it is believed."""
 
 
 class OwnChannelRow(Base):
@@ -91,6 +93,8 @@ class OwnChannelRow(Base):
     told: Mapped[str | None] = mapped_column(String(64), default=None)
     """Digest of the ``not_given`` that this channel's newest disclosure says, or null where none stands."""
     sealed_key: Mapped[bytes] = mapped_column(LargeBinary)
+    disowned_from: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    """As of a fragment. Nothing more is given in a channel that nobody believes; another one takes its place."""
 
 
 # One channel for each key in each use of each recipient; SQL holds two absent members for different ones.
@@ -102,6 +106,7 @@ Index(
     func.coalesce(OwnChannelRow.recipient_member, ""),
     OwnChannelRow.use,
     unique=True,
+    sqlite_where=OwnChannelRow.disowned_from.is_(None),
 )
 
 
@@ -141,7 +146,10 @@ class NotGivenRow(Base):
 
 
 class OutboxRow(Base):
-    """One line to push, kept until the hub has answered it. States: pending, accepted, refused, dropped."""
+    """One line to push, kept until the hub has answered it. States: pending, accepted, refused, dropped, disowned.
+
+    Disowned: the hub has it, and nobody believes its signature any more, because its key's end was dated back.
+    """
 
     __tablename__ = "outbox"
 
