@@ -19,9 +19,11 @@ from adapters.store.disowned_rows import accepted_from, disown_channels, disown_
 from adapters.store.rows import pending_lines, raise_alarm, read_setting, write_setting
 from adapters.store.tables import OutboxRow
 from keys.canonical import parse_canonical
-from keys.directory import Directory, KeyUse, NotCertified
+from keys.certificates import NotCertified
+from keys.directory import Directory
 from keys.envelopes import SealedFragment
 from keys.jose import UnverifiedJws
+from keys.uses import KeyUse
 from policies.model import parse_time, render_time
 
 

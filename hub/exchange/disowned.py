@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from hub.store.tables import ChannelRow, DisclosureRow
 from keys.canonical import parse_canonical
-from keys.directory import Directory, KeyUse, NotCertified
+from keys.certificates import NotCertified
+from keys.directory import Directory
 from keys.jose import UnverifiedJws
+from keys.uses import KeyUse
 from policies.model import parse_time
 
 

@@ -18,7 +18,7 @@ from keys.private import PrivateKey
 from keys.sealing import OpenRefused, open_fragment
 from tests.adapters.hands import Hands
 from tests.rekeying import rekey_reading
-from tests.scene import CARE, CONTENTS, POLICE, REVIEW, Scene, now, opened_keys
+from tests.scene import CARE, CHARITY, CONTENTS, HEALTH, POLICE, REVIEW, Scene, now, opened_keys
 
 CARE_NOTE = str(CONTENTS[0]["summary"])
 
@@ -130,3 +130,41 @@ def test_the_archive_key_alone_gives_back_the_content_key(embedded: Scene) -> No
     ):
         with pytest.raises(OpenRefused):
             content_key_from_archive(*refused)
+
+
+# --- after the signing key was dated back ---
+
+
+def test_what_nobody_believes_any_more_is_listed_and_released_by_its_name(
+    make_scene: Callable[[], Scene], scene_source: Path
+) -> None:
+    """By hand, from the change of the key to what others read: nothing of it leaves with a release of everything."""
+    scene = make_scene().start()
+    scene.witness()
+    hands = Hands(scene[CARE].home.folder, environ_of(scene_source, CARE))
+    [(position,)] = scene.sql('SELECT min(log_index) FROM fragment WHERE agency = ? AND "case" = ?', CARE, scene.main)
+    given = ("--reason", "compromised", "--valid-until", str(position), "--wait", "0")
+    hands.run("keys", "rotate", "signing", *given)
+    for name in (POLICE, HEALTH, CHARITY) * 2:
+        scene[name].witness()
+    for name in (POLICE, HEALTH, CHARITY):
+        scene[name].sync()
+    # The other case's fragment stands behind the position too.
+    assert "with a key that was dated back, drafts again now: 2 fragments" in hands.run("sync").stderr
+    assert "drafts again" not in hands.run("sync").stderr
+    assert reads(scene) == []
+    listed = hands.run("drafts", scene.main).stdout.splitlines()
+    assert len(listed) == 2
+    draft, why = listed[0].split()[0], f"since the key was dated back to position {position}; look whether it is yours"
+    assert why in listed[1]
+    said = hands.run("release", scene.main, "--purpose", "panel_review")
+    assert "drafts left out: 1. They were released before with a key that was dated back" in said.stderr
+    assert "0 fragments, 0 grants" in said.stdout
+    assert "disowned" in hands.run("status").output
+    said = hands.run("release", scene.main, "--purpose", "panel_review", "--draft", draft)
+    assert "1 fragments" in said.stdout
+    assert said.stderr.count("dated back") == 0
+    hands.run("push")
+    assert reads(scene) == [CARE_NOTE]
+    assert hands.run("drafts", scene.main).stdout == ""
+    assert "dated back" not in hands.run("drafts", scene.main, "--all").stdout

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
+from adapters.release.drafts import DraftState, list_drafts
+from adapters.release.regranting import Regranter
+from adapters.release.releasing import ReleaseTerms
+from adapters.store.database import Store
 from keys.statements import peek
+from keys.storage import Vault
 from keys.uses import KeyUse
 from policies.model import CaseState
 from policies.vocabulary import ConsentState
@@ -14,7 +21,8 @@ from tests.adapters.release.test_outbox import wired
 from tests.attacks.key_acts import post, revocation, revoke_person, root_of
 from tests.attacks.test_step2_keys import NOTE, bodies, refusal, summaries
 from tests.hub.api.test_pull_refused import consent
-from tests.scene import CARE, CHARITY, CONTENTS, HEALTH, POLICE, Scene
+from tests.rotation_acts import bring, change_of, heads, take_up
+from tests.scene import CARE, CHARITY, CONTENTS, HEALTH, POLICE, REVIEW, Scene, bundle
 
 OTHERS = (CARE, HEALTH, CHARITY)
 
@@ -161,3 +169,108 @@ def test_attack_89_what_waits_for_a_revoked_key_does_not_leave(scene: Scene) -> 
     assert revoked not in shown
     voids = [peek(line["statement"]).members["code"] for line in sent if line["type"] == "void"]
     assert set(voids) == {"recipient_key"}
+
+
+# --- the agency goes on ---
+
+
+def with_another_key(scene: Scene, position: int) -> None:
+    """The root of the police dates its signing key back and certifies another; everybody has seen it."""
+    made = change_of(scene, POLICE, [KeyUse.SIGNING], "compromised", valid_until=position)
+    assert bring(scene[POLICE], made) == "accepted"
+    take_up(scene, POLICE, made.keys)
+    heads(scene)
+
+
+def adapter_runs(scene: Scene) -> None:
+    """What every look of the police's adapter does, twice."""
+    police = scene[POLICE]
+    for _ in range(2):
+        police.follower.sync()
+        assert Regranter(police.store, police.book, bundle()).run(police.follower.sync_cases()).refused == 0
+    heads(scene)
+
+
+def by_name(scene: Scene, draft: str) -> None:
+    """A person of the police releases one draft that they have looked at."""
+    police = scene[POLICE]
+    chosen = [item for item in list_drafts(police.store, scene.main) if item.draft == draft]
+    police.releaser.release(scene.main, chosen, ReleaseTerms(REVIEW))
+    assert police.outbox.push_all().refused == 0
+    heads(scene)
+
+
+@pytest.mark.parametrize("kind", ["fragment", "channel", "disclosure"])
+def test_attack_32_the_agency_goes_on_in_its_cases_with_another_key(scene: Scene, kind: str) -> None:
+    """Dated back behind everything, behind the channels, behind what was disclosed: what it shares next is read."""
+    where = "c.agency = ?" if kind == "fragment" else "c.originator = ? AND c.use != 'archive'"
+    table = "fragment c" if kind == "fragment" else f"{kind} x JOIN channel c USING (channel)"
+    of = "c" if kind == "fragment" else "x"
+    [(position,)] = scene.sql(f"SELECT min({of}.log_index) FROM {table} WHERE {where}", POLICE)
+    with_another_key(scene, position)
+    assert scene[POLICE].share(scene.main, NOTE).refused == 0
+    heads(scene)
+    view = scene[CARE].pull(scene.main, "lead").view
+    assert {CONTENTS[0]["summary"], NOTE["summary"]} <= {item.content["summary"] for item in view.opened}
+    adapter_runs(scene)
+    # What was sealed before the position is granted again by itself; what was not is for a person to look at.
+    back = list_drafts(scene[POLICE].store, scene.main, [DraftState.DRAFT])
+    assert len(back) == (kind == "fragment")
+    for draft in back:
+        by_name(scene, draft.draft)
+    for agency, label in ((CARE, "lead"), (HEALTH, "voter")):
+        view = scene[agency].pull(scene.main, label).view
+        assert {item.content["summary"] for item in view.opened} == {
+            CONTENTS[0]["summary"],
+            CONTENTS[1]["summary"],
+            NOTE["summary"],
+        }
+        assert len(view.unverified) == (kind == "fragment")
+        assert (view.withheld_by_hub, view.refused, view.not_given, view.awaited) == ((), (), (), ())
+
+
+def test_attack_32_what_a_thief_released_is_released_by_nobody_again(scene: Scene) -> None:
+    """Made by the adapter itself, by somebody at its keyboard: it lies among the drafts and says why it is there."""
+    police = scene[POLICE]
+    forged = {"kind": "concern", "summary": "A lie in the agency's name (invented)", "fields": {}}
+    ours = {"kind": "concern", "summary": "What the agency saw meanwhile (invented)", "fields": {}}
+    position = len(scene.log_types())
+    for content in (forged, ours):
+        assert police.share(scene.main, content).refused == 0
+    heads(scene)
+    assert len(summaries(scene[CARE].pull(scene.main, "lead"))) == 4
+    with_another_key(scene, position)
+    adapter_runs(scene)
+    view = scene[CARE].pull(scene.main, "lead").view
+    assert {item.content["summary"] for item in view.opened} == {item["summary"] for item in CONTENTS}
+    assert len(view.unverified) == 2
+    back = {item.summary: item for item in list_drafts(police.store, scene.main, [DraftState.DRAFT])}
+    assert set(back) == {forged["summary"], ours["summary"]}
+    assert {item.disowned_from for item in back.values()} == {position}
+    by_name(scene, back[ours["summary"]].draft)
+    adapter_runs(scene)
+    assert forged["summary"] not in summaries(scene[CARE].pull(scene.main, "lead"))
+    assert ours["summary"] in summaries(scene[CARE].pull(scene.main, "lead"))
+
+
+def test_attack_32_a_taken_key_takes_nothing_back_that_was_given_before(scene: Scene, tmp_path: Path) -> None:
+    """With a copy of the adapter the thief discloses an old fragment anew, in a channel of their own: once the key is
+    dated back, readers have it as they had it before."""
+    police = scene[POLICE]
+    assert len(summaries(scene[CARE].pull(scene.main, "lead"))) == 2
+    position = len(scene.log_types())
+    path = Path(shutil.copy(police.home.store_path, tmp_path / "copied.db"))
+    kept, police.store = police.store, Store(path, Vault(police.keys.storage))
+    with police.store.write() as session:
+        for table in ("own_channel", "granted"):
+            session.connection().exec_driver_sql(f"DELETE FROM {table}")
+    (draft,) = list_drafts(police.store, scene.main)
+    by_name(scene, draft.draft)
+    police.store.close()
+    police.store = kept
+    assert len(scene.log_types()) > position
+    with_another_key(scene, position)
+    adapter_runs(scene)
+    view = scene[CARE].pull(scene.main, "lead").view
+    assert len(view.opened) == 2
+    assert (view.unverified, view.withheld_by_hub) == ((), ())
