@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,14 @@ from adapters.home import (
     HubPin,
 )
 from adapters.issued import IssuedDamaged, issued_here, restore_issued
-from adapters.key_changes import PENDING_NAME
+from adapters.pending_changes import PENDING_NAME
+from adapters.witness_keys import RETIRED
 from keys.certificates import NotCertified
 from keys.custody.interface import Custody, CustodyRefused
 from keys.custody.keyfile import KeyFile, generate_storage, read_key_file, write_key_file, write_private_file
 from keys.directory import Directory
 from keys.fingerprints import fingerprint
+from keys.jose import is_kid
 from keys.private import PrivateKey
 from keys.storage import StorageRefused, Vault
 from keys.uses import AGENCY_USES, KeyUse
@@ -44,6 +46,15 @@ NEEDED = frozenset({KeyUse.ARCHIVE.value, KeyUse.INTAKE.value})
 """Working keys that nothing can replace: what was sealed to them opens with them alone."""
 _SEALED_AS = "backup of settings"
 _MEMBERS = ("agency", "kind", "name", "environment", "pin", "issued", "made_at")
+_IN_TOKEN = "in_token"  # noqa: S105 - the name of a member
+"""Not in backups of before it was written down, nor where every key is in the backup."""
+MAX_NAMES = 100
+_WHAT_FOR = {
+    KeyUse.INTAKE: "replaced, or never used; opens what was sealed to it",
+    KeyUse.ARCHIVE: "replaced, or never used; opens what was sealed to it",
+    KeyUse.WITNESS: "replaced; signs until a quorum of the witnesses has approved the newer one",
+    KeyUse.WITNESS_PQ: "replaced; signs until a quorum of the witnesses has approved the newer one",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,8 @@ class Backup:
     issued: tuple[str, ...]
     """Digests of what the agency certified and revoked: anything else in its name is a reason for an alarm."""
     made_at: datetime
+    in_token: Mapping[str, str] = field(default_factory=dict)
+    """Name and key id of each key that cannot leave the token, and so is not in the backup."""
 
     @property
     def root(self) -> PrivateKey:
@@ -72,18 +85,33 @@ class Backup:
             f"backup made on {self.made_at:%Y-%m-%d %H:%M} UTC",
             f"root key      {fingerprint(self.root.public)}",
         ]
-        for use in sorted(AGENCY_USES):
-            key = self.keys.keys.get(use.value)
-            said = "not here: it stays in the token; certify a new one" if key is None else f"key id {key.public.kid}"
-            lines.append(f"{use.value:<13} {said}")
-        for name in sorted(set(self.keys.keys) - {ROOT, *AGENCY_USES}):
-            lines.append(f"{name:<13} key id {self.keys.keys[name].public.kid} (replaced; opens what is older)")
+        for name in sorted({*AGENCY_USES, *self.keys.keys, *self.in_token} - {ROOT}, key=_in_order):
+            lines.append(f"{name:<13} {self._said_of(name)}")
+        if self.in_token:
+            lines.append(
+                "Keys that are NOT in this backup have no copy. Where the token is lost, the root key revokes them by "
+                "these ids: nrm-adapter keys revoke signing --key KEY-ID --by root --reason lost --file FILE"
+            )
         pin = "none yet" if self.pin is None else self.pin.fingerprint
         lines += [
             f"pin of hub    {pin}",
             "Keep this sheet apart from the backup, and the backup's passphrase apart from both.",
         ]
         return "\n".join(lines)
+
+    def _said_of(self, name: str) -> str:
+        use, _, number = name.partition(RETIRED)
+        what = f" ({_WHAT_FOR.get(KeyUse(use), 'replaced')})" if number else ""
+        key = self.keys.keys.get(name)
+        if key is not None:
+            return f"key id {key.public.kid}{what}"
+        kid = f": key id {self.in_token[name]}" if name in self.in_token else ""
+        return f"NOT in this backup, cannot leave the token{kid}{what}"
+
+
+def _in_order(name: str) -> tuple[bool, str]:
+    """Keys in use first, then those that were replaced."""
+    return RETIRED in name, name
 
 
 def back_up(home: Home, target: Path, passphrase: str, environ: Mapping[str, str], at: datetime) -> Backup:
@@ -99,6 +127,7 @@ def back_up(home: Home, target: Path, passphrase: str, environ: Mapping[str, str
     root, working = home.root_key(environ), home.agency_keys(environ)
     try:
         contents = KeyFile({ROOT: root, **_in_memory(working)}, working.storage)
+        in_token = {name: key.public.kid for name, key in working.keys.items() if name not in contents.keys}
     finally:
         working.close()
     try:
@@ -113,6 +142,7 @@ def back_up(home: Home, target: Path, passphrase: str, environ: Mapping[str, str
         "pin": home.pin().to_json() if (home.folder / HUB_NAME).exists() else None,
         "issued": issued,
         "made_at": render_time(at),
+        **({_IN_TOKEN: in_token} if in_token else {}),
     }
     write_key_file(target / KEYS_NAME, contents, passphrase)
     sealed = Vault(contents.storage).seal(_SEALED_AS, json.dumps(settings).encode())
@@ -151,7 +181,8 @@ def open_backup(target: Path, passphrase: str) -> Backup:
         raise HomeRefused(f"{KEYS_NAME} is a key file, but no backup of an agency: it lacks the root or a working key")
     try:
         settings = json.loads(Vault(keys.storage).open(_SEALED_AS, sealed))
-        return _parse(keys, require_members(settings, _MEMBERS, "backup"))
+        members = (*_MEMBERS, _IN_TOKEN) if isinstance(settings, dict) and _IN_TOKEN in settings else _MEMBERS
+        return _parse(keys, require_members(settings, members, "backup"))
     except StorageRefused as error:
         raise HomeRefused(f"{SETTINGS_NAME} does not belong to {KEYS_NAME}, or it is damaged") from error
     except (Malformed, TypeError, ValueError, RecursionError) as error:
@@ -170,7 +201,17 @@ def _parse(keys: KeyFile, got: Mapping[str, Any]) -> Backup:
         pin=None if got["pin"] is None else HubPin.from_json(got["pin"]),
         issued=tuple(require_digest(item, "issued") for item in got["issued"]),
         made_at=parse_time(got["made_at"], "made_at"),
+        in_token=_parse_in_token(got.get(_IN_TOKEN, {})),
     )
+
+
+def _parse_in_token(names: Any) -> dict[str, str]:
+    if not isinstance(names, dict) or len(names) > MAX_NAMES:
+        raise ValueError("keys of a token")
+    for name, kid in names.items():
+        if KeyUse(name.partition(RETIRED)[0]) not in AGENCY_USES or not name.isprintable() or not is_kid(kid):
+            raise ValueError("a key of a token")
+    return dict(names)
 
 
 def check_backup(backup: Backup, directory: Directory, at: datetime) -> tuple[str, ...]:
@@ -194,6 +235,8 @@ def check_backup(backup: Backup, directory: Directory, at: datetime) -> tuple[st
             continue
         if key is not None and key.public.kid != newest:
             found.append(f"the key for {use.value} in the backup is not the newest one the directory lists")
+        if backup.in_token.get(use.value, newest) != newest:
+            found.append(f"the key for {use.value} was replaced since this backup was made")
     return tuple(found)
 
 

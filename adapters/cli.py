@@ -12,6 +12,7 @@ from adapters.commands import (
     casework,
     enrolments,
     keeping,
+    key_ends,
     keys,
     panel,
     people,
@@ -45,7 +46,20 @@ def main(context: click.Context, home: Path) -> None:
     context.obj = home
 
 
-for _module in (keeping, keys, witnesses, people, alarms, backups, enrolments, casework, sharing, reading, panel):
+for _module in (
+    keeping,
+    keys,
+    key_ends,
+    witnesses,
+    people,
+    alarms,
+    backups,
+    enrolments,
+    casework,
+    sharing,
+    reading,
+    panel,
+):
     for _command in _module.COMMANDS:
         main.add_command(_command)
 

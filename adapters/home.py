@@ -29,7 +29,7 @@ from keys.custody.keyfile import (
 from keys.custody.place import TokenPlace, read_place, write_place
 from keys.custody.protection import require_private
 from keys.custody.secret import Secret, read_secret
-from keys.custody.token import create_token_keys, open_token_keys
+from keys.custody.token import TokenKeys, create_token_keys, open_token_keys
 from keys.fingerprints import group_fingerprint, normalise_fingerprint
 from keys.jose import Signer
 from keys.private import PrivateKey
@@ -190,9 +190,10 @@ class Home:
         """Keep what was pinned of the hub."""
         write_private_file(self.folder / HUB_NAME, json.dumps(pin.to_json(), indent=1, sort_keys=True).encode())
 
-    def agency_keys(self, environ: Mapping[str, str] = os.environ) -> Custody:
+    def agency_keys(self, environ: Mapping[str, str] = os.environ, *, present: Custody | None = None) -> Custody:
         """Open the agency's working keys: in the token that ``token.toml`` names, else in the key file.
 
+        With ``present``, a token that is open already is asked in the same session, without its PIN.
         Raises ``CustodyRefused`` or ``HomeRefused``.
         """
         place = read_place(self.folder)
@@ -200,9 +201,10 @@ class Home:
             return self._open(self.folder / AGENCY_NAME, "NRM_ADAPTER_PASSPHRASE", environ)
         path = self.folder / TOKEN_KEYS_NAME
         self._require_protected(path)
-        pin = read_token_pin(environ)
         try:
-            return open_token_keys(place, pin, self.agency, path)
+            if isinstance(present, TokenKeys):
+                return present.reread(path)
+            return open_token_keys(place, read_token_pin(environ), self.agency, path)
         except FileNotFoundError as error:
             raise HomeRefused(f"{path.name} is not in this adapter's home") from error
         except OSError as error:

@@ -6,14 +6,14 @@ be asked a file does as well. DESIGN section 4.1; attacks 22, 25, 32; docs/keys.
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from adapters.carried_words import CarriedWords, forget_aside, keep_aside
 from adapters.entries import Edge, read_entries
 from adapters.following import Follower, LogRefused
 from adapters.held_keys import KeyChangeRefused
@@ -24,14 +24,11 @@ from adapters.reading_directory import read_directory
 from adapters.receipts import prove_entry
 from adapters.store.rows import public_entries, read_setting
 from keys.certificates import NotCertified
-from keys.custody.keyfile import write_private_file
 from keys.directory import Directory
 from keys.jose import Signer
-from keys.refusal import KeysRefusal
 from keys.revocation import RevocationReason, strictest
 from keys.statements import StatementType, make_statement, peek
 from keys.transparency import ProofInvalid
-from policies.model import Malformed
 
 WHY = {
     RevocationReason.SUPERSEDED: "it is replaced as planned",
@@ -41,11 +38,11 @@ WHY = {
 }
 
 
-ASIDE_NAME = "revocations-for-hub.json"
-MAX_ASIDES = 20
-MAX_ASIDE_BYTES = 1024 * 1024
 _SERVER_ERROR = 500
-_CARRY = "for whoever brings it: give it to the hub's operator (nrm-hub revoke FILE)"
+_CARRY = (
+    "for whoever brings it: give it to the hub's operator (nrm-hub revoke FILE) or to another agency (nrm-adapter keys "
+    "carry FILE)"
+)
 
 
 class EndingUnproven(KeyChangeRefused):
@@ -161,35 +158,43 @@ def sign_ending(ending: Ending, *, issuer: str, signer: Signer, at: datetime) ->
     ]
 
 
-def write_for_hub(path: Path, agency: str, certificates: Sequence[str], revocations: Sequence[str]) -> None:
-    """Write a file that the hub's operator takes from anybody: ``nrm-hub revoke``, ``nrm-hub certify``."""
-    content = {"agency": agency, "certificates": list(certificates), "revocations": list(revocations)}
-    write_private_file(path, json.dumps(content, indent=1).encode())
-
-
 def send_endings(follower: Follower, agency: str, tokens: Sequence[str]) -> list[int]:
     """Bring revocations to the hub; return where they are proven to stand. Raises ``KeyChangeRefused``.
 
-    Where the hub does not answer, takes no request of ours, or proves nothing, they lie in a file for whoever can carry
-    them there. Raises ``EndingUnproven`` where the hub said yes and then takes no request to prove it by.
+    Where the hub does not answer, says no or proves nothing, they lie in a file for whoever can carry them there: what
+    was signed counts whoever brings it, and a hub that says no may be wrong. Raises ``EndingUnproven`` where the hub
+    said yes and then takes no request to prove it by.
     """
     folder = follower.home.folder
     remember_issued(folder, tokens)
+    positions = _deliver(follower, tokens, lambda: keep_aside(folder, agency, tokens))
+    forget_aside(folder, tokens)
+    return positions
+
+
+def carry_endings(follower: Follower, words: CarriedWords) -> list[int]:
+    """Bring another agency's revocations to the hub, as ``send_endings`` does ours; their file stays where it is."""
+    return _deliver(follower, words.tokens, lambda: words.path)
+
+
+def _deliver(follower: Follower, tokens: Sequence[str], keep: Callable[[], Path]) -> list[int]:
     try:
         answer = follower.client.post("/v1/keys", {"revocations": list(tokens)})
     except (HubUnreachable, HubRefused) as error:
-        if isinstance(error, HubRefused) and error.code != "token" and error.status < _SERVER_ERROR:
-            raise
+        is_answered = isinstance(error, HubRefused) and error.code != "token" and error.status < _SERVER_ERROR
+        if is_answered:
+            raise KeyChangeRefused(
+                f"NOT REVOKED: {error}. Where the hub is wrong, the signed revocation in {keep()} counts {_CARRY}"
+            ) from error
         raise KeyChangeRefused(
-            f"NOT REVOKED YET: {error}. The signed revocation is in {keep_aside(folder, agency, tokens)}; it counts "
-            f"{_CARRY}, or repeat this command"
+            f"NOT REVOKED YET: {error}. Repeat this command; or the signed revocation in {keep()} counts {_CARRY}"
         ) from error
     # Kept until the log is seen to have it: a yes of the hub is no proof.
-    aside = keep_aside(folder, agency, tokens)
+    aside = keep()
     try:
         if not isinstance(answer, dict):
             raise LogRefused("receipt", "the hub accepted a revocation without a receipt")
-        positions = require_proven(follower, proven(follower, answer), (), tokens)
+        return require_proven(follower, proven(follower, answer), (), tokens)
     except LogRefused as error:
         raise KeyChangeRefused(
             f"NOT PROVEN: {error}. Take the key as not revoked. The signed revocation is in {aside}; it counts "
@@ -200,55 +205,6 @@ def send_endings(follower: Follower, agency: str, tokens: Sequence[str]) -> list
             f"NOT PROVEN: the hub said that it has recorded it, and then: {error}. The signed revocation stays in "
             f"{aside}; it counts {_CARRY}"
         ) from error
-    forget_aside(folder, tokens)
-    return positions
-
-
-# --- what is carried there by hand ---
-
-
-def keep_aside(folder: Path, agency: str, tokens: Sequence[str]) -> Path:
-    """Keep signed revocations in a file for the hub; return it. One that holds others is never overwritten."""
-    for path in _asides(folder):
-        held = _words_in(path)
-        if not path.exists() or (held is not None and held <= _words(tokens)):
-            write_for_hub(path, agency, (), tokens)
-            return path
-    raise KeyChangeRefused(
-        f"{MAX_ASIDES} files wait here to be carried to the hub ({ASIDE_NAME} and so on): bring them there first "
-        "(nrm-hub revoke FILE), then move them away"
-    )
-
-
-def forget_aside(folder: Path, tokens: Sequence[str]) -> None:
-    """Delete the files whose every word is among these, which are proven to stand in the log."""
-    for path in _asides(folder):
-        held = _words_in(path)
-        if held is not None and held <= _words(tokens):
-            path.unlink()
-
-
-def _asides(folder: Path) -> list[Path]:
-    first = folder / ASIDE_NAME
-    return [first, *(first.with_stem(f"{first.stem}-{number}") for number in range(2, MAX_ASIDES + 1))]
-
-
-def _words(tokens: Sequence[str]) -> frozenset[tuple[str, ...]]:
-    """Return what revocations say and whose key says so: when it was signed makes no difference."""
-    said = [peek(token) for token in tokens]
-    return frozenset(
-        (item.kid, item.issuer, *(f"{item.members[name]}" for name in sorted(item.members))) for item in said
-    )
-
-
-def _words_in(path: Path) -> frozenset[tuple[str, ...]] | None:
-    """Return what the revocations in a file say, None where it is not there or is not one of ours."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_ASIDE_BYTES + 1)
-        return _words(json.loads(raw)["revocations"]) if len(raw) <= MAX_ASIDE_BYTES else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, KeysRefusal, Malformed):
-        return None
 
 
 # --- proof ---

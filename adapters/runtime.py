@@ -68,7 +68,7 @@ class Adapter:
 
         Raises ``CustodyRefused`` or ``HomeRefused`` where they do not open.
         """
-        fresh = self.home.agency_keys(self.environ) if keys is None else keys
+        fresh = self.home.agency_keys(self.environ, present=self.__dict__.get("keys")) if keys is None else keys
         client: HubClient | None = self.__dict__.get("client")
         for name in ("client", "follower", "book", "releaser", "regranter", "outbox", "receiver"):
             self.__dict__.pop(name, None)

@@ -20,12 +20,13 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from adapters.alarms import meaning_of
 from adapters.cases import CaseRefused
 from adapters.following import LogRefused
-from adapters.home import AGENCY_NAME, HomeRefused
+from adapters.home import AGENCY_NAME, TOKEN_KEYS_NAME, HomeRefused
 from adapters.hub_client import HubRefused, HubUnreachable
 from adapters.runtime import Adapter
 from adapters.store.database import StoreRefused
 from adapters.store.rows import list_alarms, list_case_rows, open_alarms, pending_cases, read_setting
 from adapters.store.tables import AlarmRow, CaseRow
+from keys.custody.modules import TokenRefused
 from keys.refusal import KeysRefusal
 from policies.model import render_time
 
@@ -40,7 +41,7 @@ TIDY_EVERY = timedelta(minutes=10)
 
 
 def _changed_at(path: Path) -> int | None:
-    """Return when a file was written last; None for no file: the keys are in a token."""
+    """Return when a file was written last, None for no file."""
     try:
         return path.stat().st_mtime_ns
     except OSError:
@@ -55,7 +56,7 @@ class Watch:
         self._stop = threading.Event()
         self._since = adapter.clock()
         self._tidied: dict[str, tuple[str, datetime]] = {}
-        self._keys_of: int | None = None
+        self._keys_of: tuple[int | None, int | None] | None = None
         self.last_look: datetime | None = None
         self.trouble: str | None = None
         self.reached_at: datetime | None = None
@@ -87,6 +88,9 @@ class Watch:
         except (HubUnreachable, KeysRefusal, LogRefused, CaseRefused, StoreRefused) as error:
             self.trouble = str(error)
             has_answered = isinstance(error, LogRefused | CaseRefused)
+            if isinstance(error, TokenRefused):
+                # A signing key that was replaced is in the token no more.
+                self._take_new_keys()
         except Exception as error:  # noqa: BLE001 - a watch that ends looks at nothing; its kind only, never its words
             self.trouble = f"the last look ended in an unexpected {type(error).__name__}; the watch goes on"
             has_answered = False
@@ -107,14 +111,18 @@ class Watch:
 
     def _take_new_keys(self) -> None:
         """Go on with the keys that custody holds by now: somebody has replaced them while this process ran."""
-        changed = _changed_at(self._adapter.home.folder / AGENCY_NAME)
+        folder = self._adapter.home.folder
+        changed = (_changed_at(folder / AGENCY_NAME), _changed_at(folder / TOKEN_KEYS_NAME))
         if changed == self._keys_of:
             return
-        self._keys_of = changed
         try:
             self._adapter.renew()
+        except TokenRefused:
+            # It is the token that does not answer, which is said already; once it does, this is tried again.
+            return
         except (KeysRefusal, HomeRefused) as error:
             self.trouble = f"this agency's keys were replaced; restart this process: {error}"
+        self._keys_of = changed
 
     def _tidy(self, cases: Sequence[str]) -> None:
         """Delete from kept pulls what a changed case, or the time, does not let us keep any more."""

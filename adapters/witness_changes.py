@@ -14,6 +14,7 @@ from adapters.held_keys import KeyChangeRefused
 from adapters.hub_client import HubRefused
 from adapters.key_endings import newest_directory
 from adapters.runtime import Adapter
+from adapters.witness_keys import holds_witness
 from keys.certificates import NotCertified
 from keys.statements import StatementType, make_statement
 from keys.transparency import ProofInvalid, Witness, WitnessSet
@@ -122,7 +123,11 @@ def _read(answer: object) -> tuple[int, int | None]:
 
 
 def is_waiting(adapter: Adapter) -> bool:
-    """Whether this agency is a witness whose newest certified keys are not those that count."""
+    """Whether this agency is a witness whose newest certified keys are held here and are not those that count.
+
+    Certified keys that are not here were refused by the hub once, or were made at another copy: approved, they would
+    leave the witnesses without this agency.
+    """
     agency = adapter.home.agency
     ours = next((item for item in adapter.follower.witnesses.witnesses if item.agency == agency), None)
     try:
@@ -131,7 +136,7 @@ def is_waiting(adapter: Adapter) -> bool:
         )
     except NotCertified:
         return False
-    return ours is not None and newest != ours
+    return ours is not None and newest != ours and holds_witness(adapter.keys.keys, newest)
 
 
 def describe(adapter: Adapter) -> tuple[str, ...]:

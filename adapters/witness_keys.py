@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from keys.jose import Signer
-from keys.transparency import WitnessSet
+from keys.transparency import Witness, WitnessSet
 from keys.uses import KeyUse
 from keys.witness_changes import witness_key_bytes
 
@@ -27,6 +27,15 @@ def witness_pairs(keys: Mapping[str, Signer], agency: str, witnesses: WitnessSet
     if ed25519 is None or mldsa44 is None or (ed25519, mldsa44) == newest:
         return [newest]
     return [(ed25519, mldsa44), newest]
+
+
+def holds_witness(keys: Mapping[str, Signer], witness: Witness) -> bool:
+    """Whether both keys of a witness are among these."""
+    found = (
+        _find(keys, KeyUse.WITNESS, witness.ed25519.public),
+        _find(keys, KeyUse.WITNESS_PQ, witness.mldsa44.public),
+    )
+    return None not in found
 
 
 def _find(keys: Mapping[str, Signer], use: KeyUse, public: bytes) -> Signer | None:

@@ -7,19 +7,8 @@ import click
 from adapters.cases import CaseRefused
 from adapters.commands.base import home_option, opened
 from adapters.commands.keeping import members
-from adapters.commands.keys import (
-    END_REASONS,
-    PERSON,
-    ROOT,
-    SIGNING,
-    carry_out_change,
-    dry_run_option,
-    ending_of,
-    person_change,
-    send_ending,
-    until_option,
-    wait_option,
-)
+from adapters.commands.key_ends import END_REASONS, PERSON, ROOT, SIGNING, ending_of, require_keys, send_ending
+from adapters.commands.keys import carry_out_change, dry_run_option, person_change, until_option, wait_option
 from adapters.key_endings import newest_directory, parse_terms
 from adapters.key_states import cases_listing, list_keys, list_people
 from adapters.runtime import Adapter
@@ -65,6 +54,7 @@ def remove(member: str, reason: str, valid_until: int | None, by: str, dry_run: 
     terms = parse_terms(reason, valid_until)
     require_id(member, "member")
     with opened(home_option()) as adapter:
+        require_keys(adapter)
         directory = newest_directory(adapter.follower).directory
         notes = _case_notes(adapter, member)
         ending = ending_of(adapter, directory, sorted(MEMBER_USES), member, terms, notes=notes)

@@ -60,14 +60,14 @@ _NOT_OPENED = (
 class TokenLink:
     """One logged-in session. ``repr`` shows the place. Every method raises ``TokenRefused`` in plain words."""
 
-    def __init__(self, place: TokenPlace, pin: str, *, write: bool = False) -> None:
+    def __init__(self, place: TokenPlace, pin: str) -> None:
         self.place, self._pid = place, os.getpid()
         with CALLS:
             module = start(place)
             try:
-                token = find(module, place)
-                self._session = log_in(token, pin, write=write)
-                self._mechanisms = token.slot.get_mechanisms()
+                self._token = find(module, place)
+                self._session = log_in(self._token, pin)
+                self._mechanisms = self._token.slot.get_mechanisms()
             except said.PKCS11Error as error:
                 stop(place)
                 raise in_words(error, "being opened") from error
@@ -107,18 +107,24 @@ class TokenLink:
         with self._asked("looking for a key"):
             return bool(list(self._session.get_objects({Attribute.LABEL: label})))
 
+    def labels(self, beginning: str) -> list[str]:
+        """Return the labels in the token that begin like this, each once, sorted."""
+        with self._asked("looking for keys"):
+            found = {str(item[Attribute.LABEL]) for item in list(self._session.get_objects())}
+        return sorted(label for label in found if label.startswith(beginning))
+
     def destroy(self, label: str) -> None:
         """Destroy every object of this label."""
-        with self._asked("destroying a key"):
-            for found in list(self._session.get_objects({Attribute.LABEL: label})):
+        with self._asked("destroying a key"), self._writing() as session:
+            for found in list(session.get_objects({Attribute.LABEL: label})):
                 found.destroy()
 
     def generate_signing_key(self, label: str, algorithm: str) -> PublicKey:
         """Make a key pair that never leaves the token; return its public half."""
         self.require(algorithm)
         usable = MechanismFlag.SIGN | MechanismFlag.VERIFY
-        with self._asked("making a key pair"):
-            self._session.generate_keypair(
+        with self._asked("making a key pair"), self._writing() as session:
+            session.generate_keypair(
                 KeyType.EC_EDWARDS if algorithm == "Ed25519" else KeyType.EC,
                 label=label,
                 store=True,
@@ -131,8 +137,8 @@ class TokenLink:
     def generate_sealing_key(self, label: str) -> None:
         """Make an AES-256 key that never leaves the token and only encrypts and decrypts."""
         self.require("AES-256-GCM")
-        with self._asked("making a key"):
-            self._session.generate_key(
+        with self._asked("making a key"), self._writing() as session:
+            session.generate_key(
                 KeyType.AES,
                 SEALING_KEY_BITS,
                 label=label,
@@ -208,6 +214,17 @@ class TokenLink:
                 yield
             except said.PKCS11Error as error:
                 raise in_words(error, doing) from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[Any]:
+        # A session that may write, for as long as one act takes. The login is the process's, not the session's
+        # (PKCS #11 v3.0 section 5.6.7), so it needs no PIN, and its end logs nobody out.
+        session = self._token.open(rw=True)
+        try:
+            yield session
+        finally:
+            with suppress(said.PKCS11Error):
+                session.close()
 
 
 def _gcm(iv: bytes, aad: bytes) -> Any:

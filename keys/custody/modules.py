@@ -86,10 +86,10 @@ def find(module: Any, place: TokenPlace) -> Any:
     return found[0]
 
 
-def log_in(token: Any, pin: str, *, write: bool) -> Any:
+def log_in(token: Any, pin: str) -> Any:
     """Return a session of the token's user. Raises ``TokenRefused``; the PIN is in no text and in no cause."""
     try:
-        return token.open(rw=write, user_pin=pin)
+        return token.open(user_pin=pin)
     except (said.PinIncorrect, said.PinInvalid, said.PinLenRange):
         raise TokenRefused(
             f"the token refused this PIN; how many tries are left, the token decides{_left(token)}"

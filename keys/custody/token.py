@@ -13,31 +13,27 @@ from pathlib import Path
 from typing import Any
 
 from keys.canonical import canonical_bytes, parse_canonical
-from keys.custody.keyfile import generate_storage, write_private_file
+from keys.custody.keyfile import generate_storage
 from keys.custody.link import TOKEN_ALGORITHMS, TokenLink
 from keys.custody.modules import TokenRefused
 from keys.custody.place import TokenPlace
-from keys.jose import PublicKey, Signer, b64u, b64u_decode, parse_public_jwk
+from keys.custody.token_file import (
+    MAX_FILE_BYTES,
+    MAX_KEYS,
+    SEALING_USE,
+    STORAGE_USE,
+    TYPE,
+    Entry,
+    Sealed,
+    TokenFile,
+    label_of,
+    read_token_file,
+)
+from keys.jose import PublicKey, Signer
 from keys.private import PrivateKey
 
-TYPE = "nrmhub-token-keys"
-LABEL_PREFIX = "nrm-hub"
-SEALING_USE, STORAGE_USE = "sealing", "storage"
-MAX_FILE_BYTES = 256 * 1024
-MAX_KEYS = 64
 STORAGE_BYTES = 32
 _IV_BYTES = 12
-
-
-@dataclass(frozen=True, slots=True)
-class _Sealed:
-    """What a key of the token sealed: AES-256-GCM, bound to holder, use and public half."""
-
-    iv: bytes
-    ciphertext: bytes
-
-    def to_json(self) -> dict[str, str]:
-        return {"iv": b64u(self.iv), "ciphertext": b64u(self.ciphertext)}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -63,7 +59,7 @@ class _Beside:
     link: TokenLink
     holder: str
     use: str
-    sealed: _Sealed
+    sealed: Sealed
 
     def __repr__(self) -> str:
         return f"<key {label_of(self.holder, self.use)} sealed by {self.link!r}>"
@@ -89,7 +85,7 @@ class TokenKeys:
 
     __slots__ = ("_link", "_sealed_storage", "holder", "keys")
 
-    def __init__(self, link: TokenLink, holder: str, keys: Mapping[str, Signer], sealed_storage: _Sealed) -> None:
+    def __init__(self, link: TokenLink, holder: str, keys: Mapping[str, Signer], sealed_storage: Sealed) -> None:
         self._link, self.holder, self.keys, self._sealed_storage = link, holder, keys, sealed_storage
 
     def __repr__(self) -> str:
@@ -97,6 +93,11 @@ class TokenKeys:
 
     def __reduce__(self) -> str:
         raise TypeError("an opened token is never pickled")
+
+    @property
+    def link(self) -> TokenLink:
+        """The session these keys are used in."""
+        return self._link
 
     @property
     def storage(self) -> bytes:
@@ -117,14 +118,18 @@ class TokenKeys:
             raise TokenRefused(f"the token's file names no key for {use}; is it another holder's?")
         raise TokenRefused(f"the key for {use} is in the token and does not leave it")
 
+    def label(self, use: str) -> str | None:
+        """Return where in the token the key of a use is, None for one that rests sealed beside it."""
+        key = self.keys.get(use)
+        return key.label if isinstance(key, _Inside) else None
+
+    def reread(self, path: Path) -> TokenKeys:
+        """Return what another file of this holder names, in the same session. Raises as ``open_token_keys`` does."""
+        return _hold_against(self._link, read_token_file(path, self.holder))
+
     def close(self) -> None:
         """Log out of the token."""
         self._link.close()
-
-
-def label_of(holder: str, use: str) -> str:
-    """Return the label of a key in the token: one object (a pair counts as one) per holder and use."""
-    return f"{LABEL_PREFIX}/{holder}/{use}"
 
 
 def create_token_keys(
@@ -148,27 +153,27 @@ def create_token_keys(
         raise TokenRefused(f"expected 1 to {MAX_KEYS} uses, none of them {SEALING_USE} or {STORAGE_USE}")
     if path.exists():
         return _resume(place, pin, holder, wanted, path)
-    link = TokenLink(place, pin, write=True)
-    labels = [label_of(holder, use) for use in (SEALING_USE, *wanted)]
+    link = TokenLink(place, pin)
+    labels = {use: label_of(holder, use) for use in wanted}
+    made = [label_of(holder, SEALING_USE), *labels.values()]
     try:
-        inside = {
-            use for use, alg in wanted.items() if alg in TOKEN_ALGORITHMS and (use not in beside or link.can(alg))
-        }
+        inside = uses_inside(link, wanted, beside)
         link.require("AES-256-GCM", *(wanted[use] for use in sorted(inside)))
-        for label in labels:
+        for label in made:
             if link.holds(label):
                 raise TokenRefused(
                     f"the token has a key {label} already; use another token, or remove it with the token's own program"
                 )
         try:
-            made = _create(link, holder, wanted, inside, path)
+            link.generate_sealing_key(label_of(holder, SEALING_USE))
+            keys = make_keys(link, holder, wanted, {use: labels[use] for use in inside})
+            return write_token_keys(link, holder, keys, generate_storage(), path)
         except BaseException:
-            _take_back(link, labels)
+            _take_back(link, made)
             raise
     except BaseException:
         link.close()
         raise
-    return made
 
 
 def _resume(place: TokenPlace, pin: str, holder: str, wanted: Mapping[str, str], path: Path) -> TokenKeys:
@@ -179,38 +184,46 @@ def _resume(place: TokenPlace, pin: str, holder: str, wanted: Mapping[str, str],
     return found
 
 
-def _create(link: TokenLink, holder: str, wanted: Mapping[str, str], inside: Collection[str], path: Path) -> TokenKeys:
-    link.generate_sealing_key(label_of(holder, SEALING_USE))
+def uses_inside(link: TokenLink, wanted: Mapping[str, str], beside: Collection[str]) -> frozenset[str]:
+    """Return the uses whose key is made in the token; ``beside`` names those that need not be where it cannot."""
+    return frozenset(
+        use for use, alg in wanted.items() if alg in TOKEN_ALGORITHMS and (use not in beside or link.can(alg))
+    )
+
+
+def make_keys(link: TokenLink, holder: str, wanted: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, Signer]:
+    """Make keys of these algorithms by use: in the token under their ``labels``, else sealed by it."""
     keys: dict[str, Signer] = {}
     for use, alg in wanted.items():
-        if use in inside:
-            label = label_of(holder, use)
-            keys[use] = _Inside(link.generate_signing_key(label, alg), link, label)
+        if use in labels:
+            keys[use] = _Inside(link.generate_signing_key(labels[use], alg), link, labels[use])
             keys[use].sign(b"a new key signs once, so that one which cannot is noticed now")
         else:
-            key = PrivateKey.generate(alg)
-            aad = _aad(holder, use, dict(key.public.jwk))
-            sealed = _seal(link, holder, aad, canonical_bytes(key.to_jwk()))
-            keys[use] = _Beside(key.public, link, holder, use, sealed)
-    storage = _seal(link, holder, _storage_aad(holder, keys), generate_storage())
-    data = canonical_bytes(
-        {
-            "typ": TYPE,
-            "holder": holder,
-            "keys": {
-                use: {
-                    "public": dict(key.public.jwk),
-                    "sealed": key.sealed.to_json() if isinstance(key, _Beside) else None,
-                }
-                for use, key in keys.items()
-            },
-            "storage": storage.to_json(),
-        }
-    )
-    if len(data) > MAX_FILE_BYTES:
-        raise TokenRefused(f"the file of sealed keys would have {len(data)} bytes, the limit is {MAX_FILE_BYTES}")
-    write_private_file(path, data)
-    return TokenKeys(link, holder, keys, storage)
+            keys[use] = _sealed_key(link, holder, use, PrivateKey.generate(alg))
+    return keys
+
+
+def write_token_keys(link: TokenLink, holder: str, keys: Mapping[str, Signer], storage: bytes, path: Path) -> TokenKeys:
+    """Write a file that names these keys under these names, and seals the storage secret to them; return them opened.
+
+    A key that rests sealed under another name is sealed anew. Raises ``TokenRefused``.
+    """
+    arranged: dict[str, Signer] = {}
+    for use, key in keys.items():
+        if isinstance(key, _Beside) and key.use != use:
+            key = _sealed_key(link, holder, use, key.unsealed())
+        arranged[use] = key
+    sealed = _seal(link, holder, _storage_aad(holder, arranged), storage)
+    TokenFile(holder, {use: _entry(key) for use, key in arranged.items()}, sealed).write(path)
+    return TokenKeys(link, holder, arranged, sealed)
+
+
+def _entry(key: Signer) -> Entry:
+    if isinstance(key, _Beside):
+        return Entry(key.public, key.sealed, None)
+    if isinstance(key, _Inside):
+        return Entry(key.public, None, key.label)
+    raise TokenRefused("a key that is neither in the token nor sealed by it is not kept in its file")
 
 
 def _take_back(link: TokenLink, labels: list[str]) -> None:
@@ -227,64 +240,38 @@ def open_token_keys(place: TokenPlace, pin: str, holder: str, path: Path) -> Tok
 
     Raises ``TokenRefused``; ``OSError`` where the file cannot be read.
     """
-    with path.open("rb") as file:
-        raw = file.read(MAX_FILE_BYTES + 1)
-    if len(raw) > MAX_FILE_BYTES:
-        raise TokenRefused(f"the file of sealed keys is larger than {MAX_FILE_BYTES} bytes")
-    entries, storage = _parse(raw, holder)
+    named = read_token_file(path, holder)
     link = TokenLink(place, pin)
     try:
-        keys: dict[str, Signer] = {}
-        for use, (public, sealed) in entries.items():
-            if sealed is not None:
-                keys[use] = _Beside(public, link, holder, use, sealed)
-                continue
-            label = label_of(holder, use)
-            if link.public(label, public.alg) != public:
-                raise TokenRefused(f"the token's key {label} is not the one it was when it was made")
-            keys[use] = _Inside(public, link, label)
-        opened = TokenKeys(link, holder, keys, storage)
-        # The storage secret is bound to every public key of the file: one that was put in its place shows here.
-        _ = opened.storage
+        return _hold_against(link, named)
     except BaseException:
         link.close()
         raise
+
+
+def _hold_against(link: TokenLink, named: TokenFile) -> TokenKeys:
+    keys: dict[str, Signer] = {}
+    for use, entry in named.entries.items():
+        if entry.sealed is not None:
+            keys[use] = _Beside(entry.public, link, named.holder, use, entry.sealed)
+        elif entry.label is not None:
+            if link.public(entry.label, entry.public.alg) != entry.public:
+                raise TokenRefused(f"the token's key {entry.label} is not the one it was when it was made")
+            keys[use] = _Inside(entry.public, link, entry.label)
+    opened = TokenKeys(link, named.holder, keys, named.storage)
+    # The storage secret is bound to every public key of the file: one that was put in its place shows here.
+    _ = opened.storage
     return opened
 
 
-_Entries = dict[str, tuple[PublicKey, "_Sealed | None"]]
+def _sealed_key(link: TokenLink, holder: str, use: str, key: PrivateKey) -> _Beside:
+    aad = _aad(holder, use, dict(key.public.jwk))
+    return _Beside(key.public, link, holder, use, _seal(link, holder, aad, canonical_bytes(key.to_jwk())))
 
 
-def _parse(raw: bytes, holder: str) -> tuple[_Entries, _Sealed]:
-    try:
-        data = parse_canonical(raw)
-        if set(data) != {"typ", "holder", "keys", "storage"} or data["typ"] != TYPE or len(data["keys"]) > MAX_KEYS:
-            raise ValueError("not exactly the members of a token's file")
-        entries: _Entries = {}
-        for use, item in data["keys"].items():
-            public = parse_public_jwk(item["public"])
-            sealed = None if item["sealed"] is None else _parse_sealed(item["sealed"])
-            if set(item) != {"public", "sealed"} or (sealed is None and public.alg not in TOKEN_ALGORITHMS):
-                raise ValueError("a key that is neither in the token nor beside it")
-            entries[use] = (public, sealed)
-        storage = _parse_sealed(data["storage"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise TokenRefused("this is not a file of a token's sealed keys of this version, or it is damaged") from error
-    if data["holder"] != holder:
-        raise TokenRefused("the file of sealed keys is another holder's")
-    return entries, storage
-
-
-def _parse_sealed(data: Any) -> _Sealed:
-    iv, ciphertext = b64u_decode(data["iv"]), b64u_decode(data["ciphertext"])
-    if set(data) != {"iv", "ciphertext"} or len(iv) != _IV_BYTES:
-        raise ValueError("not exactly an IV and a ciphertext")
-    return _Sealed(iv, ciphertext)
-
-
-def _seal(link: TokenLink, holder: str, aad: bytes, plaintext: bytes) -> _Sealed:
+def _seal(link: TokenLink, holder: str, aad: bytes, plaintext: bytes) -> Sealed:
     iv = os.urandom(_IV_BYTES)
-    return _Sealed(iv, link.encrypt(label_of(holder, SEALING_USE), iv, aad, plaintext))
+    return Sealed(iv, link.encrypt(label_of(holder, SEALING_USE), iv, aad, plaintext))
 
 
 def _aad(holder: str, use: str, public: Mapping[str, Any]) -> bytes:
@@ -297,4 +284,4 @@ def _storage_aad(holder: str, keys: Mapping[str, Signer]) -> bytes:
     return _aad(holder, STORAGE_USE, listed)
 
 
-__all__ = ["TokenKeys", "TokenRefused", "create_token_keys", "label_of", "open_token_keys"]
+__all__ = ["MAX_FILE_BYTES", "TokenKeys", "TokenRefused", "create_token_keys", "label_of", "open_token_keys"]

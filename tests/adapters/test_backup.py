@@ -14,7 +14,7 @@ import pytest
 
 from adapters.backup import KEYS_NAME, SETTINGS_NAME, check_backup, open_backup
 from adapters.hub_client import HubClient
-from adapters.key_changes import PENDING_NAME
+from adapters.pending_changes import PENDING_NAME
 from keys.custody.keyfile import KeyFile, read_key_file, write_key_file
 from keys.envelopes import SealedChannel, SealedFragment
 from keys.fingerprints import fingerprint

@@ -18,7 +18,7 @@ from adapters.following import LogRefused
 from adapters.held_keys import LOCK_NAME, only_one_change
 from adapters.home import Home, HubPin
 from adapters.hub_client import HubClient, HubRefused
-from adapters.key_changes import FOR_HUB_NAME, PENDING_NAME
+from adapters.pending_changes import FOR_HUB_NAME, PENDING_NAME
 from adapters.reading_directory import read_directory
 from adapters.release.drafts import DraftState, list_drafts
 from adapters.release.releasing import ReleaseTerms
@@ -32,7 +32,7 @@ from keys.directory import Directory
 from keys.revocation import RevocationReason
 from keys.uses import KeyUse
 from policies.vocabulary import AgencyKind, AgePath
-from tests.adapters.hands import REPOSITORY, Hands
+from tests.adapters.hands import Hands
 from tests.officers import enrol
 from tests.scene import CARE, HEALTH, POLICE, REVIEW, Party, Scene, now
 
@@ -531,16 +531,3 @@ def test_lists_and_fingerprints(shared: Scene) -> None:
     with shared[HEALTH].store.write() as session:
         reading = read_directory(public_entries(session), pin, HEALTH)
     assert reading.faults == ()
-
-
-def test_keys_in_a_token_are_not_replaced_one_by_one(shared: Scene, tmp_path: Path) -> None:
-    """Refused in plain words before anything is opened; the page that it names has that heading."""
-    home = tmp_path / "home"
-    shutil.copytree(shared[HEALTH].home.folder, home)
-    (home / "token.toml").write_text('module = "/nowhere/libtoken.so"\nlabel = "fern"\n')
-    said = Hands(home, environ_of(shared, HEALTH)).refused("keys", "rotate", "intake")
-    assert "keys revoke works with the token" in said
-    page = (REPOSITORY / "docs" / "keys.md").read_text()
-    assert "## Keys in a token" in page
-    assert "## Witness keys" in page
-    assert not (home / PENDING_NAME).exists()

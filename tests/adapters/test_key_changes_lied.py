@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from adapters import key_endings
+from adapters.carried_words import ASIDE_NAME
 from adapters.following import Follower, LogRefused
 from adapters.hub_client import HubClient, HubRefused
-from adapters.key_endings import ASIDE_NAME, newest_directory, proven, require_proven
+from adapters.key_endings import newest_directory, proven, require_proven
+from hub.cli import main as hub_main
 from keys.statements import peek
 from keys.uses import KeyUse
-from tests.adapters.test_key_changes import file_of, hands, nothing_is_left_over, settle
+from tests.adapters.hands import Hands
+from tests.adapters.test_key_changes import file_of, hands, nothing_is_left_over, reopen, settle
 from tests.attacks.key_acts import post, revocation
-from tests.scene import CARE, CHARITY, HEALTH, POLICE, Party, Scene
+from tests.scene import CARE, CHARITY, HEALTH, POLICE, Party, Scene, now
 
 # --- what counts as proof ---
 
@@ -264,3 +268,130 @@ def test_half_recorded_or_unseen_keeps_old_and_new_keys(
 def half(payload: Any) -> dict[str, Any]:
     """Return the first certificate of a change, and nothing else."""
     return {"certificates": payload["certificates"][:1], "revocations": []}
+
+
+# --- recorded late, refused wrongly ---
+
+
+def recorded_late(scene: Scene, person: Hands, agency: str, use: str, answers: Callable[[Answer | None], None]) -> None:
+    """Have the hub refuse a rotation, and record it once the adapter has dropped or set aside what it made."""
+    sent: list[Any] = []
+
+    def refuse(client: HubClient, path: str, payload: Any) -> Any:
+        sent.append(payload)
+        raise HubRefused(409, {"type": "urn:key_revoked", "detail": "was replaced already"})
+
+    answers(refuse)
+    assert "somebody else was first" in person.refused("keys", "rotate", use, "--wait", "0")
+    answers(None)
+    follower = reopen(scene, agency).follower
+    checkpoint = follower.client.post("/v1/keys", sent[0])["checkpoint"]
+    if use != "signing":
+        # With the signing key itself the hub takes no further request of the old one.
+        follower.accept_head(checkpoint)
+
+
+def test_a_reading_key_that_is_recorded_late_is_replaced_by_the_same_command(
+    started: Scene, answers: Callable[[Answer | None], None]
+) -> None:
+    """It lies here under a number; the key in use is superseded by it. Nobody has to look for another copy."""
+    person = hands(started, CARE)
+    recorded_late(started, person, CARE, "archive", answers)
+    held = file_of(started, CARE).keys
+    late = held["archive@1"].public.kid
+    assert f"Revokes the key {late[:12]} for archive" in person.run("keys", "rotate", "archive", "--dry-run").output
+    assert "done: rotate archive" in person.run("keys", "rotate", "archive", "--wait", "0").output
+    after = file_of(started, CARE).keys
+    assert {late, held["archive"].public.kid} < {key.public.kid for key in after.values()}
+    directory = newest_directory(reopen(started, CARE).follower).directory
+    assert directory.newest_key(KeyUse.ARCHIVE, CARE, now()).key == after["archive"].public
+
+
+def test_witness_keys_that_are_recorded_late_and_are_not_held_are_not_approved(
+    started: Scene, answers: Callable[[Answer | None], None]
+) -> None:
+    """Approved, they would leave the witnesses without this agency; the same command makes others."""
+    person = hands(started, CARE)
+    recorded_late(started, person, CARE, "witness", answers)
+    said = person.run("keys", "rotate", "witness", "--wait", "0").output
+    assert "done: rotate witness" in said
+    assert "wait for approval; approves them again" not in said
+    directory = newest_directory(reopen(started, CARE).follower).directory
+    held = file_of(started, CARE).keys
+    assert directory.newest_key(KeyUse.WITNESS, CARE, now()).key == held["witness"].public
+
+
+def test_a_revocation_that_the_hub_refuses_is_kept_and_carried_by_another_agency(
+    started: Scene, answers: Callable[[Answer | None], None], tmp_path: Path
+) -> None:
+    """A hub that says no may be wrong, or not ours: what was signed counts whoever brings it."""
+    person, folder = hands(started, CARE), started[CARE].home.folder
+    aside = folder / ASIDE_NAME
+    for status in (403, 409, 422):
+        answers(refusing(status))
+        said = person.refused("keys", "revoke", "intake", "--reason", "lost")
+        assert said.startswith("NOT REVOKED: the hub refused")
+        assert "nrm-adapter keys carry FILE" in said
+        assert words_in(aside) == [file_of(started, CARE).keys["intake"].public.kid]
+    brought = tmp_path / "brought.json"
+    brought.write_bytes(aside.read_bytes())
+    health = hands(started, HEALTH)
+    assert "NOT REVOKED" in health.refused("keys", "carry", str(brought))
+    assert brought.exists()
+    answers(None)
+    ended = started.log_types().count("revocation")
+    said = health.run("keys", "carry", str(brought), "--dry-run").output
+    assert f"Brings the word of {CARE} that the key {words_in(aside)[0][:12]} of {CARE} must not count" in said
+    assert started.log_types().count("revocation") == ended
+    assert "revoked and proven" in health.run("keys", "carry", str(brought)).output
+    assert started.log_types().count("revocation") == ended + 1
+    settle(started)
+    assert [text for _, text in started.alarms(HEALTH) if "certified" in text] == []
+    # Its own adapter finds it done, and the file goes.
+    said = person.refused("keys", "revoke", "intake", "--reason", "lost")
+    assert "nothing to revoke" in said
+
+
+def refusing(status: int) -> Answer:
+    """Say no."""
+
+    def post(*_: Any) -> Any:
+        raise HubRefused(status, {"type": "urn:not_certified", "detail": "an invented reason"})
+
+    return post
+
+
+def test_what_is_no_file_of_revocations_is_not_carried(started: Scene, tmp_path: Path) -> None:
+    """Not there, too large, another form, certificates among them, statements of another kind."""
+    person, file = hands(started, HEALTH), tmp_path / "brought.json"
+    assert "cannot be read" in person.refused("keys", "carry", str(file))
+    file.write_bytes(b" " * 1_100_000)
+    assert "has more than" in person.refused("keys", "carry", str(file))
+    request = json.loads((started[CARE].home.folder / "enrolment-request.json").read_text())
+    word = revocation(started[HEALTH], kid_of(started[HEALTH], "voter"), "lost")
+    for content in (
+        [],
+        {},
+        {"agency": CARE, "certificates": [], "revocations": []},
+        {"agency": CARE, "certificates": [], "revocations": "x"},
+        {"agency": CARE, "certificates": [], "revocations": [7]},
+        {"agency": CARE, "certificates": [], "revocations": request["certificates"][:1]},
+        {"agency": CARE, "certificates": request["certificates"][:1], "revocations": [word]},
+        {"agency": CARE, "certificates": [], "revocations": [word] * 101},
+    ):
+        file.write_text(json.dumps(content))
+        assert "is not a file of revocations" in person.refused("keys", "carry", str(file))
+
+
+def test_a_signing_key_that_is_recorded_late_is_given_up_by_name(
+    started: Scene, answers: Callable[[Answer | None], None]
+) -> None:
+    """It was dropped, so nobody has it: the root ends it as lost and certifies another, through the operator."""
+    person = hands(started, CARE)
+    recorded_late(started, person, CARE, "signing", answers)
+    person.refused("keys", "rotate", "signing", "--reason", "lost", "--wait", "0")
+    aside = started[CARE].home.folder / "keys-for-hub.json"
+    done = CliRunner().invoke(hub_main, ["--home", str(started.hub.home), "certify", str(aside)])
+    assert done.exit_code == 0, done.output
+    assert "done: rotate signing" in person.run("keys", "rotate", "signing", "--wait", "0").output
+    assert reopen(started, CARE).client.get("/v1/cases")["cases"]

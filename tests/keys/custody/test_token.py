@@ -18,7 +18,7 @@ from pkcs11 import Attribute, KeyType, MechanismFlag, ObjectClass
 from pkcs11 import exceptions as said
 
 from keys.canonical import canonical_bytes
-from keys.custody import modules, token
+from keys.custody import modules, token, token_file
 from keys.custody.place import TokenPlace
 from keys.custody.token import MAX_FILE_BYTES, TokenKeys, TokenRefused, create_token_keys, label_of, open_token_keys
 from keys.jose import EC_ORDERS, b64u, b64u_decode
@@ -301,7 +301,7 @@ def test_what_a_token_says_of_tries_is_passed_on(flag: pkcs11.TokenFlag, words: 
             raise said.PinIncorrect
 
     with pytest.raises(TokenRefused, match=words):
-        modules.log_in(Counting(), "1234", write=False)
+        modules.log_in(Counting(), "1234")
 
 
 def test_a_token_that_asks_for_no_pin_is_refused() -> None:
@@ -558,7 +558,7 @@ def test_a_making_that_fails_takes_back_what_it_made(
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(token, "write_private_file", failed)
+        patch.setattr(token_file, "write_private_file", failed)
         with pytest.raises(OSError, match="disk full"):
             create_token_keys(soft.place, soft.pin, HOLDER, WANTED, path)
     assert soft.labels() == []
