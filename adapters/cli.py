@@ -16,6 +16,7 @@ from adapters.commands import (
     panel,
     people,
     reading,
+    retrieving,
     sharing,
     witnesses,
 )
@@ -45,7 +46,20 @@ def main(context: click.Context, home: Path) -> None:
     context.obj = home
 
 
-for _module in (keeping, keys, witnesses, people, alarms, backups, enrolments, casework, sharing, reading, panel):
+for _module in (
+    keeping,
+    keys,
+    witnesses,
+    people,
+    alarms,
+    backups,
+    retrieving,
+    enrolments,
+    casework,
+    sharing,
+    reading,
+    panel,
+):
     for _command in _module.COMMANDS:
         main.add_command(_command)
 
