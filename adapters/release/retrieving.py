@@ -209,15 +209,15 @@ class Fetching:
         logged = (entry.subject, self.book.agency, self.case, entry.body["sha256"], entry.body["archive"])
         if named != logged:
             raise _withheld(f"the log has another fragment of ours at position {entry.index} than the hub gives")
+        kid = UnverifiedJws.parse(sealed.jws).kid
+        signed_by = (kid, KeyUse.SIGNING, self.book.agency, header.sealed_at)
+        certified = self.directory.require_key(*signed_by, log_index=entry.index, as_taken=True)
+        verify_fragment(sealed, certified.key)
         try:
-            kid = UnverifiedJws.parse(sealed.jws).kid
-            key = self.directory.require_key(
-                kid, KeyUse.SIGNING, self.book.agency, header.sealed_at, log_index=entry.index
-            ).key
+            self.directory.require_key(*signed_by, log_index=entry.index)
         except NotCertified:
             fetched.doubted.append(header.fragment)
             return
-        verify_fragment(sealed, key)
         channel = fetched.channels[str(grant["channel"])]
         private = self.archive.get(channel.sealed.recipient)
         if private is None:
