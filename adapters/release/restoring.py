@@ -30,10 +30,10 @@ from adapters.store.rows import (
 )
 from adapters.store.tables import DraftRow, EarlierChannelRow, OutboxRow, OwnChannelRow, OwnFragmentRow
 from keys.canonical import canonical_bytes
-from keys.directory import KeyUse
 from keys.private import PrivateKey
 from keys.sealing import OpenRefused, open_channel
 from keys.statements import Statement, StatementType
+from keys.uses import KeyUse
 from policies.model import Basis, Header, render_time
 from policies.vocabulary import NotGivenCode
 

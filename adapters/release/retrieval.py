@@ -29,8 +29,8 @@ from adapters.store.rows import (
 )
 from adapters.witness_keys import RETIRED
 from keys.custody.interface import Custody
-from keys.directory import KeyUse
 from keys.private import PrivateKey
+from keys.uses import KeyUse
 from policies.model import render_time
 
 NOT_COMING_BACK = (

@@ -18,12 +18,14 @@ from adapters.refusal import LogRefused
 from adapters.release.from_archive import content_key_from_archive
 from adapters.release.own_entries import OwnEntry
 from keys.canonical import NotCanonical
-from keys.directory import Directory, KeyUse, NotCertified
+from keys.certificates import NotCertified
+from keys.directory import Directory
 from keys.envelopes import EnvelopeRefused, SealedChannel, SealedFragment, verify_fragment, wrapped_key_digest
 from keys.jose import SignatureRefused, UnverifiedJws, statement_digest
 from keys.private import PrivateKey
 from keys.sealing import ContentKey, OpenRefused, open_fragment
 from keys.statements import Statement, StatementType, make_statement
+from keys.uses import KeyUse
 from policies.model import Malformed, require_number
 
 _WRONG_SHAPE = (AttributeError, IndexError, KeyError, LookupError, Malformed, RecursionError, TypeError, ValueError)

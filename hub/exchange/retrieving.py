@@ -20,9 +20,11 @@ from hub.store import exchange_rows as rows
 from hub.store import own_rows
 from hub.store.base import Session
 from hub.store.tables import ChannelRow, DisclosureRow, FragmentRow
-from keys.directory import Directory, KeyUse, NotCertified
+from keys.certificates import NotCertified
+from keys.directory import Directory
 from keys.jose import SignatureRefused, b64u
 from keys.statements import Statement, StatementType
+from keys.uses import KeyUse
 from policies.model import Malformed, require_id, require_number
 
 MAX_LINES = 500

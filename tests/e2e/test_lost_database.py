@@ -24,8 +24,8 @@ from adapters.release.releasing import ReleaseTerms
 from adapters.store.rows import grants_of_case, known_numbers, offers_of, own_fragments
 from adapters.store.tables import DraftRow, EarlierChannelRow, OwnChannelRow
 from keys.custody.keyfile import KeyFile, read_key_file, write_key_file
-from keys.directory import KeyUse
 from keys.private import PrivateKey
+from keys.uses import KeyUse
 from policies.model import AgencyId, Member, MemberId
 from policies.vocabulary import Category, Role
 from tests.adapters.hands import Hands

@@ -23,9 +23,10 @@ from adapters.store.tables import EarlierChannelRow, GrantedRow, NotGivenRow, Ou
 from hub.exchange import retrieving as hub_side
 from hub.store import own_rows
 from keys.custody.keyfile import KeyFile
-from keys.directory import Directory, KeyUse
+from keys.directory import Directory
 from keys.private import PrivateKey
 from keys.storage import Vault
+from keys.uses import KeyUse
 from policies.vocabulary import NotGivenCode
 from tests.attacks.hostile import about, lie
 from tests.rekeying import rekey_reading
@@ -369,7 +370,7 @@ def test_what_was_signed_with_a_key_revoked_behind_it_is_not_put_back(
     """Nobody believes it any more, its originator neither: named, to be shared anew."""
     care = scene[CARE]
     lose(care)
-    from keys.directory import NotCertified
+    from keys.certificates import NotCertified
 
     honest = Directory.require_key
 
