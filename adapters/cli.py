@@ -17,6 +17,7 @@ from adapters.commands import (
     panel,
     people,
     reading,
+    retrieving,
     sharing,
     witnesses,
 )
@@ -54,6 +55,7 @@ for _module in (
     people,
     alarms,
     backups,
+    retrieving,
     enrolments,
     casework,
     sharing,

@@ -228,6 +228,12 @@ def followed(session: Session, case: str) -> int:
     return int(_read(session, case)["seq"])
 
 
+def followed_to(session: Session, case: str) -> tuple[int, str | None]:
+    """Return the number and the leaf hash (hex) of the last entry of a case that was followed; 0 and None for none."""
+    held = _read(session, case)
+    return int(held["seq"]), held["leaf"]
+
+
 def _difference(held: Mapping[str, Any], came: Digests, up_to: int) -> str | None:
     for name in LISTS.values():
         logged = [digest for _, digest, _ in held["statements"][name]]

@@ -15,6 +15,7 @@ from adapters.picture.receiving import Receiver
 from adapters.release.outbox import Outbox
 from adapters.release.regranting import Regranter
 from adapters.release.releasing import Releaser
+from adapters.release.retrieval import Retriever
 from adapters.store.database import Store
 from keys.custody.interface import Custody
 from keys.jose import Signer
@@ -70,7 +71,7 @@ class Adapter:
         """
         fresh = self.home.agency_keys(self.environ, present=self.__dict__.get("keys")) if keys is None else keys
         client: HubClient | None = self.__dict__.get("client")
-        for name in ("client", "follower", "book", "releaser", "regranter", "outbox", "receiver"):
+        for name in ("client", "follower", "book", "releaser", "regranter", "retriever", "outbox", "receiver"):
             self.__dict__.pop(name, None)
         self.keys = fresh
         if client is not None:
@@ -105,6 +106,11 @@ class Adapter:
     def regranter(self) -> Regranter:
         """Grants again what was shared before: to new keys and new readers."""
         return Regranter(self.store, self.book, self.bundle)
+
+    @cached_property
+    def retriever(self) -> Retriever:
+        """Fetches our own things back from the hub."""
+        return Retriever(self.store, self.book, self.keys)
 
     @cached_property
     def receiver(self) -> Receiver:

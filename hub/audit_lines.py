@@ -54,11 +54,13 @@ _WITHOUT_RULE: Mapping[str, str] = {
     NOTHING_GIVEN: "Decided inside the agency that holds the records; the hub is told the reason, not the rule.",
     "void": "The refusal stands in the log as an attempt denied, where the hub recorded one.",
     "viewed": "Nothing had been given to this reader for this purpose, so there was nothing to decide.",
+    "retrieved": "No rule decides this: an agency was given back only what it had brought itself.",
     "denied": "No rule was asked: who asked has no part in the case.",
 }
 _WITHOUT_PURPOSE: Mapping[str, str] = {
     NOTHING_GIVEN: "none, because nothing was given",
     "void": "not known to the hub: it keeps nothing of what it refused",
+    "retrieved": "none: nothing was shared by it",
     "denied": "not recorded with a denied attempt",
 }
 
@@ -352,6 +354,14 @@ def _viewed(of: _Context) -> Told:
     )
 
 
+def _retrieved(of: _Context) -> Told:
+    body = of.body
+    taken = len(body["fragments"])
+    besides = f"{count(int(body['channels']), 'key')} and {count(int(body['numbers']), 'statement')} on what it gave"
+    text = f"Took back {count(taken, 'record')} of its own, still sealed, with {besides}"
+    return Told(text, amount=taken, records=tuple(short(item["fragment"]) for item in body["fragments"]))
+
+
 def _denied(of: _Context) -> Told:
     body = of.body
     if body["act"] != "push":
@@ -377,6 +387,7 @@ _TELLERS: Mapping[str, Callable[[_Context], Told]] = {
     "disclosure": _disclosure,
     "void": _void,
     "viewed": _viewed,
+    "retrieved": _retrieved,
     "denied": _denied,
 }
-_SPEAK_FOR_THEMSELVES = frozenset({"fragment", "viewed", "denied"})
+_SPEAK_FOR_THEMSELVES = frozenset({"fragment", "viewed", "retrieved", "denied"})

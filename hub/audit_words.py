@@ -101,6 +101,7 @@ ENTRIES: Mapping[str, tuple[str, str]] = {
     "disclosure": ("Records given, or said not to be given", "An agency told one reader what they are given."),
     "void": ("Refused sharing closed", "The hub had refused it; nothing was given."),
     "viewed": ("Records shown", "A reader asked, and was shown what the agreement permits at that time."),
+    "retrieved": ("Own records given back", "An agency took back what it had itself brought to a case."),
     "denied": ("Attempt denied", "A request was refused, or answered as if there were no such case."),
 }
 UNKNOWN_ENTRY = ("Not readable", "The entry is damaged, or of a kind this page does not know.")

@@ -43,6 +43,7 @@ class StatementType(StrEnum):
     VOID = "nrmhub-void+jws"
     REFUSAL = "nrmhub-refusal+jws"
     PULL = "nrmhub-pull+jws"
+    RETRIEVAL = "nrmhub-retrieval+jws"
     MANIFEST = "nrmhub-manifest+jws"
     VOTE = "nrmhub-vote+jws"
     WITNESS_CHANGE = "nrmhub-witness-change+jws"
@@ -82,6 +83,7 @@ MEMBERS: Mapping[StatementType, frozenset[str]] = {
     StatementType.VOID: frozenset({"case", "channel", "sequence", "previous", "refused", "code"}),
     StatementType.REFUSAL: frozenset({"case", "recipient_agency", "category", "request", "code", "reviewer", "detail"}),
     StatementType.PULL: frozenset({"case", "member", "purpose"}),
+    StatementType.RETRIEVAL: frozenset({"case", "after"}),
     StatementType.MANIFEST: frozenset({"case", "member", "manifest", "membership", "question"}),
     StatementType.VOTE: frozenset({"case", "member", "manifest", "question", "outcome", "role"}),
     StatementType.WITNESS_CHANGE: frozenset({"previous", "witnesses"}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -77,14 +77,14 @@ def opened(home: Path) -> Iterator[Adapter]:
 
 
 @contextmanager
-def progress(text: str) -> Iterator[None]:
-    """Show that work is going on, where a person is looking."""
+def progress(text: str) -> Iterator[Callable[[str], None]]:
+    """Show that work is going on, where a person is looking; what is given says how far it has come."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield
+        yield lambda _: None
         return
-    with console.status(text):
-        yield
+    with console.status(text) as status:
+        yield status.update
 
 
 def read_form(source: Path, limit_bytes: int = MAX_FORM_BYTES) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from adapters.cases import CaseBook, VerifiedCase
 from adapters.presence import Presence
 from adapters.release.disclosing import Item, digest_of, not_given_code, tabulate
 from adapters.release.drafts import Draft, DraftRefused, DraftState
-from adapters.release.held import held_fragments, is_told_in_the_past
+from adapters.release.held import codes_not_given, held_by_key, held_fragments, is_told_in_the_past
 from adapters.store.database import Session, Store
 from adapters.store.disowned_rows import disowned_drafts
 from adapters.store.rows import (
@@ -24,7 +24,6 @@ from adapters.store.rows import (
     keep_grants,
     keep_not_given,
     mark_drafts,
-    not_given_of,
     own_channels,
     own_digests,
     sealed_drafts,
@@ -172,8 +171,8 @@ class Maker:
             certificate = self.directory.newest_key(use, recipient.agency, self.at, member=recipient.member)
         except NotCertified:
             return set()
-        known = self._find_channel(recipient, use, certificate)
-        return set() if known is None else held_fragments(self.session, self.presence, known, purpose)
+        kid = certificate.key.kid
+        return held_by_key(self.session, self.presence, self.case.case, recipient, kid, use.value, purpose)
 
     def _make_channel(self, recipient: Recipient, use: KeyUse, certificate: Certificate) -> OwnChannelRow:
         channel = os.urandom(16).hex()
@@ -293,7 +292,7 @@ class Maker:
 
     def _not_given(self, channel: OwnChannelRow, besides: set[str]) -> list[dict[str, str]]:
         given = held_fragments(self.session, self.presence, channel) | besides
-        codes = not_given_of(self.session, channel.channel)
+        codes = codes_not_given(self.session, channel)
         listed = [
             {"sha256": digest, "code": codes.get(fragment, NotGivenCode.HELD.value)}
             for fragment, digest in own_digests(self.session, self.case.case)

@@ -19,8 +19,16 @@ from adapters.cases import VerifiedCase
 from adapters.presence import Presence
 from adapters.release.held import is_told_in_the_past
 from adapters.store.database import Session
-from adapters.store.rows import DISOWNED, disclosure_lines, grants_of_case, offers_of, own_channels, own_fragments
-from adapters.store.tables import OwnChannelRow
+from adapters.store.rows import (
+    DISOWNED,
+    disclosure_lines,
+    earlier_channels,
+    grants_of_case,
+    offers_of,
+    own_channels,
+    own_fragments,
+)
+from adapters.store.tables import EarlierChannelRow, OwnChannelRow
 from keys.certificates import Certificate, NotCertified
 from keys.directory import Directory
 from keys.statements import peek
@@ -38,6 +46,7 @@ ASK_FIRST = frozenset(
 )
 """Instructions under which nobody new is given something by itself."""
 
+_Channel = OwnChannelRow | EarlierChannelRow
 Granted = tuple[str, Purpose]
 """A fragment and the purpose it is granted for."""
 
@@ -118,7 +127,10 @@ class _Planning:
         self.enabled = bundle.enabled_gateways(at.date())
         self.rows = {row.fragment: row for row in own_fragments(session, case.case) if row.is_accepted}
         self.headers = {name: Header.from_json(json.loads(row.header)) for name, row in self.rows.items()}
-        self.channels = list(own_channels(session, case.case, disowned_too=True))
+        self.channels: list[_Channel] = [
+            *own_channels(session, case.case, disowned_too=True),
+            *earlier_channels(session, case.case),
+        ]
         self.offers = {
             (row.fragment, Purpose(row.purpose)): Basis.from_json(json.loads(row.basis))
             for row in offers_of(session, case.case)
@@ -150,11 +162,15 @@ class _Planning:
             return None
         theirs = self._channels_of(recipient, use, newest)
         to_newest = [row for row in theirs if row.recipient == newest.key.kid]
-        present = next((row for row in to_newest if row.disowned_from is None), None)
-        held = {} if present is None else self.granted.get(present.channel, {})
-        earlier = self._given_in([row for row in theirs if row is not present])
+        present = next((row for row in to_newest if isinstance(row, OwnChannelRow) and row.disowned_from is None), None)
+        # What was granted on a channel whose key only we have lost can still be opened.
+        holding = [row for row in to_newest if row is present or isinstance(row, EarlierChannelRow)]
+        held: dict[Granted, Basis | None] = {}
+        for row in holding:
+            held |= self.granted.get(row.channel, {})
+        earlier = self._given_in([row for row in theirs if row not in holding])
         lost = {key for row in theirs for key in self.disowned.get(row.channel, ())}
-        ours = lost | set(self._given_in([row for row in to_newest if row is not present]))
+        ours = lost | set(self._given_in([row for row in to_newest if row not in holding]))
         chosen, refused = self._decide_all(recipient, set(held), earlier, ours)
         return Waiting(
             recipient=recipient,
@@ -162,17 +178,20 @@ class _Planning:
             refused=refused,
             by_hand=self._by_hand(recipient, {*held, *earlier}, lost),
             # An agency's intake takes cards and requests; that there is more is for its people in the case.
-            is_untold=recipient.member is not None and self._is_untold(present, held),
+            is_untold=recipient.member is not None and self._is_untold(present, held, is_reached=bool(holding)),
         )
 
-    def _is_untold(self, present: OwnChannelRow | None, held: Mapping[Granted, Basis | None]) -> bool:
-        if present is None:
+    def _is_untold(
+        self, present: OwnChannelRow | None, held: Mapping[Granted, Basis | None], *, is_reached: bool
+    ) -> bool:
+        if present is None and not is_reached:
             return True
-        # Telling was dropped with a disclosure that did not happen, or was before they were out of the case.
-        is_untold = present.told is None or is_told_in_the_past(self.session, self.presence, present)
+        # Telling was dropped with a disclosure that did not happen, was before they were out of the case, or was on a
+        # channel whose key was lost since.
+        is_untold = present is None or present.told is None or is_told_in_the_past(self.session, self.presence, present)
         return is_untold and not set(self.rows) <= {fragment for fragment, _ in held}
 
-    def _channels_of(self, recipient: Recipient, use: KeyUse, newest: Certificate) -> list[OwnChannelRow]:
+    def _channels_of(self, recipient: Recipient, use: KeyUse, newest: Certificate) -> list[_Channel]:
         """Return the channels to any key of the same person. Who had left comes back as somebody new."""
         left = self.directory.left_at(newest.agency, newest.member)
         before = {item.key.kid for item in self.directory.certificates if item.log_index <= left}
@@ -182,7 +201,7 @@ class _Planning:
             if _leads_to(row, recipient, use) and (row.recipient == newest.key.kid or row.recipient not in before)
         ]
 
-    def _given_in(self, channels: Sequence[OwnChannelRow]) -> dict[Granted, Basis]:
+    def _given_in(self, channels: Sequence[_Channel]) -> dict[Granted, Basis]:
         found: dict[Granted, Basis] = {}
         for row in channels:
             known = self.granted.get(row.channel, {})
@@ -251,7 +270,7 @@ class _Planning:
         return tuple(found)
 
 
-def _leads_to(row: OwnChannelRow, recipient: Recipient, use: KeyUse) -> bool:
+def _leads_to(row: _Channel, recipient: Recipient, use: KeyUse) -> bool:
     named = (row.recipient_agency, row.recipient_member, row.use)
     return named == (recipient.agency, recipient.member, use.value)
 

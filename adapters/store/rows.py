@@ -15,6 +15,7 @@ from adapters.store.tables import (
     AlarmRow,
     CaseRow,
     DraftRow,
+    EarlierChannelRow,
     GrantedRow,
     InboxRow,
     NotGivenRow,
@@ -144,9 +145,10 @@ def offers_of(session: Session, case: str) -> Sequence[OfferedRow]:
 
 
 def grants_of_case(session: Session, case: str) -> Sequence[GrantedRow]:
-    """Return every grant on this agency's channels of a case, disowned ones included."""
-    query = select(GrantedRow).join(OwnChannelRow, OwnChannelRow.channel == GrantedRow.channel)
-    return session.scalars(query.where(OwnChannelRow.case == case)).all()
+    """Return every grant on this agency's channels of a case, disowned ones and those whose keys were lost as well."""
+    own = select(OwnChannelRow.channel).where(OwnChannelRow.case == case)
+    earlier = select(EarlierChannelRow.channel).where(EarlierChannelRow.case == case)
+    return session.scalars(select(GrantedRow).where(GrantedRow.channel.in_(own.union_all(earlier)))).all()
 
 
 def disclosure_lines(session: Session, case: str, disclosures: Collection[str]) -> Sequence[OutboxRow]:
@@ -191,6 +193,37 @@ def own_channels(session: Session, case: str, *, disowned_too: bool = False) -> 
     """Return the channels this agency made in a case; those that readers do not believe only where asked for."""
     query = select(OwnChannelRow).where(OwnChannelRow.case == case).order_by(OwnChannelRow.channel)
     return session.scalars(query if disowned_too else query.where(OwnChannelRow.disowned_from.is_(None))).all()
+
+
+def earlier_channels(session: Session, case: str) -> Sequence[EarlierChannelRow]:
+    """Return the channels of this agency in a case whose keys were lost."""
+    query = select(EarlierChannelRow).where(EarlierChannelRow.case == case)
+    return session.scalars(query.order_by(EarlierChannelRow.channel)).all()
+
+
+def channels_to_key(
+    session: Session, case: str, recipient: str, agency: str, member: str | None, use: str
+) -> list[str]:
+    """Return our channels of a case to a key in a use: those whose keys were lost, then the one that is used."""
+    found: list[str] = []
+    for table in (EarlierChannelRow, OwnChannelRow):
+        query = select(table.channel).where(
+            table.case == case,
+            table.recipient == recipient,
+            table.recipient_agency == agency,
+            table.recipient_member.is_not_distinct_from(member),
+            table.use == use,
+        )
+        if table is OwnChannelRow:
+            query = query.where(OwnChannelRow.disowned_from.is_(None))
+        found += session.scalars(query.order_by(table.channel))
+    return found
+
+
+def known_numbers(session: Session, case: str) -> set[str]:
+    """Return the digests of the disclosures and voids of a case that are in the outbox, whatever became of them."""
+    query = select(OutboxRow.subject).where(OutboxRow.case == case, OutboxRow.kind.in_(("disclosure", "void")))
+    return set(session.scalars(query))
 
 
 def grants_on(session: Session, channel: str, purpose: str | None = None) -> Sequence[GrantedRow]:

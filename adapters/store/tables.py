@@ -110,6 +110,22 @@ Index(
 )
 
 
+class EarlierChannelRow(Base):
+    """A channel of this agency's whose key was lost with an earlier database, as the hub gave it back.
+
+    Nothing more is granted on it; what was, its recipient still has. Its numbers and grants are kept like any other's.
+    """
+
+    __tablename__ = "earlier_channel"
+
+    channel: Mapped[str] = mapped_column(String(32), primary_key=True)
+    case: Mapped[str] = mapped_column(String(32), index=True)
+    recipient: Mapped[str] = mapped_column(String(43))
+    recipient_agency: Mapped[str] = mapped_column(String(40))
+    recipient_member: Mapped[str | None] = mapped_column(String(32))
+    use: Mapped[str] = mapped_column(String(20))
+
+
 class GrantedRow(Base):
     """Which of this agency's fragments a channel's recipient has been granted, for which purpose."""
 

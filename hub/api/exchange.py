@@ -12,7 +12,7 @@ from marshmallow import RAISE
 from hub.api import ndjson, schemas
 from hub.api.receipts import prove_positions, recorded, signed_head
 from hub.auth.needs import Need, needs
-from hub.exchange import cases, pulling, pushing, revoking, witness_changes
+from hub.exchange import cases, pulling, pushing, retrieving, revoking, witness_changes
 from hub.exchange.acts import Receipt
 from hub.ledger import ledger
 from hub.refusal import Refused
@@ -230,3 +230,33 @@ def _pull_head(pulled: pulling.Pulled) -> tuple[list[dict[str, Any]], dict[int, 
     if missing:
         raise Refused(500, "ledger_damaged", f"the log has no text of entry {min(missing)}, which a receipt needs")
     return [{"type": "viewed", "receipt": proven[viewed.index]}, {"type": "checkpoint", "note": note}], proven
+
+
+@blueprint.post("/cases/<case>/own")
+@needs(Need.MEMBER)
+@blueprint.arguments(schemas.StatementSchema)
+@blueprint.doc(
+    responses={200: {"content": {ndjson.MEDIA_TYPE: {"schema": {"type": "string"}}}, "description": "section 8.4"}}
+)
+def retrieve_own(payload: dict[str, str], case: str) -> Response:
+    """What the calling agency itself brought to a case, one page, recorded first (docs/protocol.md section 8.4)."""
+    at = services().clock()
+    try:
+        with services().database.write() as session:
+            known = services().directory.current(session)
+            page = retrieving.retrieve(session, known, case=case, caller=g.agency, token=payload["statement"], at=at)
+            session.expunge_all()
+    except pulling.Denied as denied:
+        with services().database.write() as session:
+            pulling.record_denied(session, denied, at)
+        raise denied.answer from denied
+    answer = recorded(services(), [page.receipt.index])
+    if not answer["receipts"]:
+        raise Refused(
+            500, "ledger_damaged", f"the log has no text of entry {page.receipt.index}, which a receipt needs"
+        )
+    first = [
+        {"type": "retrieved", "receipt": answer["receipts"][0]},
+        {"type": "checkpoint", "note": answer["checkpoint"]},
+    ]
+    return Response(ndjson.render_lines(chain(first, retrieving.render_lines(page))), mimetype=ndjson.MEDIA_TYPE)

@@ -23,7 +23,8 @@ class Need(StrEnum):
     PARTY = "party"
     """The same, of an agency that takes part in the case in the address; for others the case is not there."""
     MEMBER = "member"
-    """A person's token. Whether they are a member of the case is decided in the act: a refusal leaves an entry."""
+    """A token for a request that a person, or an agency for what is its own, has signed. Whether they have a part in
+    the case is decided in the act: a refusal leaves an entry."""
 
 
 def needs(need: Need) -> Callable[[View], View]:

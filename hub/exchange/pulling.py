@@ -69,16 +69,25 @@ class Pulled:
 
 
 class Denied(Exception):
-    """A pull that is refused but must leave an entry: the caller records it in its own transaction, then answers.
+    """A pull or retrieval that is refused but must leave an entry: the caller records it in its own transaction.
 
-    ``case`` is None where there is no such case, or not for this agency: both leave the same entry. ``answer`` is "not
-    found" unless it says something of the key only.
+    ``act`` says which of the two. ``case`` is None where there is no such case, or not for this agency: both leave the
+    same entry. ``answer`` is "not found" unless it says something of the key only.
     """
 
     def __init__(
-        self, case: str | None, agency: str, member: str | None, digest: str, code: str, answer: Refused | None = None
+        self,
+        case: str | None,
+        agency: str,
+        member: str | None,
+        digest: str,
+        code: str,
+        answer: Refused | None = None,
+        *,
+        act: str = "pull",
     ) -> None:
         super().__init__(code)
+        self.act = act
         self.case, self.agency, self.member, self.digest, self.code = case, agency, member, digest, code
         self.answer = answer or not_found()
 
@@ -233,7 +242,7 @@ def _repeated(act: CaseAct, statement: Statement, served: list[Served]) -> Recei
 
     What it was answered with then must be what it is answered with now: the entry says what was shown.
     """
-    entry = rows.find_viewed(act.session, act.row.case, statement.digest)
+    entry = rows.find_answered(act.session, act.row.case, "viewed", statement.digest)
     if entry is None or entry.body is None:
         return None
     body = json.loads(entry.body)
@@ -257,11 +266,11 @@ def _record(act: CaseAct, statement: Statement, served: list[Served], bundle: Bu
 
 
 def record_denied(session: Session, denied: Denied, at: datetime) -> Receipt:
-    """Record a pull that was answered as "not found"."""
+    """Record a pull or retrieval that was answered as "not found"."""
     members: dict[str, Any] = {
         "agency": denied.agency,
         "member": denied.member,
-        "act": "pull",
+        "act": denied.act,
         "statement": denied.digest,
         "code": denied.code,
         "rules": [],

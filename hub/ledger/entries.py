@@ -41,6 +41,7 @@ class EntryType(StrEnum):
     DISCLOSURE = "disclosure"
     VOID = "void"
     VIEWED = "viewed"
+    RETRIEVED = "retrieved"
     DENIED = "denied"
 
 
@@ -83,6 +84,7 @@ MEMBERS: Mapping[EntryType, frozenset[str]] = {
     ),
     EntryType.VOID: frozenset({"agency", "statement", "channel"}),
     EntryType.VIEWED: frozenset({"agency", "member", "purpose", "statement", "fragments", "refused", "decision"}),
+    EntryType.RETRIEVED: frozenset({"agency", "statement", "after", "fragments", "channels", "numbers"}),
     EntryType.DENIED: frozenset({"agency", "member", "act", "statement", "code", "rules", "lines"}),
 }
 

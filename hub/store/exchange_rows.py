@@ -205,9 +205,9 @@ def grants_of(session: Session, channels: Sequence[str]) -> Sequence[tuple[Grant
     return [(grant, fragment) for grant, fragment in session.execute(query)]
 
 
-def find_viewed(session: Session, case: str, statement: str) -> LogEntryRow | None:
-    """Return the entry of a pull by the digest of its statement. Looks through the pulls of one case."""
-    query = select(LogEntryRow).where(LogEntryRow.case == case, LogEntryRow.type == "viewed")
+def find_answered(session: Session, case: str, kind: str, statement: str) -> LogEntryRow | None:
+    """Return the entry of a pull or a retrieval by type and statement's digest. Looks through those of a case."""
+    query = select(LogEntryRow).where(LogEntryRow.case == case, LogEntryRow.type == kind)
     return session.scalars(query.where(LogEntryRow.body.contains(f'"statement":"{statement}"'))).first()
 
 

@@ -21,7 +21,9 @@ import httpx
 
 from adapters.home import init_home
 from adapters.release.drafts import keep_authored, list_drafts
+from adapters.release.regranting import Regranter
 from adapters.release.releasing import ReleaseTerms
+from adapters.release.retrieval import Retriever
 from adapters.store.database import Store
 from hub.ceremony import sign_enrolment
 from hub.config import Config
@@ -29,7 +31,7 @@ from hub.setting_up import init_hub
 from hub.store.database import Database
 from policies.vocabulary import AgencyKind, Category
 from tests.officers import SECOND
-from tests.scene import REVIEW, Party, Scene, load, now
+from tests.scene import REVIEW, Party, Scene, bundle, load, now
 
 FINISHED, REFUSED = 0, 3
 
@@ -94,6 +96,15 @@ def share(party: Party, case: str, text: str) -> None:
     party.outbox.push_all()
 
 
+def fetch_own(party: Party) -> None:
+    """Take in the log and fetch back what was lost of every case, then grant again: as the command line does it."""
+    party.follower.sync()
+    cases = party.follower.sync_cases()
+    for case in cases:
+        Retriever(party.store, party.book, party.keys).fetch(case)
+    Regranter(party.store, party.book, bundle()).run(cases)
+
+
 def record_consent(party: Party, case: str) -> None:
     """Record that no consent is needed, unless that stands there already."""
     party.follower.sync_cases()
@@ -135,6 +146,8 @@ def work(scene: Scene | None, order: dict[str, Any]) -> None:
     party, case = scene[order["agency"]], order["case"]
     if order["work"] == "share":
         share(party, case, order["text"])
+    elif order["work"] == "fetch-own":
+        fetch_own(party)
     elif order["work"] == "pull":
         party.pull(case, order["text"])
     elif order["work"] == "consent":

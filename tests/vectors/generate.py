@@ -335,6 +335,7 @@ def _plain_statements(channel: Json, disclosure: Json) -> dict[T, tuple[Json, st
         T.CHANNEL: ({**recipient, "use": "member-hpke", "sha256": channel["sha256"]}, "police signing"),
         T.REFUSAL: (_refusal(), "police signing"),
         T.PULL: ({"case": CASE, "member": MEMBER, "purpose": "safeguarding"}, "council member-signing"),
+        T.RETRIEVAL: ({"case": CASE, "after": 41}, "police signing"),
         T.MANIFEST: (
             {
                 "case": CASE,

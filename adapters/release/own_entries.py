@@ -1,0 +1,70 @@
+"""What the log has of this agency in a case: every entry of its own, proven and none kept back.
+
+The case's chain of entries is read from its beginning to where it was followed, and ends at the same leaf. From it is
+known what the hub must be able to give back, before it is asked for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.feed import PAGE, CaseFeed
+from adapters.hub_client import MAX_FEED_BYTES
+from adapters.receipts import leaf_of, prove_entry
+from adapters.refusal import LogRefused
+
+_SUBJECTS = {"channel": "channel", "fragment": "fragment", "disclosure": "statement", "void": "statement"}
+"""Types of entries that stand for something the hub keeps for its originator, and the member that names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEntry:
+    """One thing that this agency brought, as the log has it. ``subject``: a fragment or channel id, or a digest."""
+
+    index: int
+    kind: str
+    subject: str
+    body: Mapping[str, Any]
+
+
+def read_own(
+    feed: CaseFeed, up_to: int, leaf: str | None, witnessed: int, said: Callable[[int], None] = lambda _: None
+) -> list[OwnEntry]:
+    """Return this agency's entries of a case in the order of the log.
+
+    ``up_to`` and ``leaf`` are the number and leaf hash of the last entry that was followed. What a quorum of witnesses
+    has not seen yet (at ``witnessed`` or after) is left out. ``said`` is told the number of each entry that was read
+    last. Raises ``LogRefused`` where an entry is missing or the chain is another one.
+    """
+    found: list[OwnEntry] = []
+    seq, previous = 0, None
+    while seq < up_to:
+        answer = feed.client.get(f"/v1/cases/{feed.case}/log", at_most=MAX_FEED_BYTES, after=seq, limit=PAGE)
+        receipts = answer.get("entries") if isinstance(answer, dict) else None
+        if not isinstance(answer, dict) or not isinstance(receipts, list) or not receipts:
+            raise LogRefused("feed", f"the hub shows fewer entries of case {feed.case[:8]} than it did before")
+        head = feed.accept_head(str(answer.get("checkpoint")))
+        for item in receipts[: up_to - seq]:
+            entry = prove_entry(item, head.size, head.root)
+            try:
+                if (entry["case"], entry["case_seq"], entry["previous"]) != (feed.case, seq + 1, previous):
+                    raise LogRefused("feed", f"entry {seq + 1} of a case is missing: something is kept from us")
+                own = _own(entry, item["index"], feed.agency)
+            except (KeyError, TypeError) as error:
+                raise LogRefused("feed", "an entry of a case is not of the agreed form") from error
+            seq, previous = seq + 1, leaf_of(item).hex()
+            if own is not None and own.index < witnessed:
+                found.append(own)
+        said(seq)
+    if previous != leaf:
+        raise LogRefused("feed", "the hub shows other entries of a case than those that were followed before")
+    return found
+
+
+def _own(entry: Mapping[str, Any], index: int, agency: str) -> OwnEntry | None:
+    named = _SUBJECTS.get(entry["type"])
+    if named is None or entry["agency"] != agency:
+        return None
+    return OwnEntry(index, entry["type"], str(entry[named]), entry)
