@@ -25,6 +25,7 @@ from adapters.serving import Watch
 from hub.cli import main as hub_main
 from keys.custody.interface import CustodyRefused
 from keys.custody.keyfile import read_key_file
+from keys.custody.modules import TokenRefused
 from keys.custody.token import TokenKeys, label_of
 from keys.notes import parse_note
 from policies.vocabulary import AgencyKind, Category, Purpose, Role
@@ -109,13 +110,20 @@ def test_an_adapter_with_its_keys_in_a_token_takes_part_in_everything(mixed: Fed
     said = with_pin_on_descriptor(police.home.folder, soft, "witness")
     assert "cosign" in said
     # Pulled out while the watch runs, it is said where people look, and the watch goes on.
-    seen = SimpleNamespace(follower=police.follower, keys=police.keys, clock=tests.federation.now)
+    seen = SimpleNamespace(
+        home=police.home, follower=police.follower, keys=police.keys, clock=tests.federation.now, renew=pulled_out
+    )
     watch = Watch(seen, 1.0)  # type: ignore[arg-type]
     police.client._token_until = 0.0  # type: ignore[union-attr]
     soft.tokens.kept.rename(soft.tokens.folder / "away")
     watch.look()
     assert watch.trouble is not None
     assert watch.trouble.endswith("it is another token, was reset, or was taken out")
+
+
+def pulled_out() -> None:
+    """What opening the keys anew comes to without the token."""
+    raise TokenRefused("the token does not answer")
 
 
 def with_pin_on_descriptor(home: Path, soft: SoftToken, *args: str) -> str:
