@@ -13,8 +13,9 @@ from hub.exchange import cases
 from hub.refusal import Refused
 from hub.services import Services
 
+OAUTH_ENDPOINTS = frozenset({"oauth_token", "oauth_introspection", "oauth_revocation"})
 LARGE_ENDPOINTS = frozenset({"exchange.push"})
-NOT_JSON_ENDPOINTS = LARGE_ENDPOINTS | {"oauth_token"}
+NOT_JSON_ENDPOINTS = LARGE_ENDPOINTS | OAUTH_ENDPOINTS
 UNKNOWN_MEMBER = str(Schema._default_error_messages["unknown"])
 """What the schemas say of a member that they do not have."""
 PROBLEM_MEDIA_TYPE = "application/problem+json"
@@ -35,12 +36,13 @@ def install(app: Flask, services: Services) -> None:
         if need is Need.OPEN:
             return None
         try:
-            g.agency = services.authorization.require_agency(
+            g.caller = services.authorization.require(
                 request.headers.get("Authorization"),
                 request.headers.get("DPoP"),
                 method=request.method,
                 url=f"{services.config.issuer}{request.path}",
             )
+            g.agency = g.caller.agency
         except ProofRefused as error:
             code = "use_dpop_nonce" if error.needs_nonce else "invalid_token"
             response = problem(Refused(401, code, str(error)))

@@ -196,7 +196,10 @@ def _position(result: pushing.LineResult) -> int | None:
     responses={200: {"content": {ndjson.MEDIA_TYPE: {"schema": {"type": "string"}}}, "description": "section 8.3"}}
 )
 def pull(payload: dict[str, str], case: str) -> Response:
-    """A person's signed pull: decided again, recorded as viewed, then answered (docs/protocol.md section 8.3)."""
+    """A person's signed pull: decided again, recorded as viewed, then answered (docs/protocol.md section 8.3).
+
+    The access token is that person's own (section 11); for the agency's intake it is the agency's.
+    """
     at = services().clock()
     try:
         with services().database.write() as session:
@@ -205,7 +208,7 @@ def pull(payload: dict[str, str], case: str) -> Response:
                 services().directory.current(session),
                 services().bundle,
                 case=case,
-                caller=g.agency,
+                caller=g.caller,
                 token=payload["statement"],
                 at=at,
             )
