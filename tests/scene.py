@@ -39,6 +39,7 @@ from hub.services import LOG_KEY, TOKEN_KEY, Services
 from hub.store.database import Database
 from hub.store.moment import Moment
 from keys.custody.keyfile import KeyFile, read_key_file
+from keys.statements import peek
 from keys.storage import Vault
 from keys.uses import KeyUse
 from policies.bundles import Bundle, load_bundle
@@ -148,6 +149,11 @@ class Party:
     def pull_with(self, case: str, label: str, keys: KeyFile, purpose: Purpose = REVIEW) -> Opened:
         """Pull for one of the agency's people with these keys of theirs."""
         return self.receiver.pull(case, self.people[label], keys, purpose, self.signed_in(label))
+
+    def reader_of(self, token: str) -> SignedIn | None:
+        """Whoever a pull names, if they are one of the agency's people; None (the agency itself) otherwise."""
+        member = peek(token).members["member"]
+        return SignedIn(member, ("pwd",), self.clock()) if member in self.people.values() else None
 
     def signed_in(self, label: str) -> SignedIn:
         """One of the agency's people, who gave their passphrase just now."""
