@@ -295,11 +295,13 @@ def in_another_form(place: Place) -> Iterator[tuple[str, str]]:
     said = place.claims()
     claims, header = dumps(said), dumps(place.header)
     for name in sorted(said):
-        twice = claims[:-1] + b"," + dumps({name: said[name]})[1:]
+        # With a number of its own each time: what was refused for its form must not be refused as used.
+        fresh = place.claims()
+        twice = dumps(fresh)[:-1] + b"," + dumps({name: fresh[name]})[1:]
         yield f"claim {name} twice", place.sign(header, twice)
     for name in sorted(place.header):
         twice = header[:-1] + b"," + dumps({name: place.header[name]})[1:]
-        yield f"header member {name} twice", place.sign(twice, claims)
+        yield f"header member {name} twice", place.sign(twice, dumps(place.claims()))
     inner = place.sign(header, claims)
     yield "nested", place.sign(header, inner.encode())
     yield "nested, said so", place.sign(dumps({**place.header, "cty": "JWT"}), inner.encode())
