@@ -190,7 +190,7 @@ def _position(result: pushing.LineResult) -> int | None:
 
 
 @blueprint.post("/cases/<case>/pull")
-@needs(Need.MEMBER)
+@needs(Need.PULL)
 @blueprint.arguments(schemas.StatementSchema)
 @blueprint.doc(
     responses={200: {"content": {ndjson.MEDIA_TYPE: {"schema": {"type": "string"}}}, "description": "section 8.3"}}
@@ -236,7 +236,7 @@ def _pull_head(pulled: pulling.Pulled) -> tuple[list[dict[str, Any]], dict[int, 
 
 
 @blueprint.post("/cases/<case>/own")
-@needs(Need.MEMBER)
+@needs(Need.ACT)
 @blueprint.arguments(schemas.StatementSchema)
 @blueprint.doc(
     responses={200: {"content": {ndjson.MEDIA_TYPE: {"schema": {"type": "string"}}}, "description": "section 8.4"}}

@@ -133,7 +133,7 @@ def test_every_route_declares_what_it_needs(application: Flask) -> None:
     for rule in application.url_map.iter_rules():
         need = need_of(application.view_functions[rule.endpoint])
         assert need is not None, rule.rule
-        assert ("<case>" in rule.rule) is (need in (Need.PARTY, Need.MEMBER)), rule.rule
+        assert ("<case>" in rule.rule) is (need in (Need.PARTY, Need.ACT, Need.PULL)), rule.rule
 
 
 def test_what_declares_nothing_is_nobodys(make_scene: Callable[[], Scene], monkeypatch: pytest.MonkeyPatch) -> None:
