@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from adapters.hub_tls import MAX_CA_BYTES, CaRefused, require_ca
 from adapters.issued import remember_issued
 from keys.canonical import NotCanonical, canonical_bytes
 from keys.ceremony import request_fingerprint
@@ -41,6 +42,7 @@ from policies.vocabulary import AgencyKind, Role
 
 CONFIG_NAME = "adapter.toml"
 HUB_NAME = "hub.json"
+CA_NAME = "hub-ca.pem"
 ROOT_NAME = "root.key"
 AGENCY_NAME = "agency.key"
 TOKEN_KEYS_NAME = "agency.token"  # noqa: S105 - the name of a file
@@ -190,6 +192,18 @@ class Home:
         """Keep what was pinned of the hub."""
         write_private_file(self.folder / HUB_NAME, json.dumps(pin.to_json(), indent=1, sort_keys=True).encode())
 
+    def hub_ca(self) -> bytes | None:
+        """Return the certificate authority pinned with the hub (PEM), if one was. Raises ``HomeRefused``."""
+        path = self.folder / CA_NAME
+        return read_ca(path) if path.exists() else None
+
+    def write_ca(self, pem: bytes | None) -> None:
+        """Keep the certificate authority of the hub; None: there is none beside the system's."""
+        if pem is None:
+            (self.folder / CA_NAME).unlink(missing_ok=True)
+        else:
+            write_private_file(self.folder / CA_NAME, pem)
+
     def agency_keys(self, environ: Mapping[str, str] = os.environ, *, present: Custody | None = None) -> Custody:
         """Open the agency's working keys: in the token that ``token.toml`` names, else in the key file.
 
@@ -256,6 +270,16 @@ def read_pin(path: Path) -> HubPin:
         return HubPin.from_json(json.loads(_read_text(path, MAX_PIN_BYTES)))
     except (json.JSONDecodeError, RecursionError) as error:
         raise HomeRefused(f"{path} is not JSON: it is damaged, or no pin file") from error
+
+
+def read_ca(path: Path) -> bytes:
+    """Read a file of certificate authorities in PEM. Raises ``HomeRefused``."""
+    try:
+        return require_ca(_read_text(path, MAX_CA_BYTES).encode())
+    except FileNotFoundError as error:
+        raise HomeRefused(f"{path} is missing") from error
+    except CaRefused as error:
+        raise HomeRefused(f"{path}: {error}") from error
 
 
 def read_passphrase(variable: str, environ: Mapping[str, str] = os.environ) -> Secret:

@@ -1,14 +1,11 @@
 """Typed client of the hub's API: token, proof of possession, retries of what is safe to repeat, no redirects.
 
 The hub is not trusted: whatever comes back is bytes to be verified by the caller, counted while they come and never
-unpacked. Only the pinned address is spoken to.
+unpacked. Only the pinned address is spoken to, over TLS by the pinned authority.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,11 +14,11 @@ from typing import Any
 
 import httpx
 import msgspec
-from joserfc import jwt
-from joserfc.jwk import ECKey
 
+from adapters.hub_tls import explain_failure, make_context
+from adapters.hub_tokens import ProvingKey, client_form, person_form
+from adapters.signed_in import SignedIn
 from keys.jose import Signer
-from keys.jwt import sign_jwt
 
 TIMEOUT_SECONDS = 30.0
 """How long the hub may be silent: to connect, and between two parts of an answer."""
@@ -38,6 +35,12 @@ MAX_PULL_BYTES = 256 * 1024 * 1024
 MAX_PROBLEM_BYTES = 64 * 1024
 MAX_TOKEN_BYTES = 64 * 1024
 MAX_TOKEN_SECONDS = 24 * 3600
+MAX_HELD_TOKENS = 1000
+"""People with a token at one time; beyond, the oldest is fetched anew when it is needed."""
+RENEWED_AFTER = 0.8
+"""The part of a token's life after which another is fetched."""
+ATTEMPTS = 3
+"""A hub that began anew asks for a fresh nonce first, and then for a fresh token."""
 RETRIES = 3
 RETRY_SECONDS = 0.2
 _TRANSIENT = frozenset({502, 503, 504})
@@ -75,7 +78,11 @@ class _Answer:
 
 
 class HubClient:
-    """One adapter process talking to its hub. The DPoP key lives as long as the object."""
+    """One adapter process talking to its hub. The DPoP key lives as long as the object.
+
+    ``ca``: the certificate authority pinned with the hub (PEM), trusted alone; None: the system's. Raises
+    ``HubUnreachable`` for an address without TLS unless ``is_demo``, and ``CaRefused``.
+    """
 
     def __init__(
         self,
@@ -84,21 +91,26 @@ class HubClient:
         signing_key: Signer,
         *,
         clock: Callable[[], datetime],
+        is_demo: bool = False,
+        ca: bytes | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._issuer = issuer.rstrip("/")
+        if not self._issuer.startswith("https://") and not is_demo:
+            raise HubUnreachable("the hub's pinned address is not https; only a demo speaks without", nothing_left=True)
         self._agency, self._clock = agency, clock
         self._signing = signing_key
-        self._dpop = ECKey.generate_key("P-256")
+        self._proving = ProvingKey(clock)
         self._nonce = ""
-        self._token = ""
-        self._token_until = 0.0
+        self._tokens: dict[tuple[str, tuple[str, ...]] | None, tuple[str, float]] = {}
+        self._origin = _origin(httpx.URL(self._issuer))
         # trust_env off: no proxy, no .netrc, nothing but the pinned hub.
         self._http = httpx.Client(
             base_url=self._issuer,
             timeout=TIMEOUT_SECONDS,
             follow_redirects=False,
             trust_env=False,
+            verify=make_context(ca),
             transport=transport,
             # What is not packed cannot grow while it is unpacked.
             headers={"Accept-Encoding": "identity"},
@@ -127,10 +139,24 @@ class HubClient:
         media = "application/x-ndjson"
         return parse_lines(self._send("POST", path, MAX_PUSH_ANSWER_BYTES, content=body, media=media).body)
 
-    def post_for_lines(self, path: str, payload: Any) -> bytes:
-        """POST JSON, get newline-delimited JSON as received."""
+    def post_for_lines(self, path: str, payload: Any, person: SignedIn | None = None) -> bytes:
+        """POST JSON, get newline-delimited JSON as received. ``person``: whose act it is, else the agency's."""
         body = msgspec.json.encode(payload)
-        return self._send("POST", path, MAX_PULL_BYTES, content=body, media="application/json").body
+        return self._send("POST", path, MAX_PULL_BYTES, content=body, media="application/json", person=person).body
+
+    def forget(self, member: str) -> None:
+        """Give back and forget what tokens are held of a person, who has signed out.
+
+        Raises ``HubUnreachable`` or ``HubRefused`` where the hub cannot be told; they are forgotten here all the same.
+        """
+        for held in [key for key in self._tokens if key is not None and key[0] == member]:
+            token, _ = self._tokens.pop(held)
+            self._ask("/oauth/revoke", {**self._credentials(), "token": token})
+
+    def is_good(self, person: SignedIn | None = None) -> bool:
+        """Whether the hub takes the token held for a person (None: the agency's) still; fetched where none is."""
+        answer = self._ask("/oauth/introspect", {**self._credentials(), "token": self._access_token(person)})
+        return _problem(answer).get("active") is True
 
     def _send(
         self,
@@ -141,6 +167,7 @@ class HubClient:
         params: dict[str, str | int] | None = None,
         content: bytes | None = None,
         media: str | None = None,
+        person: SignedIn | None = None,
     ) -> _Answer:
         last: Exception | None = None
         has_left = False
@@ -148,12 +175,13 @@ class HubClient:
             if attempt:
                 time.sleep(RETRY_SECONDS * 2**attempt)
             try:
-                self._access_token()
+                self._access_token(person)
             except httpx.RequestError as error:
                 last = error
+                _refuse_certificate(error)
                 continue
             try:
-                answer = self._once(method, path, at_most, params, content, media)
+                answer = self._once(method, path, at_most, params, content, media, person)
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
                 last = error
                 continue
@@ -178,11 +206,13 @@ class HubClient:
         params: dict[str, str | int] | None,
         content: bytes | None,
         media: str | None,
+        person: SignedIn | None,
     ) -> _Answer:
-        for _ in range(2):
+        for _ in range(ATTEMPTS):
+            token = self._access_token(person)
             headers = {
-                "Authorization": f"DPoP {self._access_token()}",
-                "DPoP": self._proof(method, f"{self._issuer}{path}", self._token),
+                "Authorization": f"DPoP {token}",
+                "DPoP": self._proving.prove(method, f"{self._issuer}{path}", self._nonce, token),
                 "Accept": "application/json, application/x-ndjson, text/plain, application/octet-stream",
             }
             if media:
@@ -192,11 +222,13 @@ class HubClient:
             if answer.status != 401:
                 return answer
             if "use_dpop_nonce" not in answer.headers.get("WWW-Authenticate", ""):
-                self._token_until = 0.0
+                self._tokens.pop(_held_as(person), None)
         return answer
 
     def _exchange(self, request: httpx.Request, at_most: int) -> _Answer:
         """Send one request and take in at most so many bytes, of an error fewer. Raises ``HubUnreachable``."""
+        if _origin(request.url) != self._origin:
+            raise HubUnreachable("a request would leave the pinned hub's address; it was not sent", nothing_left=True)
         until = time.monotonic() + DEADLINE_SECONDS
         response = self._http.send(request, stream=True)
         try:
@@ -216,54 +248,69 @@ class HubClient:
         finally:
             response.close()
 
-    def _access_token(self) -> str:
-        if time.monotonic() < self._token_until:
-            return self._token
+    def _access_token(self, person: SignedIn | None = None) -> str:
+        held = self._tokens.get(_held_as(person))
+        if held is not None and time.monotonic() < held[1]:
+            return held[0]
+        issuer = self._issuer
         for _ in range(2):
-            request = self._http.build_request(
-                "POST",
-                "/oauth/token",
-                data={
-                    "grant_type": "client_credentials",
-                    "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-                    "client_assertion": self._assertion(),
-                },
-                headers={"DPoP": self._proof("POST", f"{self._issuer}/oauth/token", None)},
-            )
+            form = self._credentials()
+            if person is None:
+                form["grant_type"] = "client_credentials"
+            else:
+                form |= person_form(issuer, self._agency, self._signing, person, self._clock())
+            proof = self._proving.prove("POST", f"{issuer}/oauth/token", self._nonce, None)
+            request = self._http.build_request("POST", "/oauth/token", data=form, headers={"DPoP": proof})
             answer = self._exchange(request, MAX_TOKEN_BYTES)
             if answer.status == 200:
                 break
         if answer.status != 200:
-            raise HubRefused(answer.status, {"type": "urn:x:token", "detail": _oauth_error(answer)})
-        self._token, seconds = _parse_token(answer)
-        self._token_until = time.monotonic() + seconds * 0.8
-        return self._token
+            raise _no_token(answer)
+        token, seconds = _parse_token(answer)
+        self._hold(person, token, seconds)
+        return token
 
-    def _assertion(self) -> str:
-        now = int(self._clock().timestamp())
-        claims = {
-            "iss": self._agency,
-            "sub": self._agency,
-            "aud": self._issuer,
-            "iat": now,
-            "exp": now + 60,
-            "jti": os.urandom(16).hex(),
-        }
-        return sign_jwt(claims, "JWT", self._signing, kid=self._signing.public.kid)
+    def _hold(self, person: SignedIn | None, token: str, seconds: float) -> None:
+        while len(self._tokens) >= MAX_HELD_TOKENS:
+            self._tokens.pop(next(iter(self._tokens)))
+        self._tokens[_held_as(person)] = token, time.monotonic() + seconds * RENEWED_AFTER
 
-    def _proof(self, method: str, url: str, token: str | None) -> str:
-        claims: dict[str, Any] = {
-            "htm": method,
-            "htu": url,
-            "iat": int(self._clock().timestamp()),
-            "jti": os.urandom(16).hex(),
-            "nonce": self._nonce,
-        }
-        if token is not None:
-            digest = hashlib.sha256(token.encode()).digest()
-            claims["ath"] = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-        jwk = {name: str(self._dpop.as_dict(private=False)[name]) for name in ("kty", "crv", "x", "y")}
-        return jwt.encode({"alg": "ES256", "typ": "dpop+jwt", "jwk": jwk}, claims, self._dpop, algorithms=["ES256"])
+    def _credentials(self) -> dict[str, str]:
+        return client_form(self._issuer, self._agency, self._signing, self._clock())
+
+    def _ask(self, path: str, form: dict[str, str]) -> _Answer:
+        """Ask the authorization server about a token. Raises ``HubUnreachable`` or ``HubRefused``."""
+        try:
+            answer = self._exchange(self._http.build_request("POST", path, data=form), MAX_TOKEN_BYTES)
+        except httpx.RequestError as error:
+            _refuse_certificate(error)
+            raise HubUnreachable(f"the hub at {self._issuer} does not answer") from error
+        if answer.status != 200:
+            raise _no_token(answer)
+        return answer
+
+
+def _held_as(person: SignedIn | None) -> tuple[str, tuple[str, ...]] | None:
+    return None if person is None else (person.member, person.amr)
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _refuse_certificate(error: Exception) -> None:
+    """Raise ``HubUnreachable`` at once where it is the certificate: trying again changes nothing."""
+    reason = explain_failure(error)
+    if reason is not None:
+        raise HubUnreachable(f"the hub's certificate is refused: {reason}", nothing_left=True) from error
+
+
+def _no_token(answer: _Answer) -> HubRefused:
+    said = _problem(answer)
+    # One of the hub's own codes beside those of RFC 6749: whoever asks is told as by any other route.
+    code = "key_revoked" if said.get("error") == "key_revoked" else "token"
+    text = f"no access token: {said.get('error', 'unknown')}: {said.get('error_description', '')}"
+    return HubRefused(answer.status, {"type": f"urn:nrmhub:problem:{code}", "detail": text})
 
 
 def parse_lines(body: bytes) -> list[Any]:
@@ -300,8 +347,3 @@ def _problem(answer: _Answer) -> dict[str, Any]:
     except (msgspec.DecodeError, RecursionError):
         return {}
     return problem if isinstance(problem, dict) else {}
-
-
-def _oauth_error(answer: _Answer) -> str:
-    problem = _problem(answer)
-    return f"no access token: {problem.get('error', 'unknown')}: {problem.get('error_description', '')}"

@@ -6,6 +6,7 @@ the adapter cannot know that two ids are two people (docs/enrolment.md).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from datetime import datetime
@@ -21,10 +22,11 @@ MAX_CONFIRMED_BYTES = 16 * 1024
 _PERSON = re.compile(r"[a-z0-9][a-z0-9-]{1,39}")
 
 
-def confirm_pin(home: Home, pin: HubPin, read_out: str, person: str, at: datetime) -> bool:
+def confirm_pin(home: Home, pin: HubPin, read_out: str, person: str, at: datetime, *, ca: bytes | None = None) -> bool:
     """Take one person's confirmation of a pin file; with the second person's pin the hub and return True.
 
-    ``read_out`` is what this person heard on a second channel. Raises ``HomeRefused``; then nothing changed.
+    ``read_out`` is what this person heard on a second channel; ``ca`` the authority (PEM) by whose certificate the hub
+    is known from then on, and no other: both people name the same. Raises ``HomeRefused``; then nothing changed.
     """
     if not _PERSON.fullmatch(person):
         raise HomeRefused("person: expected 2 to 40 lower-case letters, digits or hyphens, and no name")
@@ -35,12 +37,15 @@ def confirm_pin(home: Home, pin: HubPin, read_out: str, person: str, at: datetim
     if not is_right:
         raise HomeRefused("what was read out is not the fingerprint of this pin file; nothing was pinned")
     digest = normalise_fingerprint(pin.fingerprint)
+    if ca is not None:
+        digest += f"+{hashlib.sha256(ca).hexdigest()}"
     people = _confirmed(home, digest)
     is_pinned = len(people) >= PEOPLE
     if person in people and not is_pinned:
         raise HomeRefused("this person has confirmed already; another person must hear the words as well")
     people[person] = render_time(at)
     if len(people) >= PEOPLE:
+        home.write_ca(ca)
         home.write_pin(pin)
     # What was confirmed stays beside the pin: who answers for it, and when.
     kept = json.dumps({"pin": digest, "people": people}, indent=1, sort_keys=True)
@@ -49,7 +54,7 @@ def confirm_pin(home: Home, pin: HubPin, read_out: str, person: str, at: datetim
 
 
 def _confirmed(home: Home, digest: str) -> dict[str, str]:
-    """Who confirmed this pin file before. Another pin file begins anew."""
+    """Who confirmed this pin file before. Another pin file, or another authority with it, begins anew."""
     path = home.folder / CONFIRMED_NAME
     try:
         with path.open("rb") as file:

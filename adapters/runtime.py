@@ -62,7 +62,14 @@ class Adapter:
 
     def connect(self, signing: Signer) -> HubClient:
         """Return a client of the hub that asks with a signing key of this agency's."""
-        return HubClient(self.pin.issuer, self.home.agency, signing, clock=self.clock)
+        return HubClient(
+            self.pin.issuer,
+            self.home.agency,
+            signing,
+            clock=self.clock,
+            is_demo=self.home.environment == "demo",
+            ca=self.home.hub_ca(),
+        )
 
     def renew(self, keys: Custody | None = None) -> None:
         """Work with other keys of the agency from now on: those given, else those that custody holds by now.

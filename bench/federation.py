@@ -195,7 +195,7 @@ def _connect(folder: Path, agency: AgencyKeys, pin: HubPin) -> Adapter:
     signing = agency.keys[KeyUse.SIGNING]
     home = Home(folder, agency.agency, agency.kind, f"Invented {agency.kind.value}", "demo")
     store = Store(home.store_path, Vault(secrets.token_bytes(32)))
-    client = HubClient(pin.issuer, agency.agency, signing, clock=now)
+    client = HubClient(pin.issuer, agency.agency, signing, clock=now, is_demo=True)
     return Adapter(agency, store, client, CaseBook(Follower(home, store, client, pin, now), signing))
 
 

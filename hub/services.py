@@ -11,6 +11,7 @@ from hub.config import Config
 from hub.exchange.acts import system_clock
 from hub.exchange.standing import DirectoryCache
 from hub.store.database import Database
+from hub.store.moment import Moment
 from keys.cosigning import log_vkey
 from keys.custody.interface import Custody, CustodyRefused
 from keys.custody.keyfile import read_key_file
@@ -38,12 +39,14 @@ class Services:
     authorization: Authorization
     log_key: Signer
     clock: Callable[[], datetime]
+    moment: Moment
     custody: Custody | None = None
     """What holds the keys open, where somebody else does not."""
 
     def close(self) -> None:
         """Give up database and keys."""
         self.database.close()
+        self.moment.close()
         if self.custody is not None:
             self.custody.close()
 
@@ -59,25 +62,34 @@ def log_verifier(origin: str, log_key: Signer) -> VerifierKey:
 
 
 def open_services(
-    config: Config, unlocking: str, *, clock: Callable[[], datetime] = system_clock, upgrade: bool = True
+    config: Config,
+    unlocking: str,
+    *,
+    clock: Callable[[], datetime] = system_clock,
+    upgrade: bool = True,
+    anew: bool = False,
 ) -> Services:
-    """Open a hub's keys, with a passphrase or its token's PIN, and its database.
+    """Open a hub's keys, with a passphrase or its token's PIN, its database, and its store of the moment.
 
-    The schema is brought up to date first. Raises ``CustodyRefused``.
+    The schema is brought up to date first. ``anew`` empties the store of the moment: only whoever holds the hub's lock
+    may. Raises ``CustodyRefused``.
     """
     custody = open_keys(config, unlocking)
     database = Database(config.database_url)
     if upgrade:
         database.upgrade()
-    directory = DirectoryCache()
+    directory, moment = DirectoryCache(), Moment(config.database_url)
+    if upgrade:
+        moment.open(anew=anew)
     return Services(
         config=config,
         database=database,
         directory=directory,
         bundle=load_bundle(),
-        authorization=Authorization(config.issuer, custody.keys[TOKEN_KEY], database, directory, clock),
+        authorization=Authorization(config.issuer, custody.keys[TOKEN_KEY], database, directory, clock, moment=moment),
         log_key=custody.keys[LOG_KEY],
         clock=clock,
+        moment=moment,
         custody=custody,
     )
 

@@ -94,7 +94,8 @@ def run(config: Config, passphrase: str, *, bind: str, threads: int) -> None:
     wsgi.SERVER = SERVER
     lock = _lock(config.home / LOCK_NAME)
     try:
-        open_services(config, passphrase).close()
+        # Under the lock nobody else serves this hub: what was of an earlier moment is forgotten here.
+        open_services(config, passphrase, anew=True).close()
         _Server(
             config,
             passphrase,

@@ -20,9 +20,10 @@ from adapters.cases import CaseBook
 from adapters.following import Follower
 from adapters.home import Home, HubPin, add_member, init_home
 from adapters.hub_client import HubClient
-from adapters.picture.receiving import Receiver
+from adapters.picture.receiving import Opened, Receiver
 from adapters.release.outbox import Outbox
 from adapters.release.releasing import Releaser
+from adapters.signed_in import SignedIn
 from adapters.store.database import Store
 from hub.config import Config
 from hub.setting_up import init_hub, record_witnesses, write_pin
@@ -31,7 +32,7 @@ from keys.storage import Vault
 from keys.uses import KeyUse
 from policies.bundles import load_bundle
 from policies.model import AgencyId, Member, MemberId
-from policies.vocabulary import AgencyKind, AgePath, Role
+from policies.vocabulary import AgencyKind, AgePath, Purpose, Role
 from tests.officers import enrol, record_officers
 
 KINDS = {
@@ -128,7 +129,9 @@ class Agency:
         self.home.write_pin(pin)
         self.keys = self.home.agency_keys(self.environ)
         self.store = Store(self.home.store_path, Vault(self.keys.storage))
-        self.client = HubClient(pin.issuer, self.home.agency, self.keys.keys[KeyUse.SIGNING.value], clock=now)
+        self.client = HubClient(
+            pin.issuer, self.home.agency, self.keys.keys[KeyUse.SIGNING.value], clock=now, is_demo=True
+        )
 
     @property
     def follower(self) -> Follower:
@@ -160,6 +163,11 @@ class Agency:
         """The agency's receiver."""
         assert self.store is not None
         return Receiver(self.store, self.book, load_bundle())
+
+    def pull(self, case: str, label: str, purpose: Purpose) -> Opened:
+        """Pull for one person, who gave their passphrase just now."""
+        signed_in = SignedIn(self.members[label], ("pwd",), now())
+        return self.receiver.pull(case, self.members[label], self.member_keys(label), purpose, signed_in)
 
     def member_keys(self, label: str) -> KeyFile:
         """Open one person's keys."""

@@ -192,7 +192,12 @@ def take_up(scene: Scene, agency: str, keys: KeyFile) -> None:
     party.keys = keys
     party.client.close()
     party.client = HubClient(
-        scene.hub.issuer, agency, keys.keys[KeyUse.SIGNING.value], clock=party.clock, transport=scene.transport
+        scene.hub.issuer,
+        agency,
+        keys.keys[KeyUse.SIGNING.value],
+        clock=party.clock,
+        is_demo=True,
+        transport=scene.transport,
     )
 
 
@@ -221,9 +226,7 @@ def _worked(act: Callable[[], object]) -> bool:
 def opens(scene: Scene, keys: KeyFile | None = None) -> str:
     """Pull for the person with keys (None: those they had); say how much of everything opens, or the refusal."""
     party = scene[SUBJECT]
-    return _counted(
-        lambda: party.receiver.pull(scene.main, party.people[LABEL], keys or party.member_keys[LABEL], REVIEW), ALL
-    )
+    return _counted(lambda: party.pull_with(scene.main, LABEL, keys or party.member_keys[LABEL]), ALL)
 
 
 def others_open(scene: Scene) -> str:
@@ -311,9 +314,12 @@ def shares(scene: Scene, agency: str, category: Category = Category.CONCERN) -> 
         name, label = CARE, "lead"
     reader = scene[name]
     heads(scene)
-    member, keys = (None, reader.keys) if label is None else (reader.people[label], reader.member_keys[label])
     try:
-        view = reader.receiver.pull(scene.main, member, keys, purpose).view
+        view = (
+            reader.receiver.pull(scene.main, None, reader.keys, purpose)
+            if label is None
+            else reader.pull(scene.main, label, purpose)
+        ).view
     except SHUT:
         return "taken, not read"
     return "yes" if summary in [item.content["summary"] for item in view.opened] else "taken, not read"

@@ -29,6 +29,7 @@ from adapters.picture.receiving import Opened, Receiver
 from adapters.release.drafts import DraftState, keep_authored, list_drafts
 from adapters.release.outbox import Outbox, PushReport
 from adapters.release.releasing import Released, Releaser, ReleaseTerms
+from adapters.signed_in import SignedIn
 from adapters.store.database import Store
 from hub.app import create_app
 from hub.auth.authorization import Authorization
@@ -36,7 +37,9 @@ from hub.config import CONFIG_NAME, Config
 from hub.exchange.standing import DirectoryCache
 from hub.services import LOG_KEY, TOKEN_KEY, Services
 from hub.store.database import Database
+from hub.store.moment import Moment
 from keys.custody.keyfile import KeyFile, read_key_file
+from keys.statements import peek
 from keys.storage import Vault
 from keys.uses import KeyUse
 from policies.bundles import Bundle, load_bundle
@@ -141,7 +144,20 @@ class Party:
 
     def pull(self, case: str, label: str, purpose: Purpose = REVIEW) -> Opened:
         """Pull for one of the agency's people."""
-        return self.receiver.pull(case, self.people[label], self.member_keys[label], purpose)
+        return self.pull_with(case, label, self.member_keys[label], purpose)
+
+    def pull_with(self, case: str, label: str, keys: KeyFile, purpose: Purpose = REVIEW) -> Opened:
+        """Pull for one of the agency's people with these keys of theirs."""
+        return self.receiver.pull(case, self.people[label], keys, purpose, self.signed_in(label))
+
+    def reader_of(self, token: str) -> SignedIn | None:
+        """Whoever a pull names, if they are one of the agency's people; None (the agency itself) otherwise."""
+        member = peek(token).members["member"]
+        return SignedIn(member, ("pwd",), self.clock()) if member in self.people.values() else None
+
+    def signed_in(self, label: str) -> SignedIn:
+        """One of the agency's people, who gave their passphrase just now."""
+        return SignedIn(self.people[label], ("pwd",), self.clock())
 
     def close(self) -> None:
         """Close store and client."""
@@ -195,7 +211,12 @@ class Scene:
             party = self.parties[name]
             party.client.close()
             party.client = HubClient(
-                self.hub.issuer, name, party.keys.keys[KeyUse.SIGNING.value], clock=party.clock, transport=transport
+                self.hub.issuer,
+                name,
+                party.keys.keys[KeyUse.SIGNING.value],
+                clock=party.clock,
+                is_demo=True,
+                transport=transport,
             )
 
     def witness(self) -> None:
@@ -232,19 +253,21 @@ class Scene:
         self.hub.kill()
 
 
-def embedded_services(hub: HubProcess, clock: Callable[[], datetime]) -> Services:
-    """Return a hub's services on its own folder, with another clock."""
+def embedded_services(hub: HubProcess, clock: Callable[[], datetime], *, anew: bool = True) -> Services:
+    """Return a hub's services on its own folder, with another clock. ``anew`` as for a hub that starts."""
     config = Config.load(hub.home)
     keys = opened_keys(config.keys_path, hub.passphrase)
-    database, directory = Database(config.database_url), DirectoryCache()
+    database, directory, moment = Database(config.database_url), DirectoryCache(), Moment(config.database_url)
+    moment.open(anew=anew)
     return Services(
         config=config,
         database=database,
         directory=directory,
         bundle=bundle(),
-        authorization=Authorization(config.issuer, keys.keys[TOKEN_KEY], database, directory, clock),
+        authorization=Authorization(config.issuer, keys.keys[TOKEN_KEY], database, directory, clock, moment=moment),
         log_key=keys.keys[LOG_KEY],
         clock=clock,
+        moment=moment,
     )
 
 
@@ -327,6 +350,6 @@ def load(folder: Path, *, keys_from: Path | None = None) -> Scene:
             label: opened_keys(source / name / "members" / f"{member}.key", environ["NRM_MEMBER_PASSPHRASE"])
             for label, member in people.items()
         }
-        client = HubClient(issuer, name, keys.keys[KeyUse.SIGNING.value], clock=now)
+        client = HubClient(issuer, name, keys.keys[KeyUse.SIGNING.value], clock=now, is_demo=True)
         parties[name] = Party(Home.load(folder / name), keys, people, member_keys, client)
     return Scene(hub, parties, said["cases"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from adapters.commands.base import echo_json, home_option, opened, progress
-from adapters.home import MEMBER_DAYS, SIGNING_ALGORITHMS, Home, HomeRefused, add_member, init_home, read_pin
+from adapters.home import MEMBER_DAYS, SIGNING_ALGORITHMS, Home, HomeRefused, add_member, init_home, read_ca, read_pin
 from adapters.pinning import confirm_pin
 from adapters.release.disowned import disown
 from adapters.runtime import Adapter, system_clock
@@ -91,19 +91,25 @@ def init(
 @click.argument("pin", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--person", required=True, help="Who you are: a short id that the agency chose, no name.")
 @click.option("--fingerprint", help="The words (or hex) you heard from the officer; without it you are asked for them.")
-def pin_hub(pin: Path, person: str, fingerprint: str | None) -> None:
+@click.option(
+    "--ca",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The certificate authority of the hub's TLS certificate (PEM): trusted alone then, not the system's.",
+)
+def pin_hub(pin: Path, person: str, fingerprint: str | None, ca: Path | None) -> None:
     """Pin the hub: its address, log key, witnesses, officers and every agency's root, if the words read out fit.
 
     Two people do this, each with the words they heard themselves; with the second one the hub is pinned.
 
     \b
-    Example: nrm-adapter --home police pin-hub hub-pin.json --person records-1
+    Example: nrm-adapter --home police pin-hub hub-pin.json --person records-1 --ca hub-ca.pem
     """
     home = Home.load(home_option())
     parsed = read_pin(pin)
     home.require_usable(parsed)
+    authority = None if ca is None else read_ca(ca)
     heard = fingerprint if fingerprint is not None else ask_for_words(_ask, _tell)
-    if confirm_pin(home, parsed, heard, person, system_clock()):
+    if confirm_pin(home, parsed, heard, person, system_clock(), ca=authority):
         click.echo(f"pinned {parsed.origin} at {parsed.issuer}, {len(parsed.roots)} agencies")
     else:
         click.echo("confirmed by one of two people; nothing is pinned yet")

@@ -16,6 +16,7 @@ from adapters.picture.page import render_page
 from adapters.picture.receiving import Opened
 from adapters.picture.terminal import print_picture
 from adapters.runtime import Adapter
+from adapters.signed_in import by_their_keys
 from keys.custody.keyfile import write_private_file
 from policies.vocabulary import Purpose, Stage
 
@@ -27,11 +28,12 @@ FOR = "What it is read for; only what was shared for this purpose is opened."
 def open_case(adapter: Adapter, case: str, member: str, purpose: Purpose, *, kept: bool) -> Opened:
     """Pull a case for a person, or open the kept pull again; both verify and decide."""
     keys = adapter.member_keys(member)
+    signed_in = by_their_keys(member, keys, adapter.clock())
     if kept:
         return adapter.receiver.reopen(case, member, keys, purpose)
     adapter.follower.sync()
     adapter.follower.sync_cases()
-    return adapter.receiver.pull(case, member, keys, purpose)
+    return adapter.receiver.pull(case, member, keys, purpose, signed_in)
 
 
 @click.command()

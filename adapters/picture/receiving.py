@@ -28,6 +28,7 @@ from adapters.picture.inbox import Inbox, KeptPull
 from adapters.picture.judging import Judged, decide_given, find_awaited, judge_refused
 from adapters.picture.judging import Opened as Opened  # re-exported: what a pull gives
 from adapters.picture.view import CaseView, OpenedFragment, RefusedFragment
+from adapters.signed_in import SignedIn
 from adapters.store.database import Store
 from adapters.store.rows import peer_channels, raise_alarm
 from adapters.store.tables import PeerChannelRow
@@ -75,11 +76,16 @@ class Receiver:
         """What was pulled and kept."""
         return Inbox(self.store)
 
-    def pull(self, case: str, member: str | None, keys: Custody, purpose: Purpose) -> Opened:
+    def pull(
+        self, case: str, member: str | None, keys: Custody, purpose: Purpose, signed_in: SignedIn | None = None
+    ) -> Opened:
         """Pull for one person (or, member None, for the agency's intake), verify, keep sealed, open.
 
-        Raises ``HubRefused``, ``HubUnreachable``, ``LogRefused`` or ``CaseRefused``. Nothing is opened on a refusal.
+        ``signed_in`` is how that person was recognised: the hub is told. Raises ``HubRefused``, ``HubUnreachable``,
+        ``LogRefused`` or ``CaseRefused``. Nothing is opened on a refusal.
         """
+        if member != (None if signed_in is None else signed_in.member):
+            raise CaseRefused("a case is pulled for a person who was recognised just now, or for the agency's intake")
         follower = self.book.follower
         signing = keys.keys[(KeyUse.SIGNING if member is None else KeyUse.MEMBER_SIGNING).value]
         token = make_statement(
@@ -92,7 +98,7 @@ class Receiver:
             checkpoint=follower.newest_reference(),
         )
         seen = self._seen()
-        body = follower.client.post_for_lines(f"/v1/cases/{case}/pull", {"statement": token})
+        body = follower.client.post_for_lines(f"/v1/cases/{case}/pull", {"statement": token}, signed_in)
         pull = KeptPull(parse_lines(body), token, render_time(follower.clock()))
         try:
             checkpoint = follower.accept_head(str(split_lines(pull.lines)["checkpoint"][0].get("note")))

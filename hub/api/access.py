@@ -6,17 +6,24 @@ from flask import Flask, Response, g, jsonify, request
 from marshmallow import Schema
 from werkzeug.exceptions import HTTPException
 
+from hub.auth.caller import Caller
 from hub.auth.dpop import ProofRefused
 from hub.auth.needs import Need, need_of
 from hub.config import MAX_JSON_BYTES, MAX_REQUEST_BYTES
 from hub.exchange import cases
 from hub.refusal import Refused
 from hub.services import Services
+from hub.store.rates import WINDOW_SECONDS, count_request
 
+OAUTH_ENDPOINTS = frozenset({"oauth_token", "oauth_introspection", "oauth_revocation"})
 LARGE_ENDPOINTS = frozenset({"exchange.push"})
-NOT_JSON_ENDPOINTS = LARGE_ENDPOINTS | {"oauth_token"}
+NOT_JSON_ENDPOINTS = LARGE_ENDPOINTS | OAUTH_ENDPOINTS
 UNKNOWN_MEMBER = str(Schema._default_error_messages["unknown"])
 """What the schemas say of a member that they do not have."""
+AGENCY_REQUESTS_PER_MINUTE = 3_000
+"""An adapter that looks every second asks some 300 times a minute; pushes and pulls come in batches."""
+PERSON_REQUESTS_PER_MINUTE = 120
+"""What one person reads. More is a program that reads in a person's name."""
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
@@ -35,17 +42,19 @@ def install(app: Flask, services: Services) -> None:
         if need is Need.OPEN:
             return None
         try:
-            g.agency = services.authorization.require_agency(
+            g.caller = services.authorization.require(
                 request.headers.get("Authorization"),
                 request.headers.get("DPoP"),
                 method=request.method,
                 url=f"{services.config.issuer}{request.path}",
             )
+            g.agency = g.caller.agency
         except ProofRefused as error:
             code = "use_dpop_nonce" if error.needs_nonce else "invalid_token"
             response = problem(Refused(401, code, str(error)))
             response.headers["WWW-Authenticate"] = f'DPoP error="{code}", algs="ES256 Ed25519"'
             return response
+        _require_pace(services, g.caller)
         _require_caller(services, need)
         return None
 
@@ -82,8 +91,28 @@ def install(app: Flask, services: Services) -> None:
         return problem(Refused(500, "internal", "the hub could not do this; nothing was recorded"))
 
 
+def _require_pace(services: Services, caller: Caller) -> None:
+    """Count the request. Raises ``Refused`` (429) where a person or an agency has asked too often in this minute."""
+    name, limit = (
+        (f"agency {caller.agency}", AGENCY_REQUESTS_PER_MINUTE)
+        if caller.member is None
+        else (f"person {caller.agency} {caller.member}", PERSON_REQUESTS_PER_MINUTE)
+    )
+    now = int(services.clock().timestamp())
+    with services.moment.write() as session:
+        count = count_request(session, name, now)
+    if count > limit:
+        wait = WINDOW_SECONDS - now % WINDOW_SECONDS
+        said = f"at most {limit} requests a minute; try again in {wait} seconds"
+        raise Refused(429, "too_many_requests", said, wait=wait)
+
+
 def _require_caller(services: Services, need: Need | None) -> None:
     """Let a proven caller on to the view, or raise ``Refused``: what declares nothing is answered as if not there."""
+    if g.caller.member is not None and need is not Need.PULL:
+        raise Refused(
+            403, "insufficient_scope", "a person's token is good for a pull; all else takes the agency's"
+        )
     if need is Need.PARTY:
         with services.database.read() as session:
             cases.require_party(session, str((request.view_args or {})["case"]), g.agency)
@@ -135,4 +164,6 @@ def problem(refusal: Refused) -> Response:
     response = jsonify(refusal.to_problem())
     response.status_code = refusal.status
     response.content_type = PROBLEM_MEDIA_TYPE
+    if "wait" in refusal.extra:
+        response.headers["Retry-After"] = str(refusal.extra["wait"])
     return response

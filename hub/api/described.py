@@ -14,14 +14,13 @@ from apispec import BasePlugin
 from flask import Flask
 from flask_smorest import Api
 
-from hub.api import schemas
-from hub.auth.authorization import CLIENT_ALGORITHMS, SCOPE, TOKEN_SECONDS
+from hub.api import oauth_forms, schemas
+from hub.api.oauth_forms import OAUTH_PATHS
+from hub.auth.metadata import METADATA_PATH
 from hub.auth.needs import Need, needs
 
 DOCUMENT_ENDPOINT = "api-docs.openapi_json"
-OPEN_PATHS = frozenset({"/health", "/oauth/token", "/.well-known/oauth-authorization-server", "/openapi.json"})
-OAUTH_PATHS = frozenset({"/oauth/token"})
-"""Paths whose refusals have the form of RFC 6749 section 5.2."""
+OPEN_PATHS = OAUTH_PATHS | {"/health", METADATA_PATH, "/openapi.json"}
 _JSON = "application/json"
 
 
@@ -58,13 +57,7 @@ def make_api(app: Flask) -> Api:
     # The library describes its paging and its errors in advance; nothing here is paged or refused that way.
     for unused in ("PaginationMetadata", "Error"):
         api.spec.components.schemas.pop(unused, None)
-    for name, schema in (
-        ("Problem", schemas.ProblemSchema),
-        ("TokenRequest", schemas.TokenRequestSchema),
-        ("Token", schemas.TokenSchema),
-        ("TokenRefused", schemas.TokenRefusedSchema),
-        ("ServerMetadata", schemas.ServerMetadataSchema),
-    ):
+    for name, schema in {"Problem": schemas.ProblemSchema, **oauth_forms.SCHEMAS}.items():
         api.spec.components.schema(name, schema=schema)
     rules = {rule.rule: rule for rule in app.url_map.iter_rules()}
     for path, operations in _PATHS.items():
@@ -72,48 +65,8 @@ def make_api(app: Flask) -> Api:
     return api
 
 
-def _answer(description: str, schema: str) -> dict[str, Any]:
-    return {"description": description, "content": {_JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}}
-
-
-_TOKEN: dict[str, Any] = {
-    "summary": "An access token for an agency, bound to the key of its DPoP proof.",
-    "description": (
-        f"Client credentials (RFC 6749 section 4.4) with private_key_jwt (RFC 7523) in {', '.join(CLIENT_ALGORITHMS)}; "
-        f"the token lasts {TOKEN_SECONDS} seconds. A proof carries the newest DPoP-Nonce of any answer of the hub."
-    ),
-    "parameters": [
-        {
-            "name": "DPoP",
-            "in": "header",
-            "required": True,
-            "description": "The proof of possession (RFC 9449 section 4)",
-            "schema": {"type": "string"},
-        }
-    ],
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/x-www-form-urlencoded": {"schema": {"$ref": "#/components/schemas/TokenRequest"}},
-        },
-    },
-    "responses": {
-        "200": _answer(f"The token, of scope {SCOPE}", "Token"),
-        "400": _answer("Refused; use_dpop_nonce says to try again with the nonce sent along", "TokenRefused"),
-        "401": _answer("The assertion is not one of an enrolled agency", "TokenRefused"),
-        "default": _answer("Refused (RFC 6749 section 5.2)", "TokenRefused"),
-    },
-}
-_METADATA: dict[str, Any] = {
-    "summary": "What the authorization server accepts (RFC 8414).",
-    "responses": {"200": _answer("The metadata", "ServerMetadata")},
-}
 _DOCUMENT: dict[str, Any] = {
     "summary": "This document.",
     "responses": {"200": {"description": "OpenAPI 3.1", "content": {_JSON: {"schema": {"type": "object"}}}}},
 }
-_PATHS: Mapping[str, dict[str, Any]] = {
-    "/oauth/token": {"post": _TOKEN},
-    "/.well-known/oauth-authorization-server": {"get": _METADATA},
-    "/openapi.json": {"get": _DOCUMENT},
-}
+_PATHS: Mapping[str, dict[str, Any]] = {**oauth_forms.PATHS, "/openapi.json": {"get": _DOCUMENT}}

@@ -190,13 +190,16 @@ def _position(result: pushing.LineResult) -> int | None:
 
 
 @blueprint.post("/cases/<case>/pull")
-@needs(Need.MEMBER)
+@needs(Need.PULL)
 @blueprint.arguments(schemas.StatementSchema)
 @blueprint.doc(
     responses={200: {"content": {ndjson.MEDIA_TYPE: {"schema": {"type": "string"}}}, "description": "section 8.3"}}
 )
 def pull(payload: dict[str, str], case: str) -> Response:
-    """A person's signed pull: decided again, recorded as viewed, then answered (docs/protocol.md section 8.3)."""
+    """A person's signed pull: decided again, recorded as viewed, then answered (docs/protocol.md section 8.3).
+
+    The access token is that person's own (section 11); for the agency's intake it is the agency's.
+    """
     at = services().clock()
     try:
         with services().database.write() as session:
@@ -205,7 +208,7 @@ def pull(payload: dict[str, str], case: str) -> Response:
                 services().directory.current(session),
                 services().bundle,
                 case=case,
-                caller=g.agency,
+                caller=g.caller,
                 token=payload["statement"],
                 at=at,
             )
@@ -233,7 +236,7 @@ def _pull_head(pulled: pulling.Pulled) -> tuple[list[dict[str, Any]], dict[int, 
 
 
 @blueprint.post("/cases/<case>/own")
-@needs(Need.MEMBER)
+@needs(Need.ACT)
 @blueprint.arguments(schemas.StatementSchema)
 @blueprint.doc(
     responses={200: {"content": {ndjson.MEDIA_TYPE: {"schema": {"type": "string"}}}, "description": "section 8.4"}}

@@ -34,45 +34,6 @@ class ProblemSchema(Strict):
     detail = fields.String(required=True)
 
 
-class TokenRequestSchema(Strict):
-    """A request for an access token (RFC 6749 section 4.4.2, RFC 7523 section 2.2)."""
-
-    grant_type = fields.String(required=True, validate=validate.OneOf(["client_credentials"]))
-    client_assertion_type = fields.String(
-        required=True, validate=validate.OneOf(["urn:ietf:params:oauth:client-assertion-type:jwt-bearer"])
-    )
-    client_assertion = fields.String(required=True)
-
-
-class TokenSchema(Strict):
-    """An access token (RFC 9068), bound to the key of the proof (RFC 9449 section 5)."""
-
-    access_token = fields.String(required=True)
-    token_type = fields.String(required=True, validate=validate.OneOf(["DPoP"]))
-    expires_in = fields.Integer(required=True)
-    scope = fields.String()
-
-
-class TokenRefusedSchema(Strict):
-    """Why there is no token (RFC 6749 section 5.2)."""
-
-    error = fields.String(required=True)
-    error_description = fields.String()
-
-
-class ServerMetadataSchema(Strict):
-    """What the authorization server accepts (RFC 8414 section 2)."""
-
-    issuer = fields.String(required=True)
-    token_endpoint = fields.String(required=True)
-    grant_types_supported = fields.List(fields.String(), required=True)
-    response_types_supported = fields.List(fields.String(), required=True)
-    token_endpoint_auth_methods_supported = fields.List(fields.String(), required=True)
-    token_endpoint_auth_signing_alg_values_supported = fields.List(fields.String(), required=True)
-    dpop_signing_alg_values_supported = fields.List(fields.String(), required=True)
-    scopes_supported = fields.List(fields.String(), required=True)
-
-
 class StatementSchema(Strict):
     """One signed statement."""
 

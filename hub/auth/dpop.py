@@ -1,7 +1,8 @@
-"""Proof of possession (RFC 9449): check a DPoP proof, hand out nonces, refuse replays.
+"""Proof of possession (RFC 9449): check a DPoP proof, hand out nonces. Which proofs were used, the store of the moment
+remembers for all of a hub's processes.
 
-A nonce is only good for the process that gave it and for five minutes, so a proof cannot be replayed after a restart;
-within the process every ``jti`` is remembered until its nonce has died. The hub on SQLite is one process.
+Every proof carries a nonce of the hub (docs/adr/0006), and a nonce is of one slot of five minutes: so whether a proof
+was used is asked among those of its own nonce alone, and forgotten when that has died.
 """
 
 from __future__ import annotations
@@ -9,23 +10,23 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import secrets
-import threading
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
 
-from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey
 
+from hub.auth.jwts import MAX_TIME, TokenRefused, read_token
 from hub.refusal import Refused
+from hub.store.moment import Epoch, Moment, Use
+from keys.jose import KeyRefused, parse_public_jwk
 
 MAX_PROOF_CHARS = 4096
 NONCE_SECONDS = 300
 MAX_AGE_SECONDS = 60
-MAX_PROOFS_PER_SLOT = 200_000
-MAX_TIME = 2**40
-"""Seconds since 1970 that a claim may name: what is beyond is no time, and no number to calculate with."""
+MAX_BUILT_KEYS = 1024
+NONCE_CHARS = 24
 ALGORITHMS = ("ES256", "Ed25519")
 _JWK_SHAPES = {
     "ES256": ({"kty", "crv", "x", "y"}, ("EC", "P-256")),
@@ -34,7 +35,7 @@ _JWK_SHAPES = {
 
 
 class ProofRefused(ValueError):
-    """A DPoP proof is missing, malformed, for another request, without a current nonce, or used before."""
+    """A token or its proof is missing, malformed, for another request, without a current nonce, or used before."""
 
     def __init__(self, message: str, *, needs_nonce: bool = False) -> None:
         super().__init__(message)
@@ -42,102 +43,127 @@ class ProofRefused(ValueError):
 
 
 class Nonces:
-    """Nonces and used ``jti`` values of one process.
+    """Nonces of a hub: made from the epoch's secret, so that each process knows those of every other."""
 
-    Time is cut into slots. A nonce dies with the slot after its own, so what was used is remembered in two sets, of
-    this slot and of the one before; older ones are dropped whole.
-    """
-
-    def __init__(self) -> None:
-        self._secret = secrets.token_bytes(32)
-        self._used: dict[int, set[bytes]] = {}
-        self._lock = threading.Lock()
+    def __init__(self, moment: Moment) -> None:
+        self._moment = moment
 
     def issue(self, at: datetime) -> str:
         """Return the nonce of this moment's slot."""
-        return self._mac(_slot(at))
+        return _mac(self._moment.epoch(), _slot(at))
 
-    def is_current(self, nonce: object, at: datetime) -> bool:
-        """Whether a nonce is of this process and of this or the previous slot."""
-        if not isinstance(nonce, str) or not nonce.isascii():
-            return False
-        slot = _slot(at)
-        return any(hmac.compare_digest(nonce, self._mac(item)) for item in (slot, slot - 1))
+    def expiry_of(self, nonce: object, at: datetime) -> tuple[str, int] | None:
+        """Return the epoch and the second in which a nonce dies; None for one that is not current (any more)."""
+        if not isinstance(nonce, str) or len(nonce) != NONCE_CHARS or not nonce.isascii():
+            return None
+        # Another process may have begun a new epoch: what this one does not know is looked up once.
+        return self._expiry(self._moment.epoch(), nonce, at) or self._expiry(self._moment.epoch(again=True), nonce, at)
 
-    def _mac(self, slot: int) -> str:
-        digest = hmac.new(self._secret, slot.to_bytes(8, "big"), hashlib.sha256).digest()
-        return base64.urlsafe_b64encode(digest[:18]).decode()
-
-    def use(self, jti: str, at: datetime) -> bool:
-        """Remember a ``jti``; False where it was used before. Raises ``Refused`` (503) where no more can be remembered.
-
-        What could be used unseen is not accepted: a full memory answers "try again later" until its slot has passed.
-        """
-        slot, name = _slot(at), hashlib.sha256(jti.encode("utf-8", "surrogatepass")).digest()
-        with self._lock:
-            if slot not in self._used:
-                self._used = {item: used for item, used in self._used.items() if item >= slot - 1}
-                self._used[slot] = set()
-            if any(name in used for used in self._used.values()):
-                return False
-            if len(self._used[slot]) >= MAX_PROOFS_PER_SLOT:
-                raise Refused(503, "temporarily_unavailable", "too many requests at this moment; try again in a while")
-            self._used[slot].add(name)
-            return True
+    def _expiry(self, epoch: Epoch, nonce: str, at: datetime) -> tuple[str, int] | None:
+        for slot in (_slot(at), _slot(at) - 1):
+            if hmac.compare_digest(nonce, _mac(epoch, slot)):
+                return epoch.name, (slot + 2) * NONCE_SECONDS
+        return None
 
 
 def _slot(at: datetime) -> int:
     return int(at.timestamp()) // NONCE_SECONDS
 
 
-def verify_proof(
+def _mac(epoch: Epoch, slot: int) -> str:
+    digest = hmac.new(epoch.secret, slot.to_bytes(8, "big"), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest[:18]).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A proof that is right in itself; whether it was used before is not asked yet."""
+
+    thumbprint: str
+    """RFC 7638 thumbprint of its key."""
+    digest: bytes
+    """What it is remembered by: its key and its number."""
+    epoch: str
+    expires_at: int
+    """When its nonce dies, in seconds since 1970."""
+
+    def use(self, moment: Moment, at: datetime, *, jti: str | None = None) -> None:
+        """Use it up; ``jti`` is that of the token it comes with.
+
+        Raises ``ProofRefused`` where it was used before or the token is revoked, ``Refused`` (503) where no more can
+        be remembered.
+        """
+        use = moment.use_proof(self.epoch, self.expires_at, self.digest, now=int(at.timestamp()), jti=jti)
+        if use is Use.FULL:
+            raise Refused(503, "temporarily_unavailable", "too many requests at this moment; try again in a while")
+        if use is Use.REVOKED:
+            raise ProofRefused("the access token was revoked")
+        if use is Use.FORGOTTEN:
+            raise ProofRefused("the DPoP proof carries no current nonce of this server", needs_nonce=True)
+        if use is Use.AGAIN:
+            raise ProofRefused("the DPoP proof was used before")
+
+
+def read_proof(
     proof: str | None, *, method: str, url: str, at: datetime, nonces: Nonces, access_token: str | None
-) -> str:
-    """Verify a DPoP proof and return the RFC 7638 thumbprint of its key. Raises ``ProofRefused``.
+) -> Proof:
+    """Verify a DPoP proof for one request. Raises ``ProofRefused``.
 
     ``url`` is the request's address without query and fragment, as this server knows itself.
     """
     if not proof or len(proof) > MAX_PROOF_CHARS:
         raise ProofRefused("a DPoP proof is required")
-    # 1. Header: type, one of our algorithms, a bare public key.
-    key = _proof_key(proof)
-    # 2. Signature by that key.
+    # 1. Header: type, one of our algorithms, a bare public key. Signature by that key.
     try:
-        claims = jwt.decode(proof, key, algorithms=list(ALGORITHMS)).claims
-    except (JoseError, ValueError, RecursionError) as error:
-        raise ProofRefused("the DPoP proof does not verify") from error
-    # 3. This request, now, with our nonce.
+        read = read_token(proof, types={"dpop+jwt"}, members={"alg", "jwk"}, at_most=MAX_PROOF_CHARS)
+        algorithm = str(read.header["alg"])
+        key, thumbprint = proof_key(algorithm, read.header["jwk"])
+        read.verify(key, algorithm)
+    except TokenRefused as error:
+        raise ProofRefused(f"the DPoP proof is refused: {error}") from error
+    # 2. This request, now, with our nonce.
+    claims = read.claims
     if claims.get("htm") != method or claims.get("htu") != url:
         raise ProofRefused("the DPoP proof is for another request")
     issued = claims.get("iat")
     if type(issued) is not int or not 0 <= issued < MAX_TIME or abs(at.timestamp() - issued) > MAX_AGE_SECONDS:
         raise ProofRefused(f"the DPoP proof is not from the last {MAX_AGE_SECONDS} seconds")
-    if not nonces.is_current(claims.get("nonce"), at):
+    found = nonces.expiry_of(claims.get("nonce"), at)
+    if found is None:
         raise ProofRefused("the DPoP proof carries no current nonce of this server", needs_nonce=True)
-    # 4. Bound to the token it comes with.
+    # 3. Bound to the token it comes with.
     if access_token is not None:
         expected = base64.urlsafe_b64encode(hashlib.sha256(access_token.encode()).digest()).rstrip(b"=").decode()
         if claims.get("ath") != expected:
             raise ProofRefused("the DPoP proof is for another access token")
-    # 5. Once.
+    # 4. With a number of its own.
     jti = claims.get("jti")
-    if not isinstance(jti, str) or not 16 <= len(jti) <= 128 or not nonces.use(f"{key.thumbprint()}:{jti}", at):
-        raise ProofRefused("the DPoP proof was used before")
-    return str(key.thumbprint())
+    if not isinstance(jti, str) or not 16 <= len(jti) <= 128:
+        raise ProofRefused("the DPoP proof has no number (jti) of 16 to 128 characters")
+    digest = hashlib.sha256(f"{thumbprint}:{jti}".encode("utf-8", "surrogatepass")).digest()
+    return Proof(thumbprint, digest, *found)
 
 
-def _proof_key(proof: str) -> ECKey | OKPKey:
+def proof_key(algorithm: str, jwk: object) -> tuple[ECKey | OKPKey, str]:
+    """Return the key in a proof's header, and its thumbprint. Raises ``TokenRefused`` unless it is bare and public."""
+    if algorithm not in ALGORITHMS:
+        raise TokenRefused("its algorithm must be ES256 or Ed25519")
+    members, shape = _JWK_SHAPES[algorithm]
+    if not isinstance(jwk, dict) or set(jwk) != members or not all(isinstance(item, str) for item in jwk.values()):
+        raise TokenRefused("its key must be a bare public key of its algorithm")
+    if (jwk["kty"], jwk["crv"]) != shape:
+        raise TokenRefused("its key must be a bare public key of its algorithm")
+    return _built_key(algorithm, jwk["x"], jwk.get("y", ""))
+
+
+# An adapter proves with one key as long as it runs: building it takes longer than all the rest.
+@lru_cache(maxsize=MAX_BUILT_KEYS)
+def _built_key(algorithm: str, x: str, y: str) -> tuple[ECKey | OKPKey, str]:
+    kty, crv = _JWK_SHAPES[algorithm][1]
+    jwk: dict[str, str] = {"kty": kty, "crv": crv, "x": x, **({"y": y} if y else {})}
     try:
-        header: dict[str, Any] = jws.extract_compact(proof.encode("ascii")).headers()
-    except (JoseError, ValueError, RecursionError) as error:
-        raise ProofRefused("the DPoP proof is not a compact JWS") from error
-    algorithm, jwk = header.get("alg"), header.get("jwk")
-    if header.get("typ") != "dpop+jwt" or set(header) != {"typ", "alg", "jwk"} or algorithm not in ALGORITHMS:
-        raise ProofRefused("the DPoP proof's header must have typ dpop+jwt, alg ES256 or Ed25519, and jwk")
-    members, shape = _JWK_SHAPES[str(algorithm)]
-    if not isinstance(jwk, dict) or set(jwk) != members or (jwk["kty"], jwk["crv"]) != shape:
-        raise ProofRefused("the DPoP proof's key must be a bare public key of its algorithm")
-    try:
-        return ECKey.import_key(jwk) if algorithm == "ES256" else OKPKey.import_key(jwk)
-    except (JoseError, ValueError, TypeError) as error:
-        raise ProofRefused("the DPoP proof's key cannot be read") from error
+        thumbprint = parse_public_jwk({**jwk, "alg": algorithm}).kid
+        built = dict[str, str | list[str]](jwk)
+        return (ECKey.import_key(built) if algorithm == "ES256" else OKPKey.import_key(built)), thumbprint
+    except (JoseError, KeyRefused, ValueError, TypeError) as error:
+        raise TokenRefused("its key cannot be read") from error

@@ -22,9 +22,10 @@ class Need(StrEnum):
     """An enrolled agency's token, proven to be in the hands of whoever it was given to (RFC 9449)."""
     PARTY = "party"
     """The same, of an agency that takes part in the case in the address; for others the case is not there."""
-    MEMBER = "member"
-    """A token for a request that a person, or an agency for what is its own, has signed. Whether they have a part in
-    the case is decided in the act: a refusal leaves an entry."""
+    ACT = "act"
+    """An agency's token. Whether it takes part in the case is decided in the act: a refusal leaves an entry."""
+    PULL = "pull"
+    """A person's token, or for its intake an agency's; decided in the act likewise."""
 
 
 def needs(need: Need) -> Callable[[View], View]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from hub.auth.caller import Caller
 from hub.exchange.acts import CaseAct, Receipt, lock_case, outcomes, record_caseless
 from hub.exchange.batch import parse_stored_header
 from hub.exchange.cases import require_fresh
@@ -93,29 +94,33 @@ class Denied(Exception):
 
 
 def pull(
-    session: Session, directory: Directory, bundle: Bundle, *, case: str, caller: str, token: object, at: datetime
+    session: Session, directory: Directory, bundle: Bundle, *, case: str, caller: Caller, token: object, at: datetime
 ) -> Pulled:
     """Decide, record and collect one pull. Raises ``Refused``, or ``Denied`` for somebody who is not a member now.
 
     The same statement again is the same act: it is decided again and answered, without a second entry.
     """
-    # 1. Who asks, proven by the person's own key; the agency brings it.
-    statement, purpose = _verify_pull(directory, token, caller, at)
+    # 1. Who asks, proven by the person's own key; the agency brings it, with its word that the person is there.
+    statement, purpose = _verify_pull(directory, token, caller.agency, at)
+    if statement.members["member"] != caller.member:
+        raise Refused(403, "token", "the access token is not of the person (or, for the intake, the agency) who signed")
     if statement.members["case"] != case:
         raise Refused(422, "case", "the statement names another case")
     named = statement.members["member"]
     # 2. The case's order: from here on nothing can change under us.
     try:
-        act = lock_case(session, case, caller, at)
+        act = lock_case(session, case, caller.agency, at)
     except Refused as error:
-        raise Denied(None, caller, named, statement.digest, error.code) from error
+        raise Denied(None, caller.agency, named, statement.digest, error.code) from error
     _require_live_key(directory, statement, at)
     state = load_case_state(session, case)
     recipient = Recipient(statement.issuer, None if named is None else MemberId(named))
     _require_member(state, recipient, statement, at)
     # 3. Decide again for each grant.
-    readable = directory.readable_keys(_reading_use(recipient.member), caller, at, member=recipient.member)
-    channels = [row for row in rows.channels_to(session, case, caller, recipient.member) if row.recipient in readable]
+    readable = directory.readable_keys(_reading_use(recipient.member), caller.agency, at, member=recipient.member)
+    channels = [
+        row for row in rows.channels_to(session, case, caller.agency, recipient.member) if row.recipient in readable
+    ]
     chain = list(rows.chains_of(session, [row.channel for row in channels]))
     since = _in_since(session, case, recipient)
     # Who was out of the case and is back is somebody new: what was disclosed to them before is not theirs (attack 86).

@@ -179,7 +179,7 @@ def _party(scene: Scene, restored: Hands, folder: Path) -> Party:
     home, before = Home.load(folder), scene[CARE]
     keys = read_key_file(folder / "agency.key", NEW["NRM_ADAPTER_PASSPHRASE"])
     signing = keys.keys[KeyUse.SIGNING.value]
-    client = HubClient(scene.hub.issuer, CARE, signing, clock=now, transport=scene.transport)
+    client = HubClient(scene.hub.issuer, CARE, signing, clock=now, is_demo=True, transport=scene.transport)
     return Party(home, keys, before.people, before.member_keys, client)
 
 

@@ -130,7 +130,7 @@ def second_process(scene: Scene, agency: str) -> Follower:
     """Another process of the same adapter: the same home and store, a connection of its own."""
     party = scene[agency]
     signing = party.keys.keys["signing"]
-    client = HubClient(scene.hub.issuer, agency, signing, clock=now, transport=scene.transport)
+    client = HubClient(scene.hub.issuer, agency, signing, clock=now, is_demo=True, transport=scene.transport)
     return Follower(party.home, party.store, client, party.home.pin(), now)
 
 

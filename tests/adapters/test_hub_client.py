@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
 
 from adapters import hub_client
 from adapters.hub_client import HubClient, HubRefused, HubUnreachable
+from adapters.signed_in import SignedIn
 from keys.private import PrivateKey
 from tests.federation import now
 
@@ -50,7 +54,12 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def client(handler: Handler, token: Handler | None = None) -> HubClient:
     return HubClient(
-        "http://hub.example", "fern-care", PrivateKey.generate("Ed25519"), clock=now, transport=Played(handler, token)
+        "http://hub.example",
+        "fern-care",
+        PrivateKey.generate("Ed25519"),
+        clock=now,
+        is_demo=True,
+        transport=Played(handler, token),
     )
 
 
@@ -85,7 +94,9 @@ def test_a_packed_answer_is_not_unpacked() -> None:
     transport = Played(
         lambda _: httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=Stream(iter([packed])))
     )
-    made = HubClient("http://hub.example", "fern-care", PrivateKey.generate("Ed25519"), clock=now, transport=transport)
+    made = HubClient(
+        "http://hub.example", "fern-care", PrivateKey.generate("Ed25519"), clock=now, is_demo=True, transport=transport
+    )
     with pytest.raises(HubUnreachable, match="packed"):
         made.get_bytes("/log/checkpoint")
     assert {request.headers["Accept-Encoding"] for request in transport.asked} == {"identity"}
@@ -181,3 +192,51 @@ def test_an_answer_that_is_no_json(body: bytes) -> None:
 def test_a_passing_outage_is_tried_again() -> None:
     answers: list[Any] = [httpx.Response(503), httpx.Response(502), httpx.Response(200, json={"ok": True})]
     assert client(lambda _: answers.pop(0)).get("/v1/cases") == {"ok": True}
+
+
+def parts_of(token: str) -> tuple[Any, Any]:
+    """The header and claims of a compact JWT."""
+    first, second, _ = token.split(".")
+    return tuple(json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) for part in (first, second))
+
+
+def test_assertions_and_subject_tokens_are_for_the_pinned_hub_alone() -> None:
+    """``aud`` is the issuer as one string; each has a number and a short life; a person's says how and when."""
+    transport = Played(lambda _: httpx.Response(200, json={"cases": []}))
+    made = HubClient(
+        "http://hub.example",
+        "fern-care",
+        PrivateKey.generate("Ed25519"),
+        clock=now,
+        is_demo=True,
+        transport=transport,
+    )
+    made.post_for_lines("/v1/cases/x/pull", {}, SignedIn("a" * 32, ("pin", "hwk"), now()))
+    form = {name: values[0] for name, values in parse_qs(transport.asked[0].content.decode()).items()}
+    header, claims = parts_of(form["client_assertion"])
+    assert set(header) == {"alg", "kid", "typ"}
+    assert (claims["iss"], claims["sub"], claims["aud"]) == ("fern-care", "fern-care", "http://hub.example")
+    assert claims["exp"] - claims["iat"] <= 60
+    header, claims = parts_of(form["subject_token"])
+    assert header["typ"] == "nrmhub-person+jwt"
+    assert (claims["iss"], claims["sub"], claims["aud"]) == ("fern-care", "a" * 32, "http://hub.example")
+    assert (claims["amr"], claims["exp"] - claims["iat"]) == (["pin", "hwk"], 60)
+    assert len(claims["jti"]) == 32
+
+
+def test_a_token_goes_in_the_header_and_nowhere_else() -> None:
+    """Never in an address, where logs would keep it, nor in a body."""
+    transport = Played(lambda _: httpx.Response(200, json={"cases": []}))
+    made = HubClient(
+        "http://hub.example",
+        "fern-care",
+        PrivateKey.generate("Ed25519"),
+        clock=now,
+        is_demo=True,
+        transport=transport,
+    )
+    made.get("/v1/cases", after=3)
+    asked = transport.asked[-1]
+    assert asked.headers["Authorization"] == f"DPoP {TOKEN['access_token']}"
+    assert str(TOKEN["access_token"]) not in str(asked.url)
+    assert asked.content == b""

@@ -99,7 +99,7 @@ def reopen(scene: Scene, agency: str) -> Party:
     party = scene[agency]
     party.keys = file_of(scene, agency)
     party.client.close()
-    party.client = HubClient(scene.hub.issuer, agency, party.keys.keys["signing"], clock=party.clock)
+    party.client = HubClient(scene.hub.issuer, agency, party.keys.keys["signing"], clock=party.clock, is_demo=True)
     return party
 
 

@@ -111,7 +111,7 @@ def test_a_change_that_died_at_any_step_is_finished_by_the_same_command(quick: S
     party = quick[POLICE]
     party.keys = held_by(quick, folder / "agency.key")
     party.client.close()
-    party.client = HubClient(quick.hub.issuer, POLICE, party.keys.keys["signing"], clock=party.clock)
+    party.client = HubClient(quick.hub.issuer, POLICE, party.keys.keys["signing"], clock=party.clock, is_demo=True)
     settle(quick)
     named = member if what == "member" else None
     newest = directory_of(quick, HEALTH).newest_key(use, POLICE, now(), member=named)

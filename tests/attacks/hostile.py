@@ -117,7 +117,9 @@ def embed_hostile(scene: Scene) -> Scene:
     services = embedded_services(scene.hub, now)
     directory = Gullible()
     keys = opened_keys(services.config.keys_path, scene.hub.passphrase)
-    authorization = Authorization(services.config.issuer, keys.keys[TOKEN_KEY], services.database, directory, now)
+    authorization = Authorization(
+        services.config.issuer, keys.keys[TOKEN_KEY], services.database, directory, now, moment=services.moment
+    )
     services = replace(services, directory=directory, authorization=authorization)
     if scene.database is not None:
         scene.database.close()

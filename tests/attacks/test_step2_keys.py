@@ -159,14 +159,14 @@ def test_attack_23_a_lost_key_is_survived_and_nobody_could_have_recovered_it(sce
     answer = post(police, certificates, [revocation(police, kid) for kid in kids_of(police, "chair")])
     assert len(answer["receipts"]) == 4
     scene.witness()
-    opened = police.receiver.pull(scene.main, police.people["chair"], keys, REVIEW)
+    opened = police.pull_with(scene.main, "chair", keys)
     assert opened.view.opened == ()
     # Each recovery is four public entries that every agency reads.
     assert len(bodies(scene, "revocation")) == 2
     for agency in (CARE, POLICE):
         scene[agency].releaser.release(scene.main, list_drafts(scene[agency].store, scene.main), ReleaseTerms(REVIEW))
         assert scene[agency].outbox.push_all().refused == 0
-    again = police.receiver.pull(scene.main, police.people["chair"], keys, REVIEW)
+    again = police.pull_with(scene.main, "chair", keys)
     assert summaries(again) == sorted(item["summary"] for item in CONTENTS)
 
 
@@ -318,7 +318,7 @@ def test_attack_27_of_two_rotations_at_once_one_wins_and_nothing_is_orphaned(sce
     assert post(police, certificates, tokens)["status"] == "repeated"
     # What was granted to the replaced key is still given, to whoever kept it; the new one alone does not open it.
     both = KeyFile({**keys.keys, "member-hpke@1": police.member_keys["chair"].keys["member-hpke"]}, keys.storage)
-    opened = police.receiver.pull(scene.main, police.people["chair"], both, REVIEW)
+    opened = police.pull_with(scene.main, "chair", both)
     assert summaries(opened) == sorted(item["summary"] for item in CONTENTS)
 
 

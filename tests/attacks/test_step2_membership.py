@@ -90,7 +90,8 @@ def answered(act: Callable[[], Any]) -> tuple[int, str]:
 
 def pulled(party: Party, case: str, token: str) -> tuple[int, str]:
     """Bring a signed pull."""
-    return answered(lambda: party.client.post_for_lines(f"/v1/cases/{case}/pull", {"statement": token}))
+    path, person = f"/v1/cases/{case}/pull", party.reader_of(token)
+    return answered(lambda: party.client.post_for_lines(path, {"statement": token}, person))
 
 
 def pull_token(party: Party, case: str, label: str | None, purpose: Purpose = REVIEW) -> str:

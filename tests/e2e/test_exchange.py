@@ -36,7 +36,7 @@ def test_a_fragment_reaches_the_panel_and_opens(tmp_path: Path) -> None:
         report = care.outbox.push_all()
         assert (report.refused, report.repeated) == (0, 0), report.problems
         police = fed.agencies["fern-police"]
-        opened = police.receiver.pull(case, police.members["chair"], police.member_keys("chair"), Purpose.PANEL_REVIEW)
+        opened = police.pull(case, "chair", Purpose.PANEL_REVIEW)
         assert [item.content for item in opened.view.opened] == [content]
         assert opened.view.withheld_by_hub == ()
         assert opened.view.unverified == ()
@@ -58,9 +58,7 @@ def test_who_is_given_nothing_is_told_that_there_is_something(tmp_path: Path) ->
         released = care.releaser.release(case, list_drafts(care.store, case), ReleaseTerms(Purpose.SAFEGUARDING))
         assert [recipient.agency for _, recipient, _ in released.refused] == ["fern-charity"]
         assert care.outbox.push_all().refused == 0
-        opened = charity.receiver.pull(
-            case, charity.members["worker"], charity.member_keys("worker"), Purpose.SAFEGUARDING
-        )
+        opened = charity.pull(case, "worker", Purpose.SAFEGUARDING)
         assert opened.view.opened == ()
         assert [(item.agency, item.code.value, item.count) for item in opened.view.not_given] == [
             ("fern-care", "policy", 1)

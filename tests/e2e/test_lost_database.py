@@ -85,7 +85,7 @@ def hands(lost: Scene, tmp_path: Path) -> Hands:
 
 def restored_party(scene: Scene, folder: Path) -> Party:
     keys, before = read_key_file(folder / "agency.key", NEW["NRM_ADAPTER_PASSPHRASE"]), scene[CARE]
-    client = HubClient(scene.hub.issuer, CARE, keys.keys[KeyUse.SIGNING.value], clock=now)
+    client = HubClient(scene.hub.issuer, CARE, keys.keys[KeyUse.SIGNING.value], clock=now, is_demo=True)
     return Party(Home.load(folder), keys, before.people, before.member_keys, client)
 
 
@@ -223,7 +223,7 @@ def _lose(scene: Scene) -> None:
 
 def _fresh(scene: Scene) -> Party:
     before = scene[CARE]
-    client = HubClient(scene.hub.issuer, CARE, before.keys.keys["signing"], clock=now)
+    client = HubClient(scene.hub.issuer, CARE, before.keys.keys["signing"], clock=now, is_demo=True)
     return Party(before.home, before.keys, before.people, before.member_keys, client)
 
 

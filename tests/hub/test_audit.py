@@ -97,9 +97,7 @@ def scene(make_scene: Callable[[], Scene]) -> Scene:
     )
     for case in (made.main, "f" * 32):
         with pytest.raises(HubRefused):
-            made[CHARITY].receiver.pull(
-                case, made[CHARITY].people["worker"], made[CHARITY].member_keys["worker"], Purpose.SAFEGUARDING
-            )
+            made[CHARITY].pull(case, "worker", Purpose.SAFEGUARDING)
     made.witness()
     return made
 

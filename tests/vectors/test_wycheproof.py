@@ -9,13 +9,20 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
+from joserfc.jwk import ECKey
 
+from hub.auth.clients import ASSERTION_TYPES
+from hub.auth.dpop import proof_key
+from hub.auth.exchange import SUBJECT_TYPE
+from hub.auth.jwts import TokenRefused, UnverifiedToken, read_token
+from hub.auth.tokens import AccessToken
 from keys.jose import (
     EC_ORDERS,
     KeyRefused,
@@ -32,6 +39,8 @@ from keys.private import PrivateKey
 from keys.sealing import ChannelKey, ContentKey, OpenRefused, decrypt_a256gcm, unwrap
 from keys.storage import StorageRefused, Vault
 
+POINT = ("kty", "crv", "x", "y")
+STRANGER = ECKey.generate_key("P-256")
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "vectors.md"
 TYP = "nrmhub-pull+jws"
 Case = tuple[dict[str, Any], dict[str, Any]]
@@ -321,6 +330,84 @@ def test_jwk(vectors_dir: Path) -> None:
             seen[Became.FOREIGN] += 1
     assert seen == RUNS[name]
     assert (listed, sound) == (30, [1, 21])
+
+
+# The hub's checks of tokens (attack 61)
+
+
+def is_token_taken(jwk: dict[str, Any], token: str) -> bool:
+    """Say whether a JWS's signature is taken by the check of assertions, subject tokens and proofs."""
+    algorithm = {"P-256": "ES256", "Ed25519": "Ed25519"}[jwk["crv"]]
+    try:
+        header = json.loads(b64u_decode(token.split(".")[0]))
+        UnverifiedToken(token, header, {}).verify(ECKey.import_key({n: jwk[n] for n in POINT}), algorithm)
+    except (TokenRefused, ValueError, KeyError, TypeError):
+        return False
+    return True
+
+
+def is_refused_as_any_token(token: str, public: PublicKey) -> bool:
+    """Say whether a JWS is refused as access token, as assertion, as subject token and as proof."""
+    readings: list[Callable[[], object]] = [
+        lambda: AccessToken.read(token, "https://hub.example", SimpleNamespace(public=public)),  # type: ignore[arg-type]
+        lambda: read_token(token, types=ASSERTION_TYPES, members={"alg", "kid"}).verify(STRANGER, "ES256"),
+        lambda: read_token(token, types={SUBJECT_TYPE}, members={"alg", "kid"}),
+        lambda: read_token(token, types={"dpop+jwt"}, members={"alg", "jwk"}),
+    ]
+    return all(_refuses(reading) for reading in readings)
+
+
+def _refuses(reading: Callable[[], object]) -> bool:
+    try:
+        reading()
+    except TokenRefused:
+        return True
+    return False
+
+
+def test_jws_as_tokens(vectors_dir: Path) -> None:
+    """401 tokens: none passes for a token of any of the four kinds; ES256 signatures are judged as marked.
+
+    An ECDSA signature in its upper half is taken here: nobody's digest depends on an assertion's or a proof's bytes,
+    and other implementations make both halves. Keys that say that they are for something else never get this far.
+    """
+    stranger = PrivateKey.generate("ES256").public
+    seen: Counter[Became] = Counter()
+    refused = 0
+    for group, test in cases(vectors_dir, "wycheproof/json_web_signature_test.json"):
+        jwk = group.get("public") or group["private"]
+        assert is_refused_as_any_token(test["jws"], stranger), test["tcId"]
+        refused += 1
+        if jwk.get("crv") != "P-256":
+            seen[Became.FOREIGN] += 1
+        elif "alg" not in jwk:
+            assert {"use", "key_ops"} & set(jwk)
+            assert is_refused_proof_key(jwk)
+            seen[Became.REFUSED] += 1
+        else:
+            taken = is_token_taken(jwk, test["jws"])
+            assert taken == (test["result"] == "valid"), test["tcId"]
+            seen[became(test, taken=taken)] += 1
+    assert refused == 401
+    assert seen == {Became.TAKEN: 2, Became.REFUSED: 39, Became.FOREIGN: 360}
+
+
+def is_refused_proof_key(jwk: object) -> bool:
+    """Say whether a JWK is refused as the key of a proof."""
+    return all(_refuses(lambda it=algorithm: proof_key(it, jwk)) for algorithm in ("ES256", "Ed25519"))
+
+
+def test_jwk_as_proof_keys(vectors_dir: Path) -> None:
+    """30 keys of 26 tests: as they stand none is the bare public key that a proof's header may hold."""
+    listed, sound = 0, []
+    for group, test in cases(vectors_dir, "wycheproof/json_web_key_test.json"):
+        for jwk in (group.get("public") or group["private"])["keys"]:
+            assert is_refused_proof_key(jwk), test["tcId"]
+            listed += 1
+            if "crv" in jwk and not is_refused_proof_key({part: jwk[part] for part in POINT}):
+                sound.append(test["tcId"])
+    # Cut down to their point four are sound: their tests are about a mixed set, another ``alg``, and ``use``.
+    assert (listed, sound) == (30, [1, 19, 20, 21])
 
 
 # docs/vectors.md

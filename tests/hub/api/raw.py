@@ -16,6 +16,9 @@ from joserfc.jwk import ECKey, OKPKey
 from keys.private import PrivateKey
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+SUBJECT_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:jwt"
+SUBJECT_TYPE = "nrmhub-person+jwt"
 ABSENT = object()
 
 
@@ -90,6 +93,40 @@ class Raw:
         data = {name: value for name, value in data.items() if value is not ABSENT}
         made = self.proof("POST", f"{self.issuer}/oauth/token", None) if proof is None else proof
         return self.http.post("/oauth/token", data=data, headers={"DPoP": made} if made else {})
+
+    def subject(self, member: str, *, header: dict[str, Any] | None = None, key: Any = None, **changed: Any) -> str:
+        """Return a subject token; a claim given as ABSENT is left out."""
+        now = int(time.time())
+        claims = {
+            "iss": self.agency,
+            "sub": member,
+            "aud": self.issuer,
+            "iat": now,
+            "exp": now + 60,
+            "jti": os.urandom(16).hex(),
+            "auth_time": now,
+            "amr": ["pwd"],
+            **changed,
+        }
+        claims = {name: value for name, value in claims.items() if value is not ABSENT}
+        public = self.signing.public
+        top = header or {"alg": public.alg, "kid": public.kid, "typ": SUBJECT_TYPE}
+        return jwt.encode(top, claims, key or okp(self.signing), algorithms=[top["alg"]])
+
+    def ask_person(self, subject: str, *, proof: str | None = None, **form: Any) -> httpx.Response:
+        """Ask for a person's token once (RFC 8693)."""
+        given = {"grant_type": EXCHANGE, "subject_token": subject, "subject_token_type": SUBJECT_TOKEN_TYPE, **form}
+        return self.ask_token(proof=proof, **given)
+
+    def ask_about(self, path: str, token: str, **form: Any) -> httpx.Response:
+        """Ask the authorization server about a token: introspection, revocation."""
+        data = {
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": self.assertion(),
+            "token": token,
+            **form,
+        }
+        return self.http.post(path, data={name: value for name, value in data.items() if value is not ABSENT})
 
     @property
     def token(self) -> str:

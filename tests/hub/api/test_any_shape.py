@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from adapters.hub_client import HubRefused
+from adapters.signed_in import SignedIn
 from adapters.store.rows import pending_lines
 from hub.setting_up import verify_hub
 from keys.canonical import canonical_bytes
@@ -124,11 +125,11 @@ def test_lines_of_any_shape_are_answered(scene: Scene) -> None:
     assert verify_hub(scene.hub.config, scene.hub.passphrase).ok
 
 
-def ask(party: Party, path: str, token: str) -> int:
+def ask(party: Party, path: str, token: str, person: SignedIn | None = None) -> int:
     """Post a statement and return the status; 5xx would be the hub's fault."""
     status, text = 200, ""
     try:
-        party.client.post_for_lines(path, {"statement": token})
+        party.client.post_for_lines(path, {"statement": token}, person)
     except HubRefused as refusal:
         status, text = refusal.status, str(refusal)
     assert status < 500, text
@@ -171,7 +172,12 @@ def test_pulls_of_any_shape_are_answered(scene: Scene) -> None:
     pull |= {"checkpoint": {"size": 1, "root": "0" * 64}, "case": scene.main}
     pull |= {"member": party.people["voter"], "purpose": "panel_review"}
     asked = Counter(
-        ask(party, f"/v1/cases/{scene.main}/pull", signed(party, StatementType.PULL.value, item, signer))
+        ask(
+            party,
+            f"/v1/cases/{scene.main}/pull",
+            signed(party, StatementType.PULL.value, item, signer),
+            party.signed_in("voter"),
+        )
         for item in variants(pull)
     )
     assert asked[422] > 80, asked

@@ -83,7 +83,7 @@ def send(party: Party, case: str, token: str) -> httpx.Response:
     inner = http._transport
     http._transport = keeping = Keeping(inner)
     try:
-        party.client.post_for_lines(f"/v1/cases/{case}/pull", {"statement": token})
+        party.client.post_for_lines(f"/v1/cases/{case}/pull", {"statement": token}, party.reader_of(token))
     except HubRefused:
         pass
     finally:

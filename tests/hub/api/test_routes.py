@@ -14,11 +14,19 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from hub.api.described import OPEN_PATHS
 from hub.app import create_app
+from hub.auth.caller import Caller
 from hub.auth.needs import Need, need_of
 from tests.hub.api.raw import Raw
 from tests.scene import Scene, embedded_services, now
 
-OPEN = {"/health", "/oauth/token", "/.well-known/oauth-authorization-server", "/openapi.json"}
+OPEN = {
+    "/health",
+    "/oauth/token",
+    "/oauth/introspect",
+    "/oauth/revoke",
+    "/.well-known/oauth-authorization-server",
+    "/openapi.json",
+}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
@@ -74,7 +82,7 @@ def test_the_document_says_which_routes_need_no_token_and_what_each_refuses_with
     ]
     assert {path for path, item in found if item.get("security") == []} == OPEN == OPEN_PATHS
     for path, item in found:
-        form = "TokenRefused" if path == "/oauth/token" else "Problem"
+        form = "TokenRefused" if path.startswith("/oauth/") else "Problem"
         (media,) = item["responses"]["default"]["content"].values()
         assert media["schema"]["$ref"].endswith(f"/{form}"), path
 
@@ -92,8 +100,20 @@ def test_the_token_route_is_described_as_it_answers(scene: Scene, document: dict
     """Members of request, answer, refusal and metadata are those of the document."""
     forms = document["components"]["schemas"]
     sent = set(forms["TokenRequest"]["properties"])
-    assert sent == {"grant_type", "client_assertion_type", "client_assertion"}
+    assert sent == {
+        "grant_type",
+        "client_assertion_type",
+        "client_assertion",
+        "scope",
+        "subject_token",
+        "subject_token_type",
+        "requested_token_type",
+        "audience",
+        "resource",
+    }
     answer = raw.ask_token()
+    state = raw.ask_about("/oauth/introspect", answer.json()["access_token"]).json()
+    assert set(forms["TokenState"]["required"]) <= set(state) <= set(forms["TokenState"]["properties"])
     assert answer.status_code == 200
     assert set(forms["Token"]["required"]) <= set(answer.json()) <= set(forms["Token"]["properties"])
     refused = raw.ask_token("not.a.token")
@@ -104,7 +124,7 @@ def test_the_token_route_is_described_as_it_answers(scene: Scene, document: dict
 
 
 def test_the_open_routes_are_the_named_ones(application: Flask) -> None:
-    """Four routes answer without a token, no more."""
+    """Six routes answer without a token, no more."""
     assert {rule.rule for rule in application.url_map.iter_rules() if _is_open(application, rule.endpoint)} == OPEN
 
 
@@ -113,13 +133,13 @@ def test_every_route_declares_what_it_needs(application: Flask) -> None:
     for rule in application.url_map.iter_rules():
         need = need_of(application.view_functions[rule.endpoint])
         assert need is not None, rule.rule
-        assert ("<case>" in rule.rule) is (need in (Need.PARTY, Need.MEMBER)), rule.rule
+        assert ("<case>" in rule.rule) is (need in (Need.PARTY, Need.ACT, Need.PULL)), rule.rule
 
 
 def test_what_declares_nothing_is_nobodys(make_scene: Callable[[], Scene], monkeypatch: pytest.MonkeyPatch) -> None:
     """A route somebody forgot answers an enrolled agency as an address does that leads nowhere."""
     services = embedded_services(make_scene().hub, now)
-    monkeypatch.setattr(type(services.authorization), "require_agency", lambda *_args, **_named: "fern-care")
+    monkeypatch.setattr(type(services.authorization), "require", lambda *_args, **_named: Caller("fern-care"))
     application = create_app(services)
     application.add_url_rule("/v1/forgotten", "forgotten", lambda: "never")
     client = application.test_client()
@@ -159,9 +179,10 @@ def test_a_refusal_has_the_headers_of_every_answer(scene: Scene) -> None:
 
 
 def test_the_metadata_names_what_is_accepted(scene: Scene) -> None:
-    """RFC 8414: one grant, one way to authenticate, no default algorithm."""
+    """RFC 8414: two grants, one way to authenticate, no default algorithm."""
     found = httpx.get(f"{scene.hub.issuer}/.well-known/oauth-authorization-server").json()
     assert found["issuer"] == scene.hub.issuer
     assert found["token_endpoint_auth_methods_supported"] == ["private_key_jwt"]
-    assert found["grant_types_supported"] == ["client_credentials"]
+    exchange = "urn:ietf:params:oauth:grant-type:token-exchange"
+    assert found["grant_types_supported"] == ["client_credentials", exchange]
     assert "none" not in found["token_endpoint_auth_signing_alg_values_supported"]

@@ -1,0 +1,240 @@
+"""Every route of the hub, asked by every kind of caller: the table in docs/access.md, played against the application.
+
+``python -m tests.access_table`` writes it; ``tests/hub/test_access.py`` fails where a cell comes out otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from flask import Flask
+from werkzeug.routing import Rule
+
+from adapters.hub_client import HubRefused
+from adapters.signed_in import SignedIn
+from hub.app import create_app
+from hub.auth.needs import Need, need_of
+from keys.private import PrivateKey
+from keys.statements import StatementType, make_statement
+from keys.uses import KeyUse
+from tests.attacks.key_acts import revocation, revoke_person
+from tests.scene import CARE, CHARITY, HEALTH, POLICE, Party, Scene, copy, embedded_services, now, template
+
+PAGE = Path(__file__).parent.parent / "docs" / "access.md"
+LONGER_THAN_ANY_MEMBERSHIP = timedelta(days=31)
+UNKNOWN = "0123456789abcdef" * 2
+LET_IN = "yes"
+NDJSON = "application/x-ndjson"
+MEDIA = {"oauth_token": "form", "oauth_introspection": "form", "oauth_revocation": "form", "exchange.push": NDJSON}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: an agency's adapter in one of the scenes, for one of its people or for itself."""
+
+    scene: Scene
+    agency: str
+    label: str | None = None
+
+    @property
+    def party(self) -> Party:
+        return self.scene[self.agency]
+
+    @property
+    def person(self) -> SignedIn | None:
+        return None if self.label is None else self.party.signed_in(self.label)
+
+    def statement(self, kind: StatementType, members: dict[str, Any]) -> str:
+        keys = self.party.keys if self.label is None else self.party.member_keys[self.label]
+        use = KeyUse.SIGNING if self.label is None else KeyUse.MEMBER_SIGNING
+        signer: PrivateKey = keys.keys[use.value]
+        return make_statement(
+            kind,
+            members,
+            issuer=self.agency,
+            signer=signer,
+            issued_at=self.party.clock(),
+            statement_id=os.urandom(16).hex(),
+            checkpoint=None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Scenes:
+    """The same federation as it is, when every membership has run out, and after two revocations."""
+
+    now: Scene
+    later: Scene
+    revoked: Scene
+
+
+def callers(scenes: Scenes) -> dict[str, Caller | None]:
+    """Return every kind of caller by the heading of its column; None has no token."""
+    return {
+        "nobody": None,
+        "an agency of the case": Caller(scenes.now, POLICE),
+        "an agency of other cases": Caller(scenes.now, CHARITY),
+        "an agency whose key was revoked": Caller(scenes.revoked, HEALTH),
+        "a member of the case": Caller(scenes.now, POLICE, "chair"),
+        "their colleague, excluded or never named": Caller(scenes.now, POLICE, "constable"),
+        "a member whose time is over": Caller(scenes.later, POLICE, "chair"),
+        "a member whose keys were revoked": Caller(scenes.revoked, POLICE, "chair"),
+        "a person of an agency of other cases": Caller(scenes.now, CHARITY, "worker"),
+    }
+
+
+def body_for(endpoint: str, caller: Caller, case: str) -> Any:
+    """Return a request of the documented form that this caller would send."""
+    member = None if caller.label is None else caller.party.people[caller.label]
+    if endpoint == "exchange.pull":
+        asked = {"case": case, "member": member, "purpose": "panel_review"}
+        return {"statement": caller.statement(StatementType.PULL, asked)}
+    if endpoint == "exchange.retrieve_own":
+        return {"statement": caller.statement(StatementType.RETRIEVAL, {"case": case, "after": None})}
+    return {
+        "exchange.keys": {"certificates": [], "revocations": []},
+        "exchange.change_witnesses": {"statement": "a.b.c", "witnesses": {}},
+        "exchange.submit_statement": {"statement": "a.b.c"},
+        "exchange.push": {},
+        "log.cosignatures": {"size": 1, "lines": []},
+    }.get(endpoint, {})
+
+
+def answer(caller: Caller | None, rule: Rule, method: str, scenes: Scenes) -> str:
+    """Ask once; return ``yes`` where the request came to the act itself, else what was said instead."""
+    case = scenes.now.other
+    path = rule.rule.replace("<case>", case).replace("<path:path>", "entries/000")
+    query = {"first": 1, "second": 2} if rule.endpoint == "log.consistency" else None
+    if caller is None:
+        with httpx.Client(transport=scenes.now.transport, base_url=scenes.now.hub.issuer) as client:
+            sent: dict[str, Any] = {"data": {}} if MEDIA.get(rule.endpoint) == "form" else {}
+            response = client.request(method, path, params=query, **sent)
+        # Without credentials the token routes themselves say that they are wanted.
+        return _said(response.status_code, _code(response))
+    content = None
+    if method == "POST":
+        content = json.dumps(body_for(rule.endpoint, caller, case)).encode() + b"\n"
+    media = NDJSON if MEDIA.get(rule.endpoint) == NDJSON else "application/json"
+    try:
+        caller.party.client._send(
+            method,
+            path,
+            2**24,
+            params=query,
+            content=content,
+            media=media if content else None,
+            person=caller.person,
+        )
+    except HubRefused as refused:
+        return _said(refused.status, refused.code)
+    return LET_IN
+
+
+def _code(response: httpx.Response) -> str:
+    try:
+        found = response.json()
+    except ValueError:
+        return ""
+    return str(found.get("type", found.get("error", ""))).rpartition(":")[2]
+
+
+def _said(status: int, code: str) -> str:
+    if status == 401 or code in (
+        "token",
+        "key_revoked",
+        "invalid_client",
+        "invalid_grant",
+        "invalid_request",
+        "invalid_dpop_proof",
+    ):
+        return "no: sign in"
+    if (status, code) == (403, "insufficient_scope"):
+        return "no: wrong token"
+    if status == 404 and code == "not_found":
+        return "no: not there"
+    return LET_IN
+
+
+def table(scenes: Scenes, application: Flask) -> dict[str, dict[str, str]]:
+    """Return the answers by route, then by kind of caller."""
+    found: dict[str, dict[str, str]] = {}
+    asked = callers(scenes)
+    rules = sorted(application.url_map.iter_rules(), key=lambda rule: (rule.rule, rule.endpoint))
+    for rule in rules:
+        need = need_of(application.view_functions[rule.endpoint])
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            row = {"needs": "nobody" if need is None else need.value}
+            for name, caller in asked.items():
+                if need is Need.OPEN and caller is not None:
+                    # Nobody is asked who they are, so it is asked without saying; the token routes look for themselves.
+                    row[name] = (
+                        "by itself" if MEDIA.get(rule.endpoint) == "form" else answer(None, rule, method, scenes)
+                    )
+                else:
+                    row[name] = answer(caller, rule, method, scenes)
+            found[f"{method} {rule.rule}"] = row
+    return found
+
+
+@contextmanager
+def played(source: Path, folder: Path) -> Iterator[tuple[Scenes, Flask]]:
+    """Set the three scenes up, each in a folder of its own."""
+    with ExitStack() as closing:
+
+        def scene(name: str, clock: Callable[[], Any] = now) -> Scene:
+            made = copy(source, folder / name).embed(clock=clock)
+            closing.callback(made.close)
+            return made
+
+        revoked = scene("revoked")
+        revoke_person(revoked[POLICE], "chair")
+        kid = revoked[HEALTH].keys.keys[KeyUse.SIGNING.value].public.kid
+        revoked[CARE].client.get("/v1/policy")
+        own = revocation(revoked[HEALTH], kid)
+        revoked[HEALTH].client.post("/v1/keys", {"certificates": [], "revocations": [own]})
+        scenes = Scenes(scene("now"), scene("later", lambda: now() + LONGER_THAN_ANY_MEMBERSHIP), revoked)
+        services = embedded_services(scenes.now.hub, now)
+        closing.callback(services.close)
+        yield scenes, create_app(services)
+
+
+def render(found: dict[str, dict[str, str]]) -> str:
+    """Return the table as the page has it."""
+    names = list(next(iter(found.values())))
+    lines = ["| route | " + " | ".join(names) + " |", "|" + " --- |" * (len(names) + 1)]
+    lines += [f"| `{route}` | " + " | ".join(row.values()) + " |" for route, row in found.items()]
+    return "\n".join(lines)
+
+
+def on_page(text: str) -> str:
+    """Return the table between the page's two marks."""
+    match = re.search(r"<!-- hub: .*?-->\n(.*?)\n\n", text, re.DOTALL)
+    if match is None:
+        raise ValueError(f"{PAGE.name} has no mark for the hub's table")
+    return match.group(1)
+
+
+def write() -> None:
+    """Play it and write it into the page."""
+    with tempfile.TemporaryDirectory() as base, played(template(Path(base)), Path(base) / "copies") as (scenes, app):
+        made = render(table(scenes, app))
+    text = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(text.replace(on_page(text), made), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
+    sys.stdout.write(f"wrote {PAGE.name}\n")
+
+__all__ = ["LET_IN", "UNKNOWN", "Need", "callers", "on_page", "played", "render", "table"]
