@@ -68,16 +68,6 @@ def soft_tokens(softhsm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture(scope="session")
-def oidc_package() -> Path:
-    """npm oidc-provider and the Node that runs it: an OpenID provider that nobody here wrote."""
-    from tests.oidc_software import NODE, PACKAGE
-
-    if not (NODE.is_file() and PACKAGE.is_dir()):
-        _absent("npm oidc-provider with Node (make assets)")
-    return PACKAGE
-
-
-@pytest.fixture(scope="session")
 def scene_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A federation in mid-work, built once for all test processes. Copy it, do not change it."""
     from tests.scene import template
