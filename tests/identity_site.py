@@ -59,6 +59,11 @@ class _Sessions(SessionInterface):
         response.set_cookie(COOKIE, session.token, httponly=True, samesite="Lax")
 
 
+def _declare(view: Any) -> Any:
+    view.need = "open"
+    return view
+
+
 class _Quiet(WSGIRequestHandler):
     def log_request(self, *_: object) -> None: ...
 
@@ -110,7 +115,7 @@ class Site:
             self._welcome,
             origin=self.origin,
             clock=self.clock,
-            declare=lambda view: view,
+            declare=_declare,
         )
 
     @property

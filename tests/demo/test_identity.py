@@ -280,6 +280,14 @@ def test_our_public_keys_are_published(stage: Stage) -> None:
     assert httpx.get(f"{stage.site.origin}/sign-in/jwks.json").json() == public_jwks(stage.site.signer)
 
 
+def test_every_page_of_signing_in_is_declared(stage: Stage) -> None:
+    """What is not declared is answered to nobody, so each of these has to be."""
+    views = stage.site.app.view_functions
+    assert {name: getattr(views[name], "need", None) for name in views} == {
+        f"sign_in_{name}": "open" for name in ("choose", "jwks", "start", "callback")
+    }
+
+
 # The provider by itself
 
 
