@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,10 @@ import pytest
 from keys.jose import b64u_decode, parse_public_jwk
 from keys.private import PrivateKey
 from keys.sign_in import (
+    _NEEDED,
+    _SETTINGS,
     DEFAULT_ALGORITHMS,
+    ID_TOKEN_ALGORITHMS,
     MAX_METADATA_BYTES,
     MAX_PARAMETERS,
     MAX_PROVIDERS,
@@ -305,3 +309,33 @@ def test_an_answer_without_a_usable_state_is_refused(args: dict[str, list[str]])
 
 def test_every_reason_has_words() -> None:
     assert set(WORDS) == set(Reason)
+
+
+# docs/sign-in.md
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "sign-in.md"
+
+
+def test_the_page_lists_every_setting() -> None:
+    rows = re.findall(r"(?m)^\| `(\w+)` \| (yes|no) \|", PAGE.read_text(encoding="utf-8"))
+    assert dict(rows) == {name: "yes" if name in _NEEDED else "no" for name in _SETTINGS}
+    assert len(rows) == len(_SETTINGS)
+
+
+def test_the_pages_example_is_read() -> None:
+    (example,) = re.findall(r"(?s)```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"))
+    (found,) = read_providers(tomllib.loads(example)["sign_in"], FILE, "production")
+    assert found.two_factor_amr == ("mfa", "pwd+otp")
+
+
+def test_every_test_that_the_page_cites_exists() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    cited = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    assert len(cited) >= 8
+    for path, name in cited:
+        assert re.search(rf"(?m)^def {name}\(", (PAGE.parents[1] / path).read_text(encoding="utf-8")), name
+
+
+def test_the_page_names_the_algorithms_that_may_be_configured() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert f"of `{' '.join(ID_TOKEN_ALGORITHMS)}`; without it `{' '.join(DEFAULT_ALGORITHMS)}`" in text
