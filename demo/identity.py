@@ -158,7 +158,7 @@ class Issuer:
         # A form of ours leads back to the clients.
         targets = {"://".join(urlsplit(uri)[:2]) for item in self.clients.values() for uri in item.redirect_uris}
         response.headers["Content-Security-Policy"] = (
-            "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+            "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'; "
             f"form-action 'self' {' '.join(sorted(targets))}"
         )
         response.headers["Cache-Control"] = "no-store"
