@@ -6,6 +6,7 @@ Over real HTTP, through its own pages. What a hostile provider or network would 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from keys.sign_in import WORDS, Reason, public_jwks
 from tests.identity_site import WIRINGS, Browser, Site, listening
 from tests.oidc_software import OidcSoftware, signing_keys
 
+SECRET = ("code", "code_verifier", "client_assertion", "nonce", "code_challenge")
 Change = Callable[[str, Any], Any]
 
 
@@ -156,6 +158,27 @@ def test_signing_in(stage: Stage) -> None:
         if form is not None:
             assert "client_assertion" in form, path
             assert "client_secret" not in form, path
+
+
+def test_nothing_of_it_is_logged(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither code nor verifier nor assertion nor token nor who it was, at the most talkative setting."""
+    answers: list[bytes] = []
+
+    def note(path: str, answer: Answer) -> Answer:
+        if path == "/token":
+            answers.append(answer.body)
+        return answer
+
+    stage.outgoing.answer = note
+    with caplog.at_level(logging.DEBUG):
+        stage.sign_in()
+    assert len(stage.site.identities) == 1
+    secret = {"two-ada"} | {form[name] for _, form in stage.outgoing.sent if form for name in SECRET if name in form}
+    secret |= {value for value in json.loads(answers[0]).values() if isinstance(value, str) and len(value) > 20}
+    assert len(secret) == 9
+    # The browser of this test speaks in the same process.
+    logged = [item.getMessage() for item in caplog.records if not item.name.startswith(("httpx", "httpcore"))]
+    assert [item for item in secret if any(item in line for line in [*logged, *stage.site.logged])] == []
 
 
 def test_one_factor_is_one_factor(stage: Stage) -> None:
