@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -335,6 +335,9 @@ def test_it_refuses_a_pushed_request_that_is_not_of_its_form(stage: Stage, chang
         "code_challenge": "a" * 43,
         "code_challenge_method": "S256",
     }
+    # Another client is registered with the same address; its name is not ours to use.
+    clients = stage.identity.issuers["fern-care"].clients
+    clients["another"] = replace(clients["nrm"], client_id="another")
     address = link.metadata().pushed_endpoint or ""
     assert link.post(address, {**asked, **link.assertion()}).status == 201
     assert link.post(address, {**asked, **link.assertion(), **changes}).status in (400, 401)
