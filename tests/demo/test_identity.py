@@ -312,6 +312,7 @@ def test_it_takes_only_pushed_requests_of_registered_clients(stage: Stage) -> No
         {"redirect_uri": "http://127.0.0.1/other"},
         {"code_challenge_method": "plain"},
         {"code_challenge": ""},
+        {"code_challenge": "", "code_challenge_method": ""},
         {"scope": "openid profile"},
         {"response_type": "token"},
         {"nonce": ""},
