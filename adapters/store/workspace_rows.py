@@ -110,13 +110,6 @@ def keep_ended_keys(session: Session, kids: Iterable[str], at: str) -> None:
     session.flush()
 
 
-def forget_ended_keys(session: Session, kids: Iterable[str]) -> None:
-    """Forget keys whose end was not taken."""
-    for kid in kids:
-        session.execute(delete(EndedKeyRow).where(EndedKeyRow.kid == kid))
-    session.flush()
-
-
 def ended_keys(session: Session, kids: Collection[str]) -> frozenset[str]:
     """Return which of these keys this agency has said must not count any more."""
     return frozenset(session.scalars(select(EndedKeyRow.kid).where(EndedKeyRow.kid.in_(list(kids)))))

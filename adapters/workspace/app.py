@@ -10,10 +10,11 @@ What other modules of the workspace build on: ``workspace()``, ``current_person(
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from flask import Flask, Response, current_app, g, has_request_context, redirect, request
 from flask import session as flask_session
@@ -31,9 +32,13 @@ from adapters.workspace.refusal import UnlockRefused
 from adapters.workspace.sessions import ServerSession, Sessions, SignedIn, StoredSessions
 from adapters.workspace.settings import WorkspaceSettings
 from adapters.workspace.unlocking import How, KeyRing, Unlocked, Unlocker
+from keys.custody.interface import Custody
 from keys.custody.keyfile import KeyFile
 from keys.custody.secret import Secret
 from policies.model import render_time
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 EXTENSION = "workspace"
 HOME, SIGN_IN, UNLOCK = "/", "/sign-in", "/unlock"
@@ -70,10 +75,14 @@ class Person:
 
 
 class Workspace:
-    """Everything that the pages of one adapter work with. ``lock`` lets one pull at a time speak with the hub."""
+    """Everything that the pages of one adapter work with."""
 
-    def __init__(self, adapter: Adapter, settings: WorkspaceSettings) -> None:
+    def __init__(
+        self, adapter: Adapter, settings: WorkspaceSettings, keys_now: Callable[[], Custody] | None = None
+    ) -> None:
+        """``keys_now`` gives the agency's keys as they are by now, where somebody else looks after them."""
         self.adapter, self.settings = adapter, settings
+        self._keys_now = keys_now or (lambda: adapter.keys)
         self.clock = adapter.clock
         self.ring = KeyRing()
         self.sessions = Sessions(adapter.store, self.clock, on_move=self.ring.move, on_end=self.ring.drop)
@@ -87,7 +96,7 @@ class Workspace:
         )
         self.unlocker = Unlocker(adapter.home, adapter.store, self.clock)
         self.assets = Assets()
-        self.lock = threading.Lock()
+        self._lock = threading.Lock()
         self.per_client = security.Rate(security.CLIENT_PER_MINUTE)
         self.per_stranger = security.Rate(security.UNSAFE_PER_MINUTE)
         self.per_person = security.Rate(security.PERSON_PER_MINUTE)
@@ -95,7 +104,7 @@ class Workspace:
         """Origins of the providers to which signing in leads: forms may lead there."""
 
     def drop_ended(self) -> None:
-        """Give up the keys of every session that has ended, whoever ended it and however; sweep what time has ended.
+        """Give up the keys of every session that has ended, whoever ended it and however.
 
         Called every second: also without a request a key is not held longer than its session.
         """
@@ -103,7 +112,15 @@ class Workspace:
             who = self.sessions.who_has(digest)
             if who is None or self.guard.judge(who) is not None:
                 self.sessions.end_these([digest])
-        self.sessions.sweep()
+
+    @contextmanager
+    def hub(self) -> Iterator[Adapter]:
+        """The adapter, for one piece of work with the hub at a time, with the keys that the agency has by now."""
+        with self._lock:
+            keys = self._keys_now()
+            if keys is not self.adapter.keys:
+                self.adapter.renew(keys)
+            yield self.adapter
 
     def close(self) -> None:
         """Give up every key."""
@@ -127,9 +144,9 @@ def current_person() -> Person | None:
 
 def open_keys() -> KeyFile:
     """Return the open keys of whoever asks, for a route that needs ``UNLOCKED``."""
-    held = workspace().ring.get(this_session().digest)
-    if held is None:
-        raise LookupError("no key is open for this session")
+    held, person = workspace().ring.get(this_session().digest), current_person()
+    if held is None or person is None or held.member != person.member:
+        raise LookupError("no key of this person is open for this session")
     return held.keys
 
 
@@ -203,7 +220,9 @@ def is_own_path(path: str) -> bool:
     return is_plain and path.startswith("/") and not path.startswith("//")
 
 
-def create_app(adapter: Adapter, settings: WorkspaceSettings) -> Flask:
+def create_app(
+    adapter: Adapter, settings: WorkspaceSettings, *, keys_now: Callable[[], Custody] | None = None
+) -> Flask:
     """Return the workspace's application. Raises ``AssetsMissing``, ``StoreRefused``, ``CustodyRefused``."""
     from adapters.workspace import pages
 
@@ -215,14 +234,26 @@ def create_app(adapter: Adapter, settings: WorkspaceSettings) -> Flask:
         PROVIDE_AUTOMATIC_OPTIONS=False,
         TRAP_HTTP_EXCEPTIONS=False,
     )
-    here = Workspace(adapter, settings)
+    here = Workspace(adapter, settings, keys_now)
     app.extensions[EXTENSION] = here
     app.session_interface = StoredSessions(here.sessions, PREFIX)
+    app.wsgi_app = _Reached(app.wsgi_app, settings.origin.partition(":")[0])  # type: ignore[method-assign]
     _prepare_templates(app, here)
     app.before_request(_guard)
     app.after_request(_finish)
     pages.add_pages(app)
     return app
+
+
+class _Reached:
+    """Says how browsers reach the pages: TLS may end in front of this process."""
+
+    def __init__(self, app: WSGIApplication, scheme: str) -> None:
+        self._app, self._scheme = app, scheme
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["wsgi.url_scheme"] = self._scheme
+        return self._app(environ, start_response)
 
 
 def _prepare_templates(app: Flask, here: Workspace) -> None:

@@ -117,8 +117,8 @@ def picture(case: str) -> Response:
     if person is None or case not in {item.case for item in my_cases(person.member) if item.is_accepted}:
         raise NotFound
     try:
-        with here.lock:
-            opened = here.adapter.receiver.pull(case, person.member, open_keys(), purpose)
+        with here.hub() as adapter:
+            opened = adapter.receiver.pull(case, person.member, open_keys(), purpose)
         page = render_page(assemble(opened.view), PageFrame(here.assets.address("picture.css"), "/"))
     except HubRefused as error:
         if error.status in _NOT_FOUND:

@@ -174,11 +174,13 @@ class Guard:
         at = self._clock()
         certified, directory = self._certificates(member)
         with self._store.write() as session:
-            ended = ended_keys(session, {item.key.kid for item in certified})
+            ended = ended_keys(session, {kid for item in certified for kid in (item.key.kid, item.statement.kid)})
         counting = [
             item
             for item in certified
-            if item.is_valid_at(at) and item.key.kid not in ended and directory.revocation_of(item) is None
+            if item.is_valid_at(at)
+            and not ended & {item.key.kid, item.statement.kid}
+            and directory.revocation_of(item) is None
         ]
         newest = [_newest(counting, use) for use in sorted(MEMBER_USES)]
         found = [item for item in newest if item is not None]

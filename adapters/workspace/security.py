@@ -23,7 +23,8 @@ FORM_HEADER = "X-Form-Token"
 """For requests that a page's script makes."""
 MAX_REQUEST_BYTES = 64 * 1024
 MAX_FORM_PARTS = 50
-MAX_PATH_CHARS = 2_000
+MAX_PATH_CHARS = 6_000
+"""What a provider brings back in an address can be long."""
 CLIENT_PER_MINUTE = 600
 """Requests from one address: an office may have one for everybody."""
 UNSAFE_PER_MINUTE = 60

@@ -185,12 +185,14 @@ class Sessions:
     # --- what changes who a session is ---
 
     def sign_in(self, session: ServerSession, who: SignedIn) -> None:
-        """Make a session somebody's: a new token, a new beginning, nothing of what was kept before."""
+        """Make a session somebody's: a new token, a new beginning, nothing of what was kept or open before."""
+        self._on_end(session.digest)
         session.clear()
         session.created_at = None
         self._replace(session, who)
         with self._store.write() as store:
-            over = [row.digest for row in sessions_of(store, person=who.person)][MAX_PER_PERSON:]
+            others = [row.digest for row in sessions_of(store, person=who.person) if row.digest != session.digest]
+            over = others[MAX_PER_PERSON - 1 :]
             delete_sessions(store, over)
         for digest in over:
             self._on_end(digest)

@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from adapters.runtime import Adapter
+from adapters.store.tables import SessionRow
 from adapters.workspace.access import Need, needs
 from adapters.workspace.app import Workspace, create_app, on_signed_in
 from adapters.workspace.settings import WorkspaceSettings
@@ -100,8 +101,6 @@ class Desk:
         def signed_in() -> Any:
             return on_signed_in(VOUCHED["who"])
 
-        _ = (signed_in, request)
-
     @property
     def here(self) -> Workspace:
         """The workspace behind the pages."""
@@ -127,14 +126,24 @@ class Desk:
         """Let the person sign in."""
         self.here.people.bind(ISSUER, subject, self.member)
 
+    def bind_once(self) -> None:
+        """Let the person sign in, if they may not yet."""
+        if self.here.people.find(ISSUER, SUBJECT) is None:
+            self.bind()
+
+    def end_all(self) -> None:
+        """End every session."""
+        with self.adapter.store.write() as session:
+            digests = [row.digest for row in session.query(SessionRow)]
+        self.here.sessions.end_these(digests)
+
     def browser(self) -> Browser:
         """A browser that nobody has signed in with."""
         return Browser(self.app)
 
     def signed_in(self, who: Vouched | None = None) -> Browser:
         """A browser in which the person has signed in."""
-        if self.here.people.find(ISSUER, SUBJECT) is None:
-            self.bind()
+        self.bind_once()
         browser = self.browser()
         assert browser.sign_in(who).status_code == 303
         return browser
