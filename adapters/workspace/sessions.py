@@ -104,6 +104,8 @@ class ServerSession(CallbackDict[str, Any], SessionMixin):
         self.modified = False
         self.token, self.who, self.ended = token, who, ended
         self.created_at, self.seen_at = created_at, seen_at
+        self.is_over = ended is not None
+        """Whether the browser's token was good for something, and is not any more."""
         self.must_tell = is_new
         """Whether the browser does not have this token yet."""
         self.is_wanted = False
@@ -220,7 +222,8 @@ class Sessions:
         """End a session; what is left is a fresh one that nobody is signed in with."""
         self.end_these([session.digest])
         session.clear()
-        session.token, session.who, session.ended, session.must_tell = new_token(), None, why, True
+        session.token, session.who, session.ended = new_token(), None, why
+        session.is_over = session.must_tell = True
         session.created_at = session.seen_at = None
         session.modified = False
 
@@ -337,5 +340,5 @@ class StoredSessions(SessionInterface):
         response.vary.add("Cookie")
         if session.must_tell and (is_kept or session.is_wanted):
             response.set_cookie(COOKIE, session.token, path="/", secure=True, httponly=True, samesite="Lax")
-        elif session.must_tell and session.ended is not None:
+        elif session.is_over:
             response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
