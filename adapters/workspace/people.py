@@ -25,7 +25,9 @@ from adapters.store.workspace_rows import (
 )
 from adapters.workspace.refusal import PeopleRefused
 from adapters.workspace.sessions import Ended, SignedIn
-from keys.directory import MEMBER_USES, Certificate, Directory, KeyUse
+from keys.certificates import Certificate
+from keys.directory import Directory
+from keys.uses import MEMBER_USES, KeyUse
 from policies.model import parse_time, render_time, require_id
 
 MAX_ISSUER_CHARS = 400

@@ -1,4 +1,4 @@
-"""A database of an older version: brought up where only tables are missing, else left as it is."""
+"""A database of an older version: brought up where that is known, else refused and left as it is."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def tables(path: Path) -> set[str]:
 
 def test_the_version_before_is_brought_up(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
-    made(path, 2)
+    made(path, 3)
     assert not set(NEW) & tables(path)
     store = Store(path, Vault(b"x" * 32))
     with store.write() as session:
