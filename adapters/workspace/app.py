@@ -106,12 +106,13 @@ class Workspace:
     def drop_ended(self) -> None:
         """Give up the keys of every session that has ended, whoever ended it and however.
 
-        Called every second: also without a request a key is not held longer than its session.
+        Called every second: also without a request a key is not held longer than its session. The session itself ends
+        with its next request, which says why.
         """
         for digest in self.ring.held():
             who = self.sessions.who_has(digest)
             if who is None or self.guard.judge(who) is not None:
-                self.sessions.end_these([digest])
+                self.ring.drop(digest)
 
     @contextmanager
     def hub(self) -> Iterator[Adapter]:
