@@ -19,6 +19,7 @@ from adapters.commands import (
     reading,
     retrieving,
     sharing,
+    signing_in,
     witnesses,
 )
 from adapters.commands.base import Commands
@@ -53,6 +54,7 @@ for _module in (
     key_ends,
     witnesses,
     people,
+    signing_in,
     alarms,
     backups,
     retrieving,

@@ -9,7 +9,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,8 @@ STORE_NAME = "store.db"
 REQUEST_NAME = "enrolment-request.json"
 MAX_PIN_BYTES = 1024 * 1024
 MAX_CONFIG_BYTES = 64 * 1024
+OPTIONAL_TABLES = frozenset({"workspace", "sign_in"})
+"""What ``adapter.toml`` may hold besides who this agency is: where people work, and with whom they sign in."""
 ROOT_YEARS = 5
 SIGNING_ALGORITHMS = ("Ed25519", "ES256", "ES384")
 """What the agency's signing key may be; its certificate names it (``keys.uses.ALGORITHMS``)."""
@@ -142,6 +144,8 @@ class Home:
     kind: AgencyKind
     name: str
     environment: str
+    tables: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """The optional tables of the settings as they stand there; whoever uses one checks it."""
 
     @classmethod
     def load(cls, folder: Path) -> Home:
@@ -154,8 +158,11 @@ class Home:
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise HomeRefused(f"{path} is not readable TOML") from error
         try:
-            if set(data) != {"agency", "kind", "name", "environment"}:
-                raise ValueError("expected exactly agency, kind, name and environment")
+            if set(data) - OPTIONAL_TABLES != {"agency", "kind", "name", "environment"}:
+                raise ValueError(
+                    "expected exactly agency, kind, name and environment, and at most the tables "
+                    f"{' and '.join(sorted(OPTIONAL_TABLES))}"
+                )
             if data["environment"] not in ("production", "demo"):
                 raise ValueError("environment: expected production or demo")
             return cls(
@@ -164,6 +171,7 @@ class Home:
                 AgencyKind(data["kind"]),
                 str(data["name"]),
                 data["environment"],
+                {name: data[name] for name in sorted(OPTIONAL_TABLES & set(data))},
             )
         except (ValueError, Malformed) as error:
             raise HomeRefused(f"{path}: {error}") from error

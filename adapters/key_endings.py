@@ -23,12 +23,14 @@ from adapters.key_states import KeyLine
 from adapters.reading_directory import read_directory
 from adapters.receipts import prove_entry
 from adapters.store.rows import public_entries, read_setting
+from adapters.store.workspace_rows import keep_ended_keys
 from keys.certificates import NotCertified
 from keys.directory import Directory
 from keys.jose import Signer
 from keys.revocation import RevocationReason, strictest
 from keys.statements import StatementType, make_statement, peek
 from keys.transparency import ProofInvalid
+from policies.model import render_time
 
 WHY = {
     RevocationReason.SUPERSEDED: "it is replaced as planned",
@@ -167,9 +169,21 @@ def send_endings(follower: Follower, agency: str, tokens: Sequence[str]) -> list
     """
     folder = follower.home.folder
     remember_issued(folder, tokens)
+    mark_ended(follower, tokens)
     positions = _deliver(follower, tokens, lambda: keep_aside(folder, agency, tokens))
     forget_aside(folder, tokens)
     return positions
+
+
+def mark_ended(follower: Follower, tokens: Sequence[str]) -> None:
+    """Let the keys that this agency ends count no more here at once: whoever is signed in with one is signed out.
+
+    The witnessed log has it a little later; or, where the hub does not answer and a file carries it, much later.
+    """
+    said = [peek(token).members for token in tokens]
+    kids = [str(item["key"]) for item in said if item["agency"] == follower.home.agency]
+    with follower.store.write() as session:
+        keep_ended_keys(session, kids, render_time(follower.clock()))
 
 
 def carry_endings(follower: Follower, words: CarriedWords) -> list[int]:

@@ -257,8 +257,17 @@ class _PlainHandler(WSGIRequestHandler):
         return "nrm-adapter"
 
 
-def run(adapter: Adapter, *, bind: str, every_seconds: float, announce: Callable[[str], None]) -> None:
+def run(
+    adapter: Adapter,
+    *,
+    bind: str,
+    every_seconds: float,
+    announce: Callable[[str], None],
+    work: Callable[[], None] | None = None,
+) -> None:
     """Serve until interrupted; ``announce`` is told the address once the page can be asked for.
+
+    ``work`` is what else this process does in its main thread, until it returns: serve the pages where people work.
 
     Raises ``HomeRefused`` for an address that is not loopback: the page has no sign-in.
     """
@@ -286,7 +295,11 @@ def run(adapter: Adapter, *, bind: str, every_seconds: float, announce: Callable
     shown = f"[{host}]" if ":" in host else host
     announce(f"http://{shown}:{listening.getsockname()[1]}/")
     try:
-        server.serve_forever()
+        if work is None:
+            server.serve_forever()
+        else:
+            threading.Thread(target=server.serve_forever, name="status page", daemon=True).start()
+            work()
     except KeyboardInterrupt:
         pass
     finally:

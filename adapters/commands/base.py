@@ -28,6 +28,7 @@ from adapters.release.quoting import QuoteRefused
 from adapters.release.writing import AuthoredRefused
 from adapters.runtime import Adapter
 from adapters.store.database import StoreRefused
+from adapters.workspace.refusal import AssetsMissing, PeopleRefused, UnlockRefused
 from keys.refusal import KeysRefusal
 from policies.bundles import BundleRefused
 from policies.model import Malformed
@@ -35,6 +36,7 @@ from policies.model import Malformed
 MAX_FORM_BYTES = 1024 * 1024
 EXPECTED = (
     AlarmRefused,
+    AssetsMissing,
     AuthoredRefused,
     BundleRefused,
     CaseRefused,
@@ -48,9 +50,11 @@ EXPECTED = (
     Malformed,
     NrmRefused,
     PanelRefused,
+    PeopleRefused,
     PictureRefused,
     QuoteRefused,
     StoreRefused,
+    UnlockRefused,
 )
 
 

@@ -245,13 +245,29 @@ def witness() -> None:
 def serve(bind: str, every: float) -> None:
     """Keep watch: witness the log, follow it, raise alarms; serve a status page without content.
 
+    Where adapter.toml has a [workspace] table, people of this agency work there as well (docs/workspace.md).
+
     \b
     Example: nrm-adapter --home police serve --bind 127.0.0.1:8101
     """
     from adapters.serving import run
+    from adapters.workspace.settings import read_settings
 
     with opened(home_option()) as adapter:
-        run(adapter, bind=bind, every_seconds=every, announce=lambda at: click.echo(f"the status page is at {at}"))
+        settings = read_settings(adapter.home)
+        work = None
+        if settings is not None:
+            from adapters.workspace.serving import prepare
+
+            serving = prepare(adapter, settings)
+            work = serving.run
+
+        def announce(at: str) -> None:
+            click.echo(f"the status page is at {at}")
+            if settings is not None:
+                click.echo(f"the workspace is at {serving.address}")
+
+        run(adapter, bind=bind, every_seconds=every, announce=announce, work=work)
 
 
 @click.command()

@@ -2,7 +2,8 @@
 
 Everything that others wrote is escaped by the template engine, made harmless (``neutral``) and isolated in its
 direction. The page carries its own content security policy, for the case that it is saved and opened again; the web
-application sends ``PAGE_POLICY`` as a header as well. WCAG 2.2 AA is the standard the template is written to.
+application frames it instead (``PageFrame``) and sends a policy of its own. WCAG 2.2 AA is the standard the template
+is written to.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,19 @@ from adapters.picture.words import category_words, condition_words, day_words, k
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render_page(picture: Picture) -> str:
-    """Return the page as HTML text (UTF-8 when encoded)."""
+@dataclass(frozen=True, slots=True)
+class PageFrame:
+    """Where a page that is served, not saved, finds its style, and where it leads back to."""
+
+    style: str
+    back: str
+
+
+def render_page(picture: Picture, frame: PageFrame | None = None) -> str:
+    """Return the page as HTML text (UTF-8 when encoded): whole in itself, or in the frame of a web application.
+
+    In a frame it names its style instead of holding it, and leaves the content security policy to the header.
+    """
     refs = {
         fragment: row.ref
         for row in picture.evidence
@@ -37,6 +50,7 @@ def render_page(picture: Picture) -> str:
         .get_template("picture.html.j2")
         .render(
             picture=picture,
+            frame=frame,
             timeline=build_timeline(picture),
             refs=refs,
             agency_names={row.agency: row.name for row in picture.agencies},

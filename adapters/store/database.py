@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session as Session  # re-exported: nothing else here speaks SQL
 
 from adapters.store.rows import read_setting, write_setting
-from adapters.store.tables import Base
+from adapters.store.tables import Base, SettingRow
 from keys.storage import Vault
 
-STORE_VERSION = 3
+STORE_VERSION = 4
 _UPGRADES: Mapping[int, tuple[str, ...]] = {
     # Channels and fragments that a key's end was dated back behind; two channels to one key, one of them such a one.
     2: (
@@ -26,6 +26,8 @@ _UPGRADES: Mapping[int, tuple[str, ...]] = {
         'CREATE UNIQUE INDEX one_own_channel ON own_channel ("case", recipient, recipient_agency, '
         "coalesce(recipient_member, ''), use) WHERE disowned_from IS NULL",
     ),
+    # Tables only, those of the workspace: they are made wherever they are missing.
+    3: (),
 }
 """What makes a database of a version into one of the next."""
 
@@ -43,6 +45,8 @@ class Store:
         self.engine: Engine = create_engine(f"sqlite:///{path}")
         event.listen(self.engine, "connect", _prepare)
         event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        # Asked before anything is changed: a database that is refused is left as it was.
+        _require_known(self._version())
         with _refusing():
             Base.metadata.create_all(self.engine)
         path.chmod(0o600)
@@ -52,6 +56,14 @@ class Store:
                 write_setting(session, "store_version", STORE_VERSION)
             elif held != STORE_VERSION:
                 _upgrade(session, held)
+
+    def _version(self) -> object:
+        """Return the version of the database, None where there is none yet."""
+        with _refusing():
+            if not inspect(self.engine).has_table(SettingRow.__tablename__):
+                return None
+        with self.write() as session:
+            return read_setting(session, "store_version")
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -93,13 +105,18 @@ def _refusing() -> Iterator[None]:
         raise StoreRefused("the adapter's database is damaged; restore it from a backup") from error
 
 
-def _upgrade(session: Session, held: object) -> None:
+def _require_known(held: object) -> None:
+    """Raise ``StoreRefused`` for a version that is neither this one nor one that is brought to it."""
+    if held not in (None, STORE_VERSION) and (type(held) is not int or held not in _UPGRADES):
+        raise StoreRefused(f"the adapter's database has version {held}, expected {STORE_VERSION}")
+
+
+def _upgrade(session: Session, held: Any) -> None:
     """Bring the database to this version, within the transaction that has read which one it is: all of it, or nothing.
 
     Raises ``StoreRefused`` for a version that is not known here.
     """
-    if type(held) is not int or held not in _UPGRADES:
-        raise StoreRefused(f"the adapter's database has version {held}, expected {STORE_VERSION}")
+    _require_known(held)
     connection = session.connection()
     for version in range(held, STORE_VERSION):
         for statement in _UPGRADES[version]:

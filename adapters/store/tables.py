@@ -227,3 +227,50 @@ class AcknowledgedRow(Base):
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     at: Mapped[str] = mapped_column(String(20))
     sealed_words: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class SessionRow(Base):
+    """A browser's session with the workspace, by the digest of its token (``keys.sessions``).
+
+    ``person`` and ``member`` are null until somebody has signed in with it. ``sealed_session`` holds who that is, how
+    they signed in, and the few values that pages keep.
+    """
+
+    __tablename__ = "workspace_session"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person: Mapped[str | None] = mapped_column(String(64), index=True)
+    member: Mapped[str | None] = mapped_column(String(32), index=True)
+    created_at: Mapped[str] = mapped_column(String(20))
+    seen_at: Mapped[str] = mapped_column(String(20))
+    sealed_session: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class PersonRow(Base):
+    """Which member somebody is who signs in: ``person`` is the digest of issuer and subject, which rest sealed."""
+
+    __tablename__ = "person"
+
+    person: Mapped[str] = mapped_column(String(64), primary_key=True)
+    member: Mapped[str] = mapped_column(String(32), index=True)
+    added_at: Mapped[str] = mapped_column(String(20))
+    sealed_identity: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class UnlockAttemptRow(Base):
+    """How many tries to unlock a member's key have failed in a row, and when the last one was."""
+
+    __tablename__ = "unlock_attempt"
+
+    member: Mapped[str] = mapped_column(String(32), primary_key=True)
+    failed: Mapped[int] = mapped_column(Integer)
+    last_at: Mapped[str] = mapped_column(String(20))
+
+
+class EndedKeyRow(Base):
+    """A key that this agency has said must not count any more: here that holds before the log is seen to have it."""
+
+    __tablename__ = "ended_key"
+
+    kid: Mapped[str] = mapped_column(String(43), primary_key=True)
+    at: Mapped[str] = mapped_column(String(20))

@@ -1,0 +1,365 @@
+"""The workspace: the pages on which an agency's own people work, in their agency's own adapter. Composition root.
+
+Before every page: the host that was asked for, size and rate, whether the browser's own page sent what is to change
+something; then the one rule of ``adapters.workspace.access``, with the session judged anew by ``Guard``.
+
+What other modules of the workspace build on: ``workspace()``, ``current_person()``, ``on_signed_in(identity)``,
+``unlock_with(session, passphrase)``, ``mark_two_factor(session)``, ``sign_out()``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol, cast
+
+from flask import Flask, Response, current_app, g, has_request_context, redirect, request
+from flask import session as flask_session
+from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as AnyResponse
+
+from adapters.picture.neutral import neutral_text
+from adapters.runtime import Adapter
+from adapters.workspace import security
+from adapters.workspace.access import Need, need_of
+from adapters.workspace.assets import PREFIX, Assets
+from adapters.workspace.people import Guard, People, person_digest
+from adapters.workspace.refusal import UnlockRefused
+from adapters.workspace.sessions import ServerSession, Sessions, SignedIn, StoredSessions
+from adapters.workspace.settings import WorkspaceSettings
+from adapters.workspace.unlocking import How, KeyRing, Unlocked, Unlocker
+from keys.custody.interface import Custody
+from keys.custody.keyfile import KeyFile
+from keys.custody.secret import Secret
+from policies.model import render_time
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+EXTENSION = "workspace"
+HOME, SIGN_IN, UNLOCK = "/", "/sign-in", "/unlock"
+NEXT = "next"
+"""Where somebody wanted to go when they were sent to sign in or unlock: a path of ours, in their session."""
+MAX_NEXT_CHARS = 300
+
+
+class Identity(Protocol):
+    """Who signed in at a provider, as far as it was verified (OpenID Connect Core 1.0)."""
+
+    @property
+    def issuer(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def amr(self) -> tuple[str, ...]: ...
+    @property
+    def auth_time(self) -> datetime | None: ...
+    @property
+    def is_two_factor(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who asks, judged for this request. ``unlocked`` is how their key was opened, None: it is not open."""
+
+    member: str
+    roles: tuple[str, ...]
+    two_factor: bool
+    unlocked: How | None
+    session: str = field(repr=False)
+    """The digest of their session."""
+
+
+class Workspace:
+    """Everything that the pages of one adapter work with."""
+
+    def __init__(
+        self, adapter: Adapter, settings: WorkspaceSettings, keys_now: Callable[[], Custody] | None = None
+    ) -> None:
+        """``keys_now`` gives the agency's keys as they are by now, where somebody else looks after them."""
+        self.adapter, self.settings = adapter, settings
+        self._keys_now = keys_now or (lambda: adapter.keys)
+        self.clock = adapter.clock
+        self.ring = KeyRing()
+        self.sessions = Sessions(adapter.store, self.clock, on_move=self.ring.move, on_end=self.ring.drop)
+        self.people = People(adapter.store, self.clock)
+        self.guard = Guard(
+            adapter.store,
+            lambda: adapter.follower.directory(),
+            adapter.home.agency,
+            adapter.home.folder / "members",
+            self.clock,
+        )
+        self.unlocker = Unlocker(adapter.home, adapter.store, self.clock)
+        self.assets = Assets()
+        self._lock = threading.Lock()
+        self.per_client = security.Rate(security.CLIENT_PER_MINUTE)
+        self.per_stranger = security.Rate(security.UNSAFE_PER_MINUTE)
+        self.per_person = security.Rate(security.PERSON_PER_MINUTE)
+        self.form_targets: tuple[str, ...] = ()
+        """Origins of the providers to which signing in leads: forms may lead there."""
+
+    def drop_ended(self) -> None:
+        """Give up the keys of every session that has ended, whoever ended it and however.
+
+        Called every second: also without a request a key is not held longer than its session. The session itself ends
+        with its next request, which says why.
+        """
+        for digest in self.ring.held():
+            who = self.sessions.who_has(digest)
+            if who is None or self.guard.judge(who) is not None:
+                self.ring.drop(digest)
+
+    @contextmanager
+    def hub(self) -> Iterator[Adapter]:
+        """The adapter, for one piece of work with the hub at a time, with the keys that the agency has by now."""
+        with self._lock:
+            keys = self._keys_now()
+            if keys is not self.adapter.keys:
+                self.adapter.renew(keys)
+            yield self.adapter
+
+    def close(self) -> None:
+        """Give up every key."""
+        self.ring.clear()
+
+
+def workspace() -> Workspace:
+    """Return the workspace of the application that answers now."""
+    return cast(Workspace, current_app.extensions[EXTENSION])
+
+
+def this_session() -> ServerSession:
+    """Return the session of this request; ``flask.session`` is the same."""
+    return cast(ServerSession, flask_session._get_current_object())  # type: ignore[attr-defined]
+
+
+def current_person() -> Person | None:
+    """Return who asks: bound, certified, not revoked as of this request. None: nobody is signed in."""
+    return cast("Person | None", g.get("person"))
+
+
+def open_keys() -> KeyFile:
+    """Return the open keys of whoever asks, for a route that needs ``UNLOCKED``."""
+    held, person = workspace().ring.get(this_session().digest), current_person()
+    if held is None or person is None or held.member != person.member:
+        raise LookupError("no key of this person is open for this session")
+    return held.keys
+
+
+def on_signed_in(identity: Identity) -> AnyResponse:
+    """Take in somebody whom a provider has just vouched for: a new session, or a page that says why not.
+
+    What ``make_sign_in`` is given. The session that they came with is replaced, so that nobody who knew its token is
+    signed in with it.
+    """
+    from adapters.workspace.pages import refuse_sign_in
+
+    here, session = workspace(), this_session()
+    wanted = session.get(NEXT)
+    member = here.people.find(identity.issuer, identity.subject)
+    standing = None if member is None else here.guard.standing(member)
+    if member is None or standing is None:
+        here.sessions.end(session)
+        return refuse_sign_in(identity, is_bound=member is not None)
+    at = identity.auth_time or here.clock()
+    who = SignedIn(
+        person=person_digest(identity.issuer, identity.subject),
+        member=member,
+        two_factor=identity.is_two_factor,
+        methods=tuple(identity.amr),
+        auth_time=render_time(at),
+        roles=standing.roles,
+        key_stamp=here.guard.key_stamp(member),
+    )
+    here.sessions.sign_in(session, who)
+    _judge_session(here, session)
+    return redirect(wanted if isinstance(wanted, str) and is_own_path(wanted) else HOME, 303)
+
+
+def unlock_with(session: ServerSession, passphrase: Secret, how: How = How.PASSPHRASE) -> None:
+    """Open the key of whoever is signed in with a session, for this session; it gets a new token.
+
+    ``how`` says for the pages what brought the passphrase: typed, or unwrapped by a passkey. Raises ``UnlockRefused``
+    (words for the person), and ``ValueError`` where nobody is signed in. The passphrase is not kept.
+    """
+    here = workspace()
+    if session.who is None:
+        raise ValueError("nobody is signed in with this session")
+    stamp = here.guard.key_stamp(session.who.member)
+    keys = here.unlocker.open(session.who.member, passphrase)
+    if stamp != session.who.key_stamp:
+        raise UnlockRefused("Your key was changed just now. Sign in again.")
+    here.sessions.step_up(session)
+    here.ring.put(session.digest, Unlocked(session.who.member, keys, how, here.clock(), stamp))
+    _judge_session(here, session)
+
+
+def mark_two_factor(session: ServerSession) -> None:
+    """Note that whoever is signed in has just used a second factor (a passkey); the session gets a new token.
+
+    Raises ``ValueError`` where nobody is signed in.
+    """
+    here = workspace()
+    here.sessions.step_up(session, two_factor=True)
+    _judge_session(here, session)
+
+
+def sign_out() -> None:
+    """End the session of this request and give up its keys."""
+    workspace().sessions.end(this_session())
+    g.person = None
+
+
+def is_own_path(path: str) -> bool:
+    """Whether somebody may be sent to a path: one of ours, whatever a browser makes of it."""
+    is_plain = path.isascii() and path.isprintable() and "\\" not in path and len(path) <= MAX_NEXT_CHARS
+    return is_plain and path.startswith("/") and not path.startswith("//")
+
+
+def create_app(
+    adapter: Adapter, settings: WorkspaceSettings, *, keys_now: Callable[[], Custody] | None = None
+) -> Flask:
+    """Return the workspace's application. Raises ``AssetsMissing``, ``StoreRefused``, ``CustodyRefused``."""
+    from adapters.workspace import pages
+
+    app = Flask("adapters.workspace", static_folder=None, template_folder=None)
+    app.config.update(
+        MAX_CONTENT_LENGTH=security.MAX_REQUEST_BYTES,
+        MAX_FORM_MEMORY_SIZE=security.MAX_REQUEST_BYTES,
+        MAX_FORM_PARTS=security.MAX_FORM_PARTS,
+        PROVIDE_AUTOMATIC_OPTIONS=False,
+        TRAP_HTTP_EXCEPTIONS=False,
+    )
+    here = Workspace(adapter, settings, keys_now)
+    app.extensions[EXTENSION] = here
+    app.session_interface = StoredSessions(here.sessions, PREFIX)
+    app.wsgi_app = _Reached(app.wsgi_app, settings.origin.partition(":")[0])  # type: ignore[method-assign]
+    _prepare_templates(app, here)
+    app.before_request(_guard)
+    app.after_request(_finish)
+    pages.add_pages(app)
+    return app
+
+
+class _Reached:
+    """Says how browsers reach the pages: TLS may end in front of this process."""
+
+    def __init__(self, app: WSGIApplication, scheme: str) -> None:
+        self._app, self._scheme = app, scheme
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["wsgi.url_scheme"] = self._scheme
+        return self._app(environ, start_response)
+
+
+def _prepare_templates(app: Flask, here: Workspace) -> None:
+    app.jinja_loader = ChoiceLoader(
+        [
+            PackageLoader("adapters.workspace"),
+            PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
+        ]
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters["neutral"] = neutral_text
+    app.jinja_env.globals["asset"] = here.assets.address
+    app.jinja_env.globals["agency_name"] = neutral_text(adapter_name(here))
+    app.context_processor(_page_values)
+
+
+def adapter_name(here: Workspace) -> str:
+    """Return the agency's name."""
+    return here.adapter.home.name
+
+
+def _page_values() -> dict[str, object]:
+    if not has_request_context():
+        return {}
+    return {"person": current_person(), "form_token": lambda: this_session().form_token}
+
+
+# --- before and after every page ---
+
+
+def _guard() -> AnyResponse | None:
+    here, session = workspace(), this_session()
+    security.require_ours(request, here.settings.netloc)
+    client = security.client_of(request, here.settings.fronts)
+    here.per_client.take(client)
+    security.require_small(request)
+    _judge_session(here, session)
+    person = current_person()
+    if person is not None:
+        here.per_person.take(person.member)
+    if request.method not in security.SAFE_METHODS:
+        if person is None:
+            here.per_stranger.take(client)
+        security.require_same_origin(request, here.settings.origin)
+        security.require_form_token(request, session.token)
+    return _authorise(need_of(current_app, request.endpoint), person, session)
+
+
+def _judge_session(here: Workspace, session: ServerSession) -> None:
+    """Find out who asks; a session that may not go on ends here."""
+    g.person = None
+    if session.who is None:
+        return
+    why = here.guard.judge(session.who)
+    if why is not None:
+        here.sessions.end(session, why)
+        return
+    held = here.ring.get(session.digest)
+    g.person = Person(
+        session.who.member,
+        session.who.roles,
+        session.who.two_factor,
+        None if held is None else held.how,
+        session.digest,
+    )
+
+
+def _authorise(need: Need | None, person: Person | None, session: ServerSession) -> AnyResponse | None:
+    """Return None where whoever asks has what the route needs, else the answer to them."""
+    from adapters.workspace.pages import say_ended
+
+    if request.endpoint is None:
+        return None  # no such page: the error page says so
+    if need is None:
+        raise NotFound
+    if need is Need.OPEN:
+        return None
+    if person is None:
+        return say_ended(session.ended) if session.ended is not None else _send(SIGN_IN)
+    is_enough = {
+        Need.SIGNED_IN: True,
+        Need.TWO_FACTORS: person.two_factor,
+        Need.UNLOCKED: person.two_factor and person.unlocked is not None,
+    }[need]
+    if not is_enough:
+        return _send(UNLOCK)
+    if need is Need.UNLOCKED and security.is_led_here(request):
+        # What is read leaves a trace in the log: nobody else's page makes somebody read.
+        return redirect(HOME, 303)
+    return None
+
+
+def _send(where: str) -> AnyResponse:
+    if request.method == "GET":
+        wanted = request.full_path.rstrip("?")
+        if is_own_path(wanted) and wanted != HOME:
+            this_session()[NEXT] = wanted
+    return redirect(where, 303)
+
+
+def _finish(response: Response) -> Response:
+    here = workspace()
+    policy = security.content_policy(here.form_targets)
+    return security.secure(response, policy=policy, is_https=here.settings.is_https)
+
+
+OnSignedIn = Callable[[Identity], AnyResponse]
+"""What signing in calls with whom a provider vouched for."""

@@ -1,0 +1,206 @@
+"""The pages around the work: home, unlocking, account, where somebody is signed in; and what is said on a refusal."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask, Response, make_response, redirect, render_template, request
+from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.wrappers import Response as AnyResponse
+
+from adapters.store.rows import open_alarms
+from adapters.workspace import app as here_app
+from adapters.workspace.access import Need, needs
+from adapters.workspace.app import (
+    HOME,
+    NEXT,
+    Identity,
+    Person,
+    current_person,
+    is_own_path,
+    sign_out,
+    this_session,
+    unlock_with,
+    workspace,
+)
+from adapters.workspace.assets import PREFIX
+from adapters.workspace.cases import add_case_pages, my_cases
+from adapters.workspace.refusal import UnlockRefused
+from adapters.workspace.sessions import Ended
+from keys.custody.secret import Secret
+
+_SEE_OTHER, _UNAUTHORISED, _FORBIDDEN, _TOO_MANY = 303, 401, 403, 429
+
+ENDED = {
+    Ended.IDLE: "You did not use it for 15 minutes.",
+    Ended.ABSOLUTE: "You signed in 10 hours ago.",
+    Ended.UNBOUND: "Your account is not linked to a person here any more. Ask the people who run nrm-hub at your "
+    "agency.",
+    Ended.REVOKED: "Your key has ended: it was revoked, or its time is over. Ask the people who run nrm-hub at your "
+    "agency.",
+    Ended.ROLES: "Your agency has changed the roles you may take. Sign in again to go on with those you have now.",
+    Ended.KEY_CHANGED: "Your key or its passphrase was changed. Sign in again.",
+}
+SAID: dict[int, tuple[str, str]] = {
+    400: ("This request cannot be answered", "Something in its address is not as these pages make it."),
+    403: (
+        "This was not done",
+        "The form was too old, or it did not come from these pages. Go back, load the page again and try once more.",
+    ),
+    404: (
+        "Page not found",
+        "There is no such page, or it is not for you. Check the address, or start from your cases.",
+    ),
+    405: (
+        "Page not found",
+        "There is no such page, or it is not for you. Check the address, or start from your cases.",
+    ),
+    413: ("That is too much", "What was sent is larger than any form of these pages."),
+    429: ("Too many requests", "Wait a little, then load the page again."),
+    500: ("Something went wrong", "Nothing was shared. Try again; if it stays, tell the people who run nrm-hub."),
+    503: ("The hub cannot be reached", "Nothing was opened. Try again in a minute."),
+}
+
+pages = Blueprint("workspace", __name__)
+
+
+def add_pages(app: Flask) -> None:
+    """Add the pages and what is said on a refusal."""
+    app.register_blueprint(pages)
+    add_case_pages(app)
+    app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(Exception, _failed)
+
+
+@pages.get(f"{PREFIX}<name>")
+@needs(Need.OPEN)
+def static_file(name: str) -> Response:
+    """Answer with style or script."""
+    return workspace().assets.serve(name)
+
+
+@pages.get("/favicon.ico")
+@needs(Need.OPEN)
+def no_icon() -> Response:
+    """There is none; browsers ask all the same."""
+    return Response(status=204, headers={"Cache-Control": "public, max-age=86400"})
+
+
+@pages.get(HOME)
+@needs(Need.SIGNED_IN)
+def home() -> str:
+    """Who you are here, and your cases."""
+    here, person = workspace(), _person()
+    with here.adapter.store.write() as session:
+        alarms = len(open_alarms(session))
+    return render_template("home.html", cases=my_cases(person.member), alarms=alarms, home=here.adapter.home)
+
+
+@pages.get(here_app.UNLOCK)
+@needs(Need.SIGNED_IN)
+def unlock() -> str:
+    """Ask for the passphrase."""
+    return render_template("unlock.html", problem=None)
+
+
+@pages.post(here_app.UNLOCK)
+@needs(Need.SIGNED_IN)
+def unlock_now() -> AnyResponse:
+    """Open the key, or say why not."""
+    session = this_session()
+    wanted = session.get(NEXT)
+    try:
+        unlock_with(session, Secret(request.form.get("passphrase", "")))
+    except UnlockRefused as error:
+        answer = make_response(render_template("unlock.html", problem=str(error)))
+        answer.status_code = _FORBIDDEN if error.wait is None else _TOO_MANY
+        if error.wait is not None:
+            answer.headers["Retry-After"] = str(max(1, int(error.wait.total_seconds())))
+        return answer
+    if not _person().two_factor:
+        # Content waits for a second factor: the account page is where a passkey is added.
+        return redirect("/account", _SEE_OTHER)
+    session.pop(NEXT, None)
+    return redirect(wanted if isinstance(wanted, str) and is_own_path(wanted) else HOME, _SEE_OTHER)
+
+
+@pages.post("/lock")
+@needs(Need.SIGNED_IN)
+def lock() -> AnyResponse:
+    """Give up the open key and stay signed in."""
+    workspace().ring.drop(this_session().digest)
+    return redirect(HOME, _SEE_OTHER)
+
+
+@pages.get("/account")
+@needs(Need.SIGNED_IN)
+def account() -> str:
+    """How you sign in, and where you are signed in."""
+    here, person = workspace(), _person()
+    listed = here.sessions.list_signed_in(member=person.member)
+    return render_template("account.html", sessions=listed, standing=here.guard.standing(person.member))
+
+
+@pages.post("/account/sessions/end")
+@needs(Need.SIGNED_IN)
+def end_sessions() -> AnyResponse:
+    """End one other session of this person, or all others."""
+    here, person = workspace(), _person()
+    listed = [item.digest for item in here.sessions.list_signed_in(member=person.member)]
+    others, wanted = [item for item in listed if item != person.session], request.form.get("session", "")
+    if wanted not in ("others", *others):
+        raise NotFound
+    here.sessions.end_these(others if wanted == "others" else [wanted])
+    return redirect("/account", _SEE_OTHER)
+
+
+@pages.post("/sign-out")
+@needs(Need.OPEN)
+def sign_out_now() -> str:
+    """End this session."""
+    sign_out()
+    return render_template("signed_out.html", why=None)
+
+
+def say_ended(why: Ended) -> Response:
+    """Say to whoever still has the token of a session why it has ended."""
+    return make_response(render_template("signed_out.html", why=ENDED[why]), _UNAUTHORISED)
+
+
+def refuse_sign_in(identity: Identity, *, is_bound: bool) -> Response:
+    """Say to somebody whom a provider vouched for why they are not let in, and what to tell whom."""
+    return make_response(render_template("not_known.html", identity=identity, is_bound=is_bound), _FORBIDDEN)
+
+
+def say(code: int, title: str, text: str) -> Response:
+    """Return a page that says what did not happen and what to do."""
+    return make_response(render_template("error.html", title=title, text=text), code)
+
+
+def _person() -> Person:
+    person = current_person()
+    if person is None:
+        raise NotFound
+    return person
+
+
+def _refused(error: HTTPException) -> AnyResponse:
+    code = error.code or 404
+    if 300 <= code < 400:
+        return error.get_response()
+    title, text = SAID.get(code, SAID[400])
+    answer = say(404 if code == 405 else code, title, text)
+    retry = getattr(error, "retry_after", None)
+    if retry is not None:
+        answer.headers["Retry-After"] = str(retry)
+    return answer
+
+
+def _failed(error: Exception) -> AnyResponse:
+    from flask import current_app
+
+    # Its kind and place only: its words could hold anything.
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = "nowhere" if trace is None else f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}"
+    current_app.logger.error("unexpected %s at %s", type(error).__name__, where)
+    return say(500, *SAID[500])

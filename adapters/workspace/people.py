@@ -1,0 +1,218 @@
+"""Who somebody is who signs in: a member of this agency, by issuer and subject of their provider, never by e-mail.
+
+And whether they still are: bound, certified, not revoked, with the roles and the key file they signed in with. Every
+request asks again, so that whatever ends a member ends their sessions with it (attack 62).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from adapters.store.database import Store
+from adapters.store.rows import public_entries_end
+from adapters.store.tables import PersonRow
+from adapters.store.workspace_rows import (
+    ended_keys,
+    find_person,
+    forget_person,
+    keep_person,
+    people_of,
+)
+from adapters.workspace.refusal import PeopleRefused
+from adapters.workspace.sessions import Ended, SignedIn
+from keys.certificates import Certificate
+from keys.directory import Directory
+from keys.uses import MEMBER_USES, KeyUse
+from policies.model import parse_time, render_time, require_id
+
+MAX_ISSUER_CHARS = 400
+MAX_SUBJECT_CHARS = 255
+"""OpenID Connect Core 1.0, section 2: a subject has at most 255 ASCII characters."""
+MAX_IDENTITIES = 4
+"""A person may sign in through an old and a new provider while one replaces the other; not through a crowd."""
+ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Somebody at a provider, and the member they are here."""
+
+    issuer: str
+    subject: str
+    member: str
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What their agency certifies of a member now: roles, and until when both of their keys count."""
+
+    roles: tuple[str, ...]
+    until: datetime
+
+
+def person_digest(issuer: str, subject: str) -> str:
+    """Return what somebody is called here: SHA-256 of issuer, NUL, subject, in hex."""
+    return hashlib.sha256(f"{issuer}\0{subject}".encode()).hexdigest()
+
+
+class People:
+    """Who is bound to whom."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+        self._store, self._clock = store, clock
+
+    def find(self, issuer: str, subject: str) -> str | None:
+        """Return the member somebody is, or None: not known here."""
+        with self._store.write() as session:
+            row = find_person(session, person_digest(issuer, subject))
+            return None if row is None else row.member
+
+    def list_bound(self, member: str | None = None) -> list[Bound]:
+        """Return who is bound to a member, or everybody who is bound."""
+        with self._store.write() as session:
+            return [self._read(row) for row in people_of(session, member)]
+
+    def _read(self, row: PersonRow) -> Bound:
+        said = self._store.open_json(_name(row.person), row.sealed_identity)
+        return Bound(said["issuer"], said["subject"], row.member, parse_time(row.added_at))
+
+    def require_bindable(self, issuer: str, subject: str, member: str) -> None:
+        """Raise ``PeopleRefused`` or ``Malformed`` unless somebody may be bound to a member."""
+        require_id(member, "member")
+        _require_identity(issuer, subject)
+        held = self.find(issuer, subject)
+        if held == member:
+            raise PeopleRefused("this person is bound to this member already")
+        if held is not None:
+            raise PeopleRefused(f"this person is bound to member {held[:8]}: unbind them there first")
+        if len(self.list_bound(member)) >= MAX_IDENTITIES:
+            raise PeopleRefused(f"member {member[:8]} is bound {MAX_IDENTITIES} times: unbind one first")
+
+    def bind(self, issuer: str, subject: str, member: str) -> None:
+        """Let somebody sign in as a member. Raises ``PeopleRefused`` or ``Malformed``."""
+        self.require_bindable(issuer, subject, member)
+        person = person_digest(issuer, subject)
+        sealed = self._store.seal_json(_name(person), {"issuer": issuer, "subject": subject})
+        with self._store.write() as session:
+            if find_person(session, person) is not None:
+                raise PeopleRefused("this person was bound by somebody else just now; look: nrm-adapter people list")
+            at = render_time(self._clock())
+            keep_person(session, PersonRow(person=person, member=member, added_at=at, sealed_identity=sealed))
+
+    def unbind(self, issuer: str, subject: str) -> str:
+        """Let somebody sign in no more; return the member they were. Raises ``PeopleRefused``.
+
+        Their next request finds their session ended.
+        """
+        _require_identity(issuer, subject)
+        person = person_digest(issuer, subject)
+        with self._store.write() as session:
+            row = find_person(session, person)
+            if row is None:
+                raise PeopleRefused("nobody is bound by this issuer and subject; look: nrm-adapter people list")
+            member = row.member
+            forget_person(session, person)
+        return member
+
+
+def _require_identity(issuer: str, subject: str) -> None:
+    if not issuer.startswith(("https://", "http://")) or not _is_plain(issuer, MAX_ISSUER_CHARS):
+        raise PeopleRefused(
+            f"issuer: expected an address that begins with https://, up to {MAX_ISSUER_CHARS} characters"
+        )
+    if not _is_plain(subject, MAX_SUBJECT_CHARS):
+        raise PeopleRefused(f"subject: expected 1 to {MAX_SUBJECT_CHARS} ASCII characters, as the provider gives it")
+
+
+def _is_plain(text: str, limit: int) -> bool:
+    return 1 <= len(text) <= limit and text.isascii() and text.isprintable()
+
+
+def _name(person: str) -> str:
+    return f"person/{person}"
+
+
+class Guard:
+    """Says of a signed-in session whether it may go on: from the database and the proven directory, each time."""
+
+    def __init__(
+        self,
+        store: Store,
+        directory: Callable[[], Directory],
+        agency: str,
+        members: Path,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """``directory`` gives the proven directory; ``members`` is the folder of the members' key files."""
+        self._store, self._directory, self._agency = store, directory, agency
+        self._members, self._clock = members, clock
+        self._lock = threading.Lock()
+        self._end: int | None = None
+        self._read: Directory | None = None
+        self._certified: dict[str, list[Certificate]] = {}
+
+    def judge(self, who: SignedIn) -> Ended | None:
+        """Return why a session must end, or None: it goes on."""
+        with self._store.write() as session:
+            row = find_person(session, who.person)
+            is_bound = row is not None and row.member == who.member
+        if not is_bound:
+            return Ended.UNBOUND
+        standing = self.standing(who.member)
+        if standing is None:
+            return Ended.REVOKED
+        if not set(who.roles) <= set(standing.roles):
+            return Ended.ROLES
+        return None if self.key_stamp(who.member) == who.key_stamp else Ended.KEY_CHANGED
+
+    def standing(self, member: str) -> Standing | None:
+        """Return what is certified of a member now; None where a key of theirs is missing, revoked or out of time."""
+        at = self._clock()
+        certified, directory = self._certificates(member)
+        with self._store.write() as session:
+            ended = ended_keys(session, {kid for item in certified for kid in (item.key.kid, item.statement.kid)})
+        counting = [
+            item
+            for item in certified
+            if item.is_valid_at(at)
+            and not ended & {item.key.kid, item.statement.kid}
+            and directory.revocation_of(item) is None
+        ]
+        newest = [_newest(counting, use) for use in sorted(MEMBER_USES)]
+        found = [item for item in newest if item is not None]
+        if len(found) < len(newest):
+            return None
+        signing = next(item for item in found if item.use is KeyUse.MEMBER_SIGNING)
+        return Standing(tuple(role.value for role in signing.roles), min(item.not_after for item in found))
+
+    def key_stamp(self, member: str) -> str:
+        """Return what changes whenever a member's key file is written anew, as under another passphrase."""
+        try:
+            said = (self._members / f"{member}.key").stat()
+        except OSError:
+            return ABSENT
+        return f"{said.st_ino}.{said.st_mtime_ns}.{said.st_size}"
+
+    def _certificates(self, member: str) -> tuple[list[Certificate], Directory]:
+        with self._store.write() as session:
+            end = public_entries_end(session)
+        with self._lock:
+            if end != self._end or self._read is None:
+                self._read = self._directory()
+                self._certified = {}
+                for item in self._read.certificates:
+                    if item.agency == self._agency and item.member is not None:
+                        self._certified.setdefault(item.member, []).append(item)
+                self._end = end
+            return self._certified.get(member, []), self._read
+
+
+def _newest(certified: Sequence[Certificate], use: KeyUse) -> Certificate | None:
+    fitting = [item for item in certified if item.use is use]
+    return max(fitting, key=lambda item: (item.log_index, item.not_before), default=None)
