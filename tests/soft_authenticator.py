@@ -11,11 +11,14 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import cbor2
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from keys.jose import b64u, b64u_decode
 
@@ -88,3 +91,37 @@ class SoftAuthenticator:
             hashed = hashlib.sha256(b"WebAuthn PRF\0" + b64u_decode(salt)).digest()
             prf = b64u(hmac.digest(self.secret, hashed, "sha256"))
         return json.dumps({"id": b64u(self.credential), "response": response, "prf": prf})
+
+
+def vouched_for(response: Mapping[str, Any], form: str, device: SoftAuthenticator | None = None) -> dict[str, Any]:
+    """Return a registration's response with an attestation that verifies: by a certificate, or by ``device`` itself."""
+    made = cbor2.loads(b64u_decode(response["attestationObject"]))
+    data: bytes = made["authData"]
+    client = hashlib.sha256(b64u_decode(response["clientDataJSON"])).digest()
+    key = ec.generate_private_key(ec.SECP256R1()) if device is None else device.key
+    if form == "packed":
+        signed = data + client
+        statement: dict[str, Any] = {"alg": -7}
+    else:
+        public = cbor2.loads(data[55 + 32 :])
+        signed = b"\0" + data[:32] + client + data[55 : 55 + 32] + b"\4" + public[-2] + public[-3]
+        statement = {}
+    statement["sig"] = key.sign(signed, ec.ECDSA(SHA256()))
+    if device is None:
+        statement["x5c"] = [_certificate(key)]
+    return {**response, "attestationObject": b64u(cbor2.dumps({"fmt": form, "attStmt": statement, "authData": data}))}
+
+
+def _certificate(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """A certificate as section 8.2.1 wants it, signed by itself."""
+    said = [
+        (x509.NameOID.COUNTRY_NAME, "GB"),
+        (x509.NameOID.ORGANIZATION_NAME, "An invented maker"),
+        (x509.NameOID.ORGANIZATIONAL_UNIT_NAME, "Authenticator Attestation"),
+        (x509.NameOID.COMMON_NAME, "An invented authenticator"),
+    ]
+    name = x509.Name([x509.NameAttribute(kind, value) for kind, value in said])
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, start, start + timedelta(days=3650))
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    return builder.sign(key, SHA256()).public_bytes(Encoding.DER)

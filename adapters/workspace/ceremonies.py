@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -36,7 +36,7 @@ class Ceremony:
     began_at: datetime
     label: str = ""
     prf_salt: bytes = b""
-    passphrase: Secret | None = field(default=None, repr=False)
+    passphrase: Secret | None = None
 
 
 class Ceremonies:

@@ -63,7 +63,8 @@ def check_new(credential: RegistrationCredential, challenge: bytes, site: Site) 
 
     def check() -> NewCredential:
         # First, so that no chain of certificates that somebody sends is looked at.
-        if parse_attestation_object(credential.response.attestation_object).fmt not in _FORMATS:
+        attested = parse_attestation_object(credential.response.attestation_object)
+        if attested.fmt not in _FORMATS or attested.att_stmt.x5c is not None:
             raise ValueError("an attestation that was not asked for")
         made = verify_registration_response(
             credential=credential,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import replace
@@ -24,7 +25,7 @@ from adapters.workspace.passkeys import MAX_LABEL_CHARS, MAX_PASSKEYS, NOT_ASKED
 from keys.custody.secret import Secret
 from keys.jose import b64u, b64u_decode
 from keys.storage import StorageRefused, Vault
-from tests.soft_authenticator import BACKED_UP, ELIGIBLE, PRESENT, VERIFIED, SoftAuthenticator
+from tests.soft_authenticator import BACKED_UP, ELIGIBLE, PRESENT, VERIFIED, SoftAuthenticator, vouched_for
 
 ORIGIN = "https://workspace.care.example"
 PASSPHRASE = Secret("a long enough passphrase")
@@ -155,6 +156,25 @@ def test_what_names_another_credential_than_it_made_is_refused(passkeys: Passkey
     answer = json.loads(device.make(passkeys.begin_adding(KIM, "blue key", PASSPHRASE)))
     with pytest.raises(PasskeyNotAccepted, match=WORDS):
         passkeys.finish_adding(KIM, json.dumps({**answer, "id": b64u(bytes(32))}))
+
+
+@pytest.mark.parametrize("form", ["fido-u2f", "packed"])
+def test_a_vouched_for_authenticator_is_not_looked_at(passkeys: Passkeys, form: str) -> None:
+    """No chain of certificates was asked for: one that would verify is refused as well."""
+    device = SoftAuthenticator(ORIGIN)
+    answer = json.loads(device.make(passkeys.begin_adding(KIM, "blue key", PASSPHRASE)))
+    answer["response"] = vouched_for(answer["response"], form)
+    with pytest.raises(PasskeyNotAccepted, match=WORDS):
+        passkeys.finish_adding(KIM, json.dumps(answer))
+
+
+def test_a_credential_that_signs_for_itself_is_taken(passkeys: Passkeys) -> None:
+    """Browsers hand that over as it is (section 5.1.3 step 21): nobody vouches for anything in it."""
+    device = SoftAuthenticator(ORIGIN)
+    answer = json.loads(device.make(passkeys.begin_adding(KIM, "blue key", PASSPHRASE)))
+    answer["response"] = vouched_for(answer["response"], "packed", device)
+    passkeys.finish_adding(KIM, json.dumps(answer))
+    assert use(passkeys, device) is not None
 
 
 def test_a_locked_key_adds_nothing(passkeys: Passkeys) -> None:
@@ -402,6 +422,22 @@ def hostile_answers() -> list[str]:
         json.dumps({**good, "response": {**response, "attestationObject": "", "transports": ["usb"] * 9}}),
         json.dumps(good) + " " * MAX_ANSWER_BYTES,
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda answer: answer + " " * MAX_ANSWER_BYTES, "expected at most 16,384 bytes"),
+        (lambda answer: answer.replace('"prf": "', '"prf": "AA', 1), "not of the form"),
+        (lambda answer: re.sub('"prf": ".{4}', '"prf": "', answer, count=1), "not of the form"),
+        (lambda answer: answer.replace('"usb"', ", ".join(['"usb"'] * 9)), "not of the form"),
+    ],
+)
+def test_an_answer_that_is_good_but_for_one_thing(passkeys: Passkeys, change: Callable[[str], str], words: str) -> None:
+    answer = SoftAuthenticator(ORIGIN).make(passkeys.begin_adding(KIM, "blue key", PASSPHRASE))
+    assert change(answer) != answer
+    with pytest.raises(PasskeyNotAccepted, match=words):
+        passkeys.finish_adding(KIM, change(answer))
 
 
 def test_whatever_a_form_holds_is_refused_in_our_words(passkeys: Passkeys) -> None:

@@ -135,6 +135,15 @@ def test_usual_passphrases_are_wrapped_at_one_size_and_never_twice_alike() -> No
     assert len({new_prf_salt() for _ in range(20)}) == 20
 
 
+def test_prf_output_of_another_length_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even what was wrapped under it, by something that did not look."""
+    with monkeypatch.context() as careless:
+        careless.setattr("keys.custody.passkey.PRF_BYTES", 16)
+        sealed = wrap_passphrase(PASSPHRASE, PRF[:16], member=MEMBER, credential=CREDENTIAL)
+    with pytest.raises(PasskeyRefused):
+        unwrap_passphrase(sealed, PRF[:16], member=MEMBER, credential=CREDENTIAL)
+
+
 def test_the_opened_passphrase_is_not_shown() -> None:
     opened = unwrap_passphrase(wrapped(), PRF, member=MEMBER, credential=CREDENTIAL)
     assert "enough" not in f"{opened} {opened!r} {[opened]}"
