@@ -158,14 +158,21 @@ def test_what_names_another_credential_than_it_made_is_refused(passkeys: Passkey
         passkeys.finish_adding(KIM, json.dumps({**answer, "id": b64u(bytes(32))}))
 
 
-@pytest.mark.parametrize("form", ["fido-u2f", "packed"])
-def test_a_vouched_for_authenticator_is_not_looked_at(passkeys: Passkeys, form: str) -> None:
-    """No chain of certificates was asked for: one that would verify is refused as well."""
-    device = SoftAuthenticator(ORIGIN)
+@pytest.mark.parametrize("form", ["fido-u2f", "packed", "android-safetynet"])
+def test_a_vouched_for_authenticator_is_not_looked_at(
+    passkeys: Passkeys, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No chain of certificates was asked for: one that would verify is refused before anything reads it."""
+    looked: list[object] = []
+    monkeypatch.setattr("adapters.workspace.passkey_checks.verify_registration_response", lambda **_: looked.append(_))
+    statement = {"ver": "1", "response": b"a.b.c"}
+    device = SoftAuthenticator(ORIGIN, attestation={"fmt": form, "attStmt": statement})
     answer = json.loads(device.make(passkeys.begin_adding(KIM, "blue key", PASSPHRASE)))
-    answer["response"] = vouched_for(answer["response"], form)
+    if form != "android-safetynet":
+        answer["response"] = vouched_for(answer["response"], form)
     with pytest.raises(PasskeyNotAccepted, match=WORDS):
         passkeys.finish_adding(KIM, json.dumps(answer))
+    assert looked == []
 
 
 def test_a_credential_that_signs_for_itself_is_taken(passkeys: Passkeys) -> None:
