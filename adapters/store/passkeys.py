@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from adapters.store.database import Store
@@ -86,9 +86,8 @@ def change_passkey(store: Store, session: Session, record: PasskeyRecord, **chan
 
 
 def delete_passkey(session: Session, passkey: str) -> None:
-    """Delete a passkey that was read in this transaction."""
-    session.delete(session.get_one(PasskeyRow, passkey))
-    session.flush()
+    """Delete a passkey; one that is gone already changes nothing."""
+    session.execute(delete(PasskeyRow).where(PasskeyRow.passkey == passkey))
 
 
 def _opened(store: Store, rows: Sequence[PasskeyRow]) -> list[PasskeyRecord]:

@@ -105,7 +105,7 @@ def test_82_an_answer_given_on_a_relays_page_is_refused(
     assert_nothing_gained(office, page, relay)
 
 
-def test_82_the_relay_would_get_through_where_only_a_passphrase_is_asked_for(
+def test_82_a_passphrase_that_a_relay_passes_on_shows_no_content(
     office: Office, relay: Relay, member: tuple[Desktop, Authenticator]
 ) -> None:
     """What the passkey is for: the relay passes a typed passphrase on and the key opens, yet no content is shown."""
