@@ -35,7 +35,6 @@ from adapters.workspace.passkeys import ENCOURAGED, MAX_LABEL_CHARS, MAX_PASSKEY
 from adapters.workspace.refusal import UnlockRefused
 from adapters.workspace.unlocking import How
 from keys.custody.secret import Secret
-from policies.model import Malformed, require_id
 
 EXTENSION = "passkeys"
 SCRIPT = Path(__file__).with_name("script") / "passkey.js"
@@ -83,16 +82,12 @@ def _caller() -> Caller:
 
 
 def _refusing(view: Callable[..., _Answer]) -> Callable[..., _Answer]:
-    """Show what a view refuses; an id that is none is a passkey that is none."""
+    """Show what a view refuses."""
 
     @wraps(view)
     def answer(**values: str) -> _Answer:
         try:
-            for value in values.values():
-                require_id(value, "passkey")
             return view(_caller(), **values)
-        except Malformed:
-            raise NotFound from None
         except PasskeyNotAccepted as error:
             return _page("passkeys/refused.html", status=_REFUSED, words=str(error))
 
