@@ -105,6 +105,11 @@ MEANINGS: Mapping[str, Meaning] = {
         "the hub's answer was cut off or not of the agreed form; nothing of it was used",
         "Try again; if it stays, ask the operator whether hub and adapter are of the same version.",
     ),
+    "passkey_copied": Meaning(
+        "a passkey's counter did not go up: there are two authenticators that hold it, one of them a copy",
+        "The passkey is not accepted any more. Ask its owner where it was, replace their passphrase and passkeys, and "
+        "look at what was done in their name since the passkey was last used.",
+    ),
     "freeze": Meaning(
         "the witnesses have seen no new head for ten minutes",
         "Ask the operator and the witnesses' agencies whether all of them run. Nothing is shared until then.",

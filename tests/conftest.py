@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,13 +11,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.browser.chromium import Desktop
+    from tests.browser.workspace import Office
     from tests.scene import Scene
     from tests.soft_token import SoftTokens
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
-def _absent(what: str) -> None:
+def absent(what: str) -> None:
+    """Fail or skip for something that a test needs: with REQUIRE_ALL=1 nothing may be absent."""
     if os.environ.get("REQUIRE_ALL") == "1":
         pytest.fail(f"{what} is absent and REQUIRE_ALL=1")
     pytest.skip(f"{what} is absent; the tests that need it are skipped")
@@ -27,7 +33,7 @@ def shared_dir() -> Path:
     """The folder of published samples and vectors that lies beside the repository."""
     folder = REPOSITORY.parent / "shared"
     if not folder.is_dir():
-        _absent("the folder of published samples and vectors (../shared)")
+        absent("the folder of published samples and vectors (../shared)")
     return folder
 
 
@@ -50,7 +56,7 @@ def softhsm() -> Path:
 
     module = find_module()
     if module is None:
-        _absent("SoftHSM 2 (Debian package softhsm2)")
+        absent("SoftHSM 2 (Debian package softhsm2)")
         raise AssertionError
     return module
 
@@ -96,3 +102,53 @@ def make_scene(scene_source: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def embedded(make_scene: Callable[[], Scene]) -> Scene:
     """A fresh copy whose hub runs inside the test."""
     return make_scene().embed()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, started once for a module: Playwright's loop must not outlast it."""
+    from tests.browser.chromium import AXE, chromium, find_chromium
+
+    path = find_chromium()
+    if path is None or not AXE.is_file():
+        absent("chromium (Debian package chromium), or axe-core (make assets)")
+        raise AssertionError
+    with chromium(path) as started:
+        yield started
+
+
+@pytest.fixture
+def new_desktop(browser: Browser) -> Iterator[Callable[[], Desktop]]:
+    """Makes browser profiles, each with nothing in it. At the end no page of them may have complained."""
+    from tests.browser.chromium import Desktop
+
+    made: list[Desktop] = []
+
+    def make() -> Desktop:
+        made.append(Desktop(browser.new_context()))
+        return made[-1]
+
+    yield make
+    for desktop in made:
+        desktop.context.close()
+    assert [problem for desktop in made for problem in desktop.problems] == []
+
+
+@pytest.fixture
+def office(make_scene: Callable[[], Scene], scene_source: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    """An agency's workspace that a browser can reach, its hub inside the test."""
+    from adapters.runtime import Adapter
+    from tests.adapters.workspace.desk import AGENCY
+    from tests.browser.workspace import Office
+    from tests.scene import opened_keys
+
+    monkeypatch.setattr("adapters.home.read_key_file", opened_keys)
+    environ = json.loads((scene_source / "scene.json").read_text())["environ"][AGENCY]
+    scene = make_scene().embed()
+    scene.witness()
+    adapter = Adapter(scene[AGENCY].home, environ=environ)
+    adapter.__dict__["client"] = scene[AGENCY].client
+    opened = Office(scene, adapter, environ["NRM_MEMBER_PASSPHRASE"])
+    yield opened
+    opened.close()
+    adapter.store.close()

@@ -274,3 +274,19 @@ class EndedKeyRow(Base):
 
     kid: Mapped[str] = mapped_column(String(43), primary_key=True)
     at: Mapped[str] = mapped_column(String(20))
+
+
+class PasskeyRow(Base):
+    """A passkey of one person. ``person`` is the digest of whom the identity provider says they are, with their member.
+
+    ``credential`` is the digest of the credential's id: no two rows have one. All else is sealed, bound to the rest.
+    """
+
+    __tablename__ = "passkey"
+
+    passkey: Mapped[str] = mapped_column(String(32), primary_key=True)
+    person: Mapped[str] = mapped_column(String(64), index=True)
+    member: Mapped[str] = mapped_column(String(32), index=True)
+    credential: Mapped[str] = mapped_column(String(64), unique=True)
+    added_at: Mapped[str] = mapped_column(String(20))
+    sealed_record: Mapped[bytes] = mapped_column(LargeBinary)

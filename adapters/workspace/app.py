@@ -225,7 +225,7 @@ def create_app(
     adapter: Adapter, settings: WorkspaceSettings, *, keys_now: Callable[[], Custody] | None = None
 ) -> Flask:
     """Return the workspace's application. Raises ``AssetsMissing``, ``StoreRefused``, ``CustodyRefused``."""
-    from adapters.workspace import pages
+    from adapters.workspace import pages, passkey_pages
 
     app = Flask("adapters.workspace", static_folder=None, template_folder=None)
     app.config.update(
@@ -243,6 +243,7 @@ def create_app(
     app.before_request(_guard)
     app.after_request(_finish)
     pages.add_pages(app)
+    passkey_pages.add_passkey_pages(app)
     return app
 
 
