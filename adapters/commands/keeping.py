@@ -257,9 +257,10 @@ def serve(bind: str, every: float) -> None:
         settings = read_settings(adapter.home)
         work = None
         if settings is not None:
+            from adapters.workspace.providers import add_sign_in
             from adapters.workspace.serving import prepare
 
-            serving = prepare(adapter, settings)
+            serving = prepare(adapter, settings, set_up=add_sign_in)
             work = serving.run
 
         def announce(at: str) -> None:

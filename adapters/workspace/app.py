@@ -24,6 +24,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from adapters.picture.neutral import neutral_text
 from adapters.runtime import Adapter
+from adapters.signed_in import SignedIn as Recognised
 from adapters.workspace import security
 from adapters.workspace.access import Need, need_of
 from adapters.workspace.assets import PREFIX, Assets
@@ -45,6 +46,10 @@ HOME, SIGN_IN, UNLOCK = "/", "/sign-in", "/unlock"
 NEXT = "next"
 """Where somebody wanted to go when they were sent to sign in or unlock: a path of ours, in their session."""
 MAX_NEXT_CHARS = 300
+METHODS = frozenset(
+    {"face", "fpt", "geo", "hwk", "iris", "kba", "mfa", "otp", "pin", "pop", "pwd", "retina", "sc", "sms", "swk"}
+)
+"""The names of RFC 8176 that say how a person was recognised; the hub is told no other word of a provider's."""
 
 
 class Identity(Protocol):
@@ -141,6 +146,19 @@ def this_session() -> ServerSession:
 def current_person() -> Person | None:
     """Return who asks: bound, certified, not revoked as of this request. None: nobody is signed in."""
     return cast("Person | None", g.get("person"))
+
+
+def recognised() -> Recognised:
+    """Return how whoever asks was recognised, for the hub: their provider's methods, and what opened their key.
+
+    For a route that needs ``UNLOCKED``. Raises ``LookupError``.
+    """
+    held, session = workspace().ring.get(this_session().digest), this_session()
+    if held is None or session.who is None:
+        raise LookupError("no key of this person is open for this session")
+    known = [method for method in session.who.methods if method in METHODS]
+    opened = "hwk" if held.how is How.PASSKEY else "pwd"
+    return Recognised(held.member, tuple(dict.fromkeys([*known, opened])), held.at)
 
 
 def open_keys() -> KeyFile:

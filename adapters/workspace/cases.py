@@ -19,7 +19,7 @@ from adapters.picture.view import PictureRefused
 from adapters.refusal import LogRefused
 from adapters.store.rows import list_case_rows, public_entries_end
 from adapters.workspace.access import Need, needs
-from adapters.workspace.app import Workspace, current_person, open_keys, workspace
+from adapters.workspace.app import Workspace, current_person, open_keys, recognised, workspace
 from policies.model import Member
 from policies.vocabulary import Purpose
 
@@ -118,7 +118,7 @@ def picture(case: str) -> Response:
         raise NotFound
     try:
         with here.hub() as adapter:
-            opened = adapter.receiver.pull(case, person.member, open_keys(), purpose)
+            opened = adapter.receiver.pull(case, person.member, open_keys(), purpose, recognised())
         page = render_page(assemble(opened.view), PageFrame(here.assets.address("picture.css"), "/"))
     except HubRefused as error:
         if error.status in _NOT_FOUND:

@@ -110,9 +110,7 @@ def _require_pace(services: Services, caller: Caller) -> None:
 def _require_caller(services: Services, need: Need | None) -> None:
     """Let a proven caller on to the view, or raise ``Refused``: what declares nothing is answered as if not there."""
     if g.caller.member is not None and need is not Need.PULL:
-        raise Refused(
-            403, "insufficient_scope", "a person's token is good for a pull; all else takes the agency's"
-        )
+        raise Refused(403, "insufficient_scope", "a person's token is good for a pull; all else takes the agency's")
     if need is Need.PARTY:
         with services.database.read() as session:
             cases.require_party(session, str((request.view_args or {})["case"]), g.agency)
