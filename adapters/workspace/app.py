@@ -47,9 +47,11 @@ NEXT = "next"
 """Where somebody wanted to go when they were sent to sign in or unlock: a path of ours, in their session."""
 MAX_NEXT_CHARS = 300
 METHODS = frozenset(
-    {"face", "fpt", "geo", "hwk", "iris", "kba", "mfa", "otp", "pin", "pop", "pwd", "retina", "sc", "sms", "swk"}
+    ["face", "fpt", "geo", "hwk", "iris", "kba", "mfa", "otp", "pin", "pop", "pwd", "retina", "sc", "sms", "swk"]
 )
 """The names of RFC 8176 that say how a person was recognised; the hub is told no other word of a provider's."""
+MAX_METHODS = 7
+"""Of the provider's own; with what opened the key, as many as the hub takes."""
 
 
 class Identity(Protocol):
@@ -156,9 +158,9 @@ def recognised() -> Recognised:
     held, session = workspace().ring.get(this_session().digest), this_session()
     if held is None or session.who is None:
         raise LookupError("no key of this person is open for this session")
-    known = [method for method in session.who.methods if method in METHODS]
+    known = [method for method in session.who.methods if method in METHODS][:MAX_METHODS]
     opened = "hwk" if held.how is How.PASSKEY else "pwd"
-    return Recognised(held.member, tuple(dict.fromkeys([*known, opened])), held.at)
+    return Recognised(held.member, tuple(dict.fromkeys([*known, opened])), held.since)
 
 
 def open_keys() -> KeyFile:

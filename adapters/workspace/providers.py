@@ -27,11 +27,10 @@ def add_sign_in(app: Flask) -> None:
         providers = read_providers(home.tables.get(TABLE, []), home.folder / CONFIG_NAME, home.environment)
     except KeysRefusal as error:
         raise HomeRefused(str(error)) from error
-    strange = [provider.name for provider in providers if provider.agency != home.agency]
-    if strange:
-        raise HomeRefused(
-            f"{home.folder / CONFIG_NAME}: sign_in: provider {strange[0]} is another agency's; this one is {home.agency}"
-        )
+    strange = next((item.name for item in providers if item.agency != home.agency), None)
+    if strange is not None:
+        where = home.folder / CONFIG_NAME
+        raise HomeRefused(f"{where}: sign_in: provider {strange} is another agency's; this one is {home.agency}")
     make_sign_in(
         app,
         providers,
