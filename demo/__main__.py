@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from demo import loss, thief
+from demo.signing_in import SigningIn
 from demo.stage import AGENCIES, DemoFailed, Stage
 from demo.story import Story
 
@@ -72,18 +73,24 @@ def say_what_to_open(stage: Stage, seconds: float) -> None:
 
 
 def serve(stage: Stage) -> None:
-    """Stay up until interrupted; print the addresses."""
+    """Stay up until interrupted; print the addresses, and who may sign in where."""
+    signing_in = SigningIn(stage)
     try:
+        signing_in.start()
         stage.console.rule("[bold]Serving until you press Ctrl-C")
         stage.console.print(f"hub health     {stage.issuer}/health", highlight=False)
         stage.console.print(f"hub API        {stage.issuer}/openapi.json", highlight=False)
         for plan in AGENCIES:
             if plan.runs:
                 stage.console.print(f"{plan.kind:<14} http://127.0.0.1:{stage.ports[plan.home]}/", highlight=False)
+        for line in signing_in.lines():
+            stage.console.print(line, highlight=False, soft_wrap=True, markup=False)
         while True:
             time.sleep(1)
     except KeyboardInterrupt:
         stage.console.print("stopping")
+    finally:
+        signing_in.close()
 
 
 def main() -> int:

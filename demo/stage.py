@@ -133,7 +133,7 @@ class Stage:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**_plain_environment(), **env},
+            env={**plain_environment(), **env},
         )
         return Worker(process)
 
@@ -209,7 +209,7 @@ class Stage:
         with (self.folder / "logs" / "hub.log").open("ab") as log:
             self.hub = subprocess.Popen(
                 [sys.executable, "-m", "hub.cli", "--home", str(folder), "serve", "--bind", f"127.0.0.1:{self.port}"],
-                env={**_plain_environment(), "NRM_HUB_PASSPHRASE": self.hub_secret},
+                env={**plain_environment(), "NRM_HUB_PASSPHRASE": self.hub_secret},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -218,7 +218,7 @@ class Stage:
     def stop_hub(self) -> None:
         """Stop the hub's process and wait for it."""
         if self.hub is not None:
-            _stop(self.hub)
+            stop(self.hub)
             self.hub = None
 
     def start_adapters(self) -> None:
@@ -231,12 +231,21 @@ class Stage:
         for home, process in self.daemons.items():
             self._wait(f"http://127.0.0.1:{self.ports[home]}/health", process)
 
+    def restart(self) -> None:
+        """Stop hub and adapters and start them again, with what their settings say by now."""
+        for process in self.daemons.values():
+            stop(process)
+        self.daemons.clear()
+        self.stop_hub()
+        self.start_hub()
+        self.start_adapters()
+
     def _start_adapter(self, home: str, port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "adapters.cli", "--home", str(self.folder / home)]
         return subprocess.Popen(
             [*command, "serve", "--bind", f"127.0.0.1:{port}", "--every", "1"],
             # A watching adapter needs the agency's working keys, never the root key.
-            env={**_plain_environment(), "NRM_ADAPTER_PASSPHRASE": self.secrets[home]["NRM_ADAPTER_PASSPHRASE"]},
+            env={**plain_environment(), "NRM_ADAPTER_PASSPHRASE": self.secrets[home]["NRM_ADAPTER_PASSPHRASE"]},
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -267,12 +276,12 @@ class Stage:
         """Stop every process."""
         self.stop_hub()
         for process in self.daemons.values():
-            _stop(process)
+            stop(process)
         self.daemons.clear()
         for worker in self.workers.values():
             if worker.process.stdin is not None:
                 worker.process.stdin.close()
-            _stop(worker.process)
+            stop(worker.process)
         self.workers.clear()
 
 
@@ -288,7 +297,8 @@ def read_json(url: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _stop(process: subprocess.Popen[Any]) -> None:
+def stop(process: subprocess.Popen[Any]) -> None:
+    """End a process and wait for it; nothing where it has ended."""
     if process.poll() is None:
         # SIGINT: gunicorn ends at once, without waiting for connections that its clients keep open.
         process.send_signal(signal.SIGINT)
@@ -299,7 +309,8 @@ def _stop(process: subprocess.Popen[Any]) -> None:
             process.wait()
 
 
-def _plain_environment() -> dict[str, str]:
+def plain_environment() -> dict[str, str]:
+    """Return this process's environment without any secret or setting of the project."""
     return {name: value for name, value in os.environ.items() if not name.startswith("NRM_")}
 
 

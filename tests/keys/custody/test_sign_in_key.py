@@ -55,6 +55,7 @@ def test_processes_that_start_together_have_one(tmp_path: Path) -> None:
             "of algorithm Ed25519, expected ES256",
         ),
     ],
+    ids=["empty", "short", "long", "anothers", "another-row", "no-key", "nested", "no-text", "another-algorithm"],
 )
 def test_a_file_that_is_not_its_own_is_refused(tmp_path: Path, sealed: bytes, says: str) -> None:
     (tmp_path / NAME).write_bytes(sealed)
