@@ -54,7 +54,7 @@ class SigningIn:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.port = free_port()
-        self.base = f"http://localhost:{self.port}"
+        self.base = f"http://identity.localhost:{self.port}"
         self.ports = {plan.home: free_port() for plan in AGENCIES if plan.runs}
         self.accounts: list[Account] = []
         self._provider: subprocess.Popen[bytes] | None = None
@@ -145,7 +145,8 @@ class SigningIn:
                 stderr=subprocess.STDOUT,
             )
         plan = next(plan for plan in AGENCIES if plan.runs)
-        self._wait(f"{self._issuer(plan)}/.well-known/openid-configuration", "")
+        at = f"http://127.0.0.1:{self.port}/{plan.agency}/.well-known/openid-configuration"
+        self._wait(at, self.base.partition("//")[2])
         path.unlink()
 
     def _add_console(self, issuers: dict[str, Any]) -> None:
