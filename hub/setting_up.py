@@ -37,6 +37,7 @@ ACTED_TYPES = frozenset(
         EntryType.AGENCY,
         EntryType.CERTIFICATE,
         EntryType.REVOCATION,
+        EntryType.CONSOLE_ACCESS,
         EntryType.MEMBERSHIP,
         EntryType.ACCEPTANCE,
         EntryType.ENDORSEMENT,
