@@ -1,4 +1,4 @@
-"""Put the console under ``/console`` of the hub's application: two applications that share an address and nothing else."""
+"""Put the console under ``/console`` of the hub's application: two applications that share nothing but an address."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ _SEE_OTHER, _UNAUTHORISED, _FORBIDDEN = 303, 401, 403
 ENDED = {
     Ended.IDLE: "You did not use it for 15 minutes.",
     Ended.ABSOLUTE: "You signed in 10 hours ago.",
-    Ended.NOT_LET_IN: "Your agency does not let you in here any more: your access has ended, or your keys have. Ask the "
-    "people who run nrm-hub at your agency.",
+    Ended.NOT_LET_IN: "Your agency does not let you in here any more: your access has ended, or your keys have. Ask "
+    "the people who run nrm-hub at your agency.",
     Ended.PROVIDER: "The sign-in service that you came with is not one of this hub’s any more.",
 }
 _NO_PAGE = ("Page not found", "There is no such page, or it is not for you. Check the address, or start from home.")
