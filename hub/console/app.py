@@ -165,7 +165,8 @@ def _prepare_templates(app: Flask, here: Console) -> None:
             PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
         ]
     )
-    app.jinja_options = {**app.jinja_options, "finalize": _finalize}
+    # Flask alone would escape by a template's ending, and those shared with the written account have another.
+    app.jinja_options = {**app.jinja_options, "autoescape": True, "finalize": _finalize}
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["moment"] = say_moment
     app.jinja_env.globals.update(asset=here.assets.address, count=count, root=ROOT)

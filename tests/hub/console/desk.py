@@ -18,14 +18,15 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from adapters.home import add_member
+from adapters.home import certify
+from adapters.issued import remember_issued
 from adapters.key_endings import Ending, EndTerms, sign_ending
 from hub.app import create_app
 from hub.console.access import Need, needs
 from hub.console.app import EXTENSION, Console, on_signed_in
 from hub.services import SIGN_IN_KEY, Services
 from keys.console_access import subject_digest
-from keys.custody.keyfile import KeyFile, generate_storage
+from keys.custody.keyfile import KeyFile, generate_storage, read_key_file
 from keys.private import PrivateKey
 from keys.revocation import RevocationReason
 from keys.sessions import COOKIE
@@ -46,6 +47,12 @@ VOUCHED: dict[str, Identity] = {}
 def sign_in_keys() -> KeyFile:
     """The hub's key for identity providers, made once."""
     return KeyFile({SIGN_IN_KEY: PrivateKey.generate("ES256")}, generate_storage())
+
+
+@cache
+def root_key(path: Path, passphrase: str) -> PrivateKey:
+    """An agency's root key, opened once: deriving its key is slow on purpose."""
+    return read_key_file(path, passphrase).private("root")
 
 
 def provider(agency: str = HEALTH, issuer: str = ISSUER, name: str = "health") -> Provider:
@@ -164,10 +171,24 @@ class Desk:
 
     def add_person(self, agency: str, role: Role) -> str:
         """Certify somebody new; return their opaque id."""
-        party = self.scene[agency]
-        member, certificates = add_member(party.home, (role,), at=self.clock(), environ=self.environ(agency))
-        party.client.post("/v1/keys", {"certificates": certificates})
+        member = generate_storage()[:16].hex()
+        self.certify(agency, member, role)
         return member
+
+    def certify_again(self, member: str, role: Role = Role.IG_OFFICER) -> None:
+        """Certify two new keys for somebody of the health agency who was certified before."""
+        self.certify(HEALTH, member, role)
+
+    def certify(self, agency: str, member: str, role: Role) -> None:
+        """Certify two new keys for a person."""
+        party = self.scene[agency]
+        root = root_key(party.home.folder / "root.key", self.environ(agency)["NRM_ROOT_PASSPHRASE"])
+        tokens = [
+            certify(root, agency, use, PrivateKey.generate(alg), at=self.clock(), days=30, member=member, roles=(role,))
+            for use, alg in ((KeyUse.MEMBER_SIGNING, "Ed25519"), (KeyUse.MEMBER_HPKE, "HPKE-9-KE"))
+        ]
+        remember_issued(party.home.folder, tokens)
+        party.client.post("/v1/keys", {"certificates": tokens})
 
     def word(
         self,
