@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -21,6 +22,7 @@ def made(make_scene: Callable[[], Scene]) -> Iterator[Desk]:
 @pytest.fixture
 def desk(made: Desk) -> Desk:
     """The hub, with its clock put right and a fresh word that lets the officer in."""
-    made.later = type(made.later)(0)
+    made.later = timedelta(0)
+    made.end_all()
     made.give()
     return made

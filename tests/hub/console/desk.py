@@ -25,6 +25,7 @@ from hub.app import create_app
 from hub.console.access import Need, needs
 from hub.console.app import EXTENSION, Console, on_signed_in
 from hub.services import SIGN_IN_KEY, Services
+from hub.store.console_sessions import ConsoleSessionRow
 from keys.console_access import subject_digest
 from keys.custody.keyfile import KeyFile, generate_storage, read_key_file
 from keys.private import PrivateKey
@@ -35,7 +36,7 @@ from keys.statements import StatementType, make_statement
 from keys.uses import KeyUse
 from policies.model import render_time
 from policies.vocabulary import Role
-from tests.scene import HEALTH, Scene, embedded_services, now
+from tests.scene import CARE, HEALTH, Scene, embedded_services, now
 
 ISSUER = "https://login.fern-health.example"
 SUBJECT = "subject-of-an-invented-officer"
@@ -135,15 +136,24 @@ class Desk:
 
     def build(self) -> tuple[Services, Flask]:
         """Another process of the same hub: its own memory, the same database, the same store of the moment."""
-        services = embedded_services(self.scene.hub, self.clock, anew=False)
-        config = replace(services.config, providers=self.providers)
-        services = replace(services, config=config, custody=sign_in_keys())
-        self.opened.append(services)
-        app = create_app(services)
+        services, app = self.build_bare()
         console: Flask = app.extensions["nrmhub_console"]
         console.testing = False
         console.add_url_rule(TEST_SIGN_IN, "only_in_tests", needs(Need.OPEN)(lambda: on_signed_in(VOUCHED["who"])))
         return services, app
+
+    def build_bare(self) -> tuple[Services, Flask]:
+        """The same without a way in for tests."""
+        services = embedded_services(self.scene.hub, self.clock, anew=False)
+        config = replace(services.config, providers=self.providers)
+        services = replace(services, config=config, custody=sign_in_keys())
+        self.opened.append(services)
+        return services, create_app(services)
+
+    def end_all(self) -> None:
+        """End every session."""
+        with self.services.moment.write() as store:
+            store.query(ConsoleSessionRow).delete()
 
     def close(self) -> None:
         """Close what was opened."""
@@ -224,7 +234,10 @@ class Desk:
 
     def give(self, token: str | None = None, *, by: str = HEALTH) -> Any:
         """Bring a word to the hub; without one, the officer's access."""
-        return self.scene[by].client.post("/v1/console-access", {"statement": token or self.word()})
+        if token is None:
+            token = self.word()
+            remember_issued(self.scene[HEALTH].home.folder, [token])
+        return self.scene[by].client.post("/v1/console-access", {"statement": token})
 
     def take_back(self) -> None:
         """End the officer's access."""
@@ -239,6 +252,15 @@ class Desk:
         signer = party.keys.keys[KeyUse.SIGNING.value]
         tokens = sign_ending(ending, issuer=HEALTH, signer=signer, at=self.clock())
         party.client.post("/v1/keys", {"revocations": tokens})
+
+    def foreign_case(self) -> str:
+        """A case in which the health agency takes no part, put into the hub's database."""
+        case = "f0" * 16
+        self.scene.sql(
+            'INSERT OR IGNORE INTO "case" ("case", lead, opened_at, case_seq) VALUES (?, ?, ?, 0)',
+            *(case, CARE, "2026-01-31T12:00:00Z"),
+        )
+        return case
 
     def services_directory(self) -> Any:
         """The hub's directory now."""
