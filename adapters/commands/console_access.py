@@ -41,10 +41,8 @@ def console_access(
     They try to sign in there first: the page that refuses them shows provider and subject.
 
     \b
-    Example: nrm-adapter members console-access --member 8d1f… --provider https://login.fernshire.example \\
-             --subject-file officer.txt --until 2027-03-31 --dry-run
-    Example: nrm-adapter members console-access --member 8d1f… --provider https://login.fernshire.example \\
-             --subject-file officer.txt --end
+    Example: nrm-adapter members console-access --member 8d1f… --provider https://id.example --subject-file o --dry-run
+    Example: nrm-adapter members console-access --member 8d1f… --provider https://id.example --subject-file o --end
     """
     require_id(member, "member")
     if end and until is not None:
