@@ -43,7 +43,7 @@ def restore_issued(folder: Path, digests: Iterable[str]) -> None:
 
 
 def issued_here(folder: Path) -> frozenset[str]:
-    """Return the digests of every certificate and revocation that was made here. Raises ``IssuedDamaged``."""
+    """Return the digests of what was made here: certificates, revocations, accesses. Raises ``IssuedDamaged``."""
     return frozenset(_read(folder / ISSUED_NAME))
 
 

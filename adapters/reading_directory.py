@@ -12,6 +12,7 @@ from typing import Any
 from adapters.home import HubPin
 from keys.canonical import parse_canonical
 from keys.certificates import Certificate, verify_agency
+from keys.console_access import ConsoleAccess
 from keys.directory import Directory
 from keys.fingerprints import fingerprint, normalise_fingerprint
 from keys.jose import SignatureRefused
@@ -27,13 +28,15 @@ from policies.model import Malformed
 class DirectoryReading:
     """The directory as the proven entries give it, and what of them was not believed.
 
-    ``ours`` names every certificate and revocation in our own agency's name by digest, in the order of the log.
+    ``ours`` names every certificate, revocation and console access in our own agency's name by digest, in the order of
+    the log; ``accesses`` are the newest words on its accounts at the hub's console.
     """
 
     directory: Directory
     faults: tuple[str, ...]
     ours: Mapping[str, str]
     pinned: WitnessSet
+    accesses: tuple[ConsoleAccess, ...]
     witness_sets: tuple[tuple[int, WitnessSet], ...]
     """Position and set, from the pinned one on: those that the quorum before approved."""
 
@@ -67,7 +70,7 @@ class _Reading:
                 self.faults.append("the log does not begin with the genesis of the pinned log")
             if kind == "agency":
                 self._agency(entry, index)
-            elif kind != "certificate" or self._is_certifier_known(entry["statement"]):
+            elif self._is_followed(kind, entry):
                 self._note_ours(self.log.take(entry, index))
         except (KeysRefusal, Malformed) as error:
             after = "; the witnesses before go on counting" if kind == "witnesses" else ""
@@ -95,6 +98,12 @@ class _Reading:
                 "and pin again: nrm-adapter pin-hub"
             )
 
+    def _is_followed(self, kind: object, entry: Mapping[str, Any]) -> bool:
+        if kind == "certificate":
+            return self._is_certifier_known(entry["statement"])
+        # Whom an agency that is not pinned lets into the hub's console cannot be told here, and is nobody's of ours.
+        return kind != "console_access" or bool(self.pin.roots_of(peek(entry["statement"]).issuer))
+
     def _is_certifier_known(self, token: object) -> bool:
         """Whether a certificate's agency is in the directory. Raises ``SignatureRefused`` where it should be."""
         claimed, directory = peek(token), self.log.directory
@@ -105,9 +114,10 @@ class _Reading:
         return False  # that its agency is not pinned was said once, with its own entry
 
     def _note_ours(self, taken: object) -> None:
-        if isinstance(taken, Certificate | Revocation) and taken.agency == self.agency:
-            what = f"certificate for {taken.use.value}" if isinstance(taken, Certificate) else "revocation"
-            self.ours[taken.statement.digest] = what
+        if isinstance(taken, Certificate) and taken.agency == self.agency:
+            self.ours[taken.statement.digest] = f"certificate for {taken.use.value}"
+        elif isinstance(taken, Revocation | ConsoleAccess) and taken.agency == self.agency:
+            self.ours[taken.statement.digest] = "revocation" if isinstance(taken, Revocation) else "console access"
 
 
 def read_directory(entries: Iterable[tuple[int, str]], pin: HubPin, agency: str) -> DirectoryReading:
@@ -131,5 +141,6 @@ def read_directory(entries: Iterable[tuple[int, str]], pin: HubPin, agency: str)
         faults=tuple(reading.faults),
         ours=reading.ours,
         pinned=reading.pinned,
+        accesses=tuple(item for item in reading.log.accesses.values() if item.agency == agency),
         witness_sets=reading.log.witnesses.sets if is_ours else (),
     )

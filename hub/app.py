@@ -6,6 +6,7 @@ from flask import Flask
 
 from hub.api import access, exchange, health, log
 from hub.api.described import make_api
+from hub.console import mounting
 from hub.services import Services
 
 
@@ -31,4 +32,5 @@ def create_app(services: Services) -> Flask:
         api.register_blueprint(module.blueprint)
     # Last, so that no other part's rendering of errors stands before ours.
     access.install(app, services)
+    mounting.mount(app, services)
     return app

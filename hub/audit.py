@@ -19,7 +19,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from hub.audit_counts import CaseAudit
-from hub.audit_lines import AuditLine, Source, claims_of, make_line, unreadable
+from hub.audit_entries import add_entry, by_digest, line_of, read_body
+from hub.audit_lines import AuditLine
 from hub.audit_words import ENTRIES, UNKNOWN_ENTRY, Names, count, say_moment
 from hub.config import Config
 from hub.exchange.acts import render_instant, system_clock
@@ -30,10 +31,9 @@ from hub.setting_up import verify_hub
 from hub.store import exchange_rows, ledger_rows
 from hub.store.base import Session
 from hub.store.ledger_rows import StoredEntry
-from keys.canonical import NotCanonical, parse_canonical
 from keys.certificates import verify_agency
 from keys.custody.keyfile import write_private_file
-from keys.jose import KeyRefused, SignatureRefused, statement_digest
+from keys.jose import KeyRefused, SignatureRefused
 from policies.bundles import Bundle
 from policies.model import Malformed
 
@@ -119,25 +119,21 @@ def _collect(audit: Audit, session: Session) -> None:
     audit.entries = ledger_rows.count_entries(session) if audit.report is None else audit.report.entries
     statements: dict[str, dict[str, str]] = {}
     for row in _entries(session, audit.entries):
-        body = _body(row)
+        body = read_body(row)
         wrong = faults.get(row.position, "")
         audit.kinds["" if body is None else str(body.get("type"))] += 1
         if body is not None and body.get("type") == "agency":
             _name_agency(audit, body)
         if row.type == "denied" and row.case is None:
-            audit.denied.append(("", _line_of(row, body, {}, wrong, audit.bundle, audit.names)))
+            audit.denied.append(("", line_of(row, body, {}, wrong, audit.bundle, audit.names)))
         if row.case is None:
             continue
         if row.case not in statements:
-            tokens = exchange_rows.case_tokens(session, row.case)
-            statements[row.case] = {statement_digest(token): token for token in tokens if token.isascii()}
+            statements[row.case] = by_digest(exchange_rows.case_tokens(session, row.case))
         if row.case not in audit.cases:
             # The agencies' names are those of the whole log; roles are those of the case.
             audit.cases[row.case] = CaseAudit(row.case, Names(audit.names.agencies))
-        case = audit.cases[row.case]
-        case.note(body, statements[row.case])
-        line = _line_of(row, body, statements[row.case], wrong, audit.bundle, case.names)
-        case.lines.append(line)
+        line = add_entry(audit.cases[row.case], row, statements[row.case], wrong, audit.bundle)
         if row.type == "denied":
             audit.denied.append((row.case, line))
 
@@ -145,28 +141,6 @@ def _collect(audit: Audit, session: Session) -> None:
 def _entries(session: Session, size: int) -> Iterator[StoredEntry]:
     for start in range(0, size, ENTRIES_PER_BATCH):
         yield from ledger_rows.read_entry_range(session, start, min(start + ENTRIES_PER_BATCH, size))
-
-
-def _body(row: StoredEntry) -> Mapping[str, Any] | None:
-    try:
-        body = None if row.body is None else parse_canonical(row.body.encode("utf-8"))
-    except (NotCanonical, UnicodeEncodeError, AttributeError):
-        return None
-    return body if isinstance(body, dict) else None
-
-
-def _line_of(
-    row: StoredEntry,
-    body: Mapping[str, Any] | None,
-    statements: Mapping[str, str],
-    fault: str,
-    bundle: Bundle,
-    names: Names,
-) -> AuditLine:
-    if body is None:
-        return unreadable(row.position, fault)
-    token = statements.get(str(body.get("statement")))
-    return make_line(Source(row.position, body, None if token is None else claims_of(token), fault), bundle, names)
 
 
 def _name_agency(audit: Audit, body: Mapping[str, Any]) -> None:

@@ -55,6 +55,7 @@ _WITHOUT_RULE: Mapping[str, str] = {
     "void": "The refusal stands in the log as an attempt denied, where the hub recorded one.",
     "viewed": "Nothing had been given to this reader for this purpose, so there was nothing to decide.",
     "retrieved": "No rule decides this: an agency was given back only what it had brought itself.",
+    "audited": "No rule decides this: the officer's agency takes part in the case, and shows no record to anybody.",
     "denied": "No rule was asked: who asked has no part in the case.",
 }
 _WITHOUT_PURPOSE: Mapping[str, str] = {
@@ -184,7 +185,7 @@ def _line(source: Source, bundle: Bundle, names: Names) -> AuditLine:
         index=source.index,
         at=str(body["at"]),
         agency=str(body["agency"]),
-        person=names.person(body["agency"], body.get("member") if kind in ("viewed", "denied") else None),
+        person=names.person(body["agency"], body.get("member") if kind in _BY_PERSONS else None),
         kind=told.kind or kind,
         act=told.act if is_whole else told.act + _ABSENT,
         purpose=told.purpose,
@@ -362,6 +363,11 @@ def _retrieved(of: _Context) -> Told:
     return Told(text, amount=taken, records=tuple(short(item["fragment"]) for item in body["fragments"]))
 
 
+def _audited(of: _Context) -> Told:
+    body = of.body
+    return Told(f"Looked at the account of this case, its first {count(int(body['entries']), 'entry', 'entries')}")
+
+
 def _denied(of: _Context) -> Told:
     body = of.body
     if body["act"] == "token":
@@ -391,6 +397,8 @@ _TELLERS: Mapping[str, Callable[[_Context], Told]] = {
     "void": _void,
     "viewed": _viewed,
     "retrieved": _retrieved,
+    "audited": _audited,
     "denied": _denied,
 }
-_SPEAK_FOR_THEMSELVES = frozenset({"fragment", "viewed", "retrieved", "denied"})
+_SPEAK_FOR_THEMSELVES = frozenset({"fragment", "viewed", "retrieved", "audited", "denied"})
+_BY_PERSONS = frozenset({"viewed", "audited", "denied"})

@@ -87,6 +87,7 @@ ENTRIES: Mapping[str, tuple[str, str]] = {
     "agency": ("Agency enrolled", "An agency joined, its key checked by voice."),
     "certificate": ("Key certified", "An agency vouched for a key of its own or of one of its people."),
     "revocation": ("Key revoked", "A key counts no more from here on."),
+    "console_access": ("Console access", "An agency let one of its officers look at these accounts, or ended it."),
     "officers": ("Hub officers named", "The people who together enrol agencies at this hub."),
     "witnesses": ("Witnesses named", "The agencies that watch over this log."),
     "bundle": ("Agreement changed", "The agencies approved another version of the sharing agreement."),
@@ -102,6 +103,7 @@ ENTRIES: Mapping[str, tuple[str, str]] = {
     "void": ("Refused sharing closed", "The hub had refused it; nothing was given."),
     "viewed": ("Records shown", "A reader asked, and was shown what the agreement permits at that time."),
     "retrieved": ("Own records given back", "An agency took back what it had itself brought to a case."),
+    "audited": ("Account looked at", "An information governance officer read the account of a case, as this is one."),
     "denied": ("Attempt denied", "A request was refused, or answered as if there were no such case."),
 }
 UNKNOWN_ENTRY = ("Not readable", "The entry is damaged, or of a kind this page does not know.")

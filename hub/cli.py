@@ -98,6 +98,22 @@ def init(
     click.echo(f"hub made in {home}\nlog key: {vkey}")
 
 
+@main.command(name="sign-in-key")
+@click.pass_obj
+def sign_in_key(home: Path) -> None:
+    """Make the key with which this hub proves itself to the identity providers at which officers sign in.
+
+    A new hub has one; one that is there stays. It prints the public key set, which is also served at
+    /console/sign-in/jwks.json: register it, or that address, with each provider.
+
+    \b
+    Example: nrm-hub --home hub-home sign-in-key
+    """
+    from hub.setting_up import make_sign_in_key
+
+    click.echo(json.dumps(make_sign_in_key(Config.load(home), read_unlocking(home)), indent=1, sort_keys=True))
+
+
 @main.command()
 @click.option("--bind", default="127.0.0.1:8080", show_default=True, help="Address and port to listen on.")
 @click.option(
@@ -110,6 +126,8 @@ def init(
 @click.pass_obj
 def serve(home: Path, bind: str, threads: int) -> None:
     """Serve the hub's API with gunicorn until Ctrl-C; say at which address as soon as it answers there.
+
+    With [[sign_in]] tables in hub.toml it also serves the console at /console (docs/console.md).
 
     \b
     Example: nrm-hub --home hub-home serve --bind 127.0.0.1:8080

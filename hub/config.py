@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keys.custody.place import read_place
 from keys.custody.secret import Secret, read_secret
+from keys.sign_in import Provider, ProvidersRefused, read_providers
 
 CONFIG_NAME = "hub.toml"
 KEYS_NAME = "hub.key"
@@ -21,6 +23,10 @@ _ISSUER = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,200}")
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
 """Of a push. Every other request carries signed statements only."""
 MAX_JSON_BYTES = 1024 * 1024
+
+
+MAX_FRONTS = 8
+_SETTINGS = {"issuer", "origin", "environment", "database_url", "sign_in", "fronts"}
 
 
 class ConfigRefused(ValueError):
@@ -40,6 +46,10 @@ class Config:
     origin: str
     environment: str
     database_url: str
+    providers: tuple[Provider, ...] = ()
+    """Identity providers of the agencies whose officers sign in to the console, each of one agency."""
+    fronts: tuple[str, ...] = ()
+    """Addresses of servers in front of this one: only they may say whom a request to the console came from."""
 
     @property
     def keys_path(self) -> Path:
@@ -61,13 +71,18 @@ class Config:
             raise ConfigRefused(f"{path} is missing; make a hub with: nrm-hub --home {home} init") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigRefused(f"{path} is not readable TOML: {error}") from error
-        unknown = sorted(set(data) - {"issuer", "origin", "environment", "database_url"})
+        unknown = sorted(set(data) - _SETTINGS)
         if unknown:
             raise ConfigRefused(f"{path}: unknown settings: {', '.join(unknown)}")
-        return cls.checked(home, data)
+        config = cls.checked(home, data)
+        try:
+            providers = read_providers(data.get("sign_in", []), path, config.environment)
+        except ProvidersRefused as error:
+            raise ConfigRefused(str(error)) from error
+        return replace(config, providers=providers, fronts=_read_fronts(data.get("fronts", []), path))
 
     @classmethod
-    def checked(cls, home: Path, data: Mapping[str, str]) -> Config:
+    def checked(cls, home: Path, data: Mapping[str, object]) -> Config:
         """Build from plain settings. Raises ``ConfigRefused``."""
         issuer, origin = str(data.get("issuer", "")), str(data.get("origin", ""))
         environment = str(data.get("environment", "production"))
@@ -88,6 +103,15 @@ class Config:
     def render(self) -> str:
         """Return the text of ``hub.toml``."""
         return f'issuer = "{self.issuer}"\norigin = "{self.origin}"\nenvironment = "{self.environment}"\n'
+
+
+def _read_fronts(value: object, path: Path) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > MAX_FRONTS:
+        raise ConfigRefused(f"{path}: fronts: expected a list of at most {MAX_FRONTS} addresses")
+    try:
+        return tuple(str(ipaddress.ip_address(item)) for item in value)
+    except ValueError:
+        raise ConfigRefused(f"{path}: fronts: expected addresses such as 127.0.0.1") from None
 
 
 def read_unlocking(home: Path, environ: Mapping[str, str] = os.environ) -> Secret:

@@ -24,6 +24,8 @@ from policies.bundles import Bundle, load_bundle
 
 LOG_KEY = "log"
 TOKEN_KEY = "token"  # noqa: S105 - the name of a key
+SIGN_IN_KEY = "oidc"
+"""With it the hub proves itself to the identity providers at which officers sign in; hubs without console have none."""
 HOLDER = "hub"
 """Whose keys they are, among those of a token."""
 

@@ -95,7 +95,12 @@ def run(config: Config, passphrase: str, *, bind: str, threads: int) -> None:
     lock = _lock(config.home / LOCK_NAME)
     try:
         # Under the lock nobody else serves this hub: what was of an earlier moment is forgotten here.
-        open_services(config, passphrase, anew=True).close()
+        services = open_services(config, passphrase, anew=True)
+        try:
+            # What keeps it from serving is said here, before a worker starts.
+            create_app(services)
+        finally:
+            services.close()
         _Server(
             config,
             passphrase,
@@ -110,7 +115,8 @@ def run(config: Config, passphrase: str, *, bind: str, threads: int) -> None:
                 "accesslog": None,
                 "errorlog": "-",
                 "loglevel": "warning",
-                "limit_request_line": 4094,
+                # What a provider brings back in an address can be long.
+                "limit_request_line": 8190,
                 "limit_request_fields": 50,
                 "proc_name": "nrm-hub",
                 "post_worker_init": say_address,

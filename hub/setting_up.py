@@ -16,7 +16,16 @@ from hub.ledger.entries import EntryType
 from hub.ledger.report import LogReport
 from hub.ledger.verification import ActRow, verify_log
 from hub.refusal import Refused
-from hub.services import HOLDER, LOG_KEY, TOKEN_KEY, Services, log_verifier, open_services
+from hub.services import (
+    HOLDER,
+    LOG_KEY,
+    SIGN_IN_KEY,
+    TOKEN_KEY,
+    Services,
+    log_verifier,
+    open_keys,
+    open_services,
+)
 from hub.store import ledger_rows
 from hub.store.database import Database
 from hub.store.recorded_rows import recorded_rows
@@ -29,6 +38,7 @@ from keys.custody.token import create_token_keys
 from keys.fingerprints import fingerprint, group_fingerprint
 from keys.private import PrivateKey
 from keys.public_log import PublicLog
+from keys.sign_in import public_jwks
 from keys.transparency import SignatureType, VerifierKey, Witness, WitnessSet
 from policies.bundles import load_bundle
 
@@ -37,6 +47,7 @@ ACTED_TYPES = frozenset(
         EntryType.AGENCY,
         EntryType.CERTIFICATE,
         EntryType.REVOCATION,
+        EntryType.CONSOLE_ACCESS,
         EntryType.MEMBERSHIP,
         EntryType.ACCEPTANCE,
         EntryType.ENDORSEMENT,
@@ -49,6 +60,10 @@ ACTED_TYPES = frozenset(
         EntryType.VOID,
     }
 )
+
+
+_MADE = {LOG_KEY: "Ed25519", TOKEN_KEY: "Ed25519", SIGN_IN_KEY: "ES256"}
+"""The hub's keys and their algorithms. Hardly an identity provider takes Ed25519 yet."""
 
 
 def init_hub(config: Config, unlocking: str, token: TokenPlace | None = None) -> str:
@@ -77,15 +92,32 @@ def init_hub(config: Config, unlocking: str, token: TokenPlace | None = None) ->
     return log_key.render()
 
 
+def make_sign_in_key(config: Config, unlocking: str) -> dict[str, Any]:
+    """Make the key for officers' sign-in in a hub that was made without one; return the key set to publish.
+
+    One that is there stays. Raises ``ConfigRefused`` for a hub whose keys are in a token, and ``CustodyRefused``.
+    """
+    custody = open_keys(config, unlocking)
+    try:
+        if SIGN_IN_KEY not in custody.keys:
+            if not isinstance(custody, KeyFile):
+                raise ConfigRefused("this hub's token was prepared without a key for sign-in; make the hub's keys anew")
+            contents = KeyFile({**custody.keys, SIGN_IN_KEY: PrivateKey.generate(_MADE[SIGN_IN_KEY])}, custody.storage)
+            write_key_file(config.keys_path, contents, unlocking)
+            return public_jwks(contents.keys[SIGN_IN_KEY])
+        return public_jwks(custody.keys[SIGN_IN_KEY])
+    finally:
+        custody.close()
+
+
 def _make_keys(config: Config, unlocking: str, token: TokenPlace | None) -> VerifierKey:
-    """Make the hub's two keys where they are to rest; return the log's verifier key."""
+    """Make the hub's keys where they are to rest; return the log's verifier key."""
     made: Custody
     if token is None:
-        made = KeyFile({use: PrivateKey.generate("Ed25519") for use in (LOG_KEY, TOKEN_KEY)}, generate_storage())
+        made = KeyFile({use: PrivateKey.generate(alg) for use, alg in _MADE.items()}, generate_storage())
         write_key_file(config.keys_path, made, unlocking)
     else:
-        wanted = {LOG_KEY: "Ed25519", TOKEN_KEY: "Ed25519"}
-        made = create_token_keys(token, unlocking, HOLDER, wanted, config.token_keys_path)
+        made = create_token_keys(token, unlocking, HOLDER, _MADE, config.token_keys_path)
         write_place(config.home, token)
     try:
         return log_verifier(config.origin, made.keys[LOG_KEY])

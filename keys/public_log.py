@@ -1,4 +1,4 @@
-"""What the public entries of a log come to: officers, agencies, certificates, revocations, witnesses. Pure.
+"""What the public entries of a log come to: officers, agencies, certificates, revocations, witnesses, accesses. Pure.
 
 Every reader follows them by these rules, entry by entry in the order of the log (docs/protocol.md sections 2 and 10):
 the hub's own check of the log, which has nothing pinned, and each agency's adapter, which holds them against its pin.
@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from keys.certificates import AgencyRecord, Certificate, verify_agency, verify_certificate
+from keys.console_access import ConsoleAccess, verify_console_access
 from keys.directory import Directory
 from keys.enrolments import EnrolmentCheck
 from keys.refusal import KeysRefusal
@@ -20,6 +21,8 @@ from keys.witness_changes import WitnessChain
 from keys.witnesses import WitnessSet
 from policies.model import Malformed, require_agency
 
+Taken = AgencyRecord | Certificate | Revocation | ConsoleAccess
+"""What one public entry can add."""
 _AT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
@@ -31,9 +34,11 @@ class PublicLog:
         self.directory = Directory((), ())
         self.enrolments = EnrolmentCheck(origin, officers)
         self.witnesses = WitnessChain(witnesses)
+        self.accesses: dict[tuple[str, str, str], ConsoleAccess] = {}
+        """The newest word on each account that is, or was, let into the hub's console."""
 
-    def take(self, entry: Mapping[str, Any], index: int) -> AgencyRecord | Certificate | Revocation | None:
-        """Take the entry at a log position in; return what it adds to the directory, None where it is of another kind.
+    def take(self, entry: Mapping[str, Any], index: int) -> Taken | None:
+        """Take the entry at a log position in; return what it adds, None where it is of another kind.
 
         Raises ``KeysRefusal``, ``Malformed``, or, for what is not of the agreed form, ``AttributeError``, ``KeyError``,
         ``TypeError`` or ``ValueError``. Then everything stays as it was.
@@ -52,8 +57,11 @@ class PublicLog:
         if kind == "officers":
             self.enrolments.take_officers(entry)
         elif kind == "witnesses":
-            at = datetime.strptime(entry["at"], _AT).replace(tzinfo=UTC)
-            self.witnesses.take(entry, index, self.directory, at)
+            self.witnesses.take(entry, index, self.directory, _time_of(entry))
+        elif kind == "console_access":
+            access = verify_console_access(entry["statement"], self.directory, _time_of(entry), index)
+            self.accesses[access.account] = access
+            return access
         return None
 
     def enrol(self, entry: Mapping[str, Any], record: AgencyRecord) -> None:
@@ -89,6 +97,10 @@ class PublicLog:
         if len(self.directory.ignored) > ignored:
             return _of(entry, "it certifies a key that is somebody else's or a root, or by a root that was revoked")
         return None
+
+
+def _time_of(entry: Mapping[str, Any]) -> datetime:
+    return datetime.strptime(entry["at"], _AT).replace(tzinfo=UTC)
 
 
 def _of(entry: Mapping[str, Any], fault: str) -> str:

@@ -47,6 +47,7 @@ class StatementType(StrEnum):
     MANIFEST = "nrmhub-manifest+jws"
     VOTE = "nrmhub-vote+jws"
     WITNESS_CHANGE = "nrmhub-witness-change+jws"
+    CONSOLE_ACCESS = "nrmhub-console-access+jws"
 
 
 MEMBERS: Mapping[StatementType, frozenset[str]] = {
@@ -87,6 +88,9 @@ MEMBERS: Mapping[StatementType, frozenset[str]] = {
     StatementType.MANIFEST: frozenset({"case", "member", "manifest", "membership", "question"}),
     StatementType.VOTE: frozenset({"case", "member", "manifest", "question", "outcome", "role"}),
     StatementType.WITNESS_CHANGE: frozenset({"previous", "witnesses"}),
+    StatementType.CONSOLE_ACCESS: frozenset(
+        {"agency", "member", "provider", "subject_sha256", "not_before", "not_after"}
+    ),
 }
 
 

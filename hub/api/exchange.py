@@ -12,7 +12,7 @@ from marshmallow import RAISE
 from hub.api import ndjson, schemas
 from hub.api.receipts import prove_positions, recorded, signed_head
 from hub.auth.needs import Need, needs
-from hub.exchange import cases, pulling, pushing, retrieving, revoking, witness_changes
+from hub.exchange import cases, console_access, pulling, pushing, retrieving, revoking, witness_changes
 from hub.exchange.acts import Receipt
 from hub.ledger import ledger
 from hub.refusal import Refused
@@ -68,6 +68,19 @@ def keys(payload: dict[str, list[str]]) -> dict[str, Any]:
         known = services().directory.current(session)
         done = revoking.change_keys(session, known, g.agency, payload["certificates"], payload["revocations"], at)
     return recorded(services(), done)
+
+
+@blueprint.post("/console-access")
+@needs(Need.AGENCY)
+@blueprint.arguments(schemas.StatementSchema)
+@blueprint.response(200, schemas.RecordedSchema)
+def let_into_console(payload: dict[str, str]) -> dict[str, Any]:
+    """Let one of the calling agency's information governance officers into the console, or end it."""
+    at = services().clock()
+    with services().database.write() as session:
+        known = services().directory.current(session)
+        receipt = console_access.record(session, known, g.agency, payload["statement"], at)
+    return recorded(services(), [receipt])
 
 
 @blueprint.get("/witness-changes")

@@ -314,7 +314,8 @@ def _keep_standing(act: CaseAct, statement: Statement, kind: str) -> Receipt:
     receipt = _keep(act, statement, kind)
     standing = load_standing(act.session, act.row.case)
     act.row.lead = standing.effective.lead
-    rows.replace_case_agencies(act.session, act.row.case, [agency for agency, _ in standing.effective.agencies])
+    listed = [agency for agency, _ in standing.effective.agencies]
+    rows.replace_case_agencies(act.session, act.row.case, listed, act.row.case_seq)
     return receipt
 
 

@@ -28,6 +28,7 @@ class EntryType(StrEnum):
     AGENCY = "agency"
     CERTIFICATE = "certificate"
     REVOCATION = "revocation"
+    CONSOLE_ACCESS = "console_access"
     WITNESSES = "witnesses"
     BUNDLE = "bundle"
     MEMBERSHIP = "membership"
@@ -42,6 +43,7 @@ class EntryType(StrEnum):
     VOID = "void"
     VIEWED = "viewed"
     RETRIEVED = "retrieved"
+    AUDITED = "audited"
     DENIED = "denied"
 
 
@@ -52,6 +54,7 @@ PUBLIC_TYPES: frozenset[EntryType] = frozenset(
         EntryType.AGENCY,
         EntryType.CERTIFICATE,
         EntryType.REVOCATION,
+        EntryType.CONSOLE_ACCESS,
         EntryType.WITNESSES,
         EntryType.BUNDLE,
     }
@@ -67,6 +70,7 @@ MEMBERS: Mapping[EntryType, frozenset[str]] = {
     EntryType.AGENCY: frozenset({"statement", "request", "officers"}),
     EntryType.CERTIFICATE: frozenset({"statement"}),
     EntryType.REVOCATION: frozenset({"statement"}),
+    EntryType.CONSOLE_ACCESS: frozenset({"statement"}),
     EntryType.WITNESSES: frozenset({"quorum", "witnesses", "approvals"}),
     EntryType.BUNDLE: frozenset({"bundle", "approvals"}),
     EntryType.MEMBERSHIP: _STATEMENT_OF_CASE,
@@ -85,6 +89,7 @@ MEMBERS: Mapping[EntryType, frozenset[str]] = {
     EntryType.VOID: frozenset({"agency", "statement", "channel"}),
     EntryType.VIEWED: frozenset({"agency", "member", "purpose", "statement", "fragments", "refused", "decision"}),
     EntryType.RETRIEVED: frozenset({"agency", "statement", "after", "fragments", "channels", "numbers"}),
+    EntryType.AUDITED: frozenset({"agency", "member", "access", "entries"}),
     EntryType.DENIED: frozenset({"agency", "member", "act", "statement", "code", "rules", "lines"}),
 }
 

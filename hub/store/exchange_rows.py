@@ -14,6 +14,7 @@ from hub.store.tables import (
     AgencyRow,
     AssertionRow,
     CaseAgencyRow,
+    CasePartyRow,
     CaseRow,
     CaseStatementRow,
     CertificateRow,
@@ -48,10 +49,21 @@ def takes_part(session: Session, case: str, agency: str) -> bool:
     return session.get(CaseAgencyRow, (case, agency)) is not None
 
 
-def replace_case_agencies(session: Session, case: str, agencies: Sequence[str]) -> None:
-    """Record which agencies take part in a case now."""
+def replace_case_agencies(session: Session, case: str, agencies: Sequence[str], case_seq: int) -> None:
+    """Record which agencies take part in a case now, by the act of that number in the case's order."""
     session.execute(delete(CaseAgencyRow).where(CaseAgencyRow.case == case))
     add(session, *(CaseAgencyRow(case=case, agency=agency) for agency in agencies))
+    _note_parties(session, case, agencies, case_seq)
+
+
+def _note_parties(session: Session, case: str, agencies: Sequence[str], case_seq: int) -> None:
+    known = {row.agency: row for row in session.scalars(select(CasePartyRow).where(CasePartyRow.case == case))}
+    for agency, row in known.items():
+        if agency in agencies:
+            row.left_seq = None
+        elif row.left_seq is None:
+            row.left_seq = case_seq
+    add(session, *(CasePartyRow(case=case, agency=agency) for agency in agencies if agency not in known))
 
 
 def cases_of(session: Session, agency: str) -> Sequence[CaseRow]:

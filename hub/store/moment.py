@@ -37,7 +37,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
-from hub.store import rates as rates  # its table is made with the others
+from hub.store import console_sessions as console_sessions  # its table is made with the others
+from hub.store import rates as rates  # and its
 from hub.store.moment_tables import EpochRow, MomentBase, RevokedTokenRow, UsedProofRow
 
 BUSY_TIMEOUT_MS = 10_000

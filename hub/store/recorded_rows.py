@@ -18,6 +18,7 @@ from hub.store.tables import (
     CaseStatementRow,
     CertificateRow,
     ChannelRow,
+    ConsoleAccessRow,
     DisclosureRow,
     FragmentRow,
     GrantRow,
@@ -43,6 +44,8 @@ def recorded_rows(session: Session) -> Iterator[Recorded]:
         yield renewal.log_index, {"type": "agency", "statement": renewal.statement}
     for revocation in session.scalars(select(RevocationRow)):
         yield revocation.log_index, {"type": "revocation", "statement": revocation.statement}
+    for access in session.scalars(select(ConsoleAccessRow)):
+        yield access.log_index, {"type": "console_access", "statement": access.statement, "at": access.recorded_at}
     for statement in session.scalars(select(CaseStatementRow).execution_options(yield_per=ROWS_PER_BATCH)):
         said: dict[str, object] = {
             "case": statement.case,

@@ -56,6 +56,22 @@ class RevocationRow(Base):
     log_index: Mapped[int] = mapped_column(BigInteger, unique=True)
 
 
+class ConsoleAccessRow(Base):
+    """An agency's word on an account at the console, as received. ``recorded_at`` is the entry's ``at``."""
+
+    __tablename__ = "console_access"
+    __table_args__ = (Index("ix_console_access_account", "agency", "subject_sha256", "log_index"),)
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    agency: Mapped[str] = mapped_column(ForeignKey("agency.agency"))
+    provider: Mapped[str] = mapped_column(String(500))
+    subject_sha256: Mapped[str] = mapped_column(String(64))
+    issued_at: Mapped[str] = mapped_column(String(20))
+    recorded_at: Mapped[str] = mapped_column(String(24))
+    statement: Mapped[str] = mapped_column(Text)
+    log_index: Mapped[int] = mapped_column(BigInteger, unique=True)
+
+
 class WitnessApprovalRow(Base):
     """An agency's newest word for a change of the witnesses, until the change is written. Digests of the two sets."""
 
@@ -86,6 +102,16 @@ class CaseAgencyRow(Base):
 
     case: Mapped[str] = mapped_column(ForeignKey("case.case"), primary_key=True)
     agency: Mapped[str] = mapped_column(String(40), primary_key=True, index=True)
+
+
+class CasePartyRow(Base):
+    """Which agencies take or took part in a case; ``left_seq`` is the case's number of the act with which one left."""
+
+    __tablename__ = "case_party"
+
+    case: Mapped[str] = mapped_column(ForeignKey("case.case"), primary_key=True)
+    agency: Mapped[str] = mapped_column(String(40), primary_key=True, index=True)
+    left_seq: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class CaseStatementRow(Base):

@@ -304,6 +304,17 @@ def _refusal() -> Json:
     }
 
 
+def _console_access() -> Json:
+    return {
+        "agency": "example-council",
+        "member": id_of("officer"),
+        "provider": "https://login.council.example",
+        "subject_sha256": hashlib.sha256(b"https://login.council.example\0officer-7").hexdigest(),
+        "not_before": "2026-01-31T12:00:00Z",
+        "not_after": "2026-07-31T12:00:00Z",
+    }
+
+
 def _plain_statements(channel: Json, disclosure: Json) -> dict[T, tuple[Json, str]]:
     said_to = {"case": CASE, "membership": statement_digest(membership_statement())}
     acceptance = {**said_to, "members": membership_members()["members"]}
@@ -328,6 +339,7 @@ def _plain_statements(channel: Json, disclosure: Json) -> dict[T, tuple[Json, st
     }
     return {
         T.WITNESS_CHANGE: ({"previous": digest_of("old"), "witnesses": digest_of("new")}, "police signing"),
+        T.CONSOLE_ACCESS: (_console_access(), "council signing"),
         T.ACCEPTANCE: (acceptance, "council signing"),
         T.ENDORSEMENT: (said_to, "police signing"),
         T.DEPARTURE: ({**said_to, "members": [MEMBER]}, "council signing"),

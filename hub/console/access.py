@@ -1,0 +1,49 @@
+"""The one rule of who may ask for what: each route declares its need; what declares none is answered to nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TypeVar
+
+from flask import Flask
+
+_NEED = "console_need"
+_View = TypeVar("_View", bound=Callable[..., object])
+
+
+class Need(StrEnum):
+    """What somebody must be before a route answers them; each one includes those before it."""
+
+    OPEN = "open"
+    """Anybody."""
+    SIGNED_IN = "signed_in"
+    """Somebody whom their agency lets in, as the log says now, signed in with at least one factor."""
+    IG_OFFICER = "ig_officer"
+    """The same, by two factors. Every page that says something of cases or agencies needs this."""
+
+
+def needs(need: Need) -> Callable[[_View], _View]:
+    """Declare what a view needs. Goes directly on the function, below the decorator that gives it a route."""
+
+    def declare(view: _View) -> _View:
+        setattr(view, _NEED, need)
+        return view
+
+    return declare
+
+
+def need_of(app: Flask, endpoint: str | None) -> Need | None:
+    """Return what the view of an endpoint has declared, or None: nobody may."""
+    view = app.view_functions.get(endpoint) if endpoint is not None else None
+    found = getattr(view, _NEED, None)
+    return found if isinstance(found, Need) else None
+
+
+def routes(app: Flask) -> list[tuple[str, str, Need | None]]:
+    """Return every route of an application: method, rule, what it needs (None: not declared)."""
+    return sorted(
+        (method, rule.rule, need_of(app, rule.endpoint))
+        for rule in app.url_map.iter_rules()
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    )

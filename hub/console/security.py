@@ -1,0 +1,143 @@
+"""What stands before every page: whose name was asked for, from where, how often, how much; and the answers' headers.
+
+OWASP ASVS 5.0 chapters 3 and 4; W3C Content Security Policy 3, Trusted Types, Fetch Metadata; RFC 6585 for 429.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from flask import Request, Response
+from werkzeug.exceptions import BadRequest, Forbidden, RequestEntityTooLarge, TooManyRequests
+
+from hub.store.console_sessions import count_request
+from hub.store.moment import Moment
+from keys.sessions import form_token_matches
+
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+FORM_FIELD = "form_token"
+MAX_REQUEST_BYTES = 64 * 1024
+MAX_FORM_PARTS = 50
+MAX_PATH_CHARS = 6_000
+"""What a provider brings back in an address can be long."""
+CLIENT_PER_MINUTE = 600
+"""Requests from one address: an office may have one for everybody."""
+UNSAFE_PER_MINUTE = 60
+"""Of these, requests that are to change something and come from nobody who is signed in."""
+PERSON_PER_MINUTE = 240
+LOOKS_PER_MINUTE = 30
+"""Of these, looks at a case: each leaves an entry in it."""
+_SECONDS = 60
+TRUSTED_TYPES = "'none'"
+"""Names of the policies by which a script may make markup of text: no script of ours does."""
+
+
+def content_policy(form_targets: Iterable[str] = ()) -> str:
+    """Return the content security policy of every page. ``form_targets``: providers' origins that a form leads to."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "style-src 'self'",
+            "script-src 'self'",
+            "img-src 'self'",
+            "connect-src 'self'",
+            " ".join(("form-action 'self'", *sorted(set(form_targets)))),
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+            "require-trusted-types-for 'script'",
+            f"trusted-types {TRUSTED_TYPES}",
+        )
+    )
+
+
+def secure(response: Response, *, policy: str, is_https: bool) -> Response:
+    """Put the headers on an answer. One that does not say how long it may be kept is not kept at all."""
+    headers = response.headers
+    headers["Content-Security-Policy"] = policy
+    headers["Referrer-Policy"] = "no-referrer"
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["X-Frame-Options"] = "DENY"
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    headers["Cross-Origin-Embedder-Policy"] = "require-corp"
+    headers["Permissions-Policy"] = (
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=(), "
+        "publickey-credentials-create=(), publickey-credentials-get=()"
+    )
+    headers.setdefault("Cache-Control", "no-store")
+    if is_https:
+        headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+    return response
+
+
+def require_ours(request: Request, netloc: str) -> None:
+    """Raise ``BadRequest`` unless the request names the configured host (DNS rebinding) and is of sane length."""
+    if request.host.lower() != netloc or len(request.full_path) > MAX_PATH_CHARS:
+        raise BadRequest
+
+
+def require_small(request: Request) -> None:
+    """Raise ``RequestEntityTooLarge`` for a request that says it is larger than any form of ours."""
+    if (request.content_length or 0) > MAX_REQUEST_BYTES:
+        raise RequestEntityTooLarge
+
+
+def require_same_origin(request: Request, origin: str) -> None:
+    """Raise ``Forbidden`` unless the browser says that a page of ours sent this unsafe request.
+
+    Either of the two headers is enough, and neither may contradict. Browsers send ``Origin: null`` from pages whose
+    referrer policy is no-referrer, as ours is; then Sec-Fetch-Site has to say it.
+    """
+    site, said = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None and site != "same-origin":
+        raise Forbidden
+    if said not in (None, "null", origin):
+        raise Forbidden
+    if site is None and said != origin:
+        raise Forbidden
+
+
+def require_form_token(request: Request, token: str) -> None:
+    """Raise ``Forbidden`` unless a form of this very session was sent (CSRF)."""
+    if not form_token_matches(token, request.form.get(FORM_FIELD)):
+        raise Forbidden
+
+
+def is_led_here(request: Request) -> bool:
+    """Whether another site leads the browser here, or the browser fetches without being asked to."""
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    return site not in ("none", "same-origin") or "prefetch" in request.headers.get("Sec-Purpose", "")
+
+
+def client_of(request: Request, fronts: tuple[str, ...]) -> str:
+    """Return whom a request is counted under: the address it came from, of IPv6 the network.
+
+    Where that is a configured server in front, what that server says last in X-Forwarded-For.
+    """
+    address = request.remote_addr or ""
+    if address in fronts:
+        address = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or address
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    if found.version == 6:
+        return str(ipaddress.ip_network((found, 64), strict=False))
+    return str(found)
+
+
+class Rates:
+    """So many requests a minute for each name, counted for every process of the hub together."""
+
+    def __init__(self, moment: Moment, clock: Callable[[], datetime]) -> None:
+        self._moment, self._clock = moment, clock
+
+    def take(self, kind: str, name: str, per_minute: int) -> None:
+        """Count one request. Raises ``TooManyRequests`` with how many seconds to wait."""
+        now = int(self._clock().timestamp())
+        with self._moment.write() as session:
+            number = count_request(session, f"{kind}:{name}", now // _SECONDS, expires_at=now + 2 * _SECONDS)
+        if number > per_minute:
+            raise TooManyRequests(retry_after=_SECONDS - now % _SECONDS)

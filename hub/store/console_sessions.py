@@ -1,0 +1,96 @@
+"""Sessions of the console and counts of requests to it, among what the hub holds of the moment. Times are whole seconds
+since 1970."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import BigInteger, Integer, String, Text, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from hub.store.moment_tables import MomentBase
+
+
+class ConsoleSessionRow(MomentBase):
+    """One session, by the digest of its token. ``account`` is the digest of who is signed in, None where nobody is."""
+
+    __tablename__ = "console_session"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account: Mapped[str | None] = mapped_column(String(64), index=True)
+    agency: Mapped[str | None] = mapped_column(String(40))
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    seen_at: Mapped[int] = mapped_column(BigInteger)
+    expires_at: Mapped[int] = mapped_column(BigInteger, index=True)
+    data: Mapped[str] = mapped_column(Text)
+
+
+class ConsoleCountRow(MomentBase):
+    """How many requests were made under a name in one minute."""
+
+    __tablename__ = "console_count"
+
+    name: Mapped[str] = mapped_column(String(120), primary_key=True)
+    minute: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    number: Mapped[int] = mapped_column(Integer)
+    expires_at: Mapped[int] = mapped_column(BigInteger, index=True)
+
+
+def find_session(session: Session, digest: str) -> ConsoleSessionRow | None:
+    """Return a session's row."""
+    return session.get(ConsoleSessionRow, digest)
+
+
+def keep_session(session: Session, row: ConsoleSessionRow) -> None:
+    """Insert a session."""
+    session.add(row)
+    session.flush()
+
+
+def update_session(session: Session, digest: str, *, seen_at: int, expires_at: int, data: str | None) -> None:
+    """Note the use of a session that is there still, and what changed in it."""
+    values: dict[str, object] = {"seen_at": seen_at, "expires_at": expires_at}
+    if data is not None:
+        values["data"] = data
+    session.execute(update(ConsoleSessionRow).where(ConsoleSessionRow.digest == digest).values(values))
+
+
+def delete_sessions(session: Session, digests: Sequence[str]) -> None:
+    """End sessions."""
+    if digests:
+        session.execute(delete(ConsoleSessionRow).where(ConsoleSessionRow.digest.in_(digests)))
+
+
+def sessions_of(session: Session, account: str, agency: str) -> Sequence[ConsoleSessionRow]:
+    """Return where an account is signed in, the one used last first."""
+    query = select(ConsoleSessionRow).where(ConsoleSessionRow.account == account, ConsoleSessionRow.agency == agency)
+    return session.scalars(query.order_by(ConsoleSessionRow.seen_at.desc(), ConsoleSessionRow.created_at.desc())).all()
+
+
+def count_anonymous(session: Session) -> int:
+    """Return how many sessions nobody is signed in with."""
+    query = select(func.count()).select_from(ConsoleSessionRow).where(ConsoleSessionRow.account.is_(None))
+    return session.scalar(query) or 0
+
+
+def oldest_anonymous(session: Session, number: int) -> list[str]:
+    """Return the digests of those of them that were unused for longest."""
+    query = select(ConsoleSessionRow.digest).where(ConsoleSessionRow.account.is_(None))
+    return list(session.scalars(query.order_by(ConsoleSessionRow.seen_at).limit(number)))
+
+
+def delete_expired(session: Session, now: int) -> None:
+    """Forget sessions and counts whose time is over."""
+    for table in (ConsoleSessionRow, ConsoleCountRow):
+        session.execute(delete(table).where(table.expires_at < now))
+
+
+def count_request(session: Session, name: str, minute: int, *, expires_at: int) -> int:
+    """Count one request under a name and return how many there are in that minute, of every process."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    first = insert(ConsoleCountRow).values(name=name, minute=minute, number=1, expires_at=expires_at)
+    counted = first.on_conflict_do_update(
+        index_elements=["name", "minute"], set_={"number": ConsoleCountRow.number + 1}
+    ).returning(ConsoleCountRow.number)
+    return session.execute(counted).scalar_one()
