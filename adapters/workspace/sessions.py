@@ -1,16 +1,17 @@
-"""Sessions on the server: the browser has a random token, the hub's store of the moment has what belongs to it.
+"""Sessions on the server: the browser has a random token, the adapter's own database has what belongs to it, sealed.
 
 ``flask.session`` is such a session. Somebody who has not signed in has a token as well (forms are bound to it) and a
-row only once a page keeps something. The token changes at sign-in, and the row under the old one goes in the same
-transaction: a token that somebody knew before is worthless then (session fixation). OWASP ASVS 5.0 chapter 7.
+row only once a page keeps something. The token changes at sign-in, step-up and unlocking, and the row under the old one
+goes in the same transaction: a token that somebody knew before is worthless then (session fixation). OWASP ASVS 5.0
+chapter 7.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -18,19 +19,21 @@ from flask import Flask, Request, Response
 from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.datastructures import CallbackDict
 
-from hub.store.console_sessions import (
-    ConsoleSessionRow,
+from adapters.store.database import Store
+from adapters.store.tables import SessionRow
+from adapters.store.workspace_rows import (
     count_anonymous,
-    delete_expired,
     delete_sessions,
     find_session,
     keep_session,
     oldest_anonymous,
     sessions_of,
+    sessions_past,
     update_session,
 )
-from hub.store.moment import Moment
 from keys.sessions import ABSOLUTE, COOKIE, IDLE, digest_of, form_token, is_live, is_token, new_token
+from keys.storage import StorageRefused
+from policies.model import parse_time, render_time
 
 MAX_DATA_BYTES = 16 * 1024
 """What pages may keep in a session, as JSON: an OpenID sign-in in progress, where somebody wanted to go."""
@@ -46,24 +49,27 @@ class Ended(StrEnum):
 
     IDLE = "idle"
     ABSOLUTE = "absolute"
-    NOT_LET_IN = "not_let_in"
-    PROVIDER = "provider"
+    UNBOUND = "unbound"
+    REVOKED = "revoked"
+    ROLES = "roles"
+    KEY_CHANGED = "key_changed"
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
     """Who a session belongs to, and how they signed in.
 
-    ``account`` is the digest of issuer and subject; ``methods`` are the provider's ``amr``.
+    ``person`` is the digest of issuer and subject. ``methods`` are the provider's ``amr``. ``roles`` and ``key_stamp``
+    are what their agency certified, and their key file, as they were then.
     """
 
-    agency: str
-    issuer: str
-    account: str
+    person: str
     member: str
     two_factor: bool
     methods: tuple[str, ...]
     auth_time: str
+    roles: tuple[str, ...]
+    key_stamp: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,7 @@ class SessionLine:
     """One session for a list: where somebody is signed in. ``digest`` names it and signs nobody in."""
 
     digest: str
+    member: str
     created_at: datetime
     seen_at: datetime
     two_factor: bool
@@ -97,6 +104,8 @@ class ServerSession(CallbackDict[str, Any], SessionMixin):
         self.modified = False
         self.token, self.who, self.ended = token, who, ended
         self.created_at, self.seen_at = created_at, seen_at
+        self.is_over = ended is not None
+        """Whether the browser's token was good for something, and is not any more."""
         self.must_tell = is_new
         """Whether the browser does not have this token yet."""
         self.is_wanted = False
@@ -118,10 +127,18 @@ class ServerSession(CallbackDict[str, Any], SessionMixin):
 
 
 class Sessions:
-    """Every session of the console, for every process of the hub: each request asks the store."""
+    """Every session of one adapter. ``on_move`` and ``on_end`` are told digests: what is held for one goes with it."""
 
-    def __init__(self, moment: Moment, clock: Callable[[], datetime]) -> None:
-        self._moment, self._clock = moment, clock
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], datetime],
+        *,
+        on_move: Callable[[str, str], None] = lambda _old, _new: None,
+        on_end: Callable[[str], None] = lambda _digest: None,
+    ) -> None:
+        self._store, self._clock = store, clock
+        self._on_move, self._on_end = on_move, on_end
 
     # --- one request ---
 
@@ -129,141 +146,177 @@ class Sessions:
         """Return the session of a browser's token: a fresh one where there is none, or none any more."""
         if not isinstance(token, str) or not is_token(token):
             return ServerSession(new_token())
-        with self._moment.read() as store:
-            row = find_session(store, digest_of(token))
-            found = None if row is None else _read(token, row)
-        if found is None or found.created_at is None or found.seen_at is None:
-            # Nobody is signed in with it, whoever made it; at sign-in it is replaced.
-            return ServerSession(token, is_new=False)
-        if is_live(found.created_at, found.seen_at, self._clock()):
-            return found
-        self.end_these([digest_of(token)])
-        why = Ended.IDLE if self._clock() - found.created_at < ABSOLUTE else Ended.ABSOLUTE
+        digest = digest_of(token)
+        with self._store.write() as session:
+            row = find_session(session, digest)
+            found = None if row is None else self._read(token, row)
+            if row is None or found is None:
+                # Nobody is signed in with it, whoever made it; at sign-in it is replaced.
+                return ServerSession(token, is_new=False)
+            if self._is_live(row):
+                return found
+            delete_sessions(session, [digest])
+        self._on_end(digest)
+        why = Ended.IDLE if found.created_at and self._clock() - found.created_at < ABSOLUTE else Ended.ABSOLUTE
         return ServerSession(new_token(), ended=None if found.who is None else why)
 
     def save(self, session: ServerSession) -> None:
         """Keep what a request changed. Never brings back a session that has ended meanwhile."""
-        now = self._now()
+        now = self._clock()
         if session.created_at is None:
             if session.modified and session:
                 self._insert(session, now)
             return
         is_stale = session.seen_at is None or now - session.seen_at >= SEEN_STEP
         if session.modified or is_stale:
-            data = _render(session) if session.modified else None
-            with self._moment.write() as store:
-                update_session(
-                    store,
-                    session.digest,
-                    seen_at=_seconds(now),
-                    expires_at=_expiry(session.created_at, now),
-                    data=data,
-                )
+            sealed = self._seal(session) if session.modified else None
+            with self._store.write() as store:
+                update_session(store, session.digest, seen_at=render_time(now), sealed=sealed)
             session.modified = False
 
     def _insert(self, session: ServerSession, now: datetime) -> None:
-        session.created_at = session.seen_at = now
-        row = _row(session)
-        with self._moment.write() as store:
-            delete_expired(store, _seconds(now))
+        row = self._row(session, now)
+        with self._store.write() as store:
             over = count_anonymous(store) - MAX_ANONYMOUS + 1
             gone = oldest_anonymous(store, over) if over > 0 else []
             delete_sessions(store, [*gone, session.digest])
             keep_session(store, row)
+        session.created_at = session.seen_at = now.replace(microsecond=0)
         session.modified = False
 
     # --- what changes who a session is ---
 
     def sign_in(self, session: ServerSession, who: SignedIn) -> None:
-        """Make a session somebody's: a new token, a new beginning, nothing of what was kept before."""
-        old = session.digest
+        """Make a session somebody's: a new token, a new beginning, nothing of what was kept or open before."""
+        self._on_end(session.digest)
         session.clear()
+        session.created_at = None
+        self._replace(session, who)
+        with self._store.write() as store:
+            others = [row.digest for row in sessions_of(store, person=who.person) if row.digest != session.digest]
+            over = others[MAX_PER_PERSON - 1 :]
+            delete_sessions(store, over)
+        for digest in over:
+            self._on_end(digest)
+
+    def step_up(self, session: ServerSession, *, two_factor: bool | None = None) -> None:
+        """Give a signed-in session a new token, because from now on it may more. It ends no later than before."""
+        if session.who is None:
+            raise ValueError("nobody is signed in with this session")
+        who = session.who if two_factor is None else replace(session.who, two_factor=two_factor)
+        self._replace(session, who)
+
+    def _replace(self, session: ServerSession, who: SignedIn) -> None:
+        old, now = session.digest, self._clock()
         session.token, session.who, session.must_tell = new_token(), who, True
-        session.created_at = session.seen_at = self._now()
-        with self._moment.write() as store:
-            delete_expired(store, _seconds(session.created_at))
+        row = self._row(session, now)
+        with self._store.write() as store:
             delete_sessions(store, [old])
-            keep_session(store, _row(session))
-            others = [row.digest for row in sessions_of(store, who.account, who.agency) if row.digest != session.digest]
-            delete_sessions(store, others[MAX_PER_PERSON - 1 :])
+            keep_session(store, row)
+        session.seen_at = now.replace(microsecond=0)
+        session.created_at = session.created_at or session.seen_at
         session.modified = False
+        self._on_move(old, session.digest)
 
     def end(self, session: ServerSession, why: Ended | None = None) -> None:
         """End a session; what is left is a fresh one that nobody is signed in with."""
         self.end_these([session.digest])
         session.clear()
-        session.token, session.who, session.ended, session.must_tell = new_token(), None, why, True
+        session.token, session.who, session.ended = new_token(), None, why
+        session.is_over = session.must_tell = True
         session.created_at = session.seen_at = None
         session.modified = False
 
     def end_these(self, digests: Sequence[str]) -> None:
-        """End sessions by their digests, at once and in every process."""
-        with self._moment.write() as store:
+        """End sessions by their digests, at once."""
+        with self._store.write() as store:
             delete_sessions(store, digests)
+        for digest in digests:
+            self._on_end(digest)
 
-    def list_signed_in(self, account: str, agency: str) -> list[SessionLine]:
-        """Return where somebody is signed in now, the one used last first."""
-        with self._moment.read() as store:
-            rows = sessions_of(store, account, agency)
-            found = [
-                SessionLine(row.digest, _time(row.created_at), _time(row.seen_at), _is_two_factor(row)) for row in rows
-            ]
-        return [item for item in found if is_live(item.created_at, item.seen_at, self._clock())]
+    # --- all of them ---
 
-    def _now(self) -> datetime:
-        return self._clock().replace(microsecond=0)
+    def list_signed_in(self, *, member: str | None = None, person: str | None = None) -> list[SessionLine]:
+        """Return where somebody, or everybody, is signed in now, the one used last first."""
+        with self._store.write() as store:
+            rows = [row for row in sessions_of(store, member=member, person=person) if self._is_live(row)]
+            return [self._line(row) for row in rows]
+
+    def who_has(self, digest: str) -> SignedIn | None:
+        """Return who is signed in with a session now; None where it has ended."""
+        with self._store.write() as store:
+            row = find_session(store, digest)
+            said = None if row is None or not self._is_live(row) else self._open_row(row)
+        return None if said is None else _who(said["who"])
+
+    def sweep(self) -> None:
+        """Delete what has ended by time."""
+        now = self._clock()
+        with self._store.write() as store:
+            gone = sessions_past(store, render_time(now - IDLE), render_time(now - ABSOLUTE))
+            delete_sessions(store, gone)
+        for digest in gone:
+            self._on_end(digest)
+
+    # --- rows ---
+
+    def _is_live(self, row: SessionRow) -> bool:
+        return is_live(parse_time(row.created_at), parse_time(row.seen_at), self._clock())
+
+    def _line(self, row: SessionRow) -> SessionLine:
+        said = self._open_row(row)
+        who = None if said is None else _who(said["who"])
+        began, used = parse_time(row.created_at), parse_time(row.seen_at)
+        return SessionLine(row.digest, str(row.member), began, used, who is not None and who.two_factor)
+
+    def _row(self, session: ServerSession, now: datetime) -> SessionRow:
+        began = now if session.created_at is None else session.created_at
+        return SessionRow(
+            digest=session.digest,
+            person=None if session.who is None else session.who.person,
+            member=None if session.who is None else session.who.member,
+            created_at=render_time(began),
+            seen_at=render_time(now),
+            sealed_session=self._seal(session),
+        )
+
+    def _seal(self, session: ServerSession) -> bytes:
+        if len(json.dumps(dict(session)).encode()) > MAX_DATA_BYTES:
+            # Too much to keep: whoever piled it up begins again; who is signed in stays.
+            session.clear()
+        said = {"who": None if session.who is None else asdict(session.who), "data": dict(session)}
+        return self._store.seal_json(_name(session.digest), said)
+
+    def _open_row(self, row: SessionRow) -> dict[str, Any] | None:
+        try:
+            said: dict[str, Any] = self._store.open_json(_name(row.digest), row.sealed_session)
+        except StorageRefused:
+            # Of another adapter, or changed by hand: nobody is signed in with it.
+            return None
+        return said
+
+    def _read(self, token: str, row: SessionRow) -> ServerSession | None:
+        said = self._open_row(row)
+        if said is None:
+            return None
+        return ServerSession(
+            token,
+            said["data"],
+            who=_who(said["who"]),
+            created_at=parse_time(row.created_at),
+            seen_at=parse_time(row.seen_at),
+            is_new=False,
+        )
 
 
-def _row(session: ServerSession) -> ConsoleSessionRow:
-    began, used = session.created_at, session.seen_at
-    if began is None or used is None:
-        raise ValueError("a session that is kept has begun")
-    return ConsoleSessionRow(
-        digest=session.digest,
-        account=None if session.who is None else session.who.account,
-        agency=None if session.who is None else session.who.agency,
-        created_at=_seconds(began),
-        seen_at=_seconds(used),
-        expires_at=_expiry(began, used),
-        data=_render(session),
+def _who(said: Mapping[str, Any] | None) -> SignedIn | None:
+    return (
+        None if said is None else SignedIn(**{**said, "methods": tuple(said["methods"]), "roles": tuple(said["roles"])})
     )
 
 
-def _render(session: ServerSession) -> str:
-    if len(json.dumps(dict(session)).encode()) > MAX_DATA_BYTES:
-        # Too much to keep: whoever piled it up begins again; who is signed in stays.
-        session.clear()
-    return json.dumps({"who": None if session.who is None else asdict(session.who), "data": dict(session)})
-
-
-def _read(token: str, row: ConsoleSessionRow) -> ServerSession:
-    said = json.loads(row.data)
-    who = said["who"]
-    return ServerSession(
-        token,
-        said["data"],
-        who=None if who is None else SignedIn(**{**who, "methods": tuple(who["methods"])}),
-        created_at=_time(row.created_at),
-        seen_at=_time(row.seen_at),
-        is_new=False,
-    )
-
-
-def _is_two_factor(row: ConsoleSessionRow) -> bool:
-    who = json.loads(row.data)["who"]
-    return who is not None and who["two_factor"] is True
-
-
-def _expiry(began: datetime, used: datetime) -> int:
-    return min(_seconds(used + IDLE), _seconds(began + ABSOLUTE))
-
-
-def _seconds(at: datetime) -> int:
-    return int(at.timestamp())
-
-
-def _time(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+def _name(digest: str) -> str:
+    return f"workspace session/{digest}"
 
 
 class StoredSessions(SessionInterface):
@@ -287,5 +340,5 @@ class StoredSessions(SessionInterface):
         response.vary.add("Cookie")
         if session.must_tell and (is_kept or session.is_wanted):
             response.set_cookie(COOKIE, session.token, path="/", secure=True, httponly=True, samesite="Lax")
-        elif session.must_tell and session.ended is not None:
+        elif session.is_over:
             response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
