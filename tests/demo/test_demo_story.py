@@ -67,7 +67,14 @@ def set_up(stage):
     stage.daemons["police"] = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     print("left", stage.daemons["police"].pid, *(worker.process.pid for worker in stage.workers.values()), flush=True)
 
+class NobodySignsIn:
+    def __init__(self, stage): pass
+    def start(self): pass
+    def lines(self): return []
+    def close(self): pass
+
 story.tell = set_up
+story.SigningIn = NobodySignsIn
 story.say_what_to_open = lambda stage, seconds: None
 sys.exit(story.main())
 """
