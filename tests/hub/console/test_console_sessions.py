@@ -49,6 +49,10 @@ def test_the_token_changes_at_sign_in(desk: Desk) -> None:
     other = desk.browser()
     other.token = planted
     assert other.get("/console/").status_code == 303
+    other.token = browser.token
+    assert other.get("/console/").status_code == 200
+    browser.sign_in()
+    assert other.get("/console/").status_code == 303, "signing in again leaves nothing of the session before"
 
 
 def test_a_made_up_token_is_nobody(desk: Desk) -> None:
