@@ -57,6 +57,13 @@ def static_file(name: str) -> Response:
     return console().assets.serve(name)
 
 
+@pages.get(f"{HOME}favicon.ico")
+@needs(Need.OPEN)
+def no_icon() -> Response:
+    """There is none; browsers ask all the same."""
+    return Response(status=204, headers={"Cache-Control": "public, max-age=86400"})
+
+
 @pages.get(ROOT)
 @needs(Need.OPEN)
 def to_home() -> AnyResponse:

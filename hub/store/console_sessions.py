@@ -1,12 +1,10 @@
-"""Sessions of the console and counts of requests to it, among what the hub holds of the moment. Times are whole seconds
-since 1970."""
+"""Sessions of the console, among what the hub holds of the moment. Times are whole seconds since 1970."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import BigInteger, Integer, String, Text, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import BigInteger, String, Text, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hub.store.moment_tables import MomentBase
@@ -24,17 +22,6 @@ class ConsoleSessionRow(MomentBase):
     seen_at: Mapped[int] = mapped_column(BigInteger)
     expires_at: Mapped[int] = mapped_column(BigInteger, index=True)
     data: Mapped[str] = mapped_column(Text)
-
-
-class ConsoleCountRow(MomentBase):
-    """How many requests were made under a name in one minute."""
-
-    __tablename__ = "console_count"
-
-    name: Mapped[str] = mapped_column(String(120), primary_key=True)
-    minute: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    number: Mapped[int] = mapped_column(Integer)
-    expires_at: Mapped[int] = mapped_column(BigInteger, index=True)
 
 
 def find_session(session: Session, digest: str) -> ConsoleSessionRow | None:
@@ -81,16 +68,5 @@ def oldest_anonymous(session: Session, number: int) -> list[str]:
 
 
 def delete_expired(session: Session, now: int) -> None:
-    """Forget sessions and counts whose time is over."""
-    for table in (ConsoleSessionRow, ConsoleCountRow):
-        session.execute(delete(table).where(table.expires_at < now))
-
-
-def count_request(session: Session, name: str, minute: int, *, expires_at: int) -> int:
-    """Count one request under a name and return how many there are in that minute, of every process."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    first = insert(ConsoleCountRow).values(name=name, minute=minute, number=1, expires_at=expires_at)
-    counted = first.on_conflict_do_update(
-        index_elements=["name", "minute"], set_={"number": ConsoleCountRow.number + 1}
-    ).returning(ConsoleCountRow.number)
-    return session.execute(counted).scalar_one()
+    """Forget sessions whose time is over."""
+    session.execute(delete(ConsoleSessionRow).where(ConsoleSessionRow.expires_at < now))

@@ -19,6 +19,7 @@ from keys.canonical import canonical_bytes, parse_canonical
 from keys.ceremony import EnrolmentClaim, OfficerSet, sign_officers, verify_officers
 from keys.certificates import verify_agency, verify_certificate
 from keys.checkpoints import verify_checkpoint
+from keys.console_access import read_console_access, require_provider, verify_console_access
 from keys.cosigning import cosign, log_vkey, sign_checkpoint, witness_vkey
 from keys.directory import Directory
 from keys.envelopes import SealedChannel, SealedFragment, require_wrapped_key
@@ -229,6 +230,7 @@ def bundles(draw: st.DrawFn) -> tuple[Any, ...]:
     )
 
 
+ACCESSES = root_signed(STATEMENTS[StatementType.CONSOLE_ACCESS]["jws"], StatementType.CONSOLE_ACCESS)
 POLICY_FILES = [data.decode() for name, data in BUNDLE.items() if name.endswith(".cedar")]
 
 PARSERS: dict[str, list[tuple[Callable[..., object], Inputs]]] = {
@@ -248,6 +250,12 @@ PARSERS: dict[str, list[tuple[Callable[..., object], Inputs]]] = {
             (verify_certificate, with_fixed(root_signed(item["jws"], StatementType.CERTIFICATE), AGENCY))
             for item in CERTIFICATES["certificates"][:3]
         ),
+    ],
+    "keys.console_access.read_console_access": [(read_console_access, with_fixed(ACCESSES, DIRECTORY, IN_FORCE, 9))],
+    "keys.console_access.require_provider": [(require_provider, one_of("https://login.council.example"))],
+    "keys.console_access.verify_console_access": [
+        (verify_console_access, with_fixed(ACCESSES, DIRECTORY, IN_FORCE, None)),
+        (verify_console_access, with_fixed(one_of(*TOKENS), DIRECTORY, IN_FORCE, 9)),
     ],
     "keys.directory.Directory.verify": [
         (DIRECTORY.verify, with_fixed(root_signed(item["jws"], kind), kind, used(kind), IN_FORCE))

@@ -32,7 +32,7 @@ def main(home: Path) -> None:
         database=database,
         directory=directory,
         bundle=bundle(),
-        authorization=Authorization(config.issuer, key, database, directory, now),
+        authorization=Authorization(config.issuer, key, database, directory, now, moment=moment),
         log_key=key,
         clock=now,
         moment=moment,

@@ -20,6 +20,7 @@ DECLARED = {
     ("GET", "/console/account"): Need.SIGNED_IN,
     ("POST", "/console/account/sessions/end"): Need.SIGNED_IN,
     ("GET", "/console/cases/<case>"): Need.IG_OFFICER,
+    ("GET", "/console/favicon.ico"): Need.OPEN,
     ("GET", "/console/log"): Need.IG_OFFICER,
     ("GET", "/console/second-factor"): Need.SIGNED_IN,
     ("GET", "/console/sign-in"): Need.OPEN,

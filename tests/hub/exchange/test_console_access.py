@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -10,9 +11,11 @@ import pytest
 from adapters.hub_client import HubRefused
 from adapters.issued import remember_issued
 from hub.exchange import console_access
+from hub.exchange.acts import render_instant
 from hub.exchange.console_access import Admitted, find_admitted
 from hub.setting_up import verify_hub
 from keys.console_access import subject_digest
+from keys.public_log import PublicLog
 from keys.revocation import RevocationReason
 from keys.uses import KeyUse
 from policies.vocabulary import Role
@@ -197,6 +200,28 @@ def test_the_log_verifies_with_it_and_not_with_one_that_was_never_due(desk: Desk
     assert "act_differs" in {fault.code.value for fault in verify_hub(config, passphrase).log.faults}
     desk.scene.sql("DELETE FROM console_access WHERE log_index = ?", _last(desk))
     assert "act_missing" in {fault.code.value for fault in verify_hub(config, passphrase).log.faults}
+
+
+def test_whoever_follows_the_log_asks_who_may_let_whom_in(desk: Desk) -> None:
+    """A hub that wrote one into its log that was never due is named, with the agency it speaks of."""
+    followed = PublicLog(desk.services.config.origin)
+    rows = desk.scene.sql("SELECT position, body FROM log_entry WHERE salt IS NULL ORDER BY position")
+    for position, body in rows:
+        assert followed.judge(json.loads(body), position) is None
+    index = rows[-1][0] + 1
+    for token, says in (
+        (desk.word(member=desk.scene[HEALTH].people["voter"]), "does not certify this member as ig_officer"),
+        (desk.word(signer=CARE), "not certified"),
+        (desk.word(days=400), "366 days"),
+    ):
+        entry = {"type": "console_access", "at": render_instant(desk.clock()), "statement": token}
+        fault = followed.judge(entry, index)
+        assert fault is not None
+        assert says in fault
+        assert HEALTH in fault
+    good = {"type": "console_access", "at": render_instant(desk.clock()), "statement": desk.word()}
+    assert followed.judge(good, index) is None
+    assert followed.judge({**good, "at": "yesterday"}, index) is not None
 
 
 def _last(desk: Desk) -> int:
