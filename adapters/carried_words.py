@@ -74,6 +74,15 @@ def write_for_hub(path: Path, agency: str, certificates: Sequence[str], revocati
     write_private_file(path, json.dumps(content, indent=1).encode())
 
 
+def require_free(path: Path) -> None:
+    """Raise ``KeyChangeRefused`` where there is a file already: signed words in it could be the only ones there are."""
+    if path.exists() or path.is_symlink():
+        raise KeyChangeRefused(
+            f"{path} is there already and was left as it is; nothing was signed. Name a file that is not there yet, "
+            "another one for each command; one command takes several keys (--key ID --key ID)"
+        )
+
+
 def keep_aside(folder: Path, agency: str, tokens: Sequence[str]) -> Path:
     """Keep signed revocations in a file for the hub; return it. One that holds others is never overwritten."""
     for path in _asides(folder):

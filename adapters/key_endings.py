@@ -140,7 +140,8 @@ def plan_root_ending(directory: Directory, agency: str, other: str, terms: EndTe
 
 
 def sign_ending(ending: Ending, *, issuer: str, signer: Signer, at: datetime) -> list[str]:
-    """Return the signed revocations, one a key."""
+    """Return the signed revocations, one a key. The key that signs ends last: until then its word counts."""
+    kids = sorted(ending.kids, key=lambda kid: kid == signer.public.kid)
     return [
         make_statement(
             StatementType.REVOCATION,
@@ -156,7 +157,7 @@ def sign_ending(ending: Ending, *, issuer: str, signer: Signer, at: datetime) ->
             statement_id=os.urandom(16).hex(),
             checkpoint=None,
         )
-        for kid in ending.kids
+        for kid in kids
     ]
 
 

@@ -58,7 +58,7 @@ class _Reading:
         self.faults: list[str] = []
         self.ours: dict[str, str] = {}
         self.pinned = WitnessSet.from_json(pin.witnesses)
-        self.log = PublicLog(pin.origin, officers=pin.officers, witnesses=self.pinned)
+        self.log = PublicLog(pin.origin, officers=pin.officers, witnesses=self.pinned, heard=pin.roots)
 
     def take(self, index: int, body: str, *, is_first: bool) -> None:
         """Take one entry in. What is not believed becomes a fault, and nothing else."""
@@ -71,7 +71,9 @@ class _Reading:
             if kind == "agency":
                 self._agency(entry, index)
             elif self._is_followed(kind, entry):
-                self._note_ours(self.log.take(entry, index))
+                taken = self.log.take(entry, index)
+                self._note_ours(taken)
+                self._note_unheard(taken)
         except (KeysRefusal, Malformed) as error:
             after = "; the witnesses before go on counting" if kind == "witnesses" else ""
             self.faults.append(f"a directory entry was not believed: {error}{after}")
@@ -83,7 +85,8 @@ class _Reading:
         pinned = self.pin.roots_of(record.agency)
         is_pinned = normalise_fingerprint(fingerprint(record.root)) in pinned
         if is_pinned or not pinned:
-            # Whoever two officers enrolled has a voice against a root, pinned here or not: the hub counts them too.
+            # Whoever two officers enrolled is one of those of whom enough must speak against a root, as at the hub;
+            # a voice of its own it has only where it is pinned.
             self.log.enrol(entry, record)
         if not pinned:
             self.faults.append(
@@ -118,6 +121,13 @@ class _Reading:
             self.ours[taken.statement.digest] = f"certificate for {taken.use.value}"
         elif isinstance(taken, Revocation | ConsoleAccess) and taken.agency == self.agency:
             self.ours[taken.statement.digest] = "revocation" if isinstance(taken, Revocation) else "console access"
+
+    def _note_unheard(self, taken: object) -> None:
+        if isinstance(taken, Revocation) and taken.issuer != taken.agency and not self.pin.roots_of(taken.issuer):
+            self.faults.append(
+                f"an agency that is not in your pin, {taken.issuer}, says that the root of {taken.agency} must not "
+                "count any more. Its word does not count here"
+            )
 
 
 def read_directory(entries: Iterable[tuple[int, str]], pin: HubPin, agency: str) -> DirectoryReading:

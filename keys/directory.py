@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from copy import copy
-from dataclasses import replace
 from datetime import datetime
 
 from keys.certificates import AgencyRecord, Certificate, NotCertified
@@ -28,14 +27,22 @@ class Directory:
     reader takes a ``copy``.
     """
 
-    def __init__(self, agencies: Iterable[AgencyRecord], certificates: Iterable[Certificate]) -> None:
-        """``certificates`` come in the order of the log.
+    def __init__(
+        self,
+        agencies: Iterable[AgencyRecord],
+        certificates: Iterable[Certificate],
+        *,
+        heard: Collection[str] | None = None,
+    ) -> None:
+        """``certificates`` come in the order of the log. ``heard``: the agencies whose word against another's root
+        counts here; None: everybody's who is enrolled.
 
         Raises ``NotCertified``: an agency with two roots, or a certificate not signed by its agency's root here.
         """
         self._agencies: dict[AgencyId, AgencyRecord] = {}
         self._roots: dict[str, AgencyRecord] = {}
         self._enrolled: frozenset[str] = frozenset()
+        self._heard = None if heard is None else frozenset(heard)
         self._by_kid: dict[str, tuple[Certificate, ...]] = {}
         self._revoked: dict[str, Revocation] = {}
         self._voices: dict[str, tuple[Revocation, ...]] = {}
@@ -56,7 +63,7 @@ class Directory:
     def limited_to(self, agencies: Collection[str]) -> Directory:
         """Return this directory for reading, with the keys of these agencies only.
 
-        What all others said against a root, and how many there are to say it, stays: everybody counts alike.
+        What ended a root, and how many there are to say it, stays.
         """
         other = self.copy()
         other._agencies = {name: record for name, record in self._agencies.items() if name in agencies}
@@ -122,7 +129,8 @@ class Directory:
 
         A key is revoked by its agency's root, by its agency's signing key (its own included), or, a person's, by that
         person; a root by itself or by a quorum of the other agencies, each with its signing key. Only the root dates
-        the end of a key that signs back (a person their own): a thief could otherwise undo all that was ever said.
+        the end of a key that signs back (a person their own), and of itself: a thief, or two agencies, could otherwise
+        undo all that was ever said.
         """
         claimed = peek(token)
         if claimed.type is not StatementType.REVOCATION:
@@ -137,6 +145,8 @@ class Directory:
             raise NotCertified(f"key {kid[:12]} is not a key of {agency}")
         if root is not None and revocation.reason is RevocationReason.SUPERSEDED:
             raise Malformed("reason: a root key is never superseded; its agency enrols again")
+        if root is not None and claimed.issuer != agency and revocation.valid_until < log_index:
+            raise NotCertified("valid_until: other agencies end a root from their word on; expected null")
         if revocation.valid_until < log_index and not self._may_date_back(claimed.kid, kid):
             raise NotCertified(
                 "valid_until: only its agency's root dates the end of a key that signs back, or a person that of their "
@@ -168,31 +178,34 @@ class Directory:
     def add_revocation(self, revocation: Revocation) -> None:
         """Add a verified revocation. Several of one key come to the strictest of them (``strictest``).
 
-        Another agency's word against a root counts once enough of them agree (``root_quorum``).
+        Another agency's word against a root counts once enough of those who are heard agree (``root_quorum``).
         """
         kid = revocation.kid
         if revocation.issuer != revocation.agency:
+            if self._heard is not None and revocation.issuer not in self._heard:
+                return
             others = tuple(item for item in self._voices.get(kid, ()) if item.issuer != revocation.issuer)
             self._voices[kid] = (*others, revocation)
-            counted = [item for item in self._voices[kid] if self._still_counts(item)]
+            counted = [item for item in self._voices[kid] if self.counts_at(item.statement.kid, item.log_index)]
             if len(counted) < self.root_quorum(revocation.agency):
                 return
-            # Nobody of them alone dates it back: the latest position that any of them names counts.
-            revocation = replace(revocation, valid_until=max(item.valid_until for item in counted))
         known = self._revoked.get(kid)
         self._revoked[kid] = revocation if known is None else strictest(known, revocation)
 
-    def _still_counts(self, voice: Revocation) -> bool:
-        """Whether the key that spoke against a root counted there, also by what is known of it now."""
-        ends = [self.revocation_of(item) for item in self._by_kid.get(voice.statement.kid, ())]
-        return any(ended is None or voice.log_index < ended.valid_until for ended in ends)
+    def counts_at(self, kid: str, log_index: int) -> bool:
+        """Whether a key counted at a log position, by what is known of its end now. Its dates are not looked at."""
+        ends = [self.revocation_of(item) for item in self._by_kid.get(kid, ())]
+        return any(ended is None or log_index < ended.valid_until for ended in ends)
 
     def root_quorum(self, agency: str) -> int:
-        """Return how many other agencies revoke an agency's root: more than half of them, and at least two."""
+        """Return how many other agencies revoke an agency's root: more than half of them, and at least two.
+
+        Everybody enrolled is one of them, heard or not: who hears fewer holds no root as ended that the hub does not.
+        """
         return max(2, len(self._enrolled - {agency}) // 2 + 1)
 
     def voices_against(self, root: str) -> tuple[Revocation, ...]:
-        """Return what other agencies have said against a root key, by its kid, whether or not they are enough."""
+        """Return what other agencies that are heard have said against a root key, by its kid, enough of them or not."""
         return self._voices.get(root, ())
 
     def revocation_of(self, certificate: Certificate) -> Revocation | None:

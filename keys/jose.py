@@ -310,6 +310,15 @@ class UnverifiedJws:
         return self.payload
 
 
+def claimed_signer(beginning: str) -> str:
+    """Return the key id that a compact JWS names, from its beginning up to the first dot or beyond; nothing is
+    verified. Raises ``SignatureRefused``."""
+    header, dot, _ = beginning.partition(".")
+    if not dot:
+        raise SignatureRefused("a compact JWS begins with its header and a dot")
+    return _parse_jws_header(header)[1]
+
+
 def verify_compact(token: object, typ: str, key: PublicKey) -> bytes:
     """Return the payload bytes of a compact JWS signed by exactly this key. Raises ``SignatureRefused``."""
     return UnverifiedJws.parse(token).verify(key, typ)

@@ -6,7 +6,7 @@ the hub's own check of the log, which has nothing pinned, and each agency's adap
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,9 +29,19 @@ _AT = "%Y-%m-%dT%H:%M:%S.%fZ"
 class PublicLog:
     """The public entries so far: the directory, who may enrol, and who the witnesses are."""
 
-    def __init__(self, origin: str, *, officers: str | None = None, witnesses: WitnessSet | None = None) -> None:
-        """``officers`` (a digest) and ``witnesses`` are what is pinned; None: the first in the log count."""
-        self.directory = Directory((), ())
+    def __init__(
+        self,
+        origin: str,
+        *,
+        officers: str | None = None,
+        witnesses: WitnessSet | None = None,
+        heard: Collection[str] | None = None,
+    ) -> None:
+        """``officers`` (a digest) and ``witnesses`` are what is pinned; None: the first in the log count.
+
+        ``heard``: the agencies that are pinned, whose word against another's root counts; None: all of the log.
+        """
+        self.directory = Directory((), (), heard=heard)
         self.enrolments = EnrolmentCheck(origin, officers)
         self.witnesses = WitnessChain(witnesses)
         self.accesses: dict[tuple[str, str, str], ConsoleAccess] = {}

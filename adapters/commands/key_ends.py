@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from adapters.carried_words import read_carried, write_for_hub
+from adapters.carried_words import MAX_CARRIED, read_carried, require_free, write_for_hub
 from adapters.commands.base import echo_line, home_option, opened
 from adapters.commands.keys import MEMBER, OWN_USES, dry_run_option, keys, member_option, say, until_option
 from adapters.enrolling_again import enrol_again, plan_enrolling_again
@@ -43,7 +43,12 @@ END_REASONS = [item.value for item in RevocationReason if item is not Revocation
 @keys.command(name="revoke")
 @click.argument("use", type=click.Choice([*OWN_USES, MEMBER, ROOT]))
 @member_option
-@click.option("--key", help="The whole id of one key; without it every key of the use that counts is ended.")
+@click.option(
+    "--key",
+    "keys_named",
+    multiple=True,
+    help="The whole id of a key, once for each; without it every key of the use that counts is ended.",
+)
 @click.option("--reason", type=click.Choice(END_REASONS), required=True, help="Why it must not count any more.")
 @until_option
 @click.option(
@@ -55,14 +60,15 @@ END_REASONS = [item.value for item in RevocationReason if item is not Revocation
     "--file",
     "output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the signed revocation here instead of sending it: for the hub's operator, or for the day it is needed.",
+    help="Write the signed revocations into this new file instead of sending them: for the hub's operator, or for the "
+    "day they are needed.",
 )
 @click.option("--yes", is_flag=True, help="End the root without asking for the agency's id: for scripts.")
 @dry_run_option
 def revoke(
     use: str,
     member: str | None,
-    key: str | None,
+    keys_named: tuple[str, ...],
     reason: str,
     valid_until: int | None,
     by: str | None,
@@ -74,7 +80,8 @@ def revoke(
 
     For "root", with which every key of the agency ends, it asks for the agency's id.
 
-    With --by root --key ID --file OUT nothing but root.key and adapter.toml has to be left of the adapter.
+    With --by root --key ID --file OUT nothing but root.key and adapter.toml has to be left of the adapter. The keys
+    named there may be of any use.
 
     \b
     Example: nrm-adapter --home police keys revoke signing --reason compromised
@@ -88,11 +95,14 @@ def revoke(
             "only the root dates the end of a signing key back (--by root): whoever has the signing key could "
             "otherwise undo what the agency said before. Without --valid-until it ends now"
         )
-    if key is not None and not is_kid(key):
-        raise KeyChangeRefused("key: expected the whole id of a key, 43 characters")
-    if key is not None and output is not None and by == ROOT:
-        _by_root_alone(Home.load(home_option()), key, terms, output, dry_run=dry_run, yes=yes)
+    kids = _parse_kids(keys_named)
+    if output is not None:
+        require_free(output)
+    if kids and output is not None and by == ROOT:
+        _by_root_alone(Home.load(home_option()), kids, terms, output, dry_run=dry_run, yes=yes)
         return
+    if kids and use == ROOT:
+        raise KeyChangeRefused("keys revoke root ends the root, and with it every key; it takes no --key")
     with opened(home_option()) as adapter:
         require_keys(adapter)
         directory = newest_directory(adapter.follower).directory
@@ -100,8 +110,19 @@ def revoke(
             ending = plan_own_root_ending(directory, adapter.home.agency, terms)
         else:
             uses = sorted(MEMBER_USES) if use == MEMBER else [KeyUse(use)]
-            ending = ending_of(adapter, directory, uses, member, terms, key=key)
+            ending = ending_of(adapter, directory, uses, member, terms, kids=kids)
         send_ending(adapter, ending, by, member, output, dry_run=dry_run, must_confirm=use == ROOT and not yes)
+
+
+def _parse_kids(named: Sequence[str]) -> tuple[str, ...]:
+    """Return the key ids that were named, each once. Raises ``KeyChangeRefused``."""
+    kids = tuple(dict.fromkeys(named))
+    if len(kids) > MAX_CARRIED:
+        raise KeyChangeRefused(f"key: expected at most {MAX_CARRIED} ids of keys, got {len(kids)}")
+    for number, kid in enumerate(kids, 1):
+        if not is_kid(kid):
+            raise KeyChangeRefused(f"key: expected the whole id of a key, 43 characters; the id no. {number} is none")
+    return kids
 
 
 def require_keys(adapter: Adapter) -> None:
@@ -115,14 +136,16 @@ def require_keys(adapter: Adapter) -> None:
         ) from error
 
 
-def _by_root_alone(home: Home, key: str, terms: EndTerms, output: Path, *, dry_run: bool, yes: bool) -> None:
-    named = f"Revokes the key {key[:12]} by the root's word, in a file for the hub: {output}."
-    ending = Ending(home.agency, (key,), terms, (named, *terms.summary()))
+def _by_root_alone(
+    home: Home, kids: tuple[str, ...], terms: EndTerms, output: Path, *, dry_run: bool, yes: bool
+) -> None:
+    named = tuple(f"Revokes the key {kid[:12]} by the root's word, in a file for the hub: {output}." for kid in kids)
+    ending = Ending(home.agency, kids, terms, (*named, *terms.summary()))
     say(ending.summary)
     if dry_run:
         return
     root = home.root_key()
-    if key == root.public.kid and not yes:
+    if root.public.kid in kids and not yes:
         _require_meant(home.agency)
     tokens = sign_ending(ending, issuer=home.agency, signer=root, at=system_clock())
     remember_issued(home.folder, tokens)
@@ -137,12 +160,21 @@ def ending_of(
     member: str | None,
     terms: EndTerms,
     *,
-    key: str | None = None,
+    kids: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> Ending:
-    """Return the end of this agency's, or a person's, keys of these uses. Raises ``KeyChangeRefused``."""
+    """Return the end of this agency's, or a person's, keys of these uses; of ``kids`` only, where some are named.
+
+    Raises ``KeyChangeRefused``, for a named key that is none of them too.
+    """
     lines = list_keys(directory, adapter.home.agency, adapter.clock())
-    found = [line for use in uses for line in live_keys(lines, use, member) if key in (None, line.kid)]
+    found = [line for use in uses for line in live_keys(lines, use, member) if not kids or line.kid in kids]
+    unknown = [kid for kid in kids if kid not in {line.kid for line in found}]
+    if unknown:
+        raise KeyChangeRefused(
+            f"there is no such key of this use that counts: {', '.join(kid[:12] for kid in unknown)}. Nothing was "
+            "revoked; look: nrm-adapter keys list"
+        )
     return plan_ending(adapter.home.agency, found, terms, notes)
 
 
@@ -213,21 +245,24 @@ def _signer(adapter: Adapter, by: str, member: str | None) -> Signer:
 @keys.command(name="revoke-root")
 @click.argument("agency")
 @click.option("--reason", type=click.Choice(END_REASONS), required=True, help="Why it must not count any more.")
-@until_option
 @click.option(
     "--file",
     "output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the signed word here instead of sending it.",
+    help="Write the signed word into this new file instead of sending it.",
 )
 @dry_run_option
-def revoke_root(agency: str, reason: str, valid_until: int | None, output: Path | None, dry_run: bool) -> None:
+def revoke_root(agency: str, reason: str, output: Path | None, dry_run: bool) -> None:
     """Say as this agency that another agency's root must not count any more. More than half of the others must.
+
+    It ends where the last word that is needed stands in the log; only its own word names an earlier position.
 
     \b
     Example: nrm-adapter --home police keys revoke-root fern-care --reason compromised
     """
-    terms = parse_terms(reason, valid_until)
+    terms = parse_terms(reason, None)
+    if output is not None:
+        require_free(output)
     with opened(home_option()) as adapter:
         directory = newest_directory(adapter.follower).directory
         ending = plan_root_ending(directory, adapter.home.agency, agency, terms)

@@ -11,10 +11,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from hub.exchange.disowned import disowned_since, is_disowned
 from hub.store import exchange_rows as rows
 from hub.store import push_rows
 from hub.store.base import Session
 from hub.store.tables import ChannelRow
+from keys.directory import Directory
 from keys.envelopes import MAX_CONTENT_BYTES, MAX_HEADER_BYTES, SealedFragment
 from keys.jose import b64u_decode
 from policies.model import Header, Malformed, require_id
@@ -41,6 +43,7 @@ class BatchRows:
     _fragments: dict[str, KnownFragment | None] = field(default_factory=dict)
     _channels: dict[str, ChannelRow | None] = field(default_factory=dict)
     _held: Counter[tuple[str, str]] | None = None
+    _disowned: Counter[tuple[str, str]] | None = None
     _new_fragments: list[Mapping[str, object]] = field(default_factory=list)
     _new_grants: list[Mapping[str, object]] = field(default_factory=list)
 
@@ -102,6 +105,16 @@ class BatchRows:
         if self._held is None:
             self._held = rows.channels_from(self.session, case, originator)
         return self._held
+
+    def disowned_channels_of(self, directory: Directory, case: str, originator: str) -> Counter[tuple[str, str]]:
+        """Return how many of them nobody believes any more, because the end of their key was dated back."""
+        if self._disowned is None:
+            since = disowned_since(directory, originator)
+            found = [] if since is None else rows.channel_signers(self.session, case, originator, since)
+            self._disowned = Counter(
+                (item.recipient, item.use) for item in found if is_disowned(directory, item.beginning, item.log_index)
+            )
+        return self._disowned
 
     def add_channel(self, row: ChannelRow) -> None:
         """Take a channel; it is written at once."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hub.exchange.acts import CaseAct, Receipt, lock_case
+from hub.exchange.room import require_room_for_statement
 from hub.exchange.standing import load_standing
 from hub.refusal import Refused, not_found
 from hub.store import exchange_rows as rows
@@ -40,8 +41,6 @@ from policies.vocabulary import Category, ConsentState
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 MAX_OUTBOX_AGE = timedelta(hours=24)
 """How long an adapter that lost its connection may keep a signed statement before it must decide again."""
-MAX_STATEMENTS_PER_CASE_AND_AGENCY = 1_000
-"""All statements of a case itself together: every party reads all of them at every look at a case."""
 REFUSAL_CODES = frozenset(
     {"policy", "not_relevant", "more_harm_than_good", "law_forbids", "not_held", "consent", "no_reason_given"}
 )
@@ -124,6 +123,11 @@ class Submitted:
         """Lock the case for the statement's issuer."""
         return lock_case(self.session, case, self.statement.issuer, self.at)
 
+    def require_room(self, act: CaseAct, *, narrows: bool = False) -> None:
+        """Raise ``Refused`` where the issuer has filled its part of the case (``hub.exchange.room``)."""
+        case, issuer = act.row.case, self.statement.issuer
+        require_room_for_statement(self.session, self.directory, case, issuer, narrows=narrows)
+
 
 Handler = Callable[[Submitted], Receipt]
 
@@ -150,7 +154,7 @@ def _membership(submitted: Submitted) -> Receipt:
         except Malformed as error:
             raise Refused(409, "conflict", str(error)) from error
         _require_known(new, before.remaining, submitted.directory, at)
-        _require_room(act, statement, narrows=_only_takes_away(new, before.remaining))
+        submitted.require_room(act, narrows=_only_takes_away(new, before.remaining))
     return _keep_standing(act, statement, "membership")
 
 
@@ -193,18 +197,6 @@ def _only_takes_away(new: Membership, old: Membership) -> bool:
     return is_narrower and not adds and not wider
 
 
-def _require_room(act: CaseAct, statement: Statement, *, narrows: bool = False) -> None:
-    """Raise ``Refused`` where an agency has filled its part of a case. What ends a sharing is taken all the same."""
-    count = rows.count_statements(act.session, act.row.case, statement.issuer)
-    if count >= MAX_STATEMENTS_PER_CASE_AND_AGENCY and not narrows:
-        raise Refused(
-            413,
-            "too_many",
-            f"an agency has at most {MAX_STATEMENTS_PER_CASE_AND_AGENCY} statements in a case; only what takes "
-            "somebody out or ends a consent is still accepted",
-        )
-
-
 def _acceptance(submitted: Submitted) -> Receipt:
     session, statement = submitted.session, submitted.statement
     case = require_id(statement.members["case"], "case")
@@ -214,7 +206,7 @@ def _acceptance(submitted: Submitted) -> Receipt:
     listed = statement.members["members"]
     if not isinstance(listed, list) or [Member.from_json(item) for item in listed] != ours:
         raise Refused(422, "malformed", "an acceptance repeats the agency's entries of the membership unchanged")
-    _require_room(act, statement)
+    submitted.require_room(act)
     return _keep(act, statement, "acceptance")
 
 
@@ -235,7 +227,7 @@ def _endorsement(submitted: Submitted) -> Receipt:
         raise Refused(403, "issuer", "the lead agency's list is endorsed by another agency of the case")
     if statement.issuer not in current.may_endorse:
         raise Refused(409, "conflict", "nothing in the newest membership waits for this agency's endorsement")
-    _require_room(act, statement)
+    submitted.require_room(act)
     return _keep_standing(act, statement, "endorsement")
 
 
@@ -269,7 +261,7 @@ def _consent(submitted: Submitted) -> Receipt:
     if (members["sequence"], members["previous"]) != expected:
         raise Refused(409, "conflict", f"another consent was recorded meanwhile; expected sequence {expected[0]}")
     ends = earlier is not None and earlier.members["state"] == ConsentState.GIVEN
-    _require_room(act, statement, narrows=ends and consent.state is not ConsentState.GIVEN)
+    submitted.require_room(act, narrows=ends and consent.state is not ConsentState.GIVEN)
     return _keep(act, statement, "consent")
 
 
@@ -287,7 +279,7 @@ def _refusal(submitted: Submitted) -> Receipt:
     code = members["code"]
     if not isinstance(code, str) or code not in REFUSAL_CODES:
         raise Malformed(f"refusal code: expected one of: {term_list(sorted(REFUSAL_CODES))}")
-    _require_room(act, statement)
+    submitted.require_room(act)
     return _keep(act, statement, "refusal")
 
 

@@ -1,4 +1,4 @@
-"""Which disclosures nobody believes any more, because the end of their key was dated back (attack 32)."""
+"""What nobody believes any more, because the end of the key that signed it was dated back (attack 32)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hub.store.tables import ChannelRow, DisclosureRow
 from keys.canonical import parse_canonical
 from keys.certificates import NotCertified
 from keys.directory import Directory
-from keys.jose import UnverifiedJws
+from keys.jose import UnverifiedJws, claimed_signer
 from keys.uses import KeyUse
 from policies.model import parse_time
 
@@ -29,6 +29,18 @@ def disowned_disclosures(
         for row in chain
         if row.channel in behind or not _counts(directory, row.statement, originators[row.channel], row.log_index)
     )
+
+
+def disowned_since(directory: Directory, agency: str) -> int | None:
+    """Return the first log position from which a key of an agency was dated back, None where none ever was."""
+    found = (item for item in directory.revocations if item.agency == agency and item.valid_until < item.refused_from)
+    return min((item.valid_until for item in found), default=None)
+
+
+def is_disowned(directory: Directory, beginning: str, log_index: int) -> bool:
+    """Whether the key behind what stands at a log position is dated back before it. Of the statement, which was
+    verified when it was taken, the beginning is enough."""
+    return not directory.counts_at(claimed_signer(beginning), log_index)
 
 
 def _counts(directory: Directory, token: str, originator: str, log_index: int) -> bool:

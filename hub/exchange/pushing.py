@@ -23,6 +23,7 @@ from hub.exchange.disclosure_form import (
     require_not_given,
 )
 from hub.exchange.refused_lines import RefusedLines
+from hub.exchange.room import require_room_for_channel
 from hub.exchange.standing import load_case_state
 from hub.ledger import ledger
 from hub.refusal import Refused
@@ -64,8 +65,6 @@ from policies.vocabulary import Stage, VoidCode
 
 MAX_LINES = 1_000
 MAX_BASES = 100
-MAX_CHANNELS_PER_CASE_AND_AGENCY = 500
-MAX_CHANNELS_TO_ONE_KEY = 8
 _USES = {"member-hpke": KeyUse.MEMBER_HPKE, "intake": KeyUse.INTAKE, "archive": KeyUse.ARCHIVE}
 
 
@@ -169,7 +168,8 @@ class Push:
         if self.state.membership.kind_of(agency) is None:
             raise Refused(422, "not_in_case", f"agency {agency} does not take part in this case")
         self.directory.require_key(sealed.recipient, use, agency, self.at, member=member)
-        self._require_room(sealed.recipient, use)
+        to = (sealed.recipient, use)
+        require_room_for_channel(self.rows, self.directory, self.act.row.case, self.originator, to)
         receipt = self.act.record(
             "channel",
             {
@@ -198,21 +198,6 @@ class Push:
             )
         )
         return receipt
-
-    def _require_room(self, recipient: str, use: KeyUse) -> None:
-        """A recipient reads all of an originator's channels at every pull: there are few to one key.
-
-        One is enough, and an adapter that lost its store begins another.
-        """
-        held = self.rows.channels_of(self.act.row.case, self.originator)
-        if held[recipient, use.value] >= MAX_CHANNELS_TO_ONE_KEY:
-            raise Refused(
-                413, "too_many", f"an originator has at most {MAX_CHANNELS_TO_ONE_KEY} channels to one key in a case"
-            )
-        if held.total() >= MAX_CHANNELS_PER_CASE_AND_AGENCY:
-            raise Refused(
-                413, "too_many", f"an agency has at most {MAX_CHANNELS_PER_CASE_AND_AGENCY} channels in a case"
-            )
 
     def _known_channel(self, token: object, sealed: SealedChannel) -> ChannelRow | None:
         try:

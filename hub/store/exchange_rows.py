@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
@@ -26,6 +27,19 @@ from hub.store.tables import (
     RevocationRow,
     WitnessApprovalRow,
 )
+
+_BEGINNING_CHARS = 1024
+"""More than the header of a statement has, which names its key; the longest statement is 256 times as long."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedChannel:
+    """Whom a channel leads to, the beginning of its statement, and where it stands in the log."""
+
+    recipient: str
+    use: str
+    beginning: str
+    log_index: int
 
 
 def add(session: Session, *rows: object) -> None:
@@ -87,6 +101,14 @@ def count_statements(session: Session, case: str, agency: str) -> int:
     """Return how many statements an agency has in a case."""
     query = select(func.count()).select_from(CaseStatementRow)
     return session.scalar(query.where(CaseStatementRow.case == case, CaseStatementRow.agency == agency)) or 0
+
+
+def statement_signers(session: Session, case: str, agency: str, since: int) -> list[tuple[str, int]]:
+    """Return the beginning of each statement of an agency in a case from a log position on, and where it stands."""
+    query = select(func.substr(CaseStatementRow.statement, 1, _BEGINNING_CHARS), CaseStatementRow.log_index)
+    query = query.where(CaseStatementRow.case == case, CaseStatementRow.agency == agency)
+    found = session.execute(query.where(CaseStatementRow.log_index >= since))
+    return [(beginning, log_index) for beginning, log_index in found]
 
 
 def case_tokens(session: Session, case: str) -> list[str]:
@@ -187,6 +209,14 @@ def channels_from(session: Session, case: str, originator: str) -> Counter[tuple
     query = select(ChannelRow.recipient, ChannelRow.use)
     found = session.execute(query.where(ChannelRow.case == case, ChannelRow.originator == originator))
     return Counter((recipient, use) for recipient, use in found)
+
+
+def channel_signers(session: Session, case: str, originator: str, since: int) -> list[SignedChannel]:
+    """Return what tells the signers of an originator's channels in a case from a log position on."""
+    beginning = func.substr(ChannelRow.statement, 1, _BEGINNING_CHARS)
+    query = select(ChannelRow.recipient, ChannelRow.use, beginning, ChannelRow.log_index)
+    query = query.where(ChannelRow.case == case, ChannelRow.originator == originator, ChannelRow.log_index >= since)
+    return [SignedChannel(*row) for row in session.execute(query)]
 
 
 def find_fragment(session: Session, fragment: str) -> FragmentRow | None:

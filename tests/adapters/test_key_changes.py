@@ -18,6 +18,7 @@ from adapters.following import LogRefused
 from adapters.held_keys import LOCK_NAME, only_one_change
 from adapters.home import Home, HubPin
 from adapters.hub_client import HubClient, HubRefused
+from adapters.key_endings import newest_directory
 from adapters.pending_changes import FOR_HUB_NAME, PENDING_NAME
 from adapters.reading_directory import read_directory
 from adapters.release.drafts import DraftState, list_drafts
@@ -30,6 +31,7 @@ from hub.setting_up import verify_hub, write_pin
 from keys.custody.keyfile import KeyFile, read_key_file
 from keys.directory import Directory
 from keys.revocation import RevocationReason
+from keys.statements import peek
 from keys.uses import KeyUse
 from policies.vocabulary import AgencyKind, AgePath
 from tests.adapters.hands import Hands
@@ -490,15 +492,73 @@ def test_with_nothing_left_but_the_root_key_a_file_ends_the_stolen_adapters_keys
     for name in ("root.key", "adapter.toml"):
         shutil.copy(doomed[POLICE].home.folder / name, safe / name)
     environ = {"NRM_ROOT_PASSPHRASE": environ_of(doomed, POLICE)["NRM_ROOT_PASSPHRASE"]}
-    kid = doomed[POLICE].keys.keys["signing"].public.kid
-    args = ("keys", "revoke", "signing", "--key", kid, "--by", "root", "--reason", "compromised", "--file", str(output))
-    assert "nrm-hub revoke FILE" in Hands(safe, environ).run(*args).output
+    kids = [doomed[POLICE].keys.keys[use].public.kid for use in ("signing", "intake", "archive")]
+    terms = ("--by", "root", "--reason", "compromised", "--file", str(output))
+    hands_left = Hands(safe, environ)
+    named = [word for kid in kids for word in ("--key", kid)]
+    said = hands_left.run("keys", "revoke", "signing", *named, "--key", kids[0], *terms, "--dry-run").output
+    assert [said.count(f"Revokes the key {kid[:12]} by the root's word") for kid in kids] == [1, 1, 1]
+    assert not output.exists()
+    assert "nrm-hub revoke FILE" in hands_left.run("keys", "revoke", "signing", *named, *terms).output
+    assert [peek(token).members["key"] for token in json.loads(output.read_text())["revocations"]] == kids
     began = time.monotonic()
     done = CliRunner().invoke(hub_main, ["--home", str(doomed.hub.home), "revoke", str(output)])
     assert done.exit_code == 0, done.output
     with pytest.raises(HubRefused, match="no access token"):
         thief.get("/v1/cases")
     assert time.monotonic() - began < 2
+    ended = newest_directory(doomed[CARE].follower).directory.revocations
+    assert {item.kid for item in ended} == set(kids)
+
+
+def test_a_file_of_revocations_is_never_overwritten(doomed: Scene, tmp_path: Path) -> None:
+    """One key after the other into one file: the second is refused, and the first revocation is still there."""
+    police, output = hands(doomed, POLICE), tmp_path / "stolen.json"
+    first, second = (doomed[POLICE].keys.keys[use].public.kid for use in ("signing", "intake"))
+    by_root = ("--by", "root", "--reason", "compromised", "--file", str(output))
+    police.run("keys", "revoke", "signing", "--key", first, *by_root)
+    before = output.read_bytes()
+    for args in (
+        ("keys", "revoke", "signing", "--key", second, *by_root),
+        ("keys", "revoke", "intake", "--reason", "lost", "--file", str(output)),
+        ("keys", "revoke", "intake", "--reason", "lost", "--file", str(output), "--dry-run"),
+        ("keys", "revoke-root", HEALTH, "--reason", "lost", "--file", str(output)),
+    ):
+        said = police.refused(*args)
+        assert "is there already and was left as it is; nothing was signed" in said
+        assert "--key ID --key ID" in said
+        assert output.read_bytes() == before
+    assert peek(json.loads(before)["revocations"][0]).members["key"] == first
+
+
+def test_keys_are_named_by_several_ids(doomed: Scene) -> None:
+    """Each that is named must be there; what is no id, too many ids, and ids beside the root are refused in words."""
+    police = hands(doomed, POLICE)
+    intake, signing = (doomed[POLICE].keys.keys[use].public.kid for use in ("intake", "signing"))
+    why = ("--reason", "lost")
+    said = police.refused("keys", "revoke", "intake", "--key", intake, "--key", signing, *why)
+    assert f"there is no such key of this use that counts: {signing[:12]}. Nothing was revoked" in said
+    said = police.refused("keys", "revoke", "intake", "--key", intake, "--key", "short", *why)
+    assert "the id no. 2 is none" in said
+    many = [word for number in range(101) for word in ("--key", f"{number:043}")]
+    assert "expected at most 100 ids of keys, got 101" in police.refused("keys", "revoke", "intake", *many, *why)
+    assert "it takes no --key" in police.refused("keys", "revoke", "root", "--key", intake, *why)
+    assert doomed.log_types().count("revocation") == 0
+    police.run("keys", "revoke", "intake", "--key", intake, *why)
+    assert doomed.log_types().count("revocation") == 1
+
+
+def test_a_file_ends_the_root_after_what_it_says_of_other_keys(doomed: Scene, tmp_path: Path) -> None:
+    """A root that has ended says nothing more: in one file its own end comes last."""
+    output = tmp_path / "all.json"
+    root = doomed[POLICE].follower.directory().get_agency(POLICE).root.kid
+    signing = doomed[POLICE].keys.keys["signing"].public.kid
+    named = ("--key", root, "--key", signing)
+    terms = ("--by", "root", "--reason", "compromised", "--valid-until", "20", "--file", str(output), "--yes")
+    hands(doomed, POLICE).run("keys", "revoke", "signing", *named, *terms)
+    done = CliRunner().invoke(hub_main, ["--home", str(doomed.hub.home), "revoke", str(output)])
+    assert done.exit_code == 0, done.output
+    assert doomed.log_types().count("revocation") == 2
 
 
 def test_another_agencys_root_ends_by_the_word_of_enough(doomed: Scene) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -118,13 +119,28 @@ def test_attack_28_a_stolen_signing_key_does_not_undo_what_its_agency_said(scene
     assert len(bodies(scene, "revocation")) == 2
 
 
+def test_attack_32_no_majority_of_others_undoes_an_agencys_past(scene: Scene) -> None:
+    """Two stolen keys of other agencies would be enough: they end its root now, and what it said before stays."""
+    police, kid = scene[POLICE], root_of(scene, POLICE).public.kid
+    for name in (CARE, HEALTH):
+        early = revocation(scene[name], kid, "compromised", agency=POLICE, valid_until=1)
+        answer = refusal(partial(post, scene[name], [], [early]))
+        assert (answer.status, answer.code) == (422, "not_certified")
+        assert "other agencies end a root from their word on" in str(answer)
+    assert police.client.get("/v1/cases")["cases"]
+    for name in (CARE, HEALTH):
+        post(scene[name], [], [revocation(scene[name], kid, "compromised", agency=POLICE)])
+    see(scene)
+    assert len(summaries(scene[CARE].pull(scene.main, "lead"))) == 2
+
+
 def test_attack_32_one_peer_does_not_fill_up_the_words_against_a_root(scene: Scene) -> None:
     """The same word again is the same; other words have a limit of their own, and others say theirs."""
     police, health, root = scene[POLICE], scene[HEALTH], root_of(scene, POLICE)
     kid = root.public.kid
     same = [revocation(health, kid, "lost", agency=POLICE) for _ in range(100)]
     assert len({item["index"] for item in post(health, [], same)["receipts"]}) == 1
-    many = [revocation(health, kid, "lost", agency=POLICE, valid_until=number) for number in range(60)]
+    many = [revocation(health, kid, reason, agency=POLICE) for reason in ("compromised", "left") * 30]
     answer = refusal(lambda: [post(health, [], [token]) for token in many])
     assert (answer.status, answer.code) == (413, "too_many")
     post(police, [], [revocation(police, kid, "compromised", signer=root)])

@@ -255,18 +255,51 @@ def test_one_agency_alone_does_not_revoke_anothers_root_and_a_quorum_does() -> N
     found = directory()
     assert found.root_quorum(POLICE) == 2
     for issuer in (COUNCIL, COUNCIL):
-        revoke(found, revocation_token(root(POLICE), own(issuer), issuer=issuer, reason="compromised", valid_until=2))
+        revoke(found, revocation_token(root(POLICE), own(issuer), issuer=issuer, reason="compromised"), 8)
     assert can_act(found)
     assert len(found.voices_against(root(POLICE).public.kid)) == 1
-    second = revocation_token(root(POLICE), own(TRUST), issuer=TRUST, reason="compromised", valid_until=6)
-    revoke(found, second, 10)
-    # Nobody of them alone dates it back.
-    assert [can_act(found, at) for at in (5, 6, None)] == [True, False, False]
+    revoke(found, revocation_token(root(POLICE), own(TRUST), issuer=TRUST, reason="compromised"), 10)
+    # From the word on that was still needed, and a third says nothing more.
+    revoke(found, revocation_token(root(POLICE), own(CHARITY), issuer=CHARITY, reason="compromised"), 11)
+    assert [can_act(found, at) for at in (9, 10, None)] == [True, False, False]
     late = certified(POLICE, KeyUse.MEMBER_SIGNING, "3" * 32, log_index=11)
     found.add_certificate(late)
     assert found.ignored == (late,)
     with pytest.raises(NotCertified, match="may not revoke"):
         found.verify_revocation(revocation_token(own(POLICE), root(POLICE)), 12)
+
+
+@pytest.mark.parametrize("until", [0, 2, 9])
+def test_other_agencies_never_date_a_root_back(until: int) -> None:
+    """Attack 32: two agencies, or two stolen keys, would undo all that a third ever said. The root itself may."""
+    found = directory()
+    for issuer in (COUNCIL, TRUST, CHARITY):
+        with pytest.raises(NotCertified, match="other agencies end a root from their word on"):
+            found.verify_revocation(
+                revocation_token(root(POLICE), own(issuer), issuer=issuer, reason="compromised", valid_until=until), 10
+            )
+    named = revocation_token(root(POLICE), own(COUNCIL), issuer=COUNCIL, reason="compromised", valid_until=10)
+    assert found.verify_revocation(named, 10).valid_until == 10
+    revoke(found, revocation_token(root(POLICE), root(POLICE), reason="compromised", valid_until=until), 10)
+    assert [can_act(found, at) for at in (until - 1, until)] == [True, False]
+
+
+def test_only_who_is_heard_speaks_against_a_root() -> None:
+    """Attack 32: whoever was enrolled and is not pinned raises the number that is needed, and is none of them."""
+    found = Directory(
+        [enrolled(agency) for agency in AGENCIES],
+        [*(certified(agency) for agency in AGENCIES), certified(POLICE, KeyUse.MEMBER_SIGNING, MEMBER)],
+        heard={POLICE, COUNCIL, TRUST},
+    )
+    kid = root(POLICE).public.kid
+    for number, issuer in enumerate((CHARITY, COUNCIL), 10):
+        revoke(found, revocation_token(root(POLICE), own(issuer), issuer=issuer, reason="compromised"), number)
+    assert [item.issuer for item in found.voices_against(kid)] == [COUNCIL]
+    assert can_act(found)
+    revoke(found.copy(), revocation_token(root(POLICE), own(TRUST), issuer=TRUST, reason="compromised"), 12)
+    assert can_act(found)
+    revoke(found, revocation_token(root(POLICE), own(TRUST), issuer=TRUST, reason="compromised"), 12)
+    assert [can_act(found, at) for at in (11, 12)] == [True, False]
 
 
 def test_a_voice_of_a_key_that_was_taken_before_it_spoke_is_none() -> None:
@@ -385,8 +418,8 @@ def test_only_the_root_or_the_person_dates_a_persons_signing_key_back() -> None:
     assert found.verify_revocation(revocation_token(READING, own(POLICE), **back), 10)
 
 
-def test_whoever_pins_fewer_agencies_counts_the_same_voices() -> None:
-    """Hub and adapters agree on when a root is revoked, whomever an adapter shares with."""
+def test_what_ended_a_root_stays_in_a_directory_of_fewer() -> None:
+    """How many are needed, too: everybody who is enrolled is one of them."""
     found = directory()
     limited = found.limited_to({POLICE, COUNCIL})
     assert set(limited.agencies) == {POLICE, COUNCIL}

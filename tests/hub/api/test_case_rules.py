@@ -15,7 +15,7 @@ import pytest
 from adapters.hub_client import HubRefused
 from adapters.release.regranting import Regranter
 from hub.audit import read_audit, render_audit
-from hub.exchange import cases, pushing
+from hub.exchange import room
 from hub.setting_up import verify_hub
 from keys.jose import statement_digest
 from keys.sealing import make_channel
@@ -163,7 +163,7 @@ def test_a_statement_has_no_room_for_words(fresh: Scene) -> None:
 
 def test_an_agency_fills_only_its_own_part_of_a_case(fresh: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the limit nothing more, but what ends a sharing: a withdrawal, a removal. Others are not touched."""
-    monkeypatch.setattr(cases, "MAX_STATEMENTS_PER_CASE_AND_AGENCY", 3)
+    monkeypatch.setattr(room, "MAX_STATEMENTS_PER_CASE_AND_AGENCY", 3)
     care, health = fresh[CARE], fresh[HEALTH]
     refusal = {
         "recipient_agency": None,
@@ -219,7 +219,7 @@ def _channel_line(scene: Scene, kind: KeyUse = KeyUse.MEMBER_HPKE) -> dict[str, 
 def test_few_channels_lead_to_one_key(fresh: Scene) -> None:
     """One more than the limit is refused, in one batch and in the next; the first again is a repeat."""
     health = fresh[HEALTH]
-    lines = [_channel_line(fresh) for _ in range(pushing.MAX_CHANNELS_TO_ONE_KEY + 1)]
+    lines = [_channel_line(fresh) for _ in range(room.MAX_CHANNELS_TO_ONE_KEY + 1)]
     results = send(health, fresh.main, *lines, lines[0])
     assert [item["status"] for item in results] == ["accepted"] * (len(lines) - 1) + ["refused", "repeated"]
     is_refused(results[-2], "too_many", 413)
@@ -229,7 +229,7 @@ def test_few_channels_lead_to_one_key(fresh: Scene) -> None:
 
 def test_an_agency_has_so_many_channels_in_a_case(fresh: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit is the originator's own; another originator is not touched by it."""
-    monkeypatch.setattr(pushing, "MAX_CHANNELS_PER_CASE_AND_AGENCY", 1)
+    monkeypatch.setattr(room, "MAX_CHANNELS_PER_CASE_AND_AGENCY", 1)
     health = fresh[HEALTH]
     results = send(health, fresh.main, _channel_line(fresh), _channel_line(fresh, KeyUse.INTAKE))
     assert results[0]["status"] == "accepted"

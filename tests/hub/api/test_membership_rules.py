@@ -11,7 +11,7 @@ import pytest
 
 from adapters.membership import plan_addition, plan_departure, plan_endorsement, plan_hand_over
 from hub.audit import read_audit, render_audit
-from hub.exchange import cases
+from hub.exchange import room
 from hub.setting_up import verify_hub
 from keys.statements import StatementType, make_statement
 from keys.uses import KeyUse
@@ -112,7 +112,7 @@ def test_a_departure_names_who_is_in(scene: Scene) -> None:
 def test_no_limit_holds_up_who_leaves(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """An agency whose part of the case is full says nothing more, except that it goes."""
     scene[CARE].book.make(plan_addition(standing(scene, CARE, scene.other), CARE, INVITED, []))
-    monkeypatch.setattr(cases, "MAX_STATEMENTS_PER_CASE_AND_AGENCY", 1)
+    monkeypatch.setattr(room, "MAX_STATEMENTS_PER_CASE_AND_AGENCY", 1)
     assert say(scene, POLICE, StatementType.ENDORSEMENT) == (413, "too_many")
     assert say(scene, POLICE, StatementType.DEPARTURE, members=None) == (200, "accepted")
 
