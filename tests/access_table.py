@@ -217,20 +217,36 @@ def render(found: dict[str, dict[str, str]]) -> str:
     return "\n".join(lines)
 
 
-def on_page(text: str) -> str:
-    """Return the table between the page's two marks."""
-    match = re.search(r"<!-- hub: .*?-->\n(.*?)\n\n", text, re.DOTALL)
+def on_page(text: str, which: str = "hub") -> str:
+    """Return the table of one application: ``hub``, ``workspace`` or ``console``."""
+    match = re.search(rf"<!-- {which}: .*?-->\n(.*?)\n\n", text, re.DOTALL)
     if match is None:
-        raise ValueError(f"{PAGE.name} has no mark for the hub's table")
+        raise ValueError(f"{PAGE.name} has no mark for the table of {which}")
     return match.group(1)
 
 
 def write() -> None:
-    """Play it and write it into the page."""
-    with tempfile.TemporaryDirectory() as base, played(template(Path(base)), Path(base) / "copies") as (scenes, app):
-        made = render(table(scenes, app))
+    """Play all three and write them into the page."""
+    from tests.access_pages import console_table, workspace_table
+    from tests.adapters.workspace.conftest import made as workspace_of
+    from tests.hub.console.desk import Desk
+
+    found: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as name:
+        base = Path(name)
+        source = template(base)
+        with played(source, base / "copies") as (scenes, app):
+            found["hub"] = render(table(scenes, app))
+        with workspace_of(source, lambda: copy(source, base / "workspace")) as work:
+            found["workspace"] = render(workspace_table(work))
+        desk = Desk(copy(source, base / "console"))
+        desk.give()
+        found["console"] = render(console_table(desk))
+        desk.close()
     text = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(text.replace(on_page(text), made), encoding="utf-8")
+    for which, made in found.items():
+        text = text.replace(on_page(text, which), made)
+    PAGE.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
