@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from authlib.integrations.flask_client import FlaskOAuth2App, OAuth
@@ -76,36 +77,65 @@ def make_sign_in(
     oauth = OAuth(app)
     for provider in providers:
         link = ProviderLink(provider, signer, outgoing, clock)
-        oauth.register(
-            provider.name, client_cls=_ProviderApp, client_id=provider.client_id, client_kwargs={"link": link}
-        )
+        kept = {"client_id": provider.client_id, "client_kwargs": {"link": link}}
+        oauth.register(provider.name, client_cls=_ProviderApp, **kept)
+    pages = _Pages(app, oauth, providers, on_signed_in, origin, prefix)
+    for rule, name, view, method in (
+        (prefix, "choose", pages.choose, "GET"),
+        (f"{prefix}/jwks.json", "jwks", lambda: jsonify(public_jwks(signer)), "GET"),
+        (f"{prefix}/<name>", "start", pages.start, "POST"),
+        (f"{prefix}/<name>/callback", "callback", pages.come_back, "GET"),
+    ):
+        # A method of an object takes no mark; what wraps it does.
+        app.add_url_rule(rule, f"sign_in_{name}", declare(partial(view)), methods=[method])
 
-    def client_of(name: str) -> _ProviderApp:
-        found: _ProviderApp | None = oauth.create_client(name)
+
+class _Pages:
+    """The pages of signing in. Each sign-in is kept in the session that began it, under its state, until it returns."""
+
+    def __init__(
+        self,
+        app: Flask,
+        oauth: OAuth,
+        providers: Sequence[Provider],
+        on_signed_in: Callable[[Identity], Response],
+        origin: str,
+        prefix: str,
+    ) -> None:
+        self._app, self._oauth, self._providers, self._on_signed_in = app, oauth, providers, on_signed_in
+        self._origin, self._prefix = origin, prefix
+
+    def _client_of(self, name: str) -> _ProviderApp:
+        found: _ProviderApp | None = self._oauth.create_client(name)
         return abort(404) if found is None else found
 
-    def address_of(name: str) -> str:
-        return f"{origin}{prefix}/{name}/callback"
+    def _address_of(self, name: str) -> str:
+        return f"{self._origin}{self._prefix}/{name}/callback"
 
-    def choose() -> str:
-        return render_template("sign_in.html", providers=providers, prefix=prefix)
+    def choose(self) -> str:
+        """List the providers, a button each."""
+        return render_template("sign_in.html", providers=self._providers, prefix=self._prefix)
 
-    def start(name: str) -> Response:
-        client = client_of(name)
+    def start(self, name: str) -> Response:
+        """Send the browser to a provider."""
+        client = self._client_of(name)
         try:
-            asked = client.create_authorization_url(address_of(name), **request_parameters(client.link.provider))
+            parameters = request_parameters(client.link.provider)
+            asked = client.create_authorization_url(self._address_of(name), **parameters)
             address, held = client.link.begin(asked)
         except SignInRefused as refusal:
-            return _refuse(app, name, refusal, prefix)
+            return self._refuse(name, refusal)
         _forget_oldest()
         client.framework.set_state_data(session, asked["state"], held)
         return redirect(address, 303)
 
-    def come_back(name: str) -> Response:
-        client = client_of(name)
+    def come_back(self, name: str) -> Response:
+        """Take what the browser brings back from a provider, once."""
+        client = self._client_of(name)
 
         def redeem(code: str, verifier: str) -> Mapping[str, Any]:
-            answer: Mapping[str, Any] = client.fetch_access_token(address_of(name), code=code, code_verifier=verifier)
+            where = self._address_of(name)
+            answer: Mapping[str, Any] = client.fetch_access_token(where, code=code, code_verifier=verifier)
             return answer
 
         try:
@@ -115,30 +145,18 @@ def make_sign_in(
             client.framework.clear_state_data(session, state)
             identity = client.link.finish(held, args, redeem)
         except SignInRefused as refusal:
-            return _refuse(app, name, refusal, prefix)
-        return on_signed_in(identity)
+            return self._refuse(name, refusal)
+        return self._on_signed_in(identity)
 
-    def publish() -> Response:
-        return jsonify(public_jwks(signer))
-
-    for rule, name, view, method in (
-        (prefix, "choose", choose, "GET"),
-        (f"{prefix}/jwks.json", "jwks", publish, "GET"),
-        (f"{prefix}/<name>", "start", start, "POST"),
-        (f"{prefix}/<name>/callback", "callback", come_back, "GET"),
-    ):
-        app.add_url_rule(rule, f"sign_in_{name}", declare(view), methods=[method])
+    def _refuse(self, name: str, refusal: SignInRefused) -> Response:
+        """Say what did not happen in our words; the log gets which check it was, the page does not."""
+        self._app.logger.warning("sign-in with %s refused: %s", name, refusal)
+        title, text = WORDS[refusal.reason]
+        page = render_template("sign_in_refused.html", title=title, text=text, prefix=self._prefix)
+        return make_response(page, _STATUS[refusal.reason])
 
 
 def _forget_oldest() -> None:
     begun = sorted((key for key in session if key.startswith("_state_")), key=lambda key: float(session[key]["exp"]))
     for key in begun[: max(0, len(begun) - MAX_BEGUN + 1)]:
         del session[key]
-
-
-def _refuse(app: Flask, name: str, refusal: SignInRefused, prefix: str) -> Response:
-    """Say what did not happen in our words; the log gets which check it was, the page does not."""
-    app.logger.warning("sign-in with %s refused: %s", name, refusal)
-    title, text = WORDS[refusal.reason]
-    page = render_template("sign_in_refused.html", title=title, text=text, prefix=prefix)
-    return make_response(page, _STATUS[refusal.reason])
