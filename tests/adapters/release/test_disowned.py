@@ -409,6 +409,8 @@ def earlier(party: Party) -> Path:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DROP INDEX one_own_channel")
         connection.execute("ALTER TABLE own_fragment DROP COLUMN disowned_from")
+        connection.execute("ALTER TABLE own_fragment DROP COLUMN came_back")
+        connection.execute("DROP TABLE earlier_channel")
         connection.execute("ALTER TABLE own_channel DROP COLUMN disowned_from")
         connection.execute(
             'CREATE UNIQUE INDEX one_own_channel ON own_channel ("case", recipient, recipient_agency, '
