@@ -219,13 +219,13 @@ def _say_restored(case: str, restored: Restored, worthless: int) -> list[str]:
         )
     if restored.looks_open:
         lines.append(
-            f"  {_count(restored.looks_open, 'release')} that look as if they were to everybody the policy permits. "
-            f"Nobody new is given them before you say so: nrm-adapter offers {case} lists them."
+            f"  Looks like released to everybody the policy permits: {_count(restored.looks_open, 'release')}. "
+            f"Nobody new is given anything of it before you say so: nrm-adapter offers {case} lists them."
         )
     if restored.unclear:
         lines.append(
-            f"  {_count(restored.unclear, 'release')} that do not: nobody new is given them without you. nrm-adapter "
-            f"regrant {case} --dry-run lists them where somebody is."
+            f"  Does not look so: {_count(restored.unclear, 'release')}. Nobody new is given it without you; "
+            f"nrm-adapter regrant {case} --dry-run lists them where somebody is."
         )
     return lines
 
