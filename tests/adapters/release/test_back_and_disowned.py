@@ -24,8 +24,9 @@ from policies.vocabulary import Category
 from tests.adapters.hands import Hands
 from tests.adapters.release.test_retrieval import lose, retriever
 from tests.attacks.archive_channels import begin_archive_channel
-from tests.attacks.test_step3_lost_database import CARE_NOTE, end_key, first_of, get_back, run_again
-from tests.rotation_acts import heads
+from tests.attacks.test_step3_lost_database import CARE_NOTE, LATER, end_key, first_of, get_back, reads, run_again
+from tests.rekeying import root_key
+from tests.rotation_acts import Change, bring, change_of, heads, said_against, take_up
 from tests.scene import CARE, Scene
 
 
@@ -187,3 +188,31 @@ def test_the_alarm_is_raised_once(scene: Scene) -> None:
 def test_one_and_all_are_not_confirmed_in_one(tmp_path: Path) -> None:
     said = Hands(tmp_path, {}).run("offers", "0" * 32, "--all", "--draft", "1" * 32, expect=2).stderr
     assert "give one of the two" in said
+
+
+@pytest.mark.parametrize("order", ["dated back, then fetched", "fetched, then dated back"])
+def test_what_a_later_key_gave_in_a_disowned_channel_was_not_given(scene: Scene, order: str) -> None:
+    """The fragment and its disclosure are the new key's and stand; the channel is the old one's: given in another."""
+    care, position = scene[CARE], first_of(scene, "channel")
+    kid = care.keys.keys[KeyUse.SIGNING.value].public.kid
+    made = change_of(scene, CARE, [KeyUse.SIGNING], "superseded")
+    assert bring(care, made) == "accepted"
+    take_up(scene, CARE, made.keys)
+    heads(scene)
+    assert scene[CARE].share(scene.main, LATER).refused == 0
+    heads(scene)
+
+    def date_back() -> None:
+        word = said_against(scene[CARE], kid, "compromised", position, signer=root_key(scene, CARE))
+        assert bring(scene[CARE], Change(scene[CARE].keys, [], [word])) == "accepted"
+        heads(scene)
+
+    if order.startswith("dated"):
+        date_back()
+    assert get_back(scene).is_whole
+    if order.startswith("fetched"):
+        date_back()
+    assert LATER["summary"] not in reads(scene)
+    assert run_again(scene[CARE]) > 0
+    assert LATER["summary"] in reads(scene)
+    assert run_again(scene[CARE]) == 0
