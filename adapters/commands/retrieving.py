@@ -1,4 +1,4 @@
-"""Command that fetches an agency's own things back from the hub after its adapter's database was lost."""
+"""Commands that fetch an agency's own things back from the hub after its adapter's database was lost."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from adapters.cases import CaseRefused
 from adapters.commands.base import echo_line, home_option, opened, progress
 from adapters.following import LogRefused
 from adapters.hub_client import HubRefused
+from adapters.release.offers_again import OfferingAgain, describe_confirmed, describe_found
 from adapters.release.retrieval import NOT_COMING_BACK, describe, describe_look
 
 
@@ -50,4 +51,39 @@ def fetch_own(case: str | None, dry_run: bool) -> None:
         raise SystemExit(1)
 
 
-COMMANDS: tuple[click.Command, ...] = (fetch_own,)
+@click.command()
+@click.argument("case")
+@click.option("--draft", "drafts", multiple=True, help="Confirm this one; repeat.")
+@click.option("--all", "everything", is_flag=True, help="Confirm every one that is listed.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be confirmed.")
+def offers(case: str, drafts: tuple[str, ...], everything: bool, dry_run: bool) -> None:
+    """List what came back with fetch-own and looks as if it had been released to everybody; confirm that it was.
+
+    Without an option: only the list, with what it rests on. The hub does not know whether you released to everybody or
+    to named people. Until you confirm, nobody who joins later is given anything of it. What you confirm, newcomers are
+    given by nrm-adapter serve or regrant where policy permits; never what is marked handling C, no onward, recipients
+    only or consult the originator.
+
+    \b
+    Example: nrm-adapter --home care offers 0f3a…
+    Example: nrm-adapter --home care offers 0f3a… --draft 77ab… --dry-run
+    Example: nrm-adapter --home care offers 0f3a… --all
+    """
+    if drafts and everything:
+        raise click.UsageError("--draft names single drafts, --all every one that is listed; give one of the two")
+    chosen = drafts or None
+    with opened(home_option()) as adapter:
+        adapter.follower.sync()
+        adapter.follower.sync_cases()
+        offering = OfferingAgain(adapter.store, adapter.book)
+        if not drafts and not everything:
+            lines = describe_found(case, offering.look(case))
+        elif dry_run:
+            lines = describe_confirmed(case, offering.look(case, chosen), is_planned=True)
+        else:
+            lines = describe_confirmed(case, offering.confirm(case, chosen), is_planned=False)
+        for line in lines:
+            echo_line(line)
+
+
+COMMANDS: tuple[click.Command, ...] = (fetch_own, offers)

@@ -21,10 +21,9 @@ from adapters.store.tables import OutboxRow
 from keys.canonical import parse_canonical
 from keys.certificates import NotCertified
 from keys.directory import Directory
-from keys.envelopes import SealedFragment
-from keys.jose import UnverifiedJws
+from keys.jose import UnverifiedJws, b64u_decode
 from keys.uses import KeyUse
-from policies.model import parse_time, render_time
+from policies.model import Header, parse_time, render_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +39,9 @@ class SignedLine:
         """Read an accepted channel, fragment or disclosure of the outbox; its receipt was verified when it came."""
         line, index = json.loads(row.line), json.loads(str(row.receipt))["index"]
         if row.kind == "fragment":
-            sealed = SealedFragment.parse(line["jwe"], line["jws"])
-            return cls(UnverifiedJws.parse(sealed.jws).kid, sealed.header.sealed_at, index)
+            # The header alone: what came back from the hub is kept without its ciphertext.
+            header = Header.from_json(parse_canonical(b64u_decode(line["jwe"]["protected"])))
+            return cls(UnverifiedJws.parse(line["jws"]).kid, header.sealed_at, index)
         statement = UnverifiedJws.parse(line["statement"])
         return cls(statement.kid, parse_time(parse_canonical(statement.payload)["issued_at"]), index)
 
@@ -115,17 +115,20 @@ def disown(book: CaseBook, case: str) -> int:
     with book.follower.store.write() as session:
         if read_setting(session, _name(case)) == ends:
             return 0
-        found = find_disowned(
-            accepted_from(session, case, min(ends.values())),
-            directory,
-            book.agency,
-            ends,
-        )
-        count = _take_out(session, case, found, render_time(book.follower.clock())) if found.lines else 0
+        count = disown_in(session, case, directory, book.agency, book.follower.clock())
         # A line whose answer was lost may turn out to have been taken: then it is looked at again.
         if not pending_lines(session, case, 1):
             write_setting(session, _name(case), ends)
     return count
+
+
+def disown_in(session: Session, case: str, directory: Directory, agency: str, at: datetime) -> int:
+    """Do what ``disown`` does within an open transaction, whatever was looked at before; return as it does."""
+    ends = dated_back(directory, agency)
+    if not ends:
+        return 0
+    found = find_disowned(accepted_from(session, case, min(ends.values())), directory, agency, ends)
+    return _take_out(session, case, found, render_time(at)) if found.lines else 0
 
 
 def _name(case: str) -> str:

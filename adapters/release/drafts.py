@@ -64,12 +64,21 @@ class Draft:
 
 
 def keep_records(store: Store, case: str, drafts: Iterable[DraftFragment], at: datetime) -> tuple[int, int]:
-    """Keep a reader's drafts for a case; one kept before stays as it is. Return (new, known)."""
+    """Keep a reader's drafts for a case; one kept before stays as it is. Return (new, known).
+
+    One that nobody believes and that was not released again since says from now on what its source says: who had the
+    signing key may have written it.
+    """
     new = known = 0
     with store.write() as session:
+        again = disowned_drafts(session, case)
         for draft in drafts:
             draft_id = hashlib.sha256(f"{case}\n{draft.record_id}".encode()).hexdigest()[:32]
-            if session.get(DraftRow, draft_id) is not None:
+            row = session.get(DraftRow, draft_id)
+            if row is not None:
+                if draft_id in again and row.state != DraftState.RELEASED.value:
+                    row.category, row.restricted = draft.category.value, draft.restricted
+                    row.sealed_content = store.seal_json(f"draft:{draft_id}", dict(draft.to_content()))
                 known += 1
                 continue
             session.add(_row(store, draft_id, case, draft.category, draft.to_content(), draft.restricted, at))

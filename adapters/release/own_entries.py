@@ -27,6 +27,8 @@ class OwnEntry:
     kind: str
     subject: str
     body: Mapping[str, Any]
+    receipt: Mapping[str, Any]
+    """What proved it, as a push would have answered it."""
 
 
 def read_own(
@@ -51,7 +53,7 @@ def read_own(
             try:
                 if (entry["case"], entry["case_seq"], entry["previous"]) != (feed.case, seq + 1, previous):
                     raise LogRefused("feed", f"entry {seq + 1} of a case is missing: something is kept from us")
-                own = _own(entry, item["index"], feed.agency)
+                own = _own(entry, item, feed.agency)
             except (KeyError, TypeError) as error:
                 raise LogRefused("feed", "an entry of a case is not of the agreed form") from error
             seq, previous = seq + 1, leaf_of(item).hex()
@@ -63,8 +65,8 @@ def read_own(
     return found
 
 
-def _own(entry: Mapping[str, Any], index: int, agency: str) -> OwnEntry | None:
+def _own(entry: Mapping[str, Any], receipt: Mapping[str, Any], agency: str) -> OwnEntry | None:
     named = _SUBJECTS.get(entry["type"])
     if named is None or entry["agency"] != agency:
         return None
-    return OwnEntry(index, entry["type"], str(entry[named]), entry)
+    return OwnEntry(receipt["index"], entry["type"], str(entry[named]), entry, receipt)

@@ -219,7 +219,7 @@ def describe(done: Regranted, *, is_planned: bool) -> list[str]:
 
 _BY_HAND = {
     ByHandBecause.HANDLING: "its handling asks for the originator's word",
-    ByHandBecause.LIMITED: "it was released to named recipients only",
+    ByHandBecause.LIMITED: "it was released to named recipients only, or came back from the hub and nobody has said",
 }
 _REASONS = {
     Why.NEW_KEY: "because their key changed",

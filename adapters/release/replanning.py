@@ -164,7 +164,7 @@ class _Planning:
         to_newest = [row for row in theirs if row.recipient == newest.key.kid]
         present = next((row for row in to_newest if isinstance(row, OwnChannelRow) and row.disowned_from is None), None)
         # What was granted on a channel whose key only we have lost can still be opened.
-        holding = [row for row in to_newest if row is present or isinstance(row, EarlierChannelRow)]
+        holding = [row for row in to_newest if row is present or _is_believed_without_key(row)]
         held: dict[Granted, Basis | None] = {}
         for row in holding:
             held |= self.granted.get(row.channel, {})
@@ -268,6 +268,10 @@ class _Planning:
             if asked.decision.is_permit:
                 found.append(ByHand(fragment, self.rows[fragment].draft, purpose, because))
         return tuple(found)
+
+
+def _is_believed_without_key(row: _Channel) -> bool:
+    return isinstance(row, EarlierChannelRow) and row.disowned_from is None
 
 
 def _leads_to(row: _Channel, recipient: Recipient, use: KeyUse) -> bool:

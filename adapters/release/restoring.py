@@ -2,6 +2,10 @@
 
 Whatever a run that was killed had fetched is fetched again; what it had put here is found and left. Numbers of
 channels whose keys were lost stay on record, so that nobody is granted twice what they have.
+
+No channel that was fetched is used again, one to our own archive neither: whoever had the signing key could have begun
+it. Each line is kept with where the log has it, so that what a key is dated back behind, before or after, is taken out
+of use like what was signed here. Nothing that came back is offered to anybody new: offers_again.
 """
 
 from __future__ import annotations
@@ -10,30 +14,32 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from adapters.cases import CaseRefused, VerifiedCase
+from adapters.release.disowned import disown_in
 from adapters.release.drafts import DraftState
-from adapters.release.offers_again import find_offers
-from adapters.release.retrieving import Fetched, OwnChannel, OwnFragment, OwnNumber
+from adapters.release.offers_again import offers_found
+from adapters.release.retrieving import Fetched, OwnChannel, OwnFragment, OwnNumber, TakenLine
 from adapters.store.database import Session, Store
+from adapters.store.disowned_rows import disowned_drafts
 from adapters.store.rows import (
-    find_own_channel,
+    DISOWNED,
+    accepted_disclosures,
+    grants_of_case,
     keep_grants,
     keep_not_given,
-    keep_offers,
+    known_lines,
     known_numbers,
-    offers_of,
     own_fragments,
     pending_of_channel,
     write_setting,
 )
 from adapters.store.tables import DraftRow, EarlierChannelRow, OutboxRow, OwnChannelRow, OwnFragmentRow
 from keys.canonical import canonical_bytes
-from keys.private import PrivateKey
-from keys.sealing import OpenRefused, open_channel
+from keys.directory import Directory
 from keys.statements import Statement, StatementType
-from keys.uses import KeyUse
 from policies.model import Basis, Header, render_time
 from policies.vocabulary import NotGivenCode
 
@@ -48,6 +54,8 @@ class SealedAgain:
     draft: str
     restricted: bool
     sealed_content: bytes
+    counts: bool
+    taken: TakenLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +63,14 @@ class Restored:
     """What was put back in one case."""
 
     fragments: int = 0
+    disowned: int = 0
+    """How many of those fragments nobody believes: drafts again."""
     channels: int = 0
     numbers: int = 0
-    offers: int = 0
-    limited: int = 0
-    """Grants, by fragment and purpose, of which our disclosures do not show that everybody was asked about."""
+    looks_open: int = 0
+    """Releases, by fragment and purpose, that look as if they were to everybody the policy permits."""
+    unclear: int = 0
+    """Releases that do not."""
 
 
 def seal_again(store: Store, fragment: OwnFragment) -> SealedAgain:
@@ -73,6 +84,8 @@ def seal_again(store: Store, fragment: OwnFragment) -> SealedAgain:
         draft,
         bool(content.get("restricted")),
         store.seal_json(f"draft:{draft}", content),
+        fragment.counts,
+        fragment.taken,
     )
 
 
@@ -96,27 +109,39 @@ class Restoring:
     session: Session
     case: VerifiedCase
     agency: str
-    archive: Mapping[str, PrivateKey]
+    directory: Directory
+    at: datetime
 
     def put_back(self, fetched: Fetched, opened: Sequence[SealedAgain]) -> Restored:
-        """Write whatever is not here yet. Raises ``CaseRefused`` where something waits to be pushed before."""
-        fragments = sum(self._put_fragment(item) for item in opened)
+        """Write whatever is not here yet, then take out of use what of it nobody believes.
+
+        Raises ``CaseRefused`` where something waits to be pushed before.
+        """
+        here = known_lines(self.session, self.case.case)
+        again = set(disowned_drafts(self.session, self.case.case))
+        fragments = sum(self._put_fragment(item, again) for item in opened)
+        for line in fetched.worthless:
+            if line.subject not in here:
+                self._put_line(line, DISOWNED)
         channels = sum(self._put_channel(name, item) for name, item in fetched.channels.items())
         self.session.flush()
         known = known_numbers(self.session, self.case.case)
         fresh = [item for item in fetched.numbers if item.statement.digest not in known]
         self._advance(fetched, fresh)
         for item in fresh:
-            self._put_number(item)
+            self._put_line(item.taken)
         self.session.flush()
-        counted = [item.statement for item in fetched.numbers if item.counts and _is_disclosure(item.statement)]
-        self._put_grants(counted, {item.statement.digest for item in fresh})
-        offers, limited = self._put_offers(counted)
+        # What a disclosure grants that is believed is not taken from it by a later one that is not.
+        for counts in (False, True):
+            self._put_grants([item.statement for item in fresh if item.counts is counts], counts)
+        disowned = disown_in(self.session, self.case.case, self.directory, self.agency, self.at)
+        looks_open, unclear = self._count_releases()
         # What was decided before this was known is decided anew.
         write_setting(self.session, f"regranted:{self.case.case}", {"mark": None, "waits": False})
-        return Restored(fragments, channels, len(fresh), offers, limited)
+        return Restored(fragments, disowned, channels, len(fresh), looks_open, unclear)
 
-    def _put_fragment(self, item: SealedAgain) -> bool:
+    def _put_fragment(self, item: SealedAgain, again: set[str]) -> bool:
+        """Put a fragment back with its draft. ``again``: drafts that were put here for one that nobody believes."""
         name = item.header.fragment
         if self.session.get(OwnFragmentRow, name) is not None:
             return False
@@ -126,14 +151,21 @@ class Restoring:
                 draft=item.draft,
                 case=self.case.case,
                 category=item.header.category.value,
-                state=DraftState.RELEASED.value,
+                state=(DraftState.RELEASED if item.counts else DraftState.DRAFT).value,
                 restricted=item.restricted,
                 created_at=render_time(item.header.sealed_at),
                 sealed_content=item.sealed_content,
             )
             self.session.add(row)
-        # Read or written once more since the loss: it was released, and is not released a second time.
-        row.state = DraftState.RELEASED.value
+            if not item.counts:
+                again.add(item.draft)
+        elif item.counts:
+            if item.draft in again and row.state != DraftState.RELEASED.value:
+                # Both name one record; what is believed says what was in it.
+                row.restricted, row.sealed_content = item.restricted, item.sealed_content
+            # Read or written once more since the loss: it was released, and is not released a second time.
+            row.state = DraftState.RELEASED.value
+        self._put_line(item.taken)
         self.session.add(
             OwnFragmentRow(
                 fragment=name,
@@ -143,6 +175,7 @@ class Restoring:
                 header=json.dumps(item.header.to_json()),
                 is_accepted=True,
                 sealed_key=item.sealed_key,
+                came_back=True,
             )
         )
         self.session.flush()
@@ -151,34 +184,11 @@ class Restoring:
     def _put_channel(self, channel: str, item: OwnChannel) -> bool:
         if any(self.session.get(table, channel) is not None for table in (OwnChannelRow, EarlierChannelRow)):
             return False
-        said = item.statement.members
-        named = (said["recipient"], said["recipient_agency"], said["recipient_member"], said["use"])
-        key = self._archive_key(channel, item)
-        if key is None or find_own_channel(self.session, self.case.case, *named) is not None:
-            self.session.add(EarlierChannelRow(channel=channel, case=self.case.case, **_columns(said)))
-        else:
-            self.session.add(
-                OwnChannelRow(
-                    channel=channel,
-                    case=self.case.case,
-                    last_sequence=0,
-                    last_digest=None,
-                    sealed_key=self.store.vault.seal(f"channel:{channel}", key),
-                    **_columns(said),
-                )
-            )
+        self._put_line(item.taken)
+        columns = _columns(item.statement.members)
+        self.session.add(EarlierChannelRow(channel=channel, case=self.case.case, **columns))
         self.session.flush()
         return True
-
-    def _archive_key(self, channel: str, item: OwnChannel) -> bytes | None:
-        """Return the key of a channel to our own archive; every other's was sealed to its recipient alone."""
-        private = self.archive.get(item.sealed.recipient)
-        if item.statement.members["use"] != KeyUse.ARCHIVE.value or private is None:
-            return None
-        try:
-            return open_channel(item.sealed, self.case.case, self.agency, channel, private).secret
-        except OpenRefused:
-            return None
 
     def _advance(self, fetched: Fetched, fresh: Sequence[OwnNumber]) -> None:
         """Take a channel whose key is here on to its last number: an older copy of the database knew fewer."""
@@ -194,33 +204,35 @@ class Restoring:
             row.last_sequence, row.last_digest = fetched.tails[channel]
             row.told = None
 
-    def _put_number(self, item: OwnNumber) -> None:
-        kind = "disclosure" if _is_disclosure(item.statement) else "void"
+    def _put_line(self, taken: TakenLine, state: str = "accepted") -> None:
         self.session.add(
             OutboxRow(
                 case=self.case.case,
-                kind=kind,
-                subject=item.statement.digest,
-                channel=item.statement.members["channel"],
-                line=json.dumps(item.line, separators=(",", ":")),
-                state="accepted",
+                kind=taken.kind,
+                subject=taken.subject,
+                channel=taken.channel,
+                line=json.dumps(taken.line, separators=(",", ":")),
+                state=state,
                 problem=None,
-                receipt=None,
+                receipt=json.dumps(taken.receipt),
                 has_left=1,
             )
         )
         # Their order is read from the rows' numbers.
         self.session.flush()
 
-    def _put_grants(self, disclosures: Sequence[Statement], fresh: set[str]) -> None:
+    def _put_grants(self, numbers: Sequence[Statement], counts: bool) -> None:
+        """Record what disclosures grant, and of those that count what they do not give and why."""
         fragments = {row.digest: row.fragment for row in own_fragments(self.session, self.case.case)}
-        for statement in disclosures:
-            if statement.digest not in fresh:
+        for statement in numbers:
+            if statement.type is not StatementType.DISCLOSURE:
                 continue
             said = statement.members
             bases = [Basis.from_json(item) for item in said["bases"]]
             granted = [(item["fragment"], bases[item["basis"]].purpose.value) for item in said["items"]]
             keep_grants(self.session, said["channel"], granted, statement.digest)
+            if not counts:
+                continue
             keep_not_given(
                 self.session,
                 said["channel"],
@@ -231,30 +243,18 @@ class Restoring:
                 ],
             )
 
-    def _put_offers(self, disclosures: Sequence[Statement]) -> tuple[int, int]:
-        rows = own_fragments(self.session, self.case.case)
-        headers = {row.fragment: (row.digest, Header.from_json(json.loads(row.header))) for row in rows}
-        found = find_offers(self.case, self.agency, headers, disclosures)
-        held = {(row.fragment, row.purpose) for row in offers_of(self.session, self.case.case)}
-        fresh = [
-            (fragment, purpose.value, json.dumps(basis.to_json(), sort_keys=True))
-            for (fragment, purpose), basis in sorted(found.items(), key=lambda item: item[0])
-            if (fragment, purpose.value) not in held
-        ]
-        keep_offers(self.session, fresh)
+    def _count_releases(self) -> tuple[int, int]:
+        """Return how many releases of what came back look as if they were to everybody, and how many do not."""
+        rows = {row.fragment for row in own_fragments(self.session, self.case.case) if row.came_back}
+        believed = {line.subject for line in accepted_disclosures(self.session, self.case.case)}
         given = {
-            (item["fragment"], statement.members["bases"][item["basis"]]["purpose"])
-            for statement in disclosures
-            for item in statement.members["items"]
-            if item["fragment"] in headers
+            (row.fragment, row.purpose)
+            for row in grants_of_case(self.session, self.case.case)
+            if row.fragment in rows and row.disclosure in believed
         }
-        offered = held | {(fragment, purpose) for fragment, purpose, _ in fresh}
-        return len(fresh), len(given - offered)
+        found = {(item.fragment, item.purpose.value) for item in offers_found(self.session, self.case, self.agency)}
+        return len(found), len(given - found)
 
 
 def _columns(said: Mapping[str, Any]) -> dict[str, Any]:
     return {name: said[name] for name in ("recipient", "recipient_agency", "recipient_member", "use")}
-
-
-def _is_disclosure(statement: Statement) -> bool:
-    return statement.type is StatementType.DISCLOSURE

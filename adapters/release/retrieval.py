@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from adapters.cases import CaseBook, VerifiedCase
 from adapters.feed import followed_to
@@ -18,15 +17,8 @@ from adapters.release.own_entries import OwnEntry, read_own
 from adapters.release.restoring import Restored, Restoring, SealedAgain, seal_again
 from adapters.release.retrieving import Fetched, Fetching, OwnFragment
 from adapters.release.standing import settled_case
-from adapters.store.database import Session, Store
-from adapters.store.rows import (
-    earlier_channels,
-    known_numbers,
-    own_channels,
-    own_fragments,
-    raise_alarm,
-    read_setting,
-)
+from adapters.store.database import Store
+from adapters.store.rows import known_lines, raise_alarm, read_setting
 from adapters.witness_keys import RETIRED
 from keys.custody.interface import Custody
 from keys.private import PrivateKey
@@ -35,9 +27,9 @@ from policies.model import render_time
 
 NOT_COMING_BACK = (
     "Not at the hub, so not coming back: drafts that were not released and what was held back; your own names for "
-    "cases; who acknowledged which alarm; limits of a release to named people (what was so limited is given to nobody "
-    "new by itself). What was pulled from others comes with the next pull. Read the agency's records again for drafts: "
-    "what was released before is known by then and not released twice."
+    "cases; who acknowledged which alarm; whether a release was to everybody or to named people (nobody new is given "
+    "anything of it before you say so: nrm-adapter offers CASE). What was pulled from others comes with the next pull. "
+    "Read the agency's records again for drafts: what was released before is known by then and not released twice."
 )
 
 
@@ -69,7 +61,7 @@ class Outcome:
     @property
     def is_whole(self) -> bool:
         """Whether everything of ours in the case is here now."""
-        return self.fetched is None or not (self.fetched.no_key or self.fetched.closed or self.fetched.doubted)
+        return self.fetched is None or not (self.fetched.no_key or self.fetched.closed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +96,7 @@ class Retriever:
                 feed, up_to, leaf, witnessed["size"], lambda at: said(f"case {name}: read entry {at:,} of {up_to:,}")
             )
         with self.store.write() as session:
-            here = _here(session, case)
+            here = known_lines(session, case)
         missing = Counter(item.kind for item in listed if item.subject not in here)
         leads_to = {
             str(item.body["recipient"])
@@ -124,7 +116,7 @@ class Retriever:
             return Outcome(looked)
         opened: list[SealedAgain] = []
         with self.store.write() as session:
-            here = {row.fragment for row in own_fragments(session, case)}
+            here = known_lines(session, case)
 
         def keep(fragment: OwnFragment) -> None:
             # Sealed at once: what is kept until all is verified is no plaintext.
@@ -139,10 +131,11 @@ class Retriever:
             fetched = fetching.fetch(
                 looked.listed, lambda came: said(f"case {case[:8]}: fetched {came:,} of {total:,}")
             )
-        if looked.fragments and not fetched.opened:
+        if not fetched.opened and (fetched.no_key or fetched.closed):
             return Outcome(looked, fetched)
+        at = self.book.follower.clock()
         with self.store.write() as session:
-            put = Restoring(self.store, session, looked.case, self.book.agency, self.archive)
+            put = Restoring(self.store, session, looked.case, self.book.agency, directory, at)
             return Outcome(looked, fetched, put.put_back(fetched, opened))
 
     @contextmanager
@@ -159,12 +152,6 @@ class Retriever:
 def _leads_to_archive(entry: OwnEntry, agency: str) -> bool:
     # To an intake of its own an agency sends nothing.
     return (entry.body["recipient_agency"], entry.body["recipient_member"]) == (agency, None)
-
-
-def _here(session: Session, case: str) -> set[str]:
-    channels: list[Any] = [*own_channels(session, case), *earlier_channels(session, case)]
-    fragments = {row.fragment for row in own_fragments(session, case)}
-    return fragments | {row.channel for row in channels} | known_numbers(session, case)
 
 
 # --- in words ---
@@ -192,32 +179,54 @@ def describe(outcome: Outcome) -> list[str]:
     name = looked.case.case[:8]
     lines = []
     if restored is None:
-        lines.append(
-            f"case {name}: none of the {_count(looked.fragments, 'fragment')} of ours opens with a key that is here; "
-            "nothing was put back. What was sealed to a lost archive key nobody can open."
-        )
+        lines.append(_nothing_opened(name, looked.fragments, fetched))
     else:
         lines.append(
             f"case {name}: {_count(restored.fragments, 'fragment')} put back, "
             f"{_count(restored.channels, 'channel')}, {_count(restored.numbers, 'statement')} on who was given what."
         )
-        lines.append(
-            f"  {_count(restored.offers, 'release')} found again that reached everybody the policy permits: of these "
-            "somebody new is given what policy gives."
-        )
-    if restored is not None and restored.limited:
-        lines.append(
-            f"  {_count(restored.limited, 'release')} of which that cannot be told: nobody new is given them without "
-            f"you. nrm-adapter regrant {looked.case.case} --dry-run lists them where somebody is."
-        )
+        lines += _say_restored(looked.case.case, restored, len(fetched.worthless))
     lines += [_no_archive_key(kid) for kid in sorted(set(fetched.no_key.values()))]
     for fragments, why in (
         (sorted(fetched.no_key), "sealed to an archive key that is not here"),
-        (fetched.closed, "does not open with the archive key it names"),
-        (fetched.doubted, "signed with a key that was revoked behind it: share it anew from your records"),
+        (fetched.closed, "does not open with the archive key it names, which is here"),
     ):
         if fragments:
             lines.append(f"  not put back, {why}: {', '.join(item[:8] for item in fragments)}")
+    return lines
+
+
+def _nothing_opened(name: str, fragments: int, fetched: Fetched) -> str:
+    said = f"case {name}: none of the {_count(fragments, 'fragment')} of ours "
+    if fetched.no_key:
+        said += "opens with a key that is here; nothing was put back. "
+        said += "What was sealed to a lost archive key nobody can open."
+    else:
+        said += "opens, though the archive key is here; nothing was put back."
+    return said
+
+
+def _say_restored(case: str, restored: Restored, worthless: int) -> list[str]:
+    lines = []
+    if restored.disowned:
+        lines.append(
+            f"  {_count(restored.disowned, 'fragment')} of ours that nobody believes, because the signing key was "
+            f"dated back: drafts again, to be looked at and released by name. nrm-adapter drafts {case} lists them."
+        )
+    if worthless:
+        lines.append(
+            f"  {_count(worthless, 'fragment')} that nobody believes and that cannot be opened: nothing to get back."
+        )
+    if restored.looks_open:
+        lines.append(
+            f"  Looks like released to everybody the policy permits: {_count(restored.looks_open, 'release')}. "
+            f"Nobody new is given anything of it before you say so: nrm-adapter offers {case} lists them."
+        )
+    if restored.unclear:
+        lines.append(
+            f"  Does not look so: {_count(restored.unclear, 'release')}. Nobody new is given it without you; "
+            f"nrm-adapter regrant {case} --dry-run lists them where somebody is."
+        )
     return lines
 
 

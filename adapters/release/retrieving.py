@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from adapters.cases import CaseBook, still_counts, verify_when_made
@@ -32,12 +33,28 @@ _WRONG_SHAPE = (AttributeError, IndexError, KeyError, LookupError, Malformed, Re
 
 
 @dataclass(frozen=True, slots=True)
+class TakenLine:
+    """A line of ours that the hub took, as the outbox keeps one: what says who signed it, when, and where it stands.
+
+    Neither ciphertext nor grants are in it; the hub has those.
+    """
+
+    kind: str
+    subject: str
+    channel: str | None
+    line: Mapping[str, Any]
+    receipt: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class OwnFragment:
-    """A fragment of ours that opened with an archive key: its content key and content."""
+    """A fragment of ours that opened with an archive key: its content key and content. ``counts`` as of a channel."""
 
     sealed: SealedFragment
     key: ContentKey
     content: Mapping[str, Any]
+    counts: bool
+    taken: TakenLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +64,7 @@ class OwnChannel:
     sealed: SealedChannel
     statement: Statement
     counts: bool
+    taken: TakenLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +72,8 @@ class OwnNumber:
     """A disclosure or void of ours. ``counts`` as of a channel, its channel's included."""
 
     statement: Statement
-    line: Mapping[str, Any]
     counts: bool
+    taken: TakenLine
 
 
 @dataclass(slots=True)
@@ -72,7 +90,9 @@ class Fetched:
     closed: list[str] = field(default_factory=list)
     """Fragments whose archive grant does not open with the archive key it names, or whose content does not."""
     doubted: list[str] = field(default_factory=list)
-    """Fragments signed with a key that was revoked behind them: nobody believes them any more."""
+    """Fragments signed with a key that was revoked behind them: nobody believes them any more. They opened."""
+    worthless: list[TakenLine] = field(default_factory=list)
+    """Of such fragments those that do not open with the archive key they name: there is nothing to get back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +211,8 @@ class Fetching:
         statement, counts = self._statement(entry, line["statement"], StatementType.CHANNEL)
         if (statement.members["sha256"], statement.members["recipient"]) != (sealed.digest, sealed.recipient):
             raise EnvelopeRefused("a channel's statement is over other bytes")
-        fetched.channels[entry.subject] = OwnChannel(sealed, statement, counts)
+        taken = TakenLine(entry.kind, entry.subject, entry.subject, _kept(entry, statement), entry.receipt)
+        fetched.channels[entry.subject] = OwnChannel(sealed, statement, counts, taken)
 
     def _take_number(self, fetched: Fetched, entry: OwnEntry, line: Mapping[str, Any]) -> None:
         kind = StatementType.VOID if entry.kind == "void" else StatementType.DISCLOSURE
@@ -201,8 +222,8 @@ class Fetching:
         if (statement.members["sequence"], statement.members["previous"]) != (number + 1, previous):
             raise Malformed("a chain of disclosures of ours has a gap")
         fetched.tails[channel] = (number + 1, statement.digest)
-        kept = {"type": entry.kind, "statement": statement.token, **({} if entry.kind == "void" else {"grants": []})}
-        fetched.numbers.append(OwnNumber(statement, kept, counts and fetched.channels[channel].counts))
+        taken = TakenLine(entry.kind, statement.digest, channel, _kept(entry, statement), entry.receipt)
+        fetched.numbers.append(OwnNumber(statement, counts and fetched.channels[channel].counts, taken))
 
     def _take_fragment(self, fetched: Fetched, entry: OwnEntry, line: Mapping[str, Any]) -> None:
         sealed = SealedFragment.parse(line["jwe"], line["jws"])
@@ -215,25 +236,40 @@ class Fetching:
         signed_by = (kid, KeyUse.SIGNING, self.book.agency, header.sealed_at)
         certified = self.directory.require_key(*signed_by, log_index=entry.index, as_taken=True)
         verify_fragment(sealed, certified.key)
-        try:
-            self.directory.require_key(*signed_by, log_index=entry.index)
-        except NotCertified:
-            fetched.doubted.append(header.fragment)
-            return
+        counts = self._still_counts(signed_by, entry.index)
+        kept = {"type": entry.kind, "jwe": {"protected": sealed.protected}, "jws": sealed.jws}
+        taken = TakenLine(entry.kind, entry.subject, None, kept, entry.receipt)
         channel = fetched.channels[str(grant["channel"])]
         private = self.archive.get(channel.sealed.recipient)
-        if private is None:
-            fetched.no_key[header.fragment] = channel.sealed.recipient
-            return
         try:
+            if private is None:
+                raise OpenRefused
             opened = content_key_from_archive(
                 sealed, grant["encrypted_key"], channel.sealed, str(grant["channel"]), private
             )
-            self.keep(OwnFragment(sealed, opened, open_fragment(sealed, opened)))
+            self.keep(OwnFragment(sealed, opened, open_fragment(sealed, opened), counts, taken))
         except OpenRefused:
-            fetched.closed.append(header.fragment)
+            if private is None:
+                fetched.no_key[header.fragment] = channel.sealed.recipient
+            elif not counts:
+                fetched.worthless.append(taken)
+            else:
+                fetched.closed.append(header.fragment)
             return
         fetched.opened += 1
+        if not counts:
+            fetched.doubted.append(header.fragment)
+
+    def _still_counts(self, signed_by: tuple[str, KeyUse, str, datetime], index: int) -> bool:
+        try:
+            self.directory.require_key(*signed_by, log_index=index)
+        except NotCertified:
+            return False
+        return True
+
+
+def _kept(entry: OwnEntry, statement: Statement) -> Mapping[str, Any]:
+    return {"type": entry.kind, "statement": statement.token, **({"grants": []} if entry.kind == "disclosure" else {})}
 
 
 def _withheld(what: str) -> LogRefused:

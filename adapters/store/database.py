@@ -19,8 +19,10 @@ from keys.storage import Vault
 STORE_VERSION = 4
 _UPGRADES: Mapping[int, tuple[str, ...]] = {
     # Channels and fragments that a key's end was dated back behind; two channels to one key, one of them such a one.
+    # What came back from the hub: tables that are not there yet are made when the database is opened.
     2: (
         "ALTER TABLE own_fragment ADD COLUMN disowned_from BIGINT",
+        "ALTER TABLE own_fragment ADD COLUMN came_back BOOLEAN NOT NULL DEFAULT 0",
         "ALTER TABLE own_channel ADD COLUMN disowned_from BIGINT",
         "DROP INDEX one_own_channel",
         'CREATE UNIQUE INDEX one_own_channel ON own_channel ("case", recipient, recipient_agency, '

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from adapters.store.rows import DISOWNED, MAX_IDS_PER_STATEMENT
-from adapters.store.tables import DraftRow, OutboxRow, OwnChannelRow, OwnFragmentRow
+from adapters.store.rows import DISOWNED, MAX_IDS_PER_STATEMENT, sealed_drafts
+from adapters.store.tables import DraftRow, EarlierChannelRow, OutboxRow, OwnChannelRow, OwnFragmentRow
 
 SIGNED_KINDS = ("channel", "fragment", "disclosure")
 LINES_AT_ONCE = 100
@@ -36,10 +36,13 @@ def disown_lines(session: Session, numbers: Sequence[int]) -> None:
 
 
 def disown_channels(session: Session, channels: Mapping[str, int]) -> int:
-    """Retire channels, each with the position from which its key counts no more; return how many were in use."""
+    """Retire channels, each with the position from which its key counts no more; return how many that were.
+
+    Those whose own keys were lost as well: what was granted there nobody believes either.
+    """
     count = 0
     for channel, position in channels.items():
-        row = session.get(OwnChannelRow, channel)
+        row = session.get(OwnChannelRow, channel) or session.get(EarlierChannelRow, channel)
         if row is not None and row.disowned_from is None:
             row.disowned_from = position
             count += 1
@@ -50,17 +53,21 @@ def disown_channels(session: Session, channels: Mapping[str, int]) -> int:
 def disown_fragments(session: Session, fragments: Mapping[str, int], *, released: str, draft: str) -> int:
     """Mark fragments, each with the position from which its key counts no more, and make them drafts again.
 
-    ``released`` and ``draft`` are the two states of a draft. Return how many there were.
+    ``released`` and ``draft`` are the two states of a draft; one of which a fragment is believed stays released. Return
+    how many fragments there were.
     """
-    count = 0
+    count, written = 0, set()
     for fragment, position in fragments.items():
         row = session.get(OwnFragmentRow, fragment)
         if row is not None and row.disowned_from is None:
             row.disowned_from = position
             count += 1
-            written = session.get(DraftRow, row.draft)
-            if written is not None and written.state == released:
-                written.state = draft
+            written.add(row.draft)
+    session.flush()
+    for name in sorted(written):
+        found = session.get(DraftRow, name)
+        if found is not None and found.state == released and not sealed_drafts(session, str(found.case), [name]):
+            found.state = draft
     session.flush()
     return count
 

@@ -196,7 +196,7 @@ def own_channels(session: Session, case: str, *, disowned_too: bool = False) -> 
 
 
 def earlier_channels(session: Session, case: str) -> Sequence[EarlierChannelRow]:
-    """Return the channels of this agency in a case whose keys were lost."""
+    """Return the channels of this agency in a case whose keys were lost, also those that readers do not believe."""
     query = select(EarlierChannelRow).where(EarlierChannelRow.case == case)
     return session.scalars(query.order_by(EarlierChannelRow.channel)).all()
 
@@ -204,7 +204,10 @@ def earlier_channels(session: Session, case: str) -> Sequence[EarlierChannelRow]
 def channels_to_key(
     session: Session, case: str, recipient: str, agency: str, member: str | None, use: str
 ) -> list[str]:
-    """Return our channels of a case to a key in a use: those whose keys were lost, then the one that is used."""
+    """Return our channels of a case to a key in a use: those whose keys were lost, then the one that is used.
+
+    Without those that readers do not believe.
+    """
     found: list[str] = []
     for table in (EarlierChannelRow, OwnChannelRow):
         query = select(table.channel).where(
@@ -213,11 +216,41 @@ def channels_to_key(
             table.recipient_agency == agency,
             table.recipient_member.is_not_distinct_from(member),
             table.use == use,
+            table.disowned_from.is_(None),
         )
-        if table is OwnChannelRow:
-            query = query.where(OwnChannelRow.disowned_from.is_(None))
         found += session.scalars(query.order_by(table.channel))
     return found
+
+
+def known_lines(session: Session, case: str) -> set[str]:
+    """Return what of a case is here already: ids of fragments and channels, believed or not, digests of numbers.
+
+    A fragment that nobody believes and that could not be opened is known by its line alone.
+    """
+    lines = select(OutboxRow.subject).where(OutboxRow.case == case, OutboxRow.kind == "fragment")
+    found = known_numbers(session, case) | set(session.scalars(lines.where(OutboxRow.state == DISOWNED)))
+    for column, table in (
+        (OwnFragmentRow.fragment, OwnFragmentRow),
+        (OwnChannelRow.channel, OwnChannelRow),
+        (EarlierChannelRow.channel, EarlierChannelRow),
+    ):
+        found |= set(session.scalars(select(column).where(table.case == case)))
+    return found
+
+
+def accepted_disclosures(session: Session, case: str) -> Sequence[OutboxRow]:
+    """Return the disclosures of a case that the hub has taken and readers believe, in the order they were made."""
+    disowned = [
+        select(table.channel).where(table.case == case, table.disowned_from.is_not(None))
+        for table in (OwnChannelRow, EarlierChannelRow)
+    ]
+    query = select(OutboxRow).where(
+        OutboxRow.case == case,
+        OutboxRow.kind == "disclosure",
+        OutboxRow.state == "accepted",
+        OutboxRow.channel.not_in(disowned[0].union_all(disowned[1])),
+    )
+    return session.scalars(query.order_by(OutboxRow.number)).all()
 
 
 def known_numbers(session: Session, case: str) -> set[str]:

@@ -75,6 +75,8 @@ class OwnFragmentRow(Base):
     sealed_key: Mapped[bytes] = mapped_column(LargeBinary)
     disowned_from: Mapped[int | None] = mapped_column(BigInteger, default=None)
     """Where nobody believes its signature: the log position from which its key counts no more. Null: it is believed."""
+    came_back: Mapped[bool] = mapped_column(default=False, server_default="0")
+    """Whether the hub gave it back after a loss: to whom it was released, everybody or named people, is not known."""
 
 
 class OwnChannelRow(Base):
@@ -111,9 +113,11 @@ Index(
 
 
 class EarlierChannelRow(Base):
-    """A channel of this agency's whose key was lost with an earlier database, as the hub gave it back.
+    """A channel of this agency's that the hub gave back: its key was lost with an earlier database.
 
-    Nothing more is granted on it; what was, its recipient still has. Its numbers and grants are kept like any other's.
+    Nothing more is granted or sealed on it, on one to our own archive neither: whoever had the signing key could have
+    begun it, with a key that they know. What was granted there, its recipient still has. Its numbers and grants are
+    kept like any other's.
     """
 
     __tablename__ = "earlier_channel"
@@ -124,6 +128,8 @@ class EarlierChannelRow(Base):
     recipient_agency: Mapped[str] = mapped_column(String(40))
     recipient_member: Mapped[str | None] = mapped_column(String(32))
     use: Mapped[str] = mapped_column(String(20))
+    disowned_from: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    """As of a channel of today's."""
 
 
 class GrantedRow(Base):
@@ -140,7 +146,8 @@ class GrantedRow(Base):
 class OfferedRow(Base):
     """What a person released to everybody whom the policy permits, by purpose: what somebody new may be given of it.
 
-    ``basis`` is that release's, as JSON. A release that was limited to named recipients leaves none.
+    ``basis`` is that release's, as JSON. A release that was limited to named recipients leaves none, and so does one
+    that came back from the hub, until a person says that it was to everybody.
     """
 
     __tablename__ = "offered"

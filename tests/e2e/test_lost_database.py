@@ -21,8 +21,9 @@ from adapters.hub_client import HubClient
 from adapters.release.drafts import DraftState, keep_authored, list_drafts
 from adapters.release.regranting import Regranter
 from adapters.release.releasing import ReleaseTerms
+from adapters.store.database import Session
 from adapters.store.rows import grants_of_case, known_numbers, offers_of, own_fragments
-from adapters.store.tables import DraftRow, EarlierChannelRow, OwnChannelRow
+from adapters.store.tables import DraftRow, EarlierChannelRow, OutboxRow, OwnChannelRow
 from keys.custody.keyfile import KeyFile, read_key_file, write_key_file
 from keys.private import PrivateKey
 from keys.uses import KeyUse
@@ -98,15 +99,23 @@ def reads(scene: Scene, label: str) -> list[str]:
 def snapshot(party: Party, case: str) -> tuple[Any, ...]:
     """Everything that was put back, whatever order it came in."""
     with party.store.write() as session:
+        # Nothing is offered to anybody new, and no channel is in use.
+        assert not offers_of(session, case)
+        assert session.query(OwnChannelRow).filter_by(case=case).count() == 0
         return (
             sorted((row.fragment, row.digest, row.draft, row.is_accepted) for row in own_fragments(session, case)),
             sorted((row.channel, row.fragment, row.purpose, row.disclosure) for row in grants_of_case(session, case)),
-            sorted((row.fragment, row.purpose, row.basis) for row in offers_of(session, case)),
+            _lines(session, case),
             sorted(known_numbers(session, case)),
             sorted(row.channel for row in session.query(EarlierChannelRow).filter_by(case=case)),
-            sorted(row.channel for row in session.query(OwnChannelRow).filter_by(case=case)),
             sorted((row.draft, row.state) for row in session.query(DraftRow).filter_by(case=case)),
         )
+
+
+def _lines(session: Session, case: str) -> list[tuple[str, int]]:
+    """Every line that the hub took, with where it stands in the log."""
+    rows = session.query(OutboxRow).filter_by(case=case, state="accepted")
+    return sorted((row.subject, json.loads(str(row.receipt))["index"]) for row in rows)
 
 
 def test_the_agency_goes_on_where_it_was(lost: Scene, hands: Hands) -> None:
@@ -118,8 +127,8 @@ def test_the_agency_goes_on_where_it_was(lost: Scene, hands: Hands) -> None:
     done = hands.run("fetch-own").stdout
     assert f"case {lost.main[:8]}: 4 fragments put back" in done
     assert f"case {lost.other[:8]}: 1 fragment put back" in done
-    assert "3 releases found again that reached everybody the policy permits" in done
-    assert "1 release of which that cannot be told" in done
+    assert "Looks like released to everybody the policy permits: 3 releases." in done
+    assert "Does not look so: 1 release." in done
     assert "drafts that were not released" in done
     assert lost.log_types(lost.main)[before:] == ["retrieved"]
     assert UNSAID not in done
@@ -139,6 +148,18 @@ def test_the_agency_goes_on_where_it_was(lost: Scene, hands: Hands) -> None:
         assert list_drafts(care.store, lost.main, [DraftState.DRAFT]) == []
         lost.parties[CARE] = care
         _add_constable(lost)
+        # Nobody has said yet what was for everybody.
+        assert "0 refused" in hands.run("regrant", lost.main).stdout
+        lost.witness()
+        assert reads(lost, "constable") == []
+        offered = hands.run("offers", lost.main).stdout
+        assert offered.count("\ndraft ") == 3
+        assert "A release to named people looks the same" in offered
+        assert hands.run("offers", lost.main, "--all", "--dry-run").stdout.count("would be confirmed") == 3
+        assert "is not listed" in hands.refused("offers", lost.main, "--draft", "0" * 32)
+        assert hands.run("offers", lost.main).stdout == offered
+        assert hands.run("offers", lost.main, "--all").stdout.count(": confirmed") == 3
+        assert "nothing that came back waits for your word" in hands.run("offers", lost.main).stdout
         listed = hands.run("regrant", lost.main, "--dry-run").stdout
         assert "its handling asks for the originator's word" in listed
         assert "it was released to named recipients only" in listed
@@ -188,7 +209,7 @@ def test_without_the_archive_key_it_says_so_and_puts_nothing_back(lost: Scene, h
     assert "fragments of ours opens with a key that is here; nothing was put back" in said
     assert " fragments put back" not in said
     with closing(restored_party(lost, hands.home)) as care:
-        assert snapshot(care, lost.main) == ([], [], [], [], [], [], [])
+        assert snapshot(care, lost.main) == ([], [], [], [], [], [])
 
 
 def test_a_case_of_nobodys_is_refused_in_words(lost: Scene, hands: Hands) -> None:
@@ -235,7 +256,7 @@ def test_killed_at_any_step_it_is_taken_up_again(dying: tuple[Scene, Mortal]) ->
     assert ended == "finished"
     with closing(_fresh(scene)) as care:
         whole = [snapshot(care, case) for case in (scene.main, scene.other)]
-    assert all(len(part) for part in whole[0][:6])
+    assert all(len(part) for part in whole[0][:5])
     assert steps >= 10
     pushed = scene.sql("SELECT COUNT(*) FROM disclosure")
     for step in range(1, steps + 1):

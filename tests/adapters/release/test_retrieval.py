@@ -23,10 +23,8 @@ from adapters.store.tables import EarlierChannelRow, GrantedRow, NotGivenRow, Ou
 from hub.exchange import retrieving as hub_side
 from hub.store import own_rows
 from keys.custody.keyfile import KeyFile
-from keys.directory import Directory
 from keys.private import PrivateKey
 from keys.storage import Vault
-from keys.uses import KeyUse
 from policies.vocabulary import NotGivenCode
 from tests.attacks.hostile import about, lie
 from tests.rekeying import rekey_reading
@@ -87,7 +85,7 @@ def again(party: Party) -> Any:
 
 
 def test_it_is_all_there_again(scene: Scene) -> None:
-    """Every fragment, every number, every grant and why not, as they were; the archive's channel with its key."""
+    """Every fragment, every number, every grant and why not, as they were; and no channel in use."""
     care = scene[CARE]
 
     def held() -> tuple[Any, ...]:
@@ -110,11 +108,12 @@ def test_it_is_all_there_again(scene: Scene) -> None:
                 for row in session.query(NotGivenRow)
                 if row.code != NotGivenCode.HELD
             }
-            archive = [
-                care.store.vault.open(f"channel:{row.channel}", row.sealed_key)
-                for row in session.query(OwnChannelRow).filter_by(case=scene.main, use="archive")
-            ]
-        return fragments, keys, numbers, grants, refused, archive
+            channels = {
+                row.channel
+                for table in (OwnChannelRow, EarlierChannelRow)
+                for row in session.query(table).filter_by(case=scene.main)
+            }
+        return fragments, keys, numbers, grants, refused, channels
 
     before = held()
     lose(care)
@@ -124,6 +123,8 @@ def test_it_is_all_there_again(scene: Scene) -> None:
     assert held() == before
     assert len(before[0]) == 2
     assert len(before[3]) >= 5
+    with care.store.write() as session:
+        assert session.query(OwnChannelRow).count() == 0
 
 
 def test_a_hub_that_keeps_something_back_is_found_out(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -362,34 +363,6 @@ def test_some_of_it_sealed_to_a_lost_archive_key(scene: Scene) -> None:
     # An archive key that was replaced is in the backup under a number.
     kept = KeyFile({**other.keys, "archive@1": keys.private("archive")}, keys.storage)
     assert Retriever(care.store, care.book, kept).fetch(scene.main).is_whole
-
-
-def test_what_was_signed_with_a_key_revoked_behind_it_is_not_put_back(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nobody believes it any more, its originator neither: named, to be shared anew."""
-    care = scene[CARE]
-    lose(care)
-    from keys.certificates import NotCertified
-
-    honest = Directory.require_key
-
-    def revoked(self: Directory, kid: str, use: KeyUse, agency: str, at: Any, **more: Any) -> Any:
-        # Below every position is where the hub asks whose key it was.
-        is_placed = (more.get("log_index") or -1) >= 0
-        if use is KeyUse.SIGNING and agency == CARE and is_placed and not more.get("as_taken"):
-            raise NotCertified("revoked behind it")
-        return honest(self, kid, use, agency, at, **more)
-
-    looked = retriever(care).look(scene.main)
-    monkeypatch.setattr(Directory, "require_key", revoked)
-    monkeypatch.setattr(Retriever, "look", lambda *_: looked)
-    outcome = fetch(scene)
-    assert outcome.fetched is not None
-    assert len(outcome.fetched.doubted) == 2
-    assert not outcome.is_whole
-    assert "revoked behind it" in "\n".join(describe(outcome))
-    assert is_empty(care)
 
 
 def test_an_agency_without_anything_in_a_case_has_nothing_to_fetch(scene: Scene) -> None:
