@@ -34,9 +34,7 @@ def test_attack_43_every_route_answers_every_caller_as_the_page_says(answers: di
     assert render(answers) == on_page(PAGE.read_text(encoding="utf-8"))
 
 
-def test_attack_43_what_each_need_lets_in(
-    answers: dict[str, dict[str, str]], stage: tuple[Scenes, Flask]
-) -> None:
+def test_attack_43_what_each_need_lets_in(answers: dict[str, dict[str, str]], stage: tuple[Scenes, Flask]) -> None:
     """The table read as a rule, so that a page that was written anew cannot hide a hole."""
     outsiders = {
         "nobody",

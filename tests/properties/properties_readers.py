@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from keys.cosigning import cosign, log_vkey, sign_checkpoint, witness_vkey
 from keys.directory import Directory
 from keys.envelopes import SealedChannel, SealedFragment, require_wrapped_key
 from keys.fingerprints import is_fingerprint, parse_read_out, words_of
+from keys.id_token import read_jwks
 from keys.jose import (
     UnverifiedJws,
     b64u,
@@ -43,8 +45,10 @@ from keys.merkle import (
     verify_inclusion,
 )
 from keys.notes import SignatureLine, VerifierKey, parse_note, require_name
+from keys.outgoing import parse_target
 from keys.private import PrivateKey
 from keys.sealing import ChannelKey, ContentKey, decrypt_a256gcm, decrypt_hpke9, unwrap
+from keys.sign_in import read_object, read_providers, read_pushed
 from keys.statements import COMMON_MEMBERS, MEMBERS, StatementType, peek, verify_statement
 from keys.storage import Vault
 from keys.tiles import TilePath
@@ -233,6 +237,15 @@ def bundles(draw: st.DrawFn) -> tuple[Any, ...]:
 ACCESSES = root_signed(STATEMENTS[StatementType.CONSOLE_ACCESS]["jws"], StatementType.CONSOLE_ACCESS)
 POLICY_FILES = [data.decode() for name, data in BUNDLE.items() if name.endswith(".cedar")]
 
+KEY_SET = b'{"keys":[{"kty":"EC","crv":"P-256","kid":"1","x":"AA","y":"AA"}]}'
+PUSHED = {"request_uri": "urn:ietf:params:oauth:request_uri:1", "expires_in": 60}
+PROVIDER = {
+    "name": "fern-care",
+    "label": "Fernshire",
+    "issuer": "https://sign-in.example/tenant",
+    "client_id": "nrm-hub",
+    "agency": "fern-care",
+}
 PARSERS: dict[str, list[tuple[Callable[..., object], Inputs]]] = {
     "keys.canonical.parse_canonical": [(parse_canonical, of_bytes(canonical_bytes(FRAGMENT["content"])))],
     "keys.ceremony.EnrolmentClaim.verify": [(CLAIM.verify, with_fixed(one_of(SIGNATURES), OFFICERS))],
@@ -257,6 +270,16 @@ PARSERS: dict[str, list[tuple[Callable[..., object], Inputs]]] = {
         (verify_console_access, with_fixed(ACCESSES, DIRECTORY, IN_FORCE, None)),
         (verify_console_access, with_fixed(one_of(*TOKENS), DIRECTORY, IN_FORCE, 9)),
     ],
+    "keys.id_token.read_jwks": [(read_jwks, of_bytes(KEY_SET))],
+    "keys.outgoing.parse_target": [
+        (partial(parse_target, is_demo=True), texts("https://sign-in.example:8443/tenant?x=1"))
+    ],
+    "keys.sign_in.read_object": [(read_object, with_fixed(of_bytes(KEY_SET), 4096, "jwks"))],
+    "keys.sign_in.read_providers": [
+        (read_providers, with_fixed(one_of([PROVIDER]), Path("hub.toml"), "production")),
+        (lambda table: read_providers([table], Path("hub.toml"), "demo"), members_of(PROVIDER)),
+    ],
+    "keys.sign_in.read_pushed": [(read_pushed, members_of(PUSHED))],
     "keys.directory.Directory.verify": [
         (DIRECTORY.verify, with_fixed(root_signed(item["jws"], kind), kind, used(kind), IN_FORCE))
         for kind, item in STATEMENTS.items()
@@ -350,6 +373,8 @@ PARSERS: dict[str, list[tuple[Callable[..., object], Inputs]]] = {
 }
 
 VERIFIED_BEFORE = {
+    "keys.fetching._Wire.open": "a connection; what comes over it goes into the readers of keys.sign_in; attack 63",
+    "keys.provider_link.ProviderClient.parse_response_token": "an answer that read_object has read",
     "keys.checkpoints.verify_cosignature": "a parsed line; test_properties_flips",
     "keys.envelopes.verify_fragment": "a parsed fragment; test_properties_flips",
     "keys.revocation.verify_revocation": "called by the directory's; tests/keys",
