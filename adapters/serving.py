@@ -85,7 +85,7 @@ class Watch:
             self.trouble = None if error.code == "no_quorum" else f"the hub refused: {error.code}"
             if error.code in ("token", "cosignature_refused"):
                 self._take_new_keys()
-        except (HubUnreachable, KeysRefusal, LogRefused, CaseRefused, StoreRefused) as error:
+        except (HubUnreachable, KeysRefusal, HomeRefused, LogRefused, CaseRefused, StoreRefused) as error:
             self.trouble = str(error)
             has_answered = isinstance(error, LogRefused | CaseRefused)
             if isinstance(error, TokenRefused):

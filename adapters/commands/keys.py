@@ -24,6 +24,7 @@ from adapters.key_plans import (
 from adapters.key_states import list_keys
 from adapters.runtime import Adapter
 from adapters.witness_changes import approve, is_waiting, plan_approval
+from adapters.working_keys import working_key
 from keys.fingerprints import fingerprint, render_words
 from keys.revocation import RevocationReason
 from keys.uses import AGENCY_USES, KeyUse
@@ -133,7 +134,7 @@ def _agency_rotation(adapter: Adapter, use: KeyUse, terms: EndTerms) -> tuple[Ke
     held = open_agency(adapter)
     newest, present = newest_directory(adapter.follower), adapter.keys.keys
     kids = {key.public.kid for key in present.values()}
-    key = present[use.value].public
+    key = working_key(present, use).public
     return plan_rotation(newest, adapter.home.agency, use, key, terms, adapter.clock(), held=kids), held
 
 
