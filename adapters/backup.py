@@ -207,16 +207,21 @@ def _parse_in_token(names: Any) -> dict[str, str]:
     return dict(names)
 
 
-def check_backup(backup: Backup, directory: Directory, at: datetime) -> tuple[str, ...]:
+def check_backup(
+    backup: Backup, directory: Directory, at: datetime, *, storage: bytes | None = None
+) -> tuple[str, ...]:
     """Return what differs between a backup and what the log's directory says of the agency now; nothing: it is whole.
 
     A key that was renewed since is a difference: make a new backup, and keep the old one for what was sealed before.
+    ``storage`` is the secret that seals the adapter's own database now, None where it is not known.
     """
     try:
         listed = directory.get_agency(backup.agency)
     except NotCertified as error:
         return (str(error),)
     found = []
+    if storage not in (None, backup.keys.storage):
+        found.append("the storage secret was renewed since this backup was made: it opens no newer store.db")
     if listed.root.kid != backup.root.public.kid:
         found.append("the root key in the backup is not the one the directory lists")
     for use in sorted(AGENCY_USES):

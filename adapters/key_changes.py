@@ -32,7 +32,15 @@ from adapters.key_endings import (
     standing_end,
 )
 from adapters.key_plans import KeyChange
-from adapters.pending_changes import FOR_HUB_NAME, PENDING_NAME, Pending, forget_pending, keep_pending, read_pending
+from adapters.pending_changes import (
+    FOR_HUB_NAME,
+    PENDING_NAME,
+    ROTATE_STORAGE,
+    Pending,
+    forget_pending,
+    keep_pending,
+    read_pending,
+)
 from adapters.runtime import Adapter
 from adapters.store.rows import pending_cases
 from adapters.working_keys import working_key
@@ -111,6 +119,10 @@ def finish(adapter: Adapter) -> Changed | None:
     pending = read_pending(adapter.home.folder)
     if pending is None:
         return None
+    if pending.what == ROTATE_STORAGE:
+        raise KeyChangeRefused(
+            "the storage secret is being renewed, and it is not finished; first: nrm-adapter keys rotate storage"
+        )
     member = pending.member
     if member is None:
         held: Held = open_agency(adapter)

@@ -82,6 +82,9 @@ class Adapter:
         for name in ("client", "follower", "book", "releaser", "regranter", "retriever", "outbox", "receiver"):
             self.__dict__.pop(name, None)
         self.keys = fresh
+        store: Store | None = self.__dict__.get("store")
+        if store is not None:
+            store.vault = Vault(fresh.storage)
         if client is not None:
             client.close()
 

@@ -68,7 +68,7 @@ def check(target: Path, offline: bool) -> None:
     with opened(home_option()) as adapter:
         if adapter.home.agency != found.agency:
             raise HomeRefused(f"this is the backup of {found.agency}, not of {adapter.home.agency}")
-        differences = check_backup(found, adapter.follower.directory(), system_clock())
+        differences = check_backup(found, adapter.follower.directory(), system_clock(), storage=adapter.keys.storage)
     if differences:
         raise HomeRefused("; ".join(differences))
     click.echo("every key in the backup is the one the directory lists")
