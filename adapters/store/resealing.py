@@ -10,7 +10,17 @@ from sqlalchemy import inspect, select
 
 from adapters.store.database import STORAGE_SETTING, Session, Store
 from adapters.store.rows import write_setting
-from adapters.store.tables import AcknowledgedRow, Base, DraftRow, InboxRow, OwnChannelRow, OwnFragmentRow
+from adapters.store.tables import (
+    AcknowledgedRow,
+    Base,
+    DraftRow,
+    InboxRow,
+    OwnChannelRow,
+    OwnFragmentRow,
+    PasskeyRow,
+    PersonRow,
+    SessionRow,
+)
 from keys.storage import Vault
 
 BATCH_ROWS = 200
@@ -31,6 +41,13 @@ SEALED_COLUMNS = (
     SealedColumn(OwnChannelRow, "sealed_key", lambda row: f"channel:{row.channel}"),
     SealedColumn(InboxRow, "sealed_answer", lambda row: f"inbox:{row.case}:{row.member}:{row.purpose}"),
     SealedColumn(AcknowledgedRow, "sealed_words", lambda row: f"acknowledged/{row.number}"),
+    SealedColumn(SessionRow, "sealed_session", lambda row: f"workspace session/{row.digest}"),
+    SealedColumn(PersonRow, "sealed_identity", lambda row: f"person/{row.person}"),
+    SealedColumn(
+        PasskeyRow,
+        "sealed_record",
+        lambda row: f"passkey/{row.passkey}/{row.person}/{row.member}/{row.credential}/{row.added_at}",
+    ),
 )
 
 
