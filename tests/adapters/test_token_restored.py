@@ -158,9 +158,7 @@ def test_a_lost_tokens_backup_is_restored_and_the_agency_goes_on(lost: TokenScen
         assert adapter.outbox.push_all().refused == 0
     lost.settle()
     care = lost.fed.agencies[CARE]
-    assert care.keys is not None
-    lead = care.members["lead"]
-    view = care.receiver.pull(lost.case, lead, care.member_keys("lead"), Purpose.PANEL_REVIEW).view
+    view = care.pull(lost.case, "lead", Purpose.PANEL_REVIEW).view
     read = {item.content["summary"] for item in view.opened if item.header.agency == POLICE}
     assert read == {SEEN["summary"], AFTER["summary"]}
     assert view.unverified == ()
