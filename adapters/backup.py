@@ -1,4 +1,4 @@
-"""An agency's own offline backup of its keys: made, checked without restoring, restored to an empty home.
+"""An agency's own offline backup of its keys: made, and checked without restoring (``adapters.restored_home``).
 
 A backup is a folder with two files: the keys under a passphrase of their own (the key file's form, ``keys.custody``),
 and the adapter's settings and pin, sealed with a secret that is among those keys. Nothing of it goes to the hub.
@@ -14,21 +14,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from adapters.home import (
-    AGENCY_NAME,
-    CONFIG_NAME,
-    HUB_NAME,
-    ROOT_NAME,
-    Home,
-    HomeRefused,
-    HubPin,
-)
-from adapters.issued import IssuedDamaged, issued_here, restore_issued
+from adapters.home import HUB_NAME, Home, HomeRefused, HubPin
+from adapters.issued import IssuedDamaged, issued_here
 from adapters.pending_changes import PENDING_NAME
 from adapters.witness_keys import RETIRED
 from keys.certificates import NotCertified
 from keys.custody.interface import Custody, CustodyRefused
-from keys.custody.keyfile import KeyFile, generate_storage, read_key_file, write_key_file, write_private_file
+from keys.custody.keyfile import KeyFile, read_key_file, write_key_file, write_private_file
 from keys.directory import Directory
 from keys.fingerprints import fingerprint
 from keys.jose import is_kid
@@ -89,8 +81,9 @@ class Backup:
             lines.append(f"{name:<13} {self._said_of(name)}")
         if self.in_token:
             lines.append(
-                "Keys that are NOT in this backup have no copy. Where the token is lost, the root key revokes them by "
-                "these ids: nrm-adapter keys revoke signing --key KEY-ID --by root --reason lost --file FILE"
+                "Keys that are NOT in this backup have no copy. Where the token is lost, restoring this backup makes "
+                "others and ends these: nrm-adapter --home NEW restore BACKUP. To end them at once, by these ids: "
+                "nrm-adapter keys revoke signing --key KEY-ID --by root --reason lost --file FILE"
             )
         pin = "none yet" if self.pin is None else self.pin.fingerprint
         lines += [
@@ -214,16 +207,21 @@ def _parse_in_token(names: Any) -> dict[str, str]:
     return dict(names)
 
 
-def check_backup(backup: Backup, directory: Directory, at: datetime) -> tuple[str, ...]:
+def check_backup(
+    backup: Backup, directory: Directory, at: datetime, *, storage: bytes | None = None
+) -> tuple[str, ...]:
     """Return what differs between a backup and what the log's directory says of the agency now; nothing: it is whole.
 
     A key that was renewed since is a difference: make a new backup, and keep the old one for what was sealed before.
+    ``storage`` is the secret that seals the adapter's own database now, None where it is not known.
     """
     try:
         listed = directory.get_agency(backup.agency)
     except NotCertified as error:
         return (str(error),)
     found = []
+    if storage not in (None, backup.keys.storage):
+        found.append("the storage secret was renewed since this backup was made: it opens no newer store.db")
     if listed.root.kid != backup.root.public.kid:
         found.append("the root key in the backup is not the one the directory lists")
     for use in sorted(AGENCY_USES):
@@ -238,26 +236,3 @@ def check_backup(backup: Backup, directory: Directory, at: datetime) -> tuple[st
         if backup.in_token.get(use.value, newest) != newest:
             found.append(f"the key for {use.value} was replaced since this backup was made")
     return tuple(found)
-
-
-def restore(folder: Path, backup: Backup, root_passphrase: str, passphrase: str) -> Home:
-    """Make an adapter's home from a backup, under new passphrases. Raises ``HomeRefused`` where one is there already.
-
-    Keys that stayed in a token are not there: the root certifies new ones.
-    """
-    if folder.exists() and any(folder.iterdir()):
-        raise HomeRefused(f"{folder} is not empty; restore to a folder that holds nothing")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    write_key_file(folder / ROOT_NAME, KeyFile({ROOT: backup.root}, generate_storage()), root_passphrase)
-    working = {use: key for use, key in backup.keys.keys.items() if use != ROOT}
-    write_key_file(folder / AGENCY_NAME, KeyFile(working, backup.keys.storage), passphrase)
-    home = Home(folder, backup.agency, backup.kind, backup.name, backup.environment)
-    if backup.pin is not None:
-        home.write_pin(backup.pin)
-    restore_issued(folder, backup.issued)
-    # The settings come last: a folder without them is no home yet, so a restore that broke off is repeated.
-    settings = {"agency": home.agency, "kind": home.kind.value, "name": home.name, "environment": home.environment}
-    text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
-    write_private_file(folder / CONFIG_NAME, text.encode())
-    return home

@@ -17,6 +17,7 @@ from adapters.held_keys import KeyChangeRefused
 from adapters.issued import remember_issued
 from adapters.key_endings import newest_directory, proven
 from adapters.runtime import Adapter
+from adapters.working_keys import working_key
 from keys.console_access import MAX_VALIDITY, require_officer, require_provider, subject_digest
 from keys.statements import StatementType, make_statement
 from keys.uses import KeyUse
@@ -94,7 +95,7 @@ def carry_out_access(adapter: Adapter, plan: AccessPlan) -> int:
             "not_after": render_time(plan.not_after),
         },
         issuer=agency,
-        signer=adapter.keys.keys[KeyUse.SIGNING.value],
+        signer=working_key(adapter.keys.keys, KeyUse.SIGNING),
         issued_at=_now(adapter),
         statement_id=os.urandom(16).hex(),
         checkpoint=adapter.follower.newest_reference(),

@@ -15,6 +15,7 @@ from adapters.held_keys import KeyChangeRefused, only_one_change
 from adapters.home import MEMBER_DAYS, REQUEST_NAME, ROOT_NAME, ROOT_YEARS, HomeRefused, certify, read_passphrase
 from adapters.issued import issued_here, remember_issued
 from adapters.runtime import Adapter
+from adapters.working_keys import working_key
 from keys.ceremony import request_fingerprint
 from keys.certificates import Certificate
 from keys.custody.keyfile import KeyFile, generate_storage, read_key_file, write_key_file, write_private_file
@@ -52,7 +53,7 @@ def plan_enrolling_again(adapter: Adapter, directory: Directory, *, is_shut_out:
             "this agency's root is not revoked: it need not enrol again. If the root is lost or in foreign hands: "
             "nrm-adapter keys revoke root"
         )
-    gone = sorted(use.value for use in AGENCY_USES if adapter.keys.keys[use.value].public.kid in ended)
+    gone = sorted(use.value for use in AGENCY_USES if working_key(adapter.keys.keys, use).public.kid in ended)
     if gone:
         raise KeyChangeRefused(
             f"the keys for {', '.join(gone)} are revoked themselves and cannot be certified again. Make this agency's "
@@ -102,7 +103,7 @@ def enrol_again(adapter: Adapter, plan: NewRoot) -> str:
                 checkpoint=None,
             ),
             "certificates": [
-                certify(root, home.agency, use, adapter.keys.keys[use.value], at=at, days=365 * ROOT_YEARS)
+                certify(root, home.agency, use, working_key(adapter.keys.keys, use), at=at, days=365 * ROOT_YEARS)
                 for use in sorted(AGENCY_USES)
             ],
         }

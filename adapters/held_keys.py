@@ -80,6 +80,10 @@ class Held(Protocol):
         """Make new keys and put the whole of what custody will hold beside the present; return the new ones by use."""
         ...
 
+    def lay_storage_beside(self, storage: bytes) -> None:
+        """Put the whole of what custody holds beside the present, with another storage secret."""
+        ...
+
     def read_next(self) -> Custody | None:
         """Return what lies beside, None for nothing. Raises ``CustodyRefused``."""
         ...
@@ -138,6 +142,10 @@ class HeldFile:
         storage = generate_storage() if self.contents is None else self.contents.storage
         write_key_file(self.next_path, KeyFile(with_new_keys(before, new, keep=keep), storage), self.passphrase)
         return new
+
+    def lay_storage_beside(self, storage: bytes) -> None:
+        """Put the same keys beside the present file, with another storage secret."""
+        write_key_file(self.next_path, KeyFile(self.read_present().keys, storage), self.passphrase)
 
     def read_next(self) -> KeyFile | None:
         """Return what lies beside, None for nothing. Raises ``KeyFileRefused``."""

@@ -74,6 +74,11 @@ class HeldToken:
         write_token_keys(present.link, present.holder, keys, present.storage, self.next_path)
         return new
 
+    def lay_storage_beside(self, storage: bytes) -> None:
+        """Put the same keys beside the present file, with another storage secret that the token seals."""
+        present = self.contents
+        write_token_keys(present.link, present.holder, present.keys, storage, self.next_path)
+
     def read_next(self) -> Custody | None:
         """Return what lies beside, None for nothing. Raises ``CustodyRefused``."""
         try:

@@ -32,9 +32,18 @@ from adapters.key_endings import (
     standing_end,
 )
 from adapters.key_plans import KeyChange
-from adapters.pending_changes import FOR_HUB_NAME, PENDING_NAME, Pending, forget_pending, keep_pending, read_pending
+from adapters.pending_changes import (
+    FOR_HUB_NAME,
+    PENDING_NAME,
+    ROTATE_STORAGE,
+    Pending,
+    forget_pending,
+    keep_pending,
+    read_pending,
+)
 from adapters.runtime import Adapter
 from adapters.store.rows import pending_cases
+from adapters.working_keys import working_key
 from keys.custody.interface import Custody
 from keys.directory import Directory
 from keys.jose import Signer
@@ -110,6 +119,10 @@ def finish(adapter: Adapter) -> Changed | None:
     pending = read_pending(adapter.home.folder)
     if pending is None:
         return None
+    if pending.what == ROTATE_STORAGE:
+        raise KeyChangeRefused(
+            "the storage secret is being renewed, and it is not finished; first: nrm-adapter keys rotate storage"
+        )
     member = pending.member
     if member is None:
         held: Held = open_agency(adapter)
@@ -134,6 +147,9 @@ def _finish(adapter: Adapter, held: Held) -> Changed:
     if following is None:
         return _is_taken_over(adapter, held, pending)
     _require_same(following, pending)
+    if KeyUse.SIGNING.value not in adapter.keys.keys:
+        # A restored home has no signing key but the new one: nothing else can ask the hub.
+        adapter.renew(following)
     position, not_ended = _publish(adapter, held, following, pending)
     held.take_over()
     forget_pending(adapter.home.folder)
@@ -185,7 +201,7 @@ def _publish(adapter: Adapter, held: Held, following: Custody, pending: Pending)
             raise
         raise KeyChangeRefused(_winner(newest.directory, revocations)) from error
     # From here on the hub may take no request of the key that asked.
-    signing = (following if pending.member is None else adapter.keys).keys[KeyUse.SIGNING.value]
+    signing = working_key((following if pending.member is None else adapter.keys).keys, KeyUse.SIGNING)
     client = adapter.connect(signing)
     try:
         follower = Follower(adapter.home, adapter.store, client, adapter.pin, adapter.clock)
@@ -219,7 +235,7 @@ def _look(adapter: Adapter, following: Custody | None) -> Newest:
     newest = newest_directory(adapter.follower)
     if not newest.is_shut_out or following is None:
         return newest
-    client = adapter.connect(following.keys[KeyUse.SIGNING.value])
+    client = adapter.connect(working_key(following.keys, KeyUse.SIGNING))
     try:
         return newest_directory(Follower(adapter.home, adapter.store, client, adapter.pin, adapter.clock))
     finally:
@@ -263,8 +279,8 @@ def _post(adapter: Adapter, following: Custody | None, pending: Pending) -> Any:
     try:
         return adapter.client.post("/v1/keys", payload)
     except HubRefused as error:
-        present = adapter.keys.keys[KeyUse.SIGNING.value].public
-        new = None if following is None else following.keys[KeyUse.SIGNING.value]
+        present = working_key(adapter.keys.keys, KeyUse.SIGNING).public
+        new = None if following is None else working_key(following.keys, KeyUse.SIGNING)
         if error.code != "token" or new is None or new.public == present:
             raise
     client = adapter.connect(new)

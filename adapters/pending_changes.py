@@ -15,6 +15,8 @@ from policies.model import Malformed, require_members
 
 PENDING_NAME = "key-change.pending"
 FOR_HUB_NAME = "keys-for-hub.json"
+ROTATE_STORAGE = "rotate storage"
+"""The one change that the hub has no part in."""
 MAX_PENDING_BYTES = 1024 * 1024
 _MEMBERS = ("what", "member", "is_lost", "certificates", "revocations")
 

@@ -17,6 +17,7 @@ from adapters.release.regranting import Regranter
 from adapters.release.releasing import Releaser
 from adapters.release.retrieval import Retriever
 from adapters.store.database import Store
+from adapters.working_keys import working_key
 from keys.custody.interface import Custody
 from keys.jose import Signer
 from keys.storage import Vault
@@ -58,7 +59,7 @@ class Adapter:
     @cached_property
     def client(self) -> HubClient:
         """The client of the hub."""
-        return self.connect(self.keys.keys[KeyUse.SIGNING.value])
+        return self.connect(working_key(self.keys.keys, KeyUse.SIGNING))
 
     def connect(self, signing: Signer) -> HubClient:
         """Return a client of the hub that asks with a signing key of this agency's."""
@@ -81,6 +82,9 @@ class Adapter:
         for name in ("client", "follower", "book", "releaser", "regranter", "retriever", "outbox", "receiver"):
             self.__dict__.pop(name, None)
         self.keys = fresh
+        store: Store | None = self.__dict__.get("store")
+        if store is not None:
+            store.vault = Vault(fresh.storage)
         if client is not None:
             client.close()
 
@@ -92,7 +96,7 @@ class Adapter:
     @cached_property
     def book(self) -> CaseBook:
         """The agency's cases."""
-        return CaseBook(self.follower, self.keys.keys[KeyUse.SIGNING.value])
+        return CaseBook(self.follower, working_key(self.keys.keys, KeyUse.SIGNING))
 
     @cached_property
     def bundle(self) -> Bundle:

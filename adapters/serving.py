@@ -23,7 +23,7 @@ from adapters.following import LogRefused
 from adapters.home import AGENCY_NAME, TOKEN_KEYS_NAME, HomeRefused
 from adapters.hub_client import HubRefused, HubUnreachable
 from adapters.runtime import Adapter
-from adapters.store.database import StoreRefused
+from adapters.store.database import StorageChanged, StoreRefused
 from adapters.store.rows import list_alarms, list_case_rows, open_alarms, pending_cases, read_setting
 from adapters.store.tables import AlarmRow, CaseRow
 from keys.custody.modules import TokenRefused
@@ -85,11 +85,11 @@ class Watch:
             self.trouble = None if error.code == "no_quorum" else f"the hub refused: {error.code}"
             if error.code in ("token", "cosignature_refused"):
                 self._take_new_keys()
-        except (HubUnreachable, KeysRefusal, LogRefused, CaseRefused, StoreRefused) as error:
+        except (HubUnreachable, KeysRefusal, HomeRefused, LogRefused, CaseRefused, StoreRefused) as error:
             self.trouble = str(error)
             has_answered = isinstance(error, LogRefused | CaseRefused)
-            if isinstance(error, TokenRefused):
-                # A signing key that was replaced is in the token no more.
+            if isinstance(error, TokenRefused | StorageChanged):
+                # A signing key that was replaced is in the token no more; nor are rows sealed under an old secret.
                 self._take_new_keys()
         except Exception as error:  # noqa: BLE001 - a watch that ends looks at nothing; its kind only, never its words
             self.trouble = f"the last look ended in an unexpected {type(error).__name__}; the watch goes on"

@@ -15,6 +15,7 @@ from adapters.hub_client import HubRefused
 from adapters.key_endings import newest_directory
 from adapters.runtime import Adapter
 from adapters.witness_keys import holds_witness
+from adapters.working_keys import working_key
 from keys.certificates import NotCertified
 from keys.statements import StatementType, make_statement
 from keys.transparency import ProofInvalid, Witness, WitnessSet
@@ -95,7 +96,7 @@ def approve(adapter: Adapter, approval: Approval) -> tuple[str, ...]:
         StatementType.WITNESS_CHANGE,
         approval.change.members(),
         issuer=adapter.home.agency,
-        signer=adapter.keys.keys[KeyUse.SIGNING.value],
+        signer=working_key(adapter.keys.keys, KeyUse.SIGNING),
         issued_at=adapter.clock(),
         statement_id=secrets.token_hex(ID_BYTES),
         checkpoint=adapter.follower.newest_reference(),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from adapters.working_keys import working_key
 from keys.jose import Signer
 from keys.transparency import Witness, WitnessSet
 from keys.uses import KeyUse
@@ -17,8 +18,11 @@ RETIRED = "@"
 
 
 def witness_pairs(keys: Mapping[str, Signer], agency: str, witnesses: WitnessSet) -> list[tuple[Signer, Signer]]:
-    """Return our pairs of witness keys (Ed25519, ML-DSA-44) to try in this order: the set's, then the newest."""
-    newest = (keys[KeyUse.WITNESS.value], keys[KeyUse.WITNESS_PQ.value])
+    """Return our pairs of witness keys (Ed25519, ML-DSA-44) to try in this order: the set's, then the newest.
+
+    Raises ``HomeRefused`` where a home has none.
+    """
+    newest = (working_key(keys, KeyUse.WITNESS), working_key(keys, KeyUse.WITNESS_PQ))
     ours = next((item for item in witnesses.witnesses if item.agency == agency), None)
     if ours is None:
         return [newest]

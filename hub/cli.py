@@ -283,6 +283,32 @@ def pin(home: Path, output: Path) -> None:
 
 
 @main.group()
+def keys() -> None:
+    """The hub's own keys.
+
+    \b
+    Example: nrm-hub keys rotate token
+    """
+
+
+@keys.command()
+@click.argument("use", type=click.Choice(["token"]))
+@click.pass_obj
+def rotate(home: Path, use: str) -> None:  # noqa: ARG001 - the one key that can be replaced, named all the same
+    """Replace the key that access tokens are signed with; the hub must not be running. Agencies fetch new ones.
+
+    The log's key is pinned by every agency and is not replaced (docs/keys.md).
+
+    \b
+    Example: nrm-hub --home hub-home keys rotate token
+    """
+    from hub.token_key import rotate_token_key
+
+    kid = rotate_token_key(Config.load(home), read_unlocking(home))
+    click.echo(f"access tokens are signed with the key {kid[:12]} from the next start on; older ones are refused")
+
+
+@main.group()
 def log() -> None:
     """Look after the transparency log.
 

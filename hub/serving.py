@@ -92,7 +92,7 @@ def run(config: Config, passphrase: str, *, bind: str, threads: int) -> None:
 
     # Said in every answer's Server header: the project's name, not that of what it runs on.
     wsgi.SERVER = SERVER
-    lock = _lock(config.home / LOCK_NAME)
+    lock = only_process(config.home)
     try:
         # Under the lock nobody else serves this hub: what was of an earlier moment is forgotten here.
         services = open_services(config, passphrase, anew=True)
@@ -137,7 +137,9 @@ def _address(listening: Any) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _lock(path: Path) -> Any:
+def only_process(home: Path) -> Any:
+    """Return the hub's lock, held until it is closed. Raises ``ConfigRefused`` where a process serves this hub."""
+    path = home / LOCK_NAME
     file = path.open("w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from keys.refusal import KeysRefusal
 
 SECRET_BYTES = 32
 _IV_BYTES = 12
+_ID_PREFIX = b"nrmhub storage secret\x00"
 
 
 class StorageRefused(KeysRefusal):
@@ -33,6 +35,11 @@ class Vault:
 
     def __repr__(self) -> str:
         return "<Vault (secret not shown)>"
+
+    @property
+    def id(self) -> str:
+        """Which secret it is: a digest that says nothing else of it."""
+        return hashlib.sha256(_ID_PREFIX + self.secret).hexdigest()
 
     def seal(self, name: str, data: bytes) -> bytes:
         """Return IV and ciphertext, bound to the name."""

@@ -29,6 +29,7 @@ from adapters.key_endings import (
 )
 from adapters.key_states import list_keys, live_keys
 from adapters.runtime import Adapter, system_clock
+from adapters.working_keys import working_key
 from keys.custody.interface import CustodyRefused
 from keys.directory import Directory
 from keys.fingerprints import render_words
@@ -217,7 +218,7 @@ def send_ending(
 
 def _asks_with(adapter: Adapter, ending: Ending) -> bool:
     """Whether what ends is the key that this adapter asks the hub with, or the root that certified it."""
-    signing = adapter.keys.keys[KeyUse.SIGNING.value].public.kid
+    signing = working_key(adapter.keys.keys, KeyUse.SIGNING).public.kid
     listed = adapter.follower.directory().get_agency(adapter.home.agency)
     return signing in ending.kids or listed.root.kid in ending.kids
 
@@ -238,8 +239,8 @@ def _signer(adapter: Adapter, by: str, member: str | None) -> Signer:
     if by == PERSON:
         if member is None:
             raise KeyChangeRefused("a person ends their own keys only: --by person --member ID")
-        return adapter.member_keys(member).keys[KeyUse.MEMBER_SIGNING.value]
-    return adapter.keys.keys[KeyUse.SIGNING.value]
+        return working_key(adapter.member_keys(member).keys, KeyUse.MEMBER_SIGNING)
+    return working_key(adapter.keys.keys, KeyUse.SIGNING)
 
 
 @keys.command(name="revoke-root")

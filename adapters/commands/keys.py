@@ -23,7 +23,9 @@ from adapters.key_plans import (
 )
 from adapters.key_states import list_keys
 from adapters.runtime import Adapter
+from adapters.storage_changes import STORAGE_SUMMARY, renew_storage
 from adapters.witness_changes import approve, is_waiting, plan_approval
+from adapters.working_keys import working_key
 from keys.fingerprints import fingerprint, render_words
 from keys.revocation import RevocationReason
 from keys.uses import AGENCY_USES, KeyUse
@@ -31,6 +33,7 @@ from policies.model import require_id
 
 LOOK_SECONDS = 0.5
 MEMBER = "member"
+STORAGE = "storage"
 OWN_USES = sorted(use.value for use in AGENCY_USES)
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say in plain words what it would do, and do nothing.")
@@ -94,7 +97,7 @@ def fingerprint_() -> None:
 
 
 @keys.command(name="rotate")
-@click.argument("use", type=click.Choice([*OWN_USES, MEMBER]))
+@click.argument("use", type=click.Choice([*OWN_USES, MEMBER, STORAGE]))
 @member_option
 @click.option(
     "--reason",
@@ -109,6 +112,8 @@ def fingerprint_() -> None:
 def rotate(use: str, member: str | None, reason: str, valid_until: int | None, wait: float, dry_run: bool) -> None:
     """Replace a key of the agency, or with "member" both keys of a person, and end the old one in the same step.
 
+    With "storage" the secret that seals this adapter's own database: it needs no root key and no hub.
+
     Needs the root key (NRM_ROOT_PASSPHRASE), and NRM_ADAPTER_PASSPHRASE; for a person also NRM_MEMBER_PASSPHRASE.
     Whatever breaks off is finished by the same command.
 
@@ -118,6 +123,11 @@ def rotate(use: str, member: str | None, reason: str, valid_until: int | None, w
     if (use == MEMBER) != (member is not None):
         raise KeyChangeRefused("a person's keys are named by both: keys rotate member --member ID")
     terms = parse_terms(reason, valid_until)
+    if use == STORAGE:
+        if terms != EndTerms(RevocationReason.SUPERSEDED):
+            raise KeyChangeRefused("nobody certified the storage secret: leave --reason and --valid-until")
+        _rotate_storage(dry_run=dry_run)
+        return
     with opened(home_option()) as adapter:
         if member is None and KeyUse(use) in WITNESS_ALGORITHMS:
             rotate_witness(adapter, terms, wait, dry_run=dry_run)
@@ -129,11 +139,18 @@ def rotate(use: str, member: str | None, reason: str, valid_until: int | None, w
             )
 
 
+def _rotate_storage(*, dry_run: bool) -> None:
+    with opened(home_option()) as adapter:
+        say(STORAGE_SUMMARY)
+        if not dry_run:
+            click.echo(f"done: rotate storage; {renew_storage(adapter)} rows sealed anew")
+
+
 def _agency_rotation(adapter: Adapter, use: KeyUse, terms: EndTerms) -> tuple[KeyChange, Held]:
     held = open_agency(adapter)
     newest, present = newest_directory(adapter.follower), adapter.keys.keys
     kids = {key.public.kid for key in present.values()}
-    key = present[use.value].public
+    key = working_key(present, use).public
     return plan_rotation(newest, adapter.home.agency, use, key, terms, adapter.clock(), held=kids), held
 
 

@@ -29,6 +29,7 @@ from adapters.picture.turnout import VOTING_ROLES, Turnout, read_turnout
 from adapters.picture.view import CaseView
 from adapters.picture.words import count_words, join_words, words_for
 from adapters.release.writing import given
+from adapters.working_keys import working_key
 from keys.canonical import NotCanonical, parse_canonical
 from keys.certificates import NotCertified
 from keys.custody.interface import Custody
@@ -99,7 +100,7 @@ def sign_vote(
             "role": role.value,
         },
         issuer=agency,
-        signer=keys.keys[KeyUse.MEMBER_SIGNING.value],
+        signer=working_key(keys.keys, KeyUse.MEMBER_SIGNING),
         issued_at=at,
         statement_id=os.urandom(16).hex(),
         checkpoint=checkpoint,

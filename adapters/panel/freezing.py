@@ -17,6 +17,7 @@ from adapters.cases import VerifiedMembers
 from adapters.picture.receiving import Opened
 from adapters.picture.view import CaseView, OpenedFragment
 from adapters.picture.words import words_for
+from adapters.working_keys import working_key
 from keys.canonical import NotCanonical, canonical_bytes, parse_canonical
 from keys.certificates import NotCertified
 from keys.custody.interface import Custody
@@ -107,7 +108,7 @@ def sign_manifest(
             "question": question,
         },
         issuer=agency,
-        signer=keys.keys[KeyUse.MEMBER_SIGNING.value],
+        signer=working_key(keys.keys, KeyUse.MEMBER_SIGNING),
         issued_at=at,
         statement_id=os.urandom(16).hex(),
         checkpoint=checkpoint,

@@ -33,6 +33,7 @@ from adapters.store.database import Store
 from adapters.store.rows import peer_channels, raise_alarm
 from adapters.store.tables import PeerChannelRow
 from adapters.witness_keys import RETIRED
+from adapters.working_keys import working_key
 from keys.custody.interface import Custody
 from keys.directory import Directory
 from keys.jose import statement_digest
@@ -87,7 +88,7 @@ class Receiver:
         if member != (None if signed_in is None else signed_in.member):
             raise CaseRefused("a case is pulled for a person who was recognised just now, or for the agency's intake")
         follower = self.book.follower
-        signing = keys.keys[(KeyUse.SIGNING if member is None else KeyUse.MEMBER_SIGNING).value]
+        signing = working_key(keys.keys, KeyUse.SIGNING if member is None else KeyUse.MEMBER_SIGNING)
         token = make_statement(
             StatementType.PULL,
             {"case": case, "member": member, "purpose": purpose.value},

@@ -17,6 +17,8 @@ from adapters.store.tables import Base, SettingRow
 from keys.storage import Vault
 
 STORE_VERSION = 4
+STORAGE_SETTING = "storage"
+"""Names the secret that the rows are sealed under, once it has been renewed; before that nothing is written."""
 _UPGRADES: Mapping[int, tuple[str, ...]] = {
     # Channels and fragments that a key's end was dated back behind; two channels to one key, one of them such a one.
     # What came back from the hub: tables that are not there yet are made when the database is opened.
@@ -36,6 +38,10 @@ _UPGRADES: Mapping[int, tuple[str, ...]] = {
 
 class StoreRefused(Exception):
     """The adapter's own database cannot be used: damaged, of another version, or busy for too long."""
+
+
+class StorageChanged(StoreRefused):
+    """The database is sealed under another storage secret than the one that is held here."""
 
 
 class Store:
@@ -71,9 +77,16 @@ class Store:
     def write(self) -> Iterator[Session]:
         """One transaction: all of it, or nothing. Reads use it too: an adapter has few users.
 
-        Raises ``StoreRefused`` where the database does not let us.
+        Raises ``StoreRefused`` where the database does not let us, ``StorageChanged`` where it is not ours to read.
         """
         with _refusing(), Session(self.engine) as session, session.begin():
+            # Another process may have renewed the secret: nothing sealed under the old one is written any more.
+            if read_setting(session, STORAGE_SETTING) not in (None, self.vault.id):
+                raise StorageChanged(
+                    "the adapter's database is sealed under another storage secret than the keys here hold; if its "
+                    "renewal broke off, or is going on: nrm-adapter keys rotate storage. Else store.db and the keys "
+                    "are copies of different days: take those that belong together"
+                )
             yield session
 
     def forget_deleted(self) -> None:

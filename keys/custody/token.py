@@ -176,6 +176,49 @@ def create_token_keys(
         raise
 
 
+def seal_into_token(
+    place: TokenPlace,
+    pin: str,
+    holder: str,
+    given: Mapping[str, PrivateKey],
+    storage: bytes,
+    path: Path,
+    *,
+    needed: Collection[str] = (),
+) -> TokenKeys:
+    """Make a sealing key in a token and write a file of keys that were made elsewhere, each sealed by it.
+
+    None of them is in the token: a key that came from outside is not used there. ``needed`` are the algorithms the
+    token must have besides. Raises ``TokenRefused``, also where the token has keys of this holder; then nothing is
+    changed.
+    """
+    link = TokenLink(place, pin)
+    sealing = label_of(holder, SEALING_USE)
+    try:
+        link.require("AES-256-GCM", *needed)
+        present = link.labels(label_of(holder, ""))
+        if present:
+            raise TokenRefused(
+                f"the token has a key {present[0]} already; use another token, or remove it with the token's own "
+                "program"
+            )
+        link.generate_sealing_key(sealing)
+        try:
+            keys = {use: _sealed_key(link, holder, use, key) for use, key in given.items()}
+            return write_token_keys(link, holder, keys, storage, path)
+        except BaseException:
+            _take_back(link, [sealing])
+            raise
+    except BaseException:
+        link.close()
+        raise
+
+
+def take_back_all(keys: TokenKeys) -> None:
+    """Destroy the sealing key in the token: what it sealed opens no more. For what was just made and is not kept."""
+    _take_back(keys.link, [label_of(keys.holder, SEALING_USE)])
+
+
 def _resume(place: TokenPlace, pin: str, holder: str, wanted: Mapping[str, str], path: Path) -> TokenKeys:
     found = open_token_keys(place, pin, holder, path)
     if {use: key.public.alg for use, key in found.keys.items()} != dict(wanted):
@@ -284,4 +327,13 @@ def _storage_aad(holder: str, keys: Mapping[str, Signer]) -> bytes:
     return _aad(holder, STORAGE_USE, listed)
 
 
-__all__ = ["MAX_FILE_BYTES", "TokenKeys", "TokenRefused", "create_token_keys", "label_of", "open_token_keys"]
+__all__ = [
+    "MAX_FILE_BYTES",
+    "TokenKeys",
+    "TokenRefused",
+    "create_token_keys",
+    "label_of",
+    "open_token_keys",
+    "seal_into_token",
+    "take_back_all",
+]

@@ -23,6 +23,7 @@ from adapters.picture.receiving import Opened
 from adapters.release.drafts import DraftState, keep_authored, list_drafts
 from adapters.release.releasing import ReleaseTerms
 from adapters.runtime import Adapter
+from adapters.signed_in import SignedIn
 from keys.custody.token import TokenKeys
 from keys.directory import Directory
 from policies.vocabulary import AgencyKind, Category, Purpose, Role
@@ -117,7 +118,8 @@ class TokenScene:
         """Pull for the police's person."""
         with self.police() as adapter:
             keys = adapter.member_keys(self.chair)
-            return adapter.receiver.pull(self.case, self.chair, keys, Purpose.PANEL_REVIEW)
+            signed_in = SignedIn(self.chair, ("pwd",), now())
+            return adapter.receiver.pull(self.case, self.chair, keys, Purpose.PANEL_REVIEW, signed_in)
 
 
 def _share(agency: Any, case: str) -> int:

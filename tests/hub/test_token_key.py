@@ -1,0 +1,106 @@
+"""The key that access tokens are signed with is replaced: in a key file, in a hardware token (SoftHSM 2), killed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import CliRunner, Result
+
+from hub.app import create_app
+from hub.cli import main
+from hub.config import Config
+from hub.services import LOG_KEY, TOKEN_KEY, open_keys, open_services
+from hub.serving import only_process
+from hub.setting_up import init_hub
+from keys.custody.token import TokenKeys
+from tests.scene import CARE, Scene
+from tests.soft_token import SoftTokens
+
+WORD = "an invented passphrase"
+
+
+def rotate(home: Path, **environ: str) -> Result:
+    return CliRunner().invoke(main, ["--home", str(home), "keys", "rotate", "token"], env=environ)
+
+
+def publics(config: Config, unlocking: str) -> dict[str, str]:
+    held = open_keys(config, unlocking)
+    try:
+        return {use: key.public.kid for use, key in held.keys.items()}
+    finally:
+        held.close()
+
+
+def test_access_tokens_of_the_old_key_end_and_an_agency_fetches_another(make_scene: Callable[[], Scene]) -> None:
+    """The client that holds one is refused it, asks for another by itself, and goes on; the log key stays."""
+    scene = make_scene().embed()
+    client = scene[CARE].client
+    client.get("/v1/cases")
+    old, before = dict(client._tokens), publics(scene.hub.config, scene.hub.passphrase)
+    done = rotate(scene.hub.home, NRM_HUB_PASSPHRASE=scene.hub.passphrase)
+    assert done.exit_code == 0, done.output
+    after = publics(scene.hub.config, scene.hub.passphrase)
+    assert after[LOG_KEY] == before[LOG_KEY]
+    assert after[TOKEN_KEY] != before[TOKEN_KEY]
+    assert after[TOKEN_KEY][:12] in done.output
+    # The same client, with its token of before, at the hub as it starts again.
+    services = open_services(scene.hub.config, scene.hub.passphrase)
+    transport = httpx.WSGITransport(app=create_app(services), raise_app_exceptions=False)
+    client._http.close()
+    client._http = httpx.Client(base_url=scene.hub.issuer, transport=transport)
+    assert client._tokens == old != {}
+    assert client.get("/v1/cases")["cases"]
+    assert client._tokens != old
+    services.close()
+
+
+def test_a_hub_that_runs_keeps_its_key(make_scene: Callable[[], Scene]) -> None:
+    """It would go on taking tokens of the old one: it is stopped first. And only with the passphrase."""
+    scene = make_scene()
+    before = publics(scene.hub.config, scene.hub.passphrase)
+    lock = only_process(scene.hub.home)
+    done = rotate(scene.hub.home, NRM_HUB_PASSPHRASE=scene.hub.passphrase)
+    lock.close()
+    assert done.exit_code == 1
+    assert "another process serves this hub already" in done.output
+    done = rotate(scene.hub.home, NRM_HUB_PASSPHRASE="another invented word")
+    assert done.exit_code == 1
+    assert "does not open" in done.output
+    done = CliRunner().invoke(main, ["--home", str(scene.hub.home), "keys", "rotate", "log"])
+    assert done.exit_code == 2
+    assert publics(scene.hub.config, scene.hub.passphrase) == before
+
+
+def test_in_a_hardware_token_the_old_key_is_destroyed(soft_tokens: SoftTokens, tmp_path: Path) -> None:
+    """Killed before the file is written, nothing has changed; the next one removes what was left in the token."""
+    soft = soft_tokens.make("hub")
+    said = {"issuer": "http://127.0.0.1:9", "origin": "hub.example/token", "environment": "demo"}
+    config = Config.checked(tmp_path / "hub", said)
+    init_hub(config, soft.pin, soft.place)
+    before, labels = publics(config, soft.pin), soft.labels()
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hub.token_key.write_token_keys", killed)
+        with pytest.raises(Killed):
+            rotate(config.home, NRM_HUB_PIN=soft.pin)
+    assert publics(config, soft.pin) == before
+    assert len(soft.labels()) > len(labels)
+    done = rotate(config.home, NRM_HUB_PIN=soft.pin)
+    assert done.exit_code == 0, done.output
+    after = publics(config, soft.pin)
+    assert (after[LOG_KEY] == before[LOG_KEY], after[TOKEN_KEY] == before[TOKEN_KEY]) == (True, False)
+    assert len(soft.labels()) == len(labels)
+    held = open_keys(config, soft.pin)
+    assert isinstance(held, TokenKeys)
+    assert held.label(TOKEN_KEY) not in labels
+    held.close()
