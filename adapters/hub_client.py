@@ -262,7 +262,8 @@ class HubClient:
             proof = self._proving.prove("POST", f"{issuer}/oauth/token", self._nonce, None)
             request = self._http.build_request("POST", "/oauth/token", data=form, headers={"DPoP": proof})
             answer = self._exchange(request, MAX_TOKEN_BYTES)
-            if answer.status == 200:
+            # Asked again only for want of a nonce: a hub writes down whom it refuses.
+            if answer.status == 200 or _problem(answer).get("error") != "use_dpop_nonce":
                 break
         if answer.status != 200:
             raise _no_token(answer)

@@ -2,8 +2,8 @@
 
 In this order, so that a death between any two steps loses nothing and the same command finishes it: (1) custody with
 the new secret lies beside the present one, and a note says so; (2) one transaction seals every row anew and names the
-new secret in the database; (3) custody is taken over in one move; (4) the note goes. The database tells which secret it
-is under, so that step 2 is never done twice. docs/keys.md.
+new secret in the database, then the key for identity providers is sealed anew; (3) custody is taken over in one move;
+(4) the note goes. The database tells which secret it is under, so that step 2 is never done twice. docs/keys.md.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from adapters.store.database import StorageChanged, Store
 from adapters.store.resealing import reseal
 from keys.custody.interface import Custody
 from keys.custody.keyfile import generate_storage
+from keys.custody.sign_in_key import reseal_sign_in_key
 from keys.storage import Vault
 
 STORAGE_SUMMARY = (
@@ -49,6 +50,7 @@ def _finish(adapter: Adapter, held: Held) -> int:
         held.settle()
     else:
         rows = _seal_anew(adapter, following)
+        reseal_sign_in_key(adapter.home.folder, adapter.keys.storage, following.storage)
         held.take_over()
         adapter.renew(following)
     forget_pending(adapter.home.folder)

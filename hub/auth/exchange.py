@@ -124,6 +124,8 @@ class PersonExchange(BaseGrant, TokenEndpointMixin):  # type: ignore[misc]  # Au
         except TokenRefused as error:
             raise InvalidRequestError(f"the subject token is refused: {error}") from error
         except MemberRevoked as revoked:
+            # Used up first: the same request again is refused, and leaves no second entry.
+            g.dpop_proof.use(self.moment, g.now)
             self.on_revoked(revoked, g.now)
             raise Refused(403, "key_revoked", str(revoked)) from revoked
         g.dpop_proof.use(self.moment, g.now)

@@ -50,6 +50,21 @@ def open_sign_in_key(folder: Path, storage: bytes) -> PrivateKey:
     return key
 
 
+def reseal_sign_in_key(folder: Path, before: bytes, after: bytes) -> None:
+    """Seal a home folder's sign-in key under a new storage secret; nothing where there is none, or where it is done.
+
+    Raises ``CustodyRefused`` for a file that opens with neither secret.
+    """
+    path = folder / NAME
+    if not path.exists():
+        return
+    try:
+        open_sign_in_key(folder, after)
+    except CustodyRefused:
+        key = open_sign_in_key(folder, before)
+        write_private_file(path, Vault(after).seal(_SEALED_AS, canonical_bytes(key.to_jwk())))
+
+
 def _make(path: Path, vault: Vault) -> PrivateKey:
     """Make a key; of two processes that do so at once the first one's counts for both."""
     key = PrivateKey.generate(ALGORITHM)

@@ -11,7 +11,7 @@ import pytest
 from keys.canonical import canonical_bytes
 from keys.custody.interface import CustodyRefused
 from keys.custody.keyfile import generate_storage
-from keys.custody.sign_in_key import MAX_FILE_BYTES, NAME, open_sign_in_key
+from keys.custody.sign_in_key import MAX_FILE_BYTES, NAME, open_sign_in_key, reseal_sign_in_key
 from keys.private import PrivateKey
 from keys.storage import Vault
 
@@ -68,3 +68,19 @@ def test_a_folder_in_its_place_is_refused(tmp_path: Path) -> None:
     os.mkdir(tmp_path / NAME)
     with pytest.raises(CustodyRefused, match="cannot be read"):
         open_sign_in_key(tmp_path, STORAGE)
+
+
+def test_it_goes_along_with_a_new_storage_secret(tmp_path: Path) -> None:
+    """Also where that was done already; a file of neither secret is refused and left as it is."""
+    other = generate_storage()
+    reseal_sign_in_key(tmp_path, STORAGE, other)
+    assert not (tmp_path / NAME).exists()
+    made = open_sign_in_key(tmp_path, STORAGE)
+    for _ in range(2):
+        reseal_sign_in_key(tmp_path, STORAGE, other)
+        assert open_sign_in_key(tmp_path, other).public == made.public
+    with pytest.raises(CustodyRefused, match="does not open"):
+        open_sign_in_key(tmp_path, STORAGE)
+    with pytest.raises(CustodyRefused, match="does not open"):
+        reseal_sign_in_key(tmp_path, STORAGE, generate_storage())
+    assert open_sign_in_key(tmp_path, other).public == made.public
