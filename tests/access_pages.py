@@ -31,7 +31,9 @@ def said(answer: Any) -> str:
         return "no: unlock"
     if answer.status_code == 404:
         return "no: not there"
-    return "no: sign in" if answer.status_code == 401 else "yes"
+    assert answer.status_code < 500, answer.status_code
+    # Let in, and what was sent is refused for what it is (no such passkey, a wrong passphrase).
+    return {401: "no: sign in", 403: "yes, refused"}.get(answer.status_code, "yes")
 
 
 def _ask(browser: Any, method: str, path: str, form_of: str) -> str:
@@ -50,6 +52,7 @@ def workspace_table(desk: Workspace) -> Table:
     people: dict[str, Callable[[], Any]] = {
         "nobody": desk.browser,
         "one factor": lambda: bound(Vouched(is_two_factor=False)),
+        "one factor, key unlocked": lambda: desk.unlocked(Vouched(is_two_factor=False)),
         "two factors": bound,
         "two factors, key unlocked": desk.unlocked,
         "the same, keys revoked since": desk.unlocked,

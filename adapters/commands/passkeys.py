@@ -61,7 +61,7 @@ def remove(member: str, passkey: str | None, dry_run: bool) -> None:
                 f"member {member[:8]} has no such passkey; look: nrm-adapter people passkeys list --member {member}"
             )
         sessions = Sessions(adapter.store, adapter.clock)
-        where = [item.digest for item in sessions.list_signed_in(member=member)]
+        where = sessions.list_signed_in(member=member)
         for item in chosen:
             echo_line(f"Removed for good: {_describe(item)}")
         click.echo(f"Passkeys left: {len(held) - len(chosen)}. Signed in now: {len(where)} times; that ends at once.")
@@ -71,7 +71,7 @@ def remove(member: str, passkey: str | None, dry_run: bool) -> None:
         with adapter.store.write() as session:
             for item in chosen:
                 delete_passkey(session, item.passkey)
-        sessions.end_these(where)
+        sessions.end_all(member)
         adapter.store.forget_deleted()
         click.echo("Removed.")
 

@@ -117,9 +117,7 @@ def sign_out(member: str) -> None:
     require_id(member, "member")
     with opened(home_option()) as adapter:
         sessions = Sessions(adapter.store, adapter.clock)
-        where = [item.digest for item in sessions.list_signed_in(member=member)]
-        sessions.end_these(where)
-        click.echo(f"{len(where)} sessions ended")
+        click.echo(f"{sessions.end_all(member)} sessions ended")
 
 
 def _roles_of(adapter: Adapter, member: str) -> list[str]:

@@ -369,7 +369,8 @@ def _authorise(need: Need | None, person: Person | None, session: ServerSession)
 
 
 def _send(where: str) -> AnyResponse:
-    if request.method == "GET":
+    # Where another site's page led is not kept: after unlocking it would be read without anybody having asked for it.
+    if request.method == "GET" and not security.is_led_here(request):
         wanted = request.full_path.rstrip("?")
         if is_own_path(wanted) and wanted != HOME:
             this_session()[NEXT] = wanted

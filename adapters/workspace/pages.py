@@ -24,7 +24,7 @@ from adapters.workspace.app import (
 from adapters.workspace.assets import PREFIX
 from adapters.workspace.cases import add_case_pages, my_cases
 from adapters.workspace.refusal import UnlockRefused
-from adapters.workspace.sessions import Ended
+from adapters.workspace.sessions import Ended, SessionOver
 from keys.custody.secret import Secret
 
 _SEE_OTHER, _UNAUTHORISED, _FORBIDDEN, _TOO_MANY = 303, 401, 403, 429
@@ -67,6 +67,7 @@ def add_pages(app: Flask) -> None:
     app.register_blueprint(pages)
     add_case_pages(app)
     app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(SessionOver, lambda _: redirect("/sign-in", _SEE_OTHER))
     app.register_error_handler(Exception, _failed)
 
 
@@ -148,7 +149,10 @@ def end_sessions() -> AnyResponse:
     others, wanted = [item for item in listed if item != person.session], request.form.get("session", "")
     if wanted not in ("others", *others):
         raise NotFound
-    here.sessions.end_these(others if wanted == "others" else [wanted])
+    if wanted == "others":
+        here.sessions.end_all(person.member, but=person.session)
+    else:
+        here.sessions.end_these([wanted])
     return redirect("/account", _SEE_OTHER)
 
 

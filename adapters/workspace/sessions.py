@@ -126,6 +126,10 @@ class ServerSession(CallbackDict[str, Any], SessionMixin):
         return form_token(self.token)
 
 
+class SessionOver(Exception):
+    """A session that ended while its own request was under way."""
+
+
 class Sessions:
     """Every session of one adapter. ``on_move`` and ``on_end`` are told digests: what is held for one goes with it."""
 
@@ -200,19 +204,30 @@ class Sessions:
             self._on_end(digest)
 
     def step_up(self, session: ServerSession, *, two_factor: bool | None = None) -> None:
-        """Give a signed-in session a new token, because from now on it may more. It ends no later than before."""
+        """Give a signed-in session a new token, because from now on it may more. It ends no later than before.
+
+        Raises ``SessionOver`` where somebody has ended it meanwhile.
+        """
         if session.who is None:
             raise ValueError("nobody is signed in with this session")
         who = session.who if two_factor is None else replace(session.who, two_factor=two_factor)
-        self._replace(session, who)
+        self._replace(session, who, goes_on=True)
 
-    def _replace(self, session: ServerSession, who: SignedIn) -> None:
+    def _replace(self, session: ServerSession, who: SignedIn, *, goes_on: bool = False) -> None:
         old, now = session.digest, self._clock()
         session.token, session.who, session.must_tell = new_token(), who, True
         row = self._row(session, now)
         with self._store.write() as store:
+            before = find_session(store, old)
+            # Whoever ended it while this request was under way has ended it: nothing brings it back.
+            is_over = goes_on and (before is None or not self._is_live(before))
             delete_sessions(store, [old])
-            keep_session(store, row)
+            if not is_over:
+                keep_session(store, row)
+        if is_over:
+            self._on_end(old)
+            self.end(session)
+            raise SessionOver
         session.seen_at = now.replace(microsecond=0)
         session.created_at = session.created_at or session.seen_at
         session.modified = False
@@ -233,6 +248,15 @@ class Sessions:
             delete_sessions(store, digests)
         for digest in digests:
             self._on_end(digest)
+
+    def end_all(self, member: str, *, but: str | None = None) -> int:
+        """End every session of a member, at once; ``but`` one, by its digest. Return how many there were."""
+        with self._store.write() as store:
+            gone = [row.digest for row in sessions_of(store, member=member) if row.digest != but]
+            delete_sessions(store, gone)
+        for digest in gone:
+            self._on_end(digest)
+        return len(gone)
 
     # --- all of them ---
 

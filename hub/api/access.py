@@ -9,11 +9,11 @@ from werkzeug.exceptions import HTTPException
 from hub.auth.caller import Caller
 from hub.auth.dpop import ProofRefused
 from hub.auth.needs import Need, need_of
+from hub.auth.pace import require_pace
 from hub.config import MAX_JSON_BYTES, MAX_REQUEST_BYTES
 from hub.exchange import cases
 from hub.refusal import Refused
 from hub.services import Services
-from hub.store.rates import WINDOW_SECONDS, count_request
 
 OAUTH_ENDPOINTS = frozenset({"oauth_token", "oauth_introspection", "oauth_revocation"})
 LARGE_ENDPOINTS = frozenset({"exchange.push"})
@@ -70,6 +70,10 @@ def install(app: Flask, services: Services) -> None:
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "no-referrer"
+        # Nothing of the API is a page; where a browser shows an answer all the same, it does nothing with it.
+        response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+        if services.config.issuer.startswith("https://"):
+            response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
         return response
 
     @app.errorhandler(Refused)
@@ -98,13 +102,7 @@ def _require_pace(services: Services, caller: Caller) -> None:
         if caller.member is None
         else (f"person {caller.agency} {caller.member}", PERSON_REQUESTS_PER_MINUTE)
     )
-    now = int(services.clock().timestamp())
-    with services.moment.write() as session:
-        count = count_request(session, name, now)
-    if count > limit:
-        wait = WINDOW_SECONDS - now % WINDOW_SECONDS
-        said = f"at most {limit} requests a minute; try again in {wait} seconds"
-        raise Refused(429, "too_many_requests", said, wait=wait)
+    require_pace(services.moment, name, limit, services.clock())
 
 
 def _require_caller(services: Services, need: Need | None) -> None:

@@ -68,7 +68,9 @@ class Authorization:
     def init_app(self, app: Flask) -> None:
         """Add the endpoints and the metadata."""
         server = AuthorizationServer(app, query_client=self._find_client, save_token=lambda *_: None)
-        server.register_client_auth_method(METHOD, AgencyAssertion(self.issuer, self._database, self._clock))
+        server.register_client_auth_method(
+            METHOD, AgencyAssertion(self.issuer, self._database, self._moment, self._clock)
+        )
         server.register_token_generator("default", TokenGenerator(self.issuer, self._signer, self._moment).generate)
         shared = {"moment": self._moment, "issuer": self.issuer}
         server.register_grant(type("Credentials", (AgencyCredentials,), shared))
@@ -88,7 +90,7 @@ class Authorization:
             except ProofRefused as error:
                 return _finished(_oauth_error(400, _proof_code(error, "invalid_dpop_proof"), str(error)))
             except Refused as refusal:
-                return _finished(_oauth_error(refusal.status, refusal.code, refusal.detail))
+                return _finished(_refused(refusal))
 
         def asked(name: str) -> Callable[[], Response]:
             @needs(Need.OPEN)
@@ -98,7 +100,7 @@ class Authorization:
                     _require_plain_form()
                     return _finished(server.create_endpoint_response(name))
                 except Refused as refusal:
-                    return _finished(_oauth_error(refusal.status, refusal.code, refusal.detail))
+                    return _finished(_refused(refusal))
 
             return endpoint
 
@@ -192,6 +194,13 @@ def _require_plain_form() -> None:
 
 def _proof_code(error: ProofRefused, otherwise: str) -> str:
     return "use_dpop_nonce" if error.needs_nonce else otherwise
+
+
+def _refused(refusal: Refused) -> Response:
+    response = _oauth_error(refusal.status, refusal.code, refusal.detail)
+    if "wait" in refusal.extra:
+        response.headers["Retry-After"] = str(refusal.extra["wait"])
+    return response
 
 
 def _oauth_error(status: int, code: str, text: str) -> Response:

@@ -15,8 +15,10 @@ from flask import g
 from joserfc.jwk import ECKey, KeySet, OKPKey
 
 from hub.auth.jwts import TokenRefused, UnverifiedToken, read_token, require_not_ahead, require_time
+from hub.auth.pace import TOKEN_REQUESTS_PER_MINUTE, require_pace
 from hub.store import exchange_rows as rows
 from hub.store.database import Database
+from hub.store.moment import Moment
 from keys.directory import Directory
 from keys.jose import PublicKey
 from keys.uses import KeyUse
@@ -77,9 +79,9 @@ class AgencyAssertion(JWTBearerClientAssertion):  # type: ignore[misc]
 
     CLIENT_AUTH_METHOD = METHOD
 
-    def __init__(self, issuer: str, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, issuer: str, database: Database, moment: Moment, clock: Callable[[], datetime]) -> None:
         super().__init__(leeway=PAST_SECONDS)
-        self._issuer, self._database, self._clock = issuer, database, clock
+        self._issuer, self._database, self._moment, self._clock = issuer, database, moment, clock
 
     def get_audiences(self) -> list[str]:
         """The issuer only (RFC 7523bis): an assertion for another server is worth nothing here."""
@@ -96,10 +98,11 @@ class AgencyAssertion(JWTBearerClientAssertion):  # type: ignore[misc]
         return dict(read.header), dict(read.claims)
 
     def process_assertion_claims(self, assertion: str, resolve_key: KeySet) -> dict[str, Any]:  # noqa: ARG002
-        """Verify with the key that is named, and check the claims. Raises ``InvalidClientError``."""
+        """Verify with the named key, count, check the claims. Raises ``InvalidClientError``, ``Refused`` (429)."""
         read = _read(assertion)
         try:
             g.client.verify(read)
+            require_pace(self._moment, f"token {g.client.agency}", TOKEN_REQUESTS_PER_MINUTE, self._clock())
             self._check(read.claims)
         except TokenRefused as error:
             raise _invalid(error) from error

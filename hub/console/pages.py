@@ -112,7 +112,7 @@ def case_page(case: str) -> AnyResponse:
 def log_page() -> str:
     """The public entries, the newest first: enrolments, certificates, revocations, console accesses, witnesses."""
     text = request.args.get("page", "1")
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_PAGE:
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(MAX_PAGE)) or not 1 <= int(text) <= MAX_PAGE:
         raise NotFound
     services = console().services
     with services.database.read() as store:

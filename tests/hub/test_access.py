@@ -9,6 +9,7 @@ from flask import Flask
 
 from adapters.hub_client import HubRefused
 from hub.api import access
+from hub.auth import clients
 from hub.store.rates import WINDOW_SECONDS
 from tests.access_table import LET_IN, PAGE, Scenes, callers, on_page, played, render, table
 from tests.scene import CARE, POLICE, Scene, template
@@ -84,6 +85,20 @@ def test_a_person_has_a_limit_of_their_own(make_scene: Callable[[], Scene], monk
     with pytest.raises(HubRefused) as found:
         scene[POLICE].pull(scene.main, "chair")
     assert (found.value.status, found.value.code) == (429, "too_many_requests")
+    assert scene[POLICE].client.get("/v1/policy")
+
+
+def test_tokens_are_asked_for_at_a_pace(make_scene: Callable[[], Scene], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is written for them; another agency gets its token all the same."""
+    monkeypatch.setattr(clients, "TOKEN_REQUESTS_PER_MINUTE", 3)
+    scene = make_scene().embed()
+    codes = []
+    for _ in range(8):
+        try:
+            scene[CARE].client.is_good()
+        except HubRefused as refused:
+            codes.append((refused.status, refused.code))
+    assert (429, "token") in codes
     assert scene[POLICE].client.get("/v1/policy")
 
 

@@ -76,6 +76,17 @@ def test_another_site_makes_nobody_read(shared: Desk, site: str) -> None:
     assert browser.get(picture(shared), Sec_Fetch_Site="none").status_code == 200
 
 
+@pytest.mark.parametrize("is_signed_in", [False, True])
+def test_where_another_site_led_is_not_kept_for_later(shared: Desk, is_signed_in: bool) -> None:
+    """Followed before signing in, or before unlocking: afterwards it is the list of cases, not the picture."""
+    browser = shared.signed_in() if is_signed_in else shared.browser()
+    shared.bind_once()
+    browser.get(picture(shared), Sec_Fetch_Site="cross-site")
+    if not is_signed_in:
+        assert browser.sign_in().headers["Location"] == "/"
+    assert browser.post("/unlock", passphrase=shared.passphrase).headers["Location"] == "/"
+
+
 def test_a_case_that_is_not_theirs_is_a_case_that_is_not(shared: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """One answer for no such case, one that does not list them, no id at all, and what the hub refuses."""
     asked = []

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.store.tables import SessionRow
 from adapters.workspace import sessions as module
-from adapters.workspace.sessions import MAX_DATA_BYTES, MAX_PER_PERSON, SEEN_STEP, ServerSession
+from adapters.workspace.sessions import MAX_DATA_BYTES, MAX_PER_PERSON, SEEN_STEP, ServerSession, SessionOver
 from keys.sessions import ABSOLUTE, COOKIE, IDLE, digest_of, is_token, new_token
 from tests.adapters.workspace.desk import SUBJECT, Browser, Desk, Vouched
 
@@ -189,6 +189,25 @@ def test_a_request_that_was_under_way_does_not_bring_an_ended_session_back(share
     under_way["note"] = "late"
     shared.here.sessions.save(under_way)
     assert not is_in(browser)
+
+
+def test_a_session_that_ended_while_its_key_was_opened_stays_ended(shared: Desk) -> None:
+    """Unlocking takes a second; whoever signs the person out meanwhile has signed them out."""
+    browser = shared.signed_in()
+    under_way = shared.here.sessions.open(browser.token)
+    assert shared.here.sessions.end_all(shared.member) >= 1
+    with pytest.raises(SessionOver):
+        shared.here.sessions.step_up(under_way, two_factor=True)
+    assert under_way.who is None
+    assert shared.here.sessions.list_signed_in(member=shared.member) == []
+    assert not is_in(browser)
+
+
+def test_all_sessions_but_one_end_together(shared: Desk) -> None:
+    kept, *others = [shared.signed_in() for _ in range(3)]
+    assert shared.here.sessions.end_all(shared.member, but=digest_of(kept.token)) == 2
+    assert is_in(kept)
+    assert not any(is_in(browser) for browser in others)
 
 
 @pytest.mark.parametrize("token", ["", "x", "'; DROP TABLE session", "a" * 44, "é" * 43, "a" * 100_000])
