@@ -99,7 +99,7 @@ class Site:
     def __post_init__(self) -> None:
         module = WIRINGS[self.wiring]
         self.app = Flask(module.__package__ or "", static_folder=None)
-        self.app.jinja_loader = ChoiceLoader([self.app.jinja_loader, DictLoader({"base.html": BASE})])  # type: ignore[assignment,list-item]
+        self.app.jinja_loader = ChoiceLoader([DictLoader({"base.html": BASE}), self.app.jinja_loader])  # type: ignore[assignment,list-item]
         self.app.session_interface = _Sessions()
         self.app.context_processor(lambda: {"form_token": lambda: form_token(session.token)})  # type: ignore[attr-defined]
         self.app.before_request(self._require_form_token)

@@ -18,6 +18,7 @@ from adapters.cases import CaseRefused
 from adapters.following import LogRefused
 from adapters.home import Home, HomeRefused
 from adapters.hub_client import HubRefused, HubUnreachable
+from adapters.hub_tls import CaRefused
 from adapters.issued import IssuedDamaged
 from adapters.nrm.draft import DraftRefused as NrmRefused
 from adapters.panel.freezing import PanelRefused
@@ -39,6 +40,7 @@ EXPECTED = (
     AssetsMissing,
     AuthoredRefused,
     BundleRefused,
+    CaRefused,
     CaseRefused,
     DraftRefused,
     HomeRefused,

@@ -78,6 +78,7 @@ def held_by(scene: Scene, path: Path) -> KeyFile:
     return read_key_file(path, environ[variable])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["signing", "intake", "member"])
 def test_a_change_that_died_at_any_step_is_finished_by_the_same_command(quick: Scene, what: str) -> None:
     """One key counts at the end and it is the one held here; what was granted before still opens; the log is whole."""

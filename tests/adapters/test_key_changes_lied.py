@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -345,10 +346,11 @@ def test_a_revocation_that_the_hub_refuses_is_kept_and_carried_by_another_agency
     assert started.log_types().count("revocation") == ended
     assert "revoked and proven" in health.run("keys", "carry", str(brought)).output
     assert started.log_types().count("revocation") == ended + 1
-    for name in started.parties:
-        # Another test of this file may have replaced an agency's keys meanwhile.
-        reopen(started, name)
-    settle(started)
+    for name in 2 * tuple(started.parties):
+        # Another test of this file may have replaced an agency's keys meanwhile, or ended them; three are a quorum.
+        with suppress(HubRefused):
+            reopen(started, name).witness()
+    started[HEALTH].sync()
     assert [text for _, text in started.alarms(HEALTH) if "certified" in text] == []
     # Its own adapter finds it done, and the file goes.
     said = person.refused("keys", "revoke", "intake", "--reason", "lost")

@@ -114,7 +114,7 @@ def test_an_adapter_with_its_keys_in_a_token_takes_part_in_everything(mixed: Fed
         home=police.home, follower=police.follower, keys=police.keys, clock=tests.federation.now, renew=pulled_out
     )
     watch = Watch(seen, 1.0)  # type: ignore[arg-type]
-    police.client._token_until = 0.0  # type: ignore[union-attr]
+    police.client._tokens.clear()  # type: ignore[union-attr]
     soft.tokens.kept.rename(soft.tokens.folder / "away")
     watch.look()
     assert watch.trouble is not None
@@ -247,7 +247,7 @@ def test_no_command_takes_a_secret_as_an_argument() -> None:
         for command, parameter in seen
         if any(word in (parameter.name or "").split("_") for word in words)
     ]
-    assert sorted(taking) == ["nrm-adapter keys revoke key", "nrm-adapter pin-hub pin"]
+    assert sorted(taking) == ["nrm-adapter pin-hub pin"]
     done = run_process("--home", "x", *INIT, "--pin", "1234")
     assert done.returncode == 2
     assert "No such option" in done.stderr

@@ -69,6 +69,7 @@ def _stepped(real: Any, step: Steps) -> Any:
     return stepped
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use", ["signing", "intake"])
 def test_a_change_in_a_token_that_died_at_any_step_is_finished_by_the_same_command(
     quick: TokenScene, use: str, monkeypatch: pytest.MonkeyPatch

@@ -105,7 +105,7 @@ def pulled(scene: Scene, agency: str, label: str) -> set[str]:
         statement_id=os.urandom(16).hex(),
         checkpoint=None,
     )
-    answer = party.client.post_for_lines(f"/v1/cases/{case}/pull", {"statement": token})
+    answer = party.client.post_for_lines(f"/v1/cases/{case}/pull", {"statement": token}, party.signed_in(label))
     lines = [json.loads(line) for line in answer.splitlines()]
     return {SealedChannel.parse(line["jwe"]).recipient for line in lines if line["type"] == "channel"}
 

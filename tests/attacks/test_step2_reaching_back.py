@@ -272,6 +272,7 @@ def test_attack_32_what_a_thief_released_is_released_by_nobody_again(scene: Scen
 def test_attack_32_a_taken_key_takes_nothing_back_that_was_given_before(scene: Scene, tmp_path: Path) -> None:
     """With a copy of the adapter the thief discloses an old fragment anew, in a channel of their own: once the key is
     dated back, readers have it as they had it before."""
+    scene.witness()
     police = scene[POLICE]
     assert len(summaries(scene[CARE].pull(scene.main, "lead"))) == 2
     position = len(scene.log_types())

@@ -109,9 +109,12 @@ def test_an_adapters_folder_is_sealed(scene: Scene) -> None:
         assert found_in(party.home.folder, CANARIES) == []
 
 
+SIGNING_ONLY = {"log": "Ed25519", "token": "Ed25519", "oidc": "ES256"}
+
+
 def test_the_hubs_own_keys_open_nothing(scene: Scene) -> None:
-    """The thief has the hub's passphrase too: its keys sign heads and tokens, none is an encryption key."""
+    """The thief has the hub's passphrase too: its keys sign heads, tokens and sign-ins, none is an encryption key."""
     from tests.scene import opened_keys
 
     keys = opened_keys(scene.hub.config.keys_path, scene.hub.passphrase)
-    assert {name: key.public.alg for name, key in keys.keys.items()} == {"log": "Ed25519", "token": "Ed25519"}
+    assert {name: key.public.alg for name, key in keys.keys.items()} == SIGNING_ONLY

@@ -248,6 +248,7 @@ def _fresh(scene: Scene) -> Party:
     return Party(before.home, before.keys, before.people, before.member_keys, client)
 
 
+@pytest.mark.slow
 def test_killed_at_any_step_it_is_taken_up_again(dying: tuple[Scene, Mortal]) -> None:
     """kill -9 before and after everything that lasts: the next run ends where an undisturbed one does."""
     scene, mortal = dying

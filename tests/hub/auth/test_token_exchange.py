@@ -63,9 +63,10 @@ def test_an_agencys_word_gives_a_token_of_the_person(police: Raw, chair: str) ->
     assert (claims["amr"], claims["auth_time"]) == (["pwd", "hwk"], signed_in)
     assert claims["cnf"] == {"jkt": str(police.dpop.thumbprint())}
     assert claims["exp"] - claims["iat"] == 300
-    # It is good for what any token of the agency is good for.
+    # It is known for what it is: a person's, good for a pull and for nothing of the agency's.
     police.held = said["access_token"]
-    assert police.send("GET", "/v1/cases").status_code == 200
+    answer = police.send("GET", "/v1/cases")
+    assert (answer.status_code, answer.json()["type"]) == (403, "urn:nrmhub:problem:insufficient_scope")
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,7 @@ def test_a_revoked_members_token_ends_with_the_next_request(embedded: Scene) -> 
     """The token held is refused, another is not given, and the attempt is in the log."""
     police, chair = caller(embedded, POLICE), embedded[POLICE].people["chair"]
     police.held = police.ask_person(police.subject(chair)).json()["access_token"]
-    assert police.send("GET", "/v1/cases").status_code == 200
+    assert police.send("GET", "/v1/cases").status_code == 403
     revoke_person(embedded[POLICE], "chair")
     began = time.monotonic()
     answer = police.send("GET", "/v1/cases")

@@ -92,7 +92,7 @@ def test_a_member_revoked_at_one_is_refused_at_the_other_within_a_second(both: t
     subject = one.subject(scene[POLICE].people["constable"])
     person = one.ask_person(subject).json()["access_token"]
     two.held, two.nonce = person, one.nonce
-    assert two.send("GET", "/v1/cases").status_code == 200
+    assert two.send("GET", "/v1/cases").status_code == 403
     revoke_person(scene[POLICE], "constable")
     began = time.monotonic()
     refused = two.send("GET", "/v1/cases")
