@@ -195,6 +195,7 @@ def on_signed_in(identity: Identity) -> AnyResponse:
         auth_time=render_time(at),
         roles=standing.roles,
         key_stamp=here.guard.key_stamp(member),
+        issuer=identity.issuer,
     )
     here.sessions.sign_in(session, who)
     _judge_session(here, session)

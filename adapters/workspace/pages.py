@@ -38,6 +38,7 @@ ENDED = {
     "agency.",
     Ended.ROLES: "Your agency has changed the roles you may take. Sign in again to go on with those you have now.",
     Ended.KEY_CHANGED: "Your key or its passphrase was changed. Sign in again.",
+    Ended.PROVIDER: "The sign-in service that you came with is not one of your agency's any more.",
 }
 SAID: dict[int, tuple[str, str]] = {
     400: ("This request cannot be answered", "Something in its address is not as these pages make it."),

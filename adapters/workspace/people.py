@@ -152,6 +152,8 @@ class Guard:
         """``directory`` gives the proven directory; ``members`` is the folder of the members' key files."""
         self._store, self._directory, self._agency = store, directory, agency
         self._members, self._clock = members, clock
+        self.issuers: frozenset[str] | None = None
+        """The providers that are configured; None where that is not this guard's to ask."""
         self._lock = threading.Lock()
         self._end: int | None = None
         self._read: Directory | None = None
@@ -159,6 +161,8 @@ class Guard:
 
     def judge(self, who: SignedIn) -> Ended | None:
         """Return why a session must end, or None: it goes on."""
+        if self.issuers is not None and who.issuer not in self.issuers:
+            return Ended.PROVIDER
         with self._store.write() as session:
             row = find_person(session, who.person)
             is_bound = row is not None and row.member == who.member

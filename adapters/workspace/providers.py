@@ -42,3 +42,5 @@ def add_sign_in(app: Flask) -> None:
         declare=needs(Need.OPEN),
     )
     here.form_targets = origins(providers)
+    # Whoever came with a provider that was taken out of the settings since signs in anew, with another.
+    here.guard.issuers = frozenset(provider.issuer for provider in providers)

@@ -53,14 +53,15 @@ class Ended(StrEnum):
     REVOKED = "revoked"
     ROLES = "roles"
     KEY_CHANGED = "key_changed"
+    PROVIDER = "provider"
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
     """Who a session belongs to, and how they signed in.
 
-    ``person`` is the digest of issuer and subject. ``methods`` are the provider's ``amr``. ``roles`` and ``key_stamp``
-    are what their agency certified, and their key file, as they were then.
+    ``person`` is the digest of issuer and subject, ``issuer`` the provider's name for itself. ``methods`` are its
+    ``amr``. ``roles`` and ``key_stamp`` are what their agency certified, and their key file, as they were then.
     """
 
     person: str
@@ -70,6 +71,7 @@ class SignedIn:
     auth_time: str
     roles: tuple[str, ...]
     key_stamp: str
+    issuer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,9 +336,9 @@ class Sessions:
 
 
 def _who(said: Mapping[str, Any] | None) -> SignedIn | None:
-    return (
-        None if said is None else SignedIn(**{**said, "methods": tuple(said["methods"]), "roles": tuple(said["roles"])})
-    )
+    if said is None:
+        return None
+    return SignedIn(**{**said, "methods": tuple(said["methods"]), "roles": tuple(said["roles"])})
 
 
 def _name(digest: str) -> str:

@@ -11,7 +11,7 @@ from adapters.store.tables import SessionRow
 from adapters.workspace import sessions as module
 from adapters.workspace.sessions import MAX_DATA_BYTES, MAX_PER_PERSON, SEEN_STEP, ServerSession, SessionOver
 from keys.sessions import ABSOLUTE, COOKIE, IDLE, digest_of, is_token, new_token
-from tests.adapters.workspace.desk import SUBJECT, Browser, Desk, Vouched
+from tests.adapters.workspace.desk import ISSUER, SUBJECT, Browser, Desk, Vouched
 
 MINUTE = timedelta(minutes=1)
 
@@ -200,6 +200,20 @@ def test_a_session_that_ended_while_its_key_was_opened_stays_ended(shared: Desk)
         shared.here.sessions.step_up(under_way, two_factor=True)
     assert under_way.who is None
     assert shared.here.sessions.list_signed_in(member=shared.member) == []
+    assert not is_in(browser)
+
+
+def test_a_provider_that_is_configured_no_more_takes_its_sessions_along(shared: Desk) -> None:
+    browser, guard = shared.signed_in(), shared.here.guard
+    try:
+        guard.issuers = frozenset({ISSUER})
+        assert is_in(browser)
+        guard.issuers = frozenset({"https://another.example"})
+        answer = browser.get("/")
+        assert answer.status_code == 401
+        assert "sign-in service that you came with" in answer.text
+    finally:
+        guard.issuers = None
     assert not is_in(browser)
 
 
