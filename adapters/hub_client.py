@@ -309,7 +309,7 @@ def _refuse_certificate(error: Exception) -> None:
 def _no_token(answer: _Answer) -> HubRefused:
     said = _problem(answer)
     # One of the hub's own codes beside those of RFC 6749: whoever asks is told as by any other route.
-    code = "key_revoked" if said.get("error") == "key_revoked" else "token"
+    code = said["error"] if said.get("error") in ("key_revoked", "too_many_requests") else "token"
     text = f"no access token: {said.get('error', 'unknown')}: {said.get('error_description', '')}"
     return HubRefused(answer.status, {"type": f"urn:nrmhub:problem:{code}", "detail": text})
 

@@ -6,6 +6,7 @@ import json
 import math
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 from rich.console import Console
 from rich.progress import Progress
@@ -16,6 +17,7 @@ from bench.report import explain
 from bench.scale import FULL, TINY
 
 
+@pytest.mark.slow
 def test_the_bench_runs_and_writes_its_ratios(tmp_path: Path) -> None:
     """Every comparison is there once, in the form that docs/bench.md describes, and the table names each."""
     output = tmp_path / "var" / "bench.json"
