@@ -276,6 +276,7 @@ def test_attack_32_a_taken_key_takes_nothing_back_that_was_given_before(scene: S
     police = scene[POLICE]
     assert len(summaries(scene[CARE].pull(scene.main, "lead"))) == 2
     position = len(scene.log_types())
+    police.store.forget_deleted()
     path = Path(shutil.copy(police.home.store_path, tmp_path / "copied.db"))
     kept, police.store = police.store, Store(path, Vault(police.keys.storage))
     with police.store.write() as session:
