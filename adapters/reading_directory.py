@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.home import HubPin
+from keys.bundle_changes import ActiveBundle
 from keys.canonical import parse_canonical
 from keys.certificates import Certificate, verify_agency
 from keys.console_access import ConsoleAccess
@@ -37,6 +38,8 @@ class DirectoryReading:
     ours: Mapping[str, str]
     pinned: WitnessSet
     accesses: tuple[ConsoleAccess, ...]
+    bundles: tuple[ActiveBundle, ...]
+    """Every policy bundle that was ever active, oldest first."""
     witness_sets: tuple[tuple[int, WitnessSet], ...]
     """Position and set, from the pinned one on: those that the quorum before approved."""
 
@@ -48,6 +51,12 @@ class DirectoryReading:
     def witnesses_at(self, size: int) -> WitnessSet:
         """Return whose quorum a head of ``size`` entries needs: the newest set below it, the pinned one before that."""
         return next((found for index, found in reversed(self.witness_sets) if index < size), self.pinned)
+
+
+_GOES_ON = {
+    "witnesses": "; the witnesses before go on counting",
+    "bundle": "; the agreement before goes on deciding",
+}
 
 
 class _Reading:
@@ -75,8 +84,7 @@ class _Reading:
                 self._note_ours(taken)
                 self._note_unheard(taken)
         except (KeysRefusal, Malformed) as error:
-            after = "; the witnesses before go on counting" if kind == "witnesses" else ""
-            self.faults.append(f"a directory entry was not believed: {error}{after}")
+            self.faults.append(f"a directory entry was not believed: {error}{_GOES_ON.get(str(kind), '')}")
         except (AttributeError, KeyError, TypeError, ValueError):
             self.faults.append("a directory entry was not believed: it is not of the agreed form")
 
@@ -152,5 +160,6 @@ def read_directory(entries: Iterable[tuple[int, str]], pin: HubPin, agency: str)
         ours=reading.ours,
         pinned=reading.pinned,
         accesses=tuple(item for item in reading.log.accesses.values() if item.agency == agency),
+        bundles=reading.log.bundles.bundles if is_ours else (),
         witness_sets=reading.log.witnesses.sets if is_ours else (),
     )

@@ -90,7 +90,7 @@ ENTRIES: Mapping[str, tuple[str, str]] = {
     "console_access": ("Console access", "An agency let one of its officers look at these accounts, or ended it."),
     "officers": ("Hub officers named", "The people who together enrol agencies at this hub."),
     "witnesses": ("Witnesses named", "The agencies that watch over this log."),
-    "bundle": ("Agreement changed", "The agencies approved another version of the sharing agreement."),
+    "bundle": ("Agreement changed", "Officers of enough agencies approved another version of the sharing agreement."),
     "membership": ("Case opened, or its members changed", "The lead agency signed who takes part."),
     "acceptance": ("Members confirmed", "An agency confirmed its own people in a case."),
     "endorsement": ("Members endorsed", "A second agency stood for an agency that the lead added, or for a new lead."),

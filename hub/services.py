@@ -9,6 +9,7 @@ from datetime import datetime
 from hub.auth.authorization import Authorization
 from hub.config import Config
 from hub.exchange.acts import system_clock
+from hub.exchange.bundle_changes import BundleCache
 from hub.exchange.standing import DirectoryCache
 from hub.store.database import Database
 from hub.store.moment import Moment
@@ -20,7 +21,6 @@ from keys.custody.protection import require_private
 from keys.custody.token import open_token_keys
 from keys.jose import Signer
 from keys.transparency import VerifierKey
-from policies.bundles import Bundle, load_bundle
 
 LOG_KEY = "log"
 TOKEN_KEY = "token"  # noqa: S105 - the name of a key
@@ -37,7 +37,7 @@ class Services:
     config: Config
     database: Database
     directory: DirectoryCache
-    bundle: Bundle
+    bundles: BundleCache
     authorization: Authorization
     log_key: Signer
     clock: Callable[[], datetime]
@@ -87,7 +87,7 @@ def open_services(
         config=config,
         database=database,
         directory=directory,
-        bundle=load_bundle(),
+        bundles=BundleCache(),
         authorization=Authorization(config.issuer, custody.keys[TOKEN_KEY], database, directory, clock, moment=moment),
         log_key=custody.keys[LOG_KEY],
         clock=clock,

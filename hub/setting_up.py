@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hub.config import CONFIG_NAME, Config, ConfigRefused
-from hub.exchange import enrolment
-from hub.exchange.acts import record_public, system_clock
+from hub.exchange import bundle_changes, enrolment
+from hub.exchange.acts import system_clock
 from hub.ledger import ledger
 from hub.ledger.entries import EntryType
 from hub.ledger.report import LogReport
@@ -40,7 +40,6 @@ from keys.private import PrivateKey
 from keys.public_log import PublicLog
 from keys.sign_in import public_jwks
 from keys.transparency import SignatureType, VerifierKey, Witness, WitnessSet
-from policies.bundles import load_bundle
 
 ACTED_TYPES = frozenset(
     {
@@ -83,8 +82,7 @@ def init_hub(config: Config, unlocking: str, token: TokenPlace | None = None) ->
     if not has_genesis:
         with database.write() as session:
             ledger.create(session)
-            members = {"origin": config.origin, "bundle": load_bundle().digest}
-            record_public(session, "genesis", members, system_clock())
+            bundle_changes.begin(session, config.origin, system_clock())
     database.close()
     # The settings come last: a folder without them is not a hub yet, so a crash before here is repeated from the start.
     # A genesis entry that stands already is kept: nothing was signed over it.

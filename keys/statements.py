@@ -48,6 +48,7 @@ class StatementType(StrEnum):
     VOTE = "nrmhub-vote+jws"
     WITNESS_CHANGE = "nrmhub-witness-change+jws"
     CONSOLE_ACCESS = "nrmhub-console-access+jws"
+    BUNDLE_APPROVAL = "nrmhub-bundle-approval+jws"
 
 
 MEMBERS: Mapping[StatementType, frozenset[str]] = {
@@ -91,6 +92,7 @@ MEMBERS: Mapping[StatementType, frozenset[str]] = {
     StatementType.CONSOLE_ACCESS: frozenset(
         {"agency", "member", "provider", "subject_sha256", "not_before", "not_after"}
     ),
+    StatementType.BUNDLE_APPROVAL: frozenset({"member", "bundle", "version", "replaces"}),
 }
 
 

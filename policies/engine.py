@@ -33,6 +33,20 @@ _RESOURCE = {"type": "Fragment", "id": "fragment"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class OwnForbids:
+    """An agency's own forbids: they narrow what the agreement permits, and nothing else. Equal if their digests are."""
+
+    digest: str
+    policies: cedarpy.PolicySet
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OwnForbids) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Bundle:
     """A loaded agreement. Equal to another exactly if their digests are: the digest covers every byte that was read."""
 
@@ -46,12 +60,14 @@ class Bundle:
     policies: cedarpy.PolicySet
     permits: cedarpy.PolicySet
     """The permits alone: what a refusal that no rule determined is explained from."""
+    own: OwnForbids | None = None
+    """What an agency forbids besides, for its own fragments. Nobody else knows of it."""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Bundle) and self.digest == other.digest
+        return isinstance(other, Bundle) and (self.digest, self.own) == (other.digest, other.own)
 
     def __hash__(self) -> int:
-        return hash(self.digest)
+        return hash((self.digest, self.own))
 
     def enabled_gateways(self, at: date) -> frozenset[Gateway]:
         """Return the gateways the agreement relies on at a date (a day in UTC; of a ``datetime`` its day counts)."""
@@ -115,9 +131,19 @@ def _decide(bundle: Bundle, facts: Facts) -> Decision:
         return Decision(Effect.REFUSE, (), (NOT_EVALUATED,))
     is_allowed, rules = answer
     if is_allowed and rules:
-        return Decision(Effect.PERMIT, rules)
+        return Decision(Effect.PERMIT, rules) if bundle.own is None else _decide_own(bundle, bundle.own, facts, rules)
     missing = tuple(bundle.rules[name].sentence for name in rules) if rules else _nearest(bundle, facts)
     return Decision(Effect.REFUSE, rules, missing)
+
+
+def _decide_own(bundle: Bundle, own: OwnForbids, facts: Facts, permits: tuple[str, ...]) -> Decision:
+    """Ask the agency's own forbids about what the agreement permits."""
+    answer = _ask(own.policies, bundle, facts)
+    if answer is None:
+        return Decision(Effect.REFUSE, (), (NOT_EVALUATED,))
+    if answer[1]:
+        return Decision(Effect.REFUSE, answer[1], tuple(bundle.rules[name].sentence for name in answer[1]))
+    return Decision(Effect.PERMIT, permits)
 
 
 def _nearest(bundle: Bundle, facts: Facts) -> tuple[str, ...]:

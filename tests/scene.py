@@ -34,6 +34,7 @@ from adapters.store.database import Store
 from hub.app import create_app
 from hub.auth.authorization import Authorization
 from hub.config import CONFIG_NAME, Config
+from hub.exchange.bundle_changes import BundleCache
 from hub.exchange.standing import DirectoryCache
 from hub.services import LOG_KEY, TOKEN_KEY, Services
 from hub.store.database import Database
@@ -263,7 +264,7 @@ def embedded_services(hub: HubProcess, clock: Callable[[], datetime], *, anew: b
         config=config,
         database=database,
         directory=directory,
-        bundle=bundle(),
+        bundles=BundleCache(),
         authorization=Authorization(config.issuer, keys.keys[TOKEN_KEY], database, directory, clock, moment=moment),
         log_key=keys.keys[LOG_KEY],
         clock=clock,

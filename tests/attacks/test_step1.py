@@ -294,7 +294,7 @@ def test_attack_03_split_view(scene: Scene) -> None:
     database = Database(scene.hub.config.database_url)
     with database.write() as session:
         for _ in range(20):
-            record_public(session, "genesis", {"origin": "hub.example/test", "bundle": "0" * 64}, now())
+            record_public(session, "genesis", {"origin": "hub.example/test", "bundle": "0" * 64, "version": 1}, now())
     database.close()
     witnessed = scene.sql("SELECT MAX(size) FROM checkpoint WHERE witnessed_at IS NOT NULL")
     for name, party in scene.parties.items():
@@ -411,7 +411,9 @@ def test_attack_07_back_dated_entry(scene: Scene) -> None:
     hour_ago = now() - timedelta(hours=1)
     database = Database(scene.hub.config.database_url)
     with database.write() as session:
-        index = record_public(session, "genesis", {"origin": "hub.example/test", "bundle": "0" * 64}, hour_ago).index
+        index = record_public(
+            session, "genesis", {"origin": "hub.example/test", "bundle": "0" * 64, "version": 1}, hour_ago
+        ).index
     database.close()
     scene.witness()
     report = verify_hub(scene.hub.config, scene.hub.passphrase).log
