@@ -1,4 +1,4 @@
-"""The agreement is changed: its own tests speak first, then what it newly gives, in sentences; then officers approve."""
+"""The agreement is changed: its own rows speak first, then what is newly given, in sentences; then officers approve."""
 
 from __future__ import annotations
 
