@@ -21,6 +21,8 @@ from keys.outgoing import Address, OutgoingRefused, Reach, Target, is_local_name
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 10.0
+SUITES = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""Of TLS 1.2, as RFC 9325 recommends; those of TLS 1.3 all are."""
 _AGENT = "nrm-hub"
 Resolve = Callable[[str, int], list[str]]
 Connect = Callable[[tuple[str, int], float], socket.socket]
@@ -153,6 +155,7 @@ def _context(ca_file: Path | None) -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as error:
         raise Unreachable("ca_file cannot be read, or holds no certificate") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(SUITES)
     return context
 
 

@@ -127,9 +127,19 @@ def test_no_token_is_kept(stage: Stage) -> None:
 
 def test_the_request_goes_ahead_of_the_browser(stage: Stage) -> None:
     """RFC 9126: what the browser carries is a name; nonce, challenge and address were pushed."""
-    stage.start(stop_at="http://localhost")
-    assert set(stage.browser.asked) == {"client_id", "request_uri"}
-    assert urlsplit(stage.browser.location).path == "/fern-care/authorize"
+    pushed = []
+    for _ in range(2):
+        stage.start(stop_at="http://localhost")
+        assert set(stage.browser.asked) == {"client_id", "request_uri"}
+        assert urlsplit(stage.browser.location).path == "/fern-care/authorize"
+        pushed.append(stage.identity.issuers["fern-care"]._pushed.get(stage.browser.asked["request_uri"]))
+    for item in pushed:
+        assert item["scope"] == "openid", "nothing else is asked for"
+        assert item["redirect_uri"] == stage.site.callback("fern-care")
+        assert item["code_challenge_method"] == "S256"
+        assert (len(item["code_challenge"]), 16 <= len(item["nonce"]) <= 64) == (43, True)
+    for name in ("nonce", "state", "code_challenge"):
+        assert pushed[0][name] != pushed[1][name], "fresh for each request"
 
 
 @pytest.mark.parametrize("values", [{"password": "wrong"}, {"code": "000000"}, {"username": "bob"}])
