@@ -105,6 +105,11 @@ MEANINGS: Mapping[str, Meaning] = {
         "the hub's answer was cut off or not of the agreed form; nothing of it was used",
         "Try again; if it stays, ask the operator whether hub and adapter are of the same version.",
     ),
+    "unusual": Meaning(
+        "this agency gave or read more in one hour than is usual",
+        "Ask your people whether they know why. If nobody does, somebody else may use this agency's keys: stop this "
+        "adapter and see docs/keys.md, after a theft.",
+    ),
     "passkey_copied": Meaning(
         "a passkey's counter did not go up: there are two authenticators that hold it, one of them a copy",
         "The passkey is not accepted any more. Ask its owner where it was, replace their passphrase and passkeys, and "

@@ -16,6 +16,7 @@ from adapters.receipts import leaf_of, prove_entry
 from adapters.refusal import LogRefused
 from adapters.store.database import Session, Store
 from adapters.store.rows import read_setting, write_setting
+from adapters.unusual import count_own, tell_unusual
 from keys.transparency import Checkpoint
 
 PAGE = 500
@@ -154,8 +155,10 @@ class CaseFeed:
 
     def _keep(self, held: dict[str, Any]) -> None:
         with self.store.write() as session:
-            if _read(session, self.case)["seq"] < held["seq"]:
+            before = _read(session, self.case)
+            if before["seq"] < held["seq"]:
                 write_setting(session, _name(self.case), held)
+                tell_unusual(session, self.agency, before["own"], held["own"])
 
     def _next_page(self, held: dict[str, Any]) -> bool:
         path, after = f"/v1/cases/{self.case}/log", int(held["seq"])
@@ -176,6 +179,8 @@ class CaseFeed:
             held["seq"], held["leaf"] = entry["case_seq"], leaf
             seen = held["agencies"].setdefault(entry["agency"], {"at": "", "fragments": []})
             seen["at"] = entry["at"]
+            if entry["agency"] == self.agency:
+                count_own(held["own"], entry)
             if entry["type"] == "fragment":
                 seen["fragments"].append(held["seq"])
             if entry["type"] in LISTS:
@@ -264,6 +269,7 @@ def _read(session: Session, case: str) -> dict[str, Any]:
             "statements": {name: [] for name in LISTS.values()},
         }
     found: dict[str, Any] = held
+    found.setdefault("own", {})
     for name in LISTS.values():
         # What was kept by an earlier version knows fewer lists.
         found["statements"].setdefault(name, [])

@@ -149,8 +149,20 @@ class HubClient:
 
         Raises ``HubUnreachable`` or ``HubRefused`` where the hub cannot be told; they are forgotten here all the same.
         """
-        for held in [key for key in self._tokens if key is not None and key[0] == member]:
-            token, _ = self._tokens.pop(held)
+        self.give_back(self.take(member))
+
+    def take(self, member: str) -> tuple[str, ...]:
+        """Forget what tokens are held of a person, at once, and return them."""
+        held = [key for key in self._tokens.copy() if key is not None and key[0] == member]
+        taken = [self._tokens.pop(key, None) for key in held]
+        return tuple(item[0] for item in taken if item is not None)
+
+    def give_back(self, tokens: Iterable[str]) -> None:
+        """Tell the hub that tokens of ours are not to be taken any more (RFC 7009). Raises as ``forget``.
+
+        Other threads may use the client meanwhile.
+        """
+        for token in tokens:
             self._ask("/oauth/revoke", {**self._credentials(), "token": token})
 
     def is_good(self, person: SignedIn | None = None) -> bool:

@@ -42,18 +42,17 @@ from demo.identity_parts import (
     RequiredChallenge,
     Waiting,
 )
+from demo.identity_place import DemoOnly, require_demo_folder, require_local
 
 MAX_REQUEST_BYTES = 32 * 1024
 MAX_CONFIG_BYTES = 1024 * 1024
 MAX_TRIES = 10
 REQUEST_SECONDS, CODE_SECONDS = 600, 60
+LOOPBACK = "127.0.0.1"
+"""Where it listens, and nowhere else."""
 _HERE = Path(__file__).resolve().parent
 _STYLE = _HERE.parent / "hub" / "console" / "static"
 _Wsgi = Callable[..., Iterable[bytes]]
-
-
-class DemoOnly(Exception):
-    """This provider was asked to run as if it were real."""
 
 
 class Issuer:
@@ -260,10 +259,13 @@ class Identity:
         """``config`` as the module's ``read_config`` returns it. Raises ``DemoOnly``, ``ValueError``."""
         if config.get("environment") != "demo" or environ.get("NRM_ENVIRONMENT", "demo") != "demo":
             raise DemoOnly("this identity provider is for the demo alone; in production use your own agency's")
+        if set(config) != {"environment", "base", "issuers"}:
+            raise DemoOnly("expected exactly environment, base and issuers; where it listens is not to be chosen")
         base = str(config["base"])
-        host = urlsplit(base).hostname or ""
-        if host != "localhost" and not host.endswith(".localhost"):
-            raise DemoOnly("base: expected an address of this machine, such as http://identity.localhost:8085")
+        require_local(base, "base")
+        for item in config["issuers"].values():
+            for uri in (uri for client in item["clients"] for uri in client["redirect_uris"]):
+                require_local(uri, "redirect_uris")
         self.issuers = {
             name: Issuer(
                 f"{base}/{name}",
@@ -292,7 +294,7 @@ class Identity:
 
     def listen(self) -> None:
         """Take the port. Raises ``OSError`` or ends where it is taken."""
-        self._listening = make_server("127.0.0.1", self._port, self.application, threaded=True, request_handler=_Quiet)
+        self._listening = make_server(LOOPBACK, self._port, self.application, threaded=True, request_handler=_Quiet)
 
     def serve(self) -> None:
         """Answer until ``close``."""
@@ -326,9 +328,12 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m demo.identity CONFIG.json", file=sys.stderr)
         return 2
     try:
-        identity = Identity(read_config(Path(arguments[0])))
+        path = Path(arguments[0])
+        config = read_config(path)
+        identity = Identity(config)
+        require_demo_folder(path.resolve().parent, config)
         identity.listen()
-    except (DemoOnly, ValueError, KeyError, OSError) as error:
+    except (DemoOnly, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         print(f"the demo's identity provider does not start: {error}", file=sys.stderr)
         return 1
     try:

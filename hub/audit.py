@@ -36,6 +36,7 @@ from keys.certificates import verify_agency
 from keys.custody.keyfile import write_private_file
 from keys.jose import KeyRefused, SignatureRefused
 from policies.model import Malformed
+from policies.unusual import Deed, Unusual, counted, find_unusual
 
 TEMPLATES = Path(__file__).parent / "templates"
 ENTRIES_PER_BATCH = 500
@@ -55,6 +56,12 @@ class Audit:
     names: Names = field(default_factory=Names)
     denied: list[tuple[str, AuditLine]] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
+    deeds: Counter[tuple[str, str, Deed]] = field(default_factory=Counter)
+
+    @property
+    def unusual(self) -> list[Unusual]:
+        """What an agency did more often in an hour than is usual, the newest first."""
+        return find_unusual(self.deeds)
 
     @property
     def kind_counts(self) -> list[tuple[str, str, int]]:
@@ -125,6 +132,9 @@ def _collect(audit: Audit, session: Session) -> None:
         audit.kinds["" if body is None else str(body.get("type"))] += 1
         if body is not None and body.get("type") == "agency":
             _name_agency(audit, body)
+        deed = None if body is None else counted(body)
+        if deed is not None:
+            audit.deeds[deed] += 1
         if row.type == "denied" and row.case is None:
             audit.denied.append(("", line_of(row, body, {}, wrong, audit.agreements, audit.names)))
         if row.case is None:

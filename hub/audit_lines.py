@@ -363,6 +363,8 @@ def _audited(of: _Context) -> Told:
 
 def _denied(of: _Context) -> Told:
     body = of.body
+    if body["code"] == "too_many_requests":
+        return Told("Asked the hub more often than it lets anybody", refused=(meaning(body["code"], DENIED),))
     if body["act"] == "token":
         text = "Its agency asked for an access token for this person, and got none"
         return Told(text, refused=(meaning(body["code"], DENIED),))

@@ -58,6 +58,9 @@ DENIED: Mapping[str, str] = {
     "not_a_member": "who asked is not a member of this case",
     "ended": "who asked was a member until a time that had passed",
     "not_found": "there is no such case, or not for this agency",
+    "key_revoked": "the key was revoked",
+    "too_many_requests": "so many requests in one minute are more than anybody has; all others of that minute are not "
+    "written down",
 }
 HANDLING: Mapping[str, str] = {
     "P": "handling code P: may lawfully be shared on",

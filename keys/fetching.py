@@ -21,6 +21,8 @@ from keys.outgoing import Address, OutgoingRefused, Reach, Target, is_local_name
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 10.0
+SUITES = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""Of TLS 1.2, as RFC 9325 recommends; those of TLS 1.3 all are."""
 _AGENT = "nrm-hub"
 Resolve = Callable[[str, int], list[str]]
 Connect = Callable[[tuple[str, int], float], socket.socket]
@@ -71,18 +73,27 @@ class Outgoing:
         self.environment = environment
         self._resolve, self._connect, self._seconds = resolve, connect, total_seconds
 
-    def get(self, url: str, reach: Reach, *, ca_file: Path | None, limit_bytes: int) -> bytes:
+    def get(
+        self, url: str, reach: Reach, *, ca_file: Path | None, limit_bytes: int, seconds: float | None = None
+    ) -> bytes:
         """Return the body of a 200 answer. Raises ``OutgoingRefused``, ``Unreachable`` where nothing usable came."""
-        answer = self.send("GET", url, reach, ca_file=ca_file, limit_bytes=limit_bytes)
+        answer = self.send("GET", url, reach, ca_file=ca_file, limit_bytes=limit_bytes, seconds=seconds)
         if answer.status != http.HTTPStatus.OK:
             raise Unreachable(f"expected status 200, got {answer.status}")
         return answer.body
 
     def post(
-        self, url: str, form: Mapping[str, str], reach: Reach, *, ca_file: Path | None, limit_bytes: int
+        self,
+        url: str,
+        form: Mapping[str, str],
+        reach: Reach,
+        *,
+        ca_file: Path | None,
+        limit_bytes: int,
+        seconds: float | None = None,
     ) -> Answer:
         """Send a form and return the answer. Raises ``OutgoingRefused``, ``Unreachable`` where nothing usable came."""
-        return self.send("POST", url, reach, ca_file=ca_file, limit_bytes=limit_bytes, form=form)
+        return self.send("POST", url, reach, ca_file=ca_file, limit_bytes=limit_bytes, form=form, seconds=seconds)
 
     def send(
         self,
@@ -93,19 +104,22 @@ class Outgoing:
         ca_file: Path | None,
         limit_bytes: int,
         form: Mapping[str, str] | None = None,
+        seconds: float | None = None,
     ) -> Answer:
         """Make one request. 1. the host is configured, 2. all its addresses may be, 3. connect to one of them, 4. read.
 
-        Raises ``OutgoingRefused`` before anything is sent, ``Unreachable`` where nothing usable came back.
+        ``seconds`` is less time than usual, where whoever waits has less left. Raises ``OutgoingRefused`` before
+        anything is sent, ``Unreachable`` where nothing usable came back.
         """
+        allowed = self._seconds if seconds is None else min(self._seconds, seconds)
         target = reach.require(url)
         addresses = reach.judge(self._resolve(target.host, target.port))
-        wire = _Wire(time.monotonic() + self._seconds)
+        wire = _Wire(time.monotonic() + allowed)
         try:
             wire.open(self._open(target, addresses, ca_file, wire))
             return _exchange(method, target, wire, form, limit_bytes)
         except TimeoutError as error:
-            raise Unreachable(f"no complete answer within {self._seconds:g} seconds") from error
+            raise Unreachable(f"no complete answer within {allowed:.3g} seconds") from error
         except ssl.SSLError as error:
             raise Unreachable("the certificate is not one of this host's, or not of a trusted authority") from error
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -141,6 +155,7 @@ def _context(ca_file: Path | None) -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as error:
         raise Unreachable("ca_file cannot be read, or holds no certificate") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(SUITES)
     return context
 
 

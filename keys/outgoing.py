@@ -89,13 +89,14 @@ class Target:
 
 def is_local_name(host: str) -> bool:
     """Whether a name stands for this machine by definition (RFC 6761 section 6.3)."""
-    return host == "localhost" or host.endswith(".localhost")
+    name = host.removesuffix(".")
+    return name == "localhost" or name.endswith(".localhost")
 
 
 def parse_target(url: str, *, is_demo: bool) -> Target:
     """Take an address apart. Raises ``OutgoingRefused`` for all but plain ``https``.
 
-    In the demo ``http`` is taken too, of this machine alone.
+    In the demo ``http`` is taken too, of this machine alone. Elsewhere no address of this machine is taken at all.
     """
     if not isinstance(url, str) or not _URL.fullmatch(url) or "\\" in url:
         raise OutgoingRefused(f"expected an address of at most {MAX_URL_CHARS} visible ASCII characters")
@@ -111,10 +112,11 @@ def parse_target(url: str, *, is_demo: bool) -> Target:
     if port == 0:
         raise OutgoingRefused("port 0 is no port")
     literal = _parse_host(host)
-    if parts.scheme == "http":
-        local = is_local_name(host) if literal is None else any(literal in net for net in _LOOPBACK)
-        if not (is_demo and local):
-            raise OutgoingRefused("expected an address that begins with https://")
+    is_local = is_local_name(host) if literal is None else any(literal in net for net in _LOOPBACK)
+    if parts.scheme == "http" and not (is_demo and is_local):
+        raise OutgoingRefused("expected an address that begins with https://")
+    if is_local and not is_demo:
+        raise OutgoingRefused("an address of this machine is for the demo alone")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(parts.scheme, host, port or _PORTS[parts.scheme], path)
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from authlib.oauth2.client import OAuth2Client
@@ -41,35 +44,67 @@ Redeem = Callable[[str, str], Mapping[str, Any]]
 FRESH = timedelta(minutes=10)
 """How long metadata and keys are used: a key that a provider takes back is refused after this at the latest."""
 AGAIN = timedelta(seconds=30)
-"""Within this time after a fetch an unknown key, or a failure, does not make another one."""
+"""Within this time after a fetch an unknown key does not make another one; after a failure nothing is asked at all."""
+MAX_AT_ONCE = 3
+"""Requests to one provider at a time, and who waits for them: more would hold threads that others need."""
+SIGN_IN_SECONDS = 15.0
+"""For all requests that one page of a sign-in makes: each of them may take ``keys.fetching.TOTAL_SECONDS``."""
+BUSY_SECONDS = 10
+"""After how long somebody who was sent away may try again."""
+_UNTIL: ContextVar[float | None] = ContextVar("when the page that is answered now has no time left", default=None)
+_Found = TypeVar("_Found")
 
 
 class ProviderLink:
-    """One provider, for one process. Threads may share it; of several that need a document one fetches it."""
+    """One provider, for one process. Threads may share it; of several that need a document one fetches it.
 
-    def __init__(self, provider: Provider, signer: Signer, outgoing: Outgoing, clock: Callable[[], datetime]) -> None:
+    However slow the provider is, at most ``MAX_AT_ONCE`` threads are held, each for ``seconds`` at most; whoever comes
+    beyond is refused at once. Nothing is shared with the links of other providers.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        signer: Signer,
+        outgoing: Outgoing,
+        clock: Callable[[], datetime],
+        *,
+        seconds: float = SIGN_IN_SECONDS,
+    ) -> None:
         if signer.public.alg not in ("ES256", "ES384", "Ed25519"):
             raise KeyRefused(f"key of algorithm {signer.public.alg} does not sign tokens")
         self.provider, self.signer, self.clock = provider, signer, clock
         self._outgoing, self._reach = outgoing, provider.reach(outgoing.environment)
-        self._lock = threading.Lock()
+        self._lock, self._places = threading.Lock(), threading.BoundedSemaphore(MAX_AT_ONCE)
+        self._seconds = seconds
         self._metadata: tuple[datetime, Metadata] | None = None
         self._keys: tuple[datetime, tuple[Mapping[str, Any], ...]] | None = None
         self._failed_at: datetime | None = None
 
+    @contextmanager
+    def one_sign_in(self) -> Iterator[None]:
+        """Bound the time of whatever is asked of the provider within the block, all together."""
+        before = _UNTIL.set(time.monotonic() + self._seconds)
+        try:
+            yield
+        finally:
+            _UNTIL.reset(before)
+
     def metadata(self) -> Metadata:
         """Return the provider's checked metadata, fetched where none is fresh. Raises ``SignInRefused``."""
-        with self._lock:
-            if not self._is_within(self._metadata, FRESH):
-                document = read_object(
-                    self._fetch(discovery_address(self.provider.issuer), MAX_METADATA_BYTES),
-                    MAX_METADATA_BYTES,
-                    "discovery",
-                )
-                environment, alg = self._outgoing.environment, self.signer.public.alg
-                checked = check_metadata(document, self.provider, environment, alg)
-                self._metadata = self.clock(), checked
-            return self._metadata[1]  # type: ignore[index]  # just set
+        known = self._metadata
+        if known is None or not self._is_within(known, FRESH):
+            with self._place(), self._turn():
+                known = self._metadata
+                if known is None or not self._is_within(known, FRESH):
+                    self._metadata = known = self._fetch_metadata()
+        return known[1]
+
+    def _fetch_metadata(self) -> tuple[datetime, Metadata]:
+        found = self._fetch(discovery_address(self.provider.issuer), MAX_METADATA_BYTES)
+        document = read_object(found, MAX_METADATA_BYTES, "discovery")
+        checked = check_metadata(document, self.provider, self._outgoing.environment, self.signer.public.alg)
+        return self.clock(), checked
 
     def identify(self, id_token: object, expected: Expected) -> Identity:
         """Verify an ID token with the provider's keys; fetch them again where none fits. Raises ``SignInRefused``."""
@@ -103,33 +138,79 @@ class ProviderLink:
 
     def _published(self, within: timedelta) -> tuple[Mapping[str, Any], ...]:
         address = self.metadata().jwks_uri
-        with self._lock:
-            if not self._is_within(self._keys, within):
-                self._keys = self.clock(), read_jwks(self._fetch(address, MAX_JWKS_BYTES))
-            return self._keys[1]  # type: ignore[index]  # just set
+        known = self._keys
+        if known is None or not self._is_within(known, within):
+            with self._place(), self._turn():
+                known = self._keys
+                if known is None or not self._is_within(known, within):
+                    self._keys = known = self.clock(), read_jwks(self._fetch(address, MAX_JWKS_BYTES))
+        return known[1]
 
-    def _is_within(self, kept: tuple[datetime, Any] | None, age: timedelta) -> bool:
+    def _is_within(self, kept: tuple[datetime, Any], age: timedelta) -> bool:
         # A clock that went back makes nothing fresh.
-        return kept is not None and timedelta(0) <= self.clock() - kept[0] < age
+        return timedelta(0) <= self.clock() - kept[0] < age
 
     def _fetch(self, address: str, limit_bytes: int) -> bytes:
-        if self._failed_at is not None and timedelta(0) <= self.clock() - self._failed_at < AGAIN:
-            raise SignInRefused("the provider was not reached a moment ago; not asked again yet", Reason.UNREACHABLE)
+        return self._ask(
+            lambda seconds: self._outgoing.get(
+                address, self._reach, ca_file=self.provider.ca_file, limit_bytes=limit_bytes, seconds=seconds
+            )
+        )
+
+    def post(self, address: str, form: Mapping[str, str]) -> Answer:
+        """Send a form to one of the provider's endpoints. Raises ``SignInRefused``."""
+        ca_file, limit_bytes = self.provider.ca_file, MAX_ANSWER_BYTES
+        with self._place():
+            return self._ask(
+                lambda seconds: self._outgoing.post(
+                    address, form, self._reach, ca_file=ca_file, limit_bytes=limit_bytes, seconds=seconds
+                )
+            )
+
+    # --- so much at a time, and for so long ---
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """Be one of the few who wait for the provider. Raises ``SignInRefused`` at once where no place is free."""
+        if not self._places.acquire(blocking=False):
+            said = f"{MAX_AT_ONCE} requests to the provider are under way already; no other one was made"
+            raise SignInRefused(said, Reason.BUSY, wait_seconds=BUSY_SECONDS)
         try:
-            found = self._outgoing.get(address, self._reach, ca_file=self.provider.ca_file, limit_bytes=limit_bytes)
+            yield
+        finally:
+            self._places.release()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Be the one who fetches a document, when those before are done. Raises ``SignInRefused`` when time is up."""
+        if not self._lock.acquire(timeout=self._left()):
+            raise SignInRefused("another request to the provider took all the time there was", Reason.UNREACHABLE)
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _left(self) -> float:
+        """Return the seconds that the page has left. Raises ``SignInRefused``."""
+        until = _UNTIL.get()
+        left = self._seconds if until is None else until - time.monotonic()
+        if left <= 0:
+            raise SignInRefused(f"the provider took more than {self._seconds:g} seconds in all", Reason.UNREACHABLE)
+        return left
+
+    def _ask(self, send: Callable[[float], _Found]) -> _Found:
+        """Make one request in the time that is left; where it fails, the next ones are not made for a while."""
+        left = self._left()
+        if self._failed_at is not None and timedelta(0) <= self.clock() - self._failed_at < AGAIN:
+            said = "the provider was not reached a moment ago; not asked again yet"
+            raise SignInRefused(said, Reason.UNREACHABLE, wait_seconds=int(AGAIN.total_seconds()))
+        try:
+            found = send(left)
         except OutgoingRefused as error:
             self._failed_at = self.clock()
             raise _as_refusal(error) from error
         self._failed_at = None
         return found
-
-    def post(self, address: str, form: Mapping[str, str]) -> Answer:
-        """Send a form to one of the provider's endpoints. Raises ``SignInRefused``."""
-        ca_file = self.provider.ca_file
-        try:
-            return self._outgoing.post(address, form, self._reach, ca_file=ca_file, limit_bytes=MAX_ANSWER_BYTES)
-        except OutgoingRefused as error:
-            raise _as_refusal(error) from error
 
     def assertion(self) -> dict[str, str]:
         """Return the form members with which we authenticate (RFC 7521 section 4.2): fresh for each request."""

@@ -56,6 +56,7 @@ class Reason(StrEnum):
     DECLINED = "declined"
     STALE = "stale"
     UNREACHABLE = "unreachable"
+    BUSY = "busy"
     UNTRUSTED = "untrusted"
 
 
@@ -73,6 +74,11 @@ WORDS: Mapping[Reason, tuple[str, str]] = {
         "Sign-in is not possible at the moment",
         "Your organisation's sign-in service did not answer as it should. Try again in a few minutes.",
     ),
+    Reason.BUSY: (
+        "Sign-in is not possible at the moment",
+        "Your organisation's sign-in service answers slowly, and others are waiting for it already. "
+        "Wait a minute, then try again.",
+    ),
     Reason.UNTRUSTED: (
         "You are not signed in",
         "The answer of the sign-in service could not be trusted, so it was not used. "
@@ -83,11 +89,14 @@ WORDS: Mapping[Reason, tuple[str, str]] = {
 
 
 class SignInRefused(KeysRefusal):
-    """Nobody is signed in. The text is for the log: what was expected, never a value from outside."""
+    """Nobody is signed in. The text is for the log: what was expected, never a value from outside.
 
-    def __init__(self, message: str, reason: Reason = Reason.UNTRUSTED) -> None:
+    ``wait_seconds`` says when trying again may help, where that is known.
+    """
+
+    def __init__(self, message: str, reason: Reason = Reason.UNTRUSTED, *, wait_seconds: int | None = None) -> None:
         super().__init__(message)
-        self.reason = reason
+        self.reason, self.wait_seconds = reason, wait_seconds
 
 
 class ProvidersRefused(KeysRefusal):

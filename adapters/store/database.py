@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, inspect
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session as Session  # re-exported: nothing else here speaks SQL
 
@@ -19,6 +19,8 @@ from keys.storage import Vault
 STORE_VERSION = 4
 STORAGE_SETTING = "storage"
 """Names the secret that the rows are sealed under, once it has been renewed; before that nothing is written."""
+_READS = "adapter_reads"
+"""Marks a connection whose transaction takes no write lock."""
 _UPGRADES: Mapping[int, tuple[str, ...]] = {
     # Channels and fragments that a key's end was dated back behind; two channels to one key, one of them such a one.
     # What came back from the hub: tables that are not there yet are made when the database is opened.
@@ -52,7 +54,7 @@ class Store:
         self.vault = vault
         self.engine: Engine = create_engine(f"sqlite:///{path}")
         event.listen(self.engine, "connect", _prepare)
-        event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        event.listen(self.engine, "begin", _begin)
         # Asked before anything is changed: a database that is refused is left as it was.
         _require_known(self._version())
         with _refusing():
@@ -80,14 +82,29 @@ class Store:
         Raises ``StoreRefused`` where the database does not let us, ``StorageChanged`` where it is not ours to read.
         """
         with _refusing(), Session(self.engine) as session, session.begin():
-            # Another process may have renewed the secret: nothing sealed under the old one is written any more.
-            if read_setting(session, STORAGE_SETTING) not in (None, self.vault.id):
-                raise StorageChanged(
-                    "the adapter's database is sealed under another storage secret than the keys here hold; if its "
-                    "renewal broke off, or is going on: nrm-adapter keys rotate storage. Else store.db and the keys "
-                    "are copies of different days: take those that belong together"
-                )
+            self._require_ours(session)
             yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that writes nothing and waits for no writer: for what anybody may ask for. Raises as ``write``."""
+        with (
+            _refusing(),
+            self.engine.connect().execution_options(**{_READS: True}) as connection,
+            Session(bind=connection) as session,
+        ):
+            self._require_ours(session)
+            yield session
+            session.rollback()
+
+    def _require_ours(self, session: Session) -> None:
+        # Another process may have renewed the secret: nothing sealed under the old one is written any more.
+        if read_setting(session, STORAGE_SETTING) not in (None, self.vault.id):
+            raise StorageChanged(
+                "the adapter's database is sealed under another storage secret than the keys here hold; if its "
+                "renewal broke off, or is going on: nrm-adapter keys rotate storage. Else store.db and the keys "
+                "are copies of different days: take those that belong together"
+            )
 
     def forget_deleted(self) -> None:
         """Take what was deleted out of the write-ahead log as well, as far as no other process is reading."""
@@ -137,6 +154,11 @@ def _upgrade(session: Session, held: Any) -> None:
         for statement in _UPGRADES[version]:
             connection.exec_driver_sql(statement)
     write_setting(session, "store_version", STORE_VERSION)
+
+
+def _begin(connection: Connection) -> None:
+    reads = connection.get_execution_options().get(_READS, False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def _prepare(connection: Any, _record: Any) -> None:

@@ -28,6 +28,7 @@ from adapters.signed_in import SignedIn as Recognised
 from adapters.workspace import security
 from adapters.workspace.access import Need, need_of
 from adapters.workspace.assets import PREFIX, Assets
+from adapters.workspace.leaving import Leaving
 from adapters.workspace.people import Guard, People, person_digest
 from adapters.workspace.refusal import UnlockRefused
 from adapters.workspace.sessions import ServerSession, Sessions, SignedIn, StoredSessions
@@ -91,7 +92,8 @@ class Workspace:
         self.adapter, self.settings = adapter, settings
         self._keys_now = keys_now or (lambda: adapter.keys)
         self.clock = adapter.clock
-        self.ring = KeyRing()
+        self.leaving = Leaving(adapter, self.hub)
+        self.ring = KeyRing(on_drop=self.leaving.leave)
         self.sessions = Sessions(adapter.store, self.clock, on_move=self.ring.move, on_end=self.ring.drop)
         self.people = People(adapter.store, self.clock)
         self.guard = Guard(
@@ -133,6 +135,7 @@ class Workspace:
     def close(self) -> None:
         """Give up every key."""
         self.ring.clear()
+        self.leaving.finish()
 
 
 def workspace() -> Workspace:

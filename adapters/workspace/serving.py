@@ -29,6 +29,7 @@ from adapters.home import HomeRefused
 from adapters.runtime import Adapter
 from adapters.workspace.app import EXTENSION, Workspace, create_app
 from adapters.workspace.settings import WorkspaceSettings
+from keys.fetching import SUITES
 
 SERVER = "nrm-adapter"
 GRACEFUL_SECONDS = 10
@@ -170,6 +171,7 @@ def _worker(serving: Serving) -> _Worker:
         "forwarded_allow_ips": "",
         "certfile": None if settings.certificate is None else str(settings.certificate),
         "keyfile": None if settings.key is None else str(settings.key),
+        "ciphers": SUITES,
     }
     wsgi.SERVER = SERVER
     application = _Application(serving.app, options)

@@ -153,7 +153,8 @@ class Sessions:
         if not isinstance(token, str) or not is_token(token):
             return ServerSession(new_token())
         digest = digest_of(token)
-        with self._store.write() as session:
+        # Anybody may bring any token, before anything is counted: looking for it waits for no writer and is none.
+        with self._store.read() as session:
             row = find_session(session, digest)
             found = None if row is None else self._read(token, row)
             if row is None or found is None:
@@ -161,6 +162,7 @@ class Sessions:
                 return ServerSession(token, is_new=False)
             if self._is_live(row):
                 return found
+        with self._store.write() as session:
             delete_sessions(session, [digest])
         self._on_end(digest)
         why = Ended.IDLE if found.created_at and self._clock() - found.created_at < ABSOLUTE else Ended.ABSOLUTE

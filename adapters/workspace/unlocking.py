@@ -57,8 +57,10 @@ class Unlocked:
 class KeyRing:
     """The open keys of this process, by the digest of the session they belong to. ``repr`` shows how many."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_drop: Callable[[str], None] = lambda _member: None) -> None:
+        """``on_drop`` is told whose key was given up, whatever for; it must not raise."""
         self._held: dict[str, Unlocked] = {}
+        self._on_drop = on_drop
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -77,7 +79,9 @@ class KeyRing:
     def drop(self, digest: str) -> None:
         """Give up the keys of a session."""
         with self._lock:
-            self._held.pop(digest, None)
+            held = self._held.pop(digest, None)
+        if held is not None:
+            self._on_drop(held.member)
 
     def move(self, old: str, new: str) -> None:
         """Hold keys for the same session under its new digest."""
@@ -94,7 +98,10 @@ class KeyRing:
     def clear(self) -> None:
         """Give up all keys: the process ends."""
         with self._lock:
+            members = {held.member for held in self._held.values()}
             self._held.clear()
+        for member in members:
+            self._on_drop(member)
 
 
 class Unlocker:

@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 from hub.auth.caller import Caller
 from hub.auth.dpop import ProofRefused
 from hub.auth.needs import Need, need_of
-from hub.auth.pace import require_pace
+from hub.auth.pace import record_first, refuse_known, require_pace
 from hub.config import MAX_JSON_BYTES, MAX_REQUEST_BYTES
 from hub.exchange import cases
 from hub.refusal import Refused
@@ -47,6 +47,10 @@ def install(app: Flask, services: Services) -> None:
                 request.headers.get("DPoP"),
                 method=request.method,
                 url=f"{services.config.issuer}{request.path}",
+                # 1. Who is over their pace is refused before anything is written; the proof stays unused, and nothing
+                # was done for it. 2. A proof is used up, once. 3. Only then is the request counted: a request that
+                # somebody else caught and sends again is refused in 2, and takes nothing of its caller's pace.
+                before_use=lambda caller: refuse_known(services.moment, *_pace_of(caller), services.clock()),
             )
             g.agency = g.caller.agency
         except ProofRefused as error:
@@ -95,14 +99,21 @@ def install(app: Flask, services: Services) -> None:
         return problem(Refused(500, "internal", "the hub could not do this; nothing was recorded"))
 
 
+def _pace_of(caller: Caller) -> tuple[str, int]:
+    """Return the name that a caller is counted under, and how many requests a minute it has."""
+    if caller.member is None:
+        return f"agency {caller.agency}", AGENCY_REQUESTS_PER_MINUTE
+    return f"person {caller.agency} {caller.member}", PERSON_REQUESTS_PER_MINUTE
+
+
 def _require_pace(services: Services, caller: Caller) -> None:
-    """Count the request. Raises ``Refused`` (429) where a person or an agency has asked too often in this minute."""
-    name, limit = (
-        (f"agency {caller.agency}", AGENCY_REQUESTS_PER_MINUTE)
-        if caller.member is None
-        else (f"person {caller.agency} {caller.member}", PERSON_REQUESTS_PER_MINUTE)
+    at = services.clock()
+    require_pace(
+        services.moment,
+        *_pace_of(caller),
+        at,
+        on_first=lambda: record_first(services.database, caller.agency, caller.member, "request", at),
     )
-    require_pace(services.moment, name, limit, services.clock())
 
 
 def _require_caller(services: Services, need: Need | None) -> None:

@@ -109,11 +109,19 @@ class Authorization:
         app.add_url_rule(REVOCATION_PATH, "oauth_revocation", asked("revocation"), methods=["POST"])
         app.add_url_rule(METADATA_PATH, "oauth_metadata", needs(Need.OPEN)(lambda: jsonify(metadata(self.issuer))))
 
-    def require(self, authorization: str | None, proof: str | None, *, method: str, url: str) -> Caller:
+    def require(
+        self,
+        authorization: str | None,
+        proof: str | None,
+        *,
+        method: str,
+        url: str,
+        before_use: Callable[[Caller], None] = lambda _: None,
+    ) -> Caller:
         """Return whom a request's token and proof stand for. Raises ``ProofRefused``, or ``Refused`` (503).
 
         A token whose ``cnf`` is not proven is refused, and so is a token without one. ``url`` is the request's address
-        without its query.
+        without its query. ``before_use`` is told the caller before the proof is used up; what it raises is raised.
         """
         at = self._clock()
         scheme, _, text = (authorization or "").partition(" ")
@@ -127,6 +135,7 @@ class Authorization:
         if token.thumbprint != made.thumbprint:
             raise ProofRefused("the access token is bound to another key")
         self._require_standing(token, at)
+        before_use(token.caller)
         made.use(self._moment, at, jti=token.jti)
         return token.caller
 

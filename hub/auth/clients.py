@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from authlib.oauth2.rfc6749 import ClientMixin, InvalidClientError
@@ -15,7 +16,7 @@ from flask import g
 from joserfc.jwk import ECKey, KeySet, OKPKey
 
 from hub.auth.jwts import TokenRefused, UnverifiedToken, read_token, require_not_ahead, require_time
-from hub.auth.pace import TOKEN_REQUESTS_PER_MINUTE, require_pace
+from hub.auth.pace import TOKEN_REQUESTS_PER_MINUTE, record_first, refuse_known, require_pace
 from hub.store import exchange_rows as rows
 from hub.store.database import Database
 from hub.store.moment import Moment
@@ -31,6 +32,7 @@ MAX_ASSERTION_SECONDS = 300
 PAST_SECONDS = 30
 """How long an assertion or subject token is still taken after its end, for a clock that is behind."""
 GRANT_TYPES = ("client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange")
+_USED = "its number (jti) was used before"
 ENDPOINTS = frozenset({"token", "introspection", "revocation"})
 
 
@@ -99,18 +101,24 @@ class AgencyAssertion(JWTBearerClientAssertion):  # type: ignore[misc]
 
     def process_assertion_claims(self, assertion: str, resolve_key: KeySet) -> dict[str, Any]:  # noqa: ARG002
         """Verify with the named key, count, check the claims. Raises ``InvalidClientError``, ``Refused`` (429)."""
-        read = _read(assertion)
+        read, at = _read(assertion), self._clock()
+        name, limit = f"token {g.client.agency}", TOKEN_REQUESTS_PER_MINUTE
         try:
+            # An assertion that somebody else caught and sends again is refused before it is counted, and takes nothing
+            # of the agency's pace; of two at once that are the same, the database lets one through.
             g.client.verify(read)
-            require_pace(self._moment, f"token {g.client.agency}", TOKEN_REQUESTS_PER_MINUTE, self._clock())
-            self._check(read.claims)
+            refuse_known(self._moment, name, limit, at)
+            jti, until = self._check(read.claims, int(at.timestamp()))
+            first = partial(record_first, self._database, g.client.agency, None, "token", at)
+            require_pace(self._moment, name, limit, at, on_first=first)
+            self._use(jti, until, int(at.timestamp()))
         except TokenRefused as error:
             raise _invalid(error) from error
         g.client_kid = read.header["kid"]
         return dict(read.claims)
 
-    def _check(self, claims: Mapping[str, Any]) -> None:
-        now = int(self._clock().timestamp())
+    def _check(self, claims: Mapping[str, Any], now: int) -> tuple[str, int]:
+        """Return its number and until when that is remembered; nothing is written yet. Raises ``TokenRefused``."""
         expires = require_time(claims, "exp")
         if expires + PAST_SECONDS <= now:
             raise TokenRefused("exp has passed")
@@ -125,9 +133,15 @@ class AgencyAssertion(JWTBearerClientAssertion):  # type: ignore[misc]
         jti = claims.get("jti")
         if not isinstance(jti, str) or not 16 <= len(jti) <= 64 or not jti.isascii():
             raise TokenRefused("it has no number (jti) of 16 to 64 characters")
+        with self._database.read() as session:
+            if rows.is_assertion_used(session, jti):
+                raise TokenRefused(_USED)
+        return jti, expires + PAST_SECONDS
+
+    def _use(self, jti: str, until: int, now: int) -> None:
         with self._database.write() as session:
-            if not rows.use_assertion(session, jti, expires + PAST_SECONDS, now):
-                raise TokenRefused("its number (jti) was used before")
+            if not rows.use_assertion(session, jti, until, now):
+                raise TokenRefused(_USED)
 
 
 def _read(assertion: str) -> UnverifiedToken:

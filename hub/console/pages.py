@@ -14,6 +14,7 @@ from hub.console.case_account import CaseTooLong, look_at_case
 from hub.console.public_log import MAX_PAGE, read_public_log
 from hub.console.sessions import Ended
 from hub.console.standing import Officer
+from hub.console.unusual import unusual_of
 from hub.store import console_rows, ledger_rows
 from keys.sign_in import Identity
 
@@ -80,8 +81,11 @@ def home() -> str:
         cases = console_rows.cases_of(store, officer.agency)
         entries = ledger_rows.count_entries(store)
         witnessed = ledger_rows.find_newest_checkpoint(store, witnessed=True)
+        unusual = unusual_of(store, officer.agency, console().services.clock())
     origin = console().services.config.origin
-    return render_template("home.html", cases=cases, entries=entries, witnessed=witnessed, origin=origin)
+    return render_template(
+        "home.html", cases=cases, entries=entries, witnessed=witnessed, origin=origin, unusual=unusual
+    )
 
 
 @pages.get(f"{HOME}cases/<case>")

@@ -13,7 +13,7 @@ from flask import Request, Response
 from werkzeug.exceptions import BadRequest, Forbidden, RequestEntityTooLarge, TooManyRequests
 
 from hub.store.moment import Moment
-from hub.store.rates import WINDOW_SECONDS, count_request
+from hub.store.rates import WINDOW_SECONDS, Pace
 from keys.sessions import form_token_matches
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
@@ -131,7 +131,10 @@ def client_of(request: Request, fronts: tuple[str, ...]) -> str:
 
 
 class Rates:
-    """So many requests a minute for each name, counted for every process of the hub together."""
+    """So many requests a minute for each name, counted for every process of the hub together.
+
+    Of whoever is over, nothing more is written or asked in that minute.
+    """
 
     def __init__(self, moment: Moment, clock: Callable[[], datetime]) -> None:
         self._moment, self._clock = moment, clock
@@ -139,7 +142,6 @@ class Rates:
     def take(self, kind: str, name: str, per_minute: int) -> None:
         """Count one request. Raises ``TooManyRequests`` with how many seconds to wait."""
         now = int(self._clock().timestamp())
-        with self._moment.write() as session:
-            number = count_request(session, f"{_NAMES}{kind} {name}"[:MAX_NAME_CHARS], now)
-        if number > per_minute:
+        pace = self._moment.paces.count(f"{_NAMES}{kind} {name}"[:MAX_NAME_CHARS], per_minute, now)
+        if pace is not Pace.WITHIN:
             raise TooManyRequests(retry_after=WINDOW_SECONDS - now % WINDOW_SECONDS)

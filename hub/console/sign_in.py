@@ -33,7 +33,13 @@ from keys.sign_in import (
 PREFIX = "/sign-in"
 MAX_BEGUN = 3
 """Sign-ins that one session may have begun and not finished: three windows. One more forgets the oldest."""
-_STATUS = {Reason.DECLINED: 403, Reason.STALE: 400, Reason.UNREACHABLE: 503, Reason.UNTRUSTED: 400}
+_STATUS = {
+    Reason.DECLINED: 403,
+    Reason.STALE: 400,
+    Reason.UNREACHABLE: 503,
+    Reason.BUSY: 503,
+    Reason.UNTRUSTED: 400,
+}
 _View = Callable[..., Any]
 
 
@@ -121,8 +127,9 @@ class _Pages:
         client = self._client_of(name)
         try:
             parameters = request_parameters(client.link.provider)
-            asked = client.create_authorization_url(self._address_of(name), **parameters)
-            address, held = client.link.begin(asked)
+            with client.link.one_sign_in():
+                asked = client.create_authorization_url(self._address_of(name), **parameters)
+                address, held = client.link.begin(asked)
         except SignInRefused as refusal:
             return self._refuse(name, refusal)
         _forget_oldest()
@@ -143,7 +150,8 @@ class _Pages:
             state = require_state(args)
             held = client.framework.get_state_data(session, state)
             client.framework.clear_state_data(session, state)
-            identity = client.link.finish(held, args, redeem)
+            with client.link.one_sign_in():
+                identity = client.link.finish(held, args, redeem)
         except SignInRefused as refusal:
             return self._refuse(name, refusal)
         return self._on_signed_in(identity)
@@ -153,7 +161,10 @@ class _Pages:
         self._app.logger.warning("sign-in with %s refused: %s", name, refusal)
         title, text = WORDS[refusal.reason]
         page = render_template("sign_in_refused.html", title=title, text=text, prefix=self._prefix)
-        return make_response(page, _STATUS[refusal.reason])
+        answer = make_response(page, _STATUS[refusal.reason])
+        if refusal.wait_seconds is not None:
+            answer.headers["Retry-After"] = str(refusal.wait_seconds)
+        return answer
 
 
 def _forget_oldest() -> None:

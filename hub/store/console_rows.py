@@ -91,6 +91,15 @@ def cases_of(session: Session, agency: str) -> list[CaseCount]:
     ]
 
 
+def newest_bodies(session: Session, types: Sequence[str], among: int) -> list[str]:
+    """Return the bodies of entries of these types among the log's newest, the newest first."""
+    last = session.scalar(select(func.max(LogEntryRow.position)))
+    if last is None:
+        return []
+    query = select(LogEntryRow.body).where(LogEntryRow.position > last - among, LogEntryRow.type.in_(types))
+    return [body for body in session.scalars(query.order_by(LogEntryRow.position.desc())) if body is not None]
+
+
 def case_entries(session: Session, case: str, up_to: int, limit: int) -> list[StoredEntry]:
     """Return a case's entries up to a number, in the case's order, at most ``limit`` of them."""
     query = select(LogEntryRow).where(LogEntryRow.case == case, LogEntryRow.case_seq <= up_to)

@@ -253,6 +253,11 @@ def find_answered(session: Session, case: str, kind: str, statement: str) -> Log
     return session.scalars(query.where(LogEntryRow.body.contains(f'"statement":"{statement}"'))).first()
 
 
+def is_assertion_used(session: Session, jti: str) -> bool:
+    """Whether a client assertion's ``jti`` is remembered."""
+    return session.get(AssertionRow, jti) is not None
+
+
 def use_assertion(session: Session, jti: str, expires_at: int, now: int) -> bool:
     """Record a client assertion's ``jti``; False where it was used before. Forgets those that have expired."""
     session.execute(delete(AssertionRow).where(AssertionRow.expires_at < now - 60))

@@ -38,8 +38,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from hub.store import console_sessions as console_sessions  # its table is made with the others
-from hub.store import rates as rates  # and its
 from hub.store.moment_tables import EpochRow, MomentBase, RevokedTokenRow, UsedProofRow
+from hub.store.rates import Paces
 
 BUSY_TIMEOUT_MS = 10_000
 TIDY_SECONDS = 60
@@ -85,6 +85,7 @@ class Moment:
         self._alone = self._engine if self._is_sqlite else self._engine.execution_options(isolation_level="AUTOCOMMIT")
         # Written out once: composing it takes longer than doing it.
         self._use = _use_statement(self._is_sqlite).compile(dialect=self._engine.dialect)
+        self.paces = Paces(self._alone.connect)
         self._epoch: Epoch | None = None
         self._lock = threading.Lock()
         self._tidied_at = 0

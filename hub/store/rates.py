@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Index, Integer, String
+from collections.abc import Callable
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, Connection, Index, Integer, String
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.store.moment_tables import MomentBase
 
@@ -23,12 +26,55 @@ class RateRow(MomentBase):
     expires_at: Mapped[int] = mapped_column(BigInteger)
 
 
-def count_request(session: Session, caller: str, now: int) -> int:
-    """Count one more request of a caller at ``now`` (seconds since 1970); return how many that makes in its minute."""
+MAX_OVER = 10_000
+"""Callers of whom a process remembers that they have asked too often in this minute."""
+
+
+class Pace(StrEnum):
+    """How a request stands to its caller's limit."""
+
+    WITHIN = "within"
+    FIRST_OVER = "first_over"
+    """The first beyond the limit in this minute, at whichever process: said once, so that it is written down once."""
+    OVER = "over"
+
+
+class Paces:
+    """Counts requests. A caller who is over their limit costs the store nothing more in that minute."""
+
+    def __init__(self, connect: Callable[[], Connection]) -> None:
+        """``connect`` gives connections on which every statement stands alone."""
+        self._connect = connect
+        self._over: dict[str, tuple[int, int]] = {}
+
+    def is_over(self, caller: str, limit: int, now: int) -> bool:
+        """Whether this process knows that a caller is over their limit at ``now``. The store is not asked."""
+        window, number = self._over.get(caller, (-1, 0))
+        return window == now // WINDOW_SECONDS and number > limit
+
+    def count(self, caller: str, limit: int, now: int) -> Pace:
+        """Count one more request of a caller at ``now`` (seconds since 1970), at most ``limit`` of them a minute."""
+        if self.is_over(caller, limit, now):
+            return Pace.OVER
+        with self._connect() as connection:
+            number = _count(connection, caller, now)
+        if number <= limit:
+            return Pace.WITHIN
+        self._remember(caller, now // WINDOW_SECONDS, number)
+        return Pace.FIRST_OVER if number == limit + 1 else Pace.OVER
+
+    def _remember(self, caller: str, window: int, number: int) -> None:
+        if len(self._over) >= MAX_OVER:
+            self._over = {name: at for name, at in self._over.copy().items() if at[0] == window}
+        if len(self._over) < MAX_OVER:
+            self._over[caller] = window, number
+
+
+def _count(connection: Connection, caller: str, now: int) -> int:
     window = now // WINDOW_SECONDS
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     first = insert(RateRow).values(caller=caller, window=window, count=1, expires_at=(window + 1) * WINDOW_SECONDS)
     counted = first.on_conflict_do_update(
         index_elements=(RateRow.caller, RateRow.window), set_={"count": RateRow.count + 1}
     ).returning(RateRow.count)
-    return int(session.execute(counted).scalar_one())
+    return int(connection.execute(counted).scalar_one())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -222,6 +223,30 @@ def test_assertions_and_subject_tokens_are_for_the_pinned_hub_alone() -> None:
     assert (claims["iss"], claims["sub"], claims["aud"]) == ("fern-care", "a" * 32, "http://hub.example")
     assert (claims["amr"], claims["exp"] - claims["iat"]) == (["pin", "hwk"], 60)
     assert len(claims["jti"]) == 32
+
+
+def test_every_request_is_proven_with_the_one_key_of_the_process() -> None:
+    """RFC 9449: by the same key, for this address and this token; another process has another key."""
+    transport = Played(lambda _: httpx.Response(200, json={"cases": []}, headers={"DPoP-Nonce": "n" * 24}))
+    signing, thumbprints = PrivateKey.generate("Ed25519"), []
+    for _ in range(2):
+        transport.asked.clear()
+        made = HubClient("http://hub.example", "fern-care", signing, clock=now, is_demo=True, transport=transport)
+        made.get("/v1/cases")
+        made.get("/v1/cases", after=3)
+        used = set()
+        for asked in transport.asked:
+            header, claims = parts_of(asked.headers["DPoP"])
+            used.add(json.dumps(header["jwk"], sort_keys=True))
+            assert (claims["htm"], claims["htu"]) == (asked.method, f"http://hub.example{asked.url.path}")
+            is_token = asked.url.path == "/oauth/token"
+            digest = hashlib.sha256(str(TOKEN["access_token"]).encode()).digest()
+            assert claims.get("ath") == (None if is_token else base64.urlsafe_b64encode(digest).rstrip(b"=").decode())
+        assert [asked.url.path for asked in transport.asked] == ["/oauth/token", "/v1/cases", "/v1/cases"]
+        assert parts_of(transport.asked[-1].headers["DPoP"])[1]["nonce"] == "n" * 24
+        (key,) = used
+        thumbprints.append(key)
+    assert thumbprints[0] != thumbprints[1]
 
 
 def test_a_token_goes_in_the_header_and_nowhere_else() -> None:

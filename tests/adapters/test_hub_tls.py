@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import ipaddress
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -133,6 +134,9 @@ def serving(certificate: Path | None, redirect: str = "", version: ssl.TLSVersio
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         if version is not None:
+            if version < ssl.TLSVersion.TLSv1_2:
+                # OpenSSL itself speaks an old version only where everything weak is let in.
+                context.set_ciphers("ALL:@SECLEVEL=0")
             context.maximum_version = context.minimum_version = version
         server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -194,8 +198,22 @@ def test_an_expired_certificate_is_refused(tmp_path: Path) -> None:
         assert server.asked == []
 
 
-def test_a_hub_of_an_old_version_of_tls_is_refused() -> None:
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+def test_a_hub_of_an_old_version_of_tls_is_refused(tmp_path: Path) -> None:
     """TLS 1.2 at least, with the recommended cipher suites (RFC 9325)."""
+    with serving(HERE.issue(tmp_path, LOOPBACK), version=ssl.TLSVersion.TLSv1_1) as server:
+        weak = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        weak.set_ciphers("ALL:@SECLEVEL=0")
+        weak.minimum_version = ssl.TLSVersion.TLSv1_1
+        weak.load_verify_locations(cadata=HERE.pem.decode())
+        with (
+            socket.create_connection(("127.0.0.1", server.server_port), timeout=5) as plain,
+            weak.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
+        ):
+            assert secured.version() == "TLSv1.1", "the server is there, for whoever takes so little"
+        with pytest.raises(HubUnreachable):
+            client(server, HERE.pem).get("/v1/cases")
+        assert server.asked == []
     context = make_context(HERE.pem)
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert context.verify_mode == ssl.CERT_REQUIRED

@@ -359,6 +359,24 @@ def over_tls(port: int, ca_file: Path | None) -> bytes:
     return outgoing.get(f"https://{HOST}/", REACH, ca_file=ca_file, limit_bytes=100)
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("version", "suites"),
+    [(ssl.TLSVersion.TLSv1_1, "ALL:@SECLEVEL=0"), (ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES128-SHA256")],
+)
+def test_an_old_version_of_tls_and_suites_that_are_not_recommended_are_refused(
+    tmp_path: Path, version: ssl.TLSVersion, suites: str
+) -> None:
+    """RFC 9325 towards identity providers too; with what is recommended the same server is spoken to."""
+    context, vouching = make_certificate(tmp_path, HOST)
+    with speaking(lambda it: it.sendall(OK), context) as port:
+        assert over_tls(port, vouching) == b"{}"
+    context.set_ciphers(suites)
+    context.minimum_version, context.maximum_version = version, version
+    with speaking(lambda it: it.sendall(OK), context) as port, pytest.raises(Unreachable):
+        over_tls(port, vouching)
+
+
 def test_attack_63_the_certificate_is_for_the_name_though_the_address_is_pinned(tmp_path: Path) -> None:
     asked: list[str | None] = []
     context, vouching = make_certificate(tmp_path, HOST)

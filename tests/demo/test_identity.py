@@ -11,19 +11,25 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import httpx
 import pytest
+from flask import Flask
 
-from demo.identity import MAX_TRIES, DemoOnly, Identity
+from adapters.home import HomeRefused
+from adapters.workspace.providers import add_sign_in
+from demo.identity import MAX_TRIES, DemoOnly, Identity, main
 from demo.identity_parts import ACR_TWO_FACTORS
+from demo.identity_place import MAX_SETTINGS_BYTES, require_demo_folder
 from demo.stage import free_port
+from hub.config import Config, ConfigRefused
 from keys.fetching import Outgoing
 from keys.private import PrivateKey
 from keys.provider_link import AGAIN
-from keys.sign_in import WORDS, Reason, public_jwks
+from keys.sign_in import WORDS, ProvidersRefused, Reason, public_jwks, read_providers
 from tests.identity_site import WIRINGS, Browser, Site, listening
 
 WORD, CODE = "correct horse", "123456"
@@ -121,9 +127,19 @@ def test_no_token_is_kept(stage: Stage) -> None:
 
 def test_the_request_goes_ahead_of_the_browser(stage: Stage) -> None:
     """RFC 9126: what the browser carries is a name; nonce, challenge and address were pushed."""
-    stage.start(stop_at="http://localhost")
-    assert set(stage.browser.asked) == {"client_id", "request_uri"}
-    assert urlsplit(stage.browser.location).path == "/fern-care/authorize"
+    pushed = []
+    for _ in range(2):
+        stage.start(stop_at="http://localhost")
+        assert set(stage.browser.asked) == {"client_id", "request_uri"}
+        assert urlsplit(stage.browser.location).path == "/fern-care/authorize"
+        pushed.append(stage.identity.issuers["fern-care"]._pushed.get(stage.browser.asked["request_uri"]))
+    for item in pushed:
+        assert item["scope"] == "openid", "nothing else is asked for"
+        assert item["redirect_uri"] == stage.site.callback("fern-care")
+        assert item["code_challenge_method"] == "S256"
+        assert (len(item["code_challenge"]), 16 <= len(item["nonce"]) <= 64) == (43, True)
+    for name in ("nonce", "state", "code_challenge"):
+        assert pushed[0][name] != pushed[1][name], "fresh for each request"
 
 
 @pytest.mark.parametrize("values", [{"password": "wrong"}, {"code": "000000"}, {"username": "bob"}])
@@ -354,12 +370,134 @@ def test_it_refuses_a_pushed_request_that_is_not_of_its_form(stage: Stage, chang
         ({}, {"NRM_ENVIRONMENT": "production"}),
         ({}, {"NRM_ENVIRONMENT": ""}),
         ({"base": "http://fern.example"}, {}),
+        ({"base": "https://identity.localhost:8085"}, {}),
+        ({"base": "http://0.0.0.0:8085"}, {}),
+        ({"base": "http://localhost@fern.example"}, {}),
+        ({"base": "http://localhost.fern.example"}, {}),
+        ({"base": "http://localhost:x"}, {}),
         ({"environment": None}, {}),
+        ({"bind": "0.0.0.0:8085"}, {}),
     ],
 )
 def test_it_never_runs_in_production(changes: dict[str, str], environ: dict[str, str]) -> None:
     with pytest.raises(DemoOnly):
         Identity({**config(1, []), **changes}, environ)
+
+
+@pytest.mark.parametrize(
+    "uri", ["https://fern-care.example/sign-in/x/callback", "http://10.0.0.1/x", "http://x.example/"]
+)
+def test_it_serves_nobody_elsewhere(uri: str) -> None:
+    with pytest.raises(DemoOnly, match="redirect_uris"):
+        Identity(config(1, [{"client_id": "nrm", "redirect_uris": [uri], "jwks": {"keys": []}}]), {})
+
+
+def test_it_listens_on_this_machine_alone() -> None:
+    port = free_port()
+    identity = Identity(config(port, []), {})
+    identity.listen()
+    assert identity._listening is not None
+    assert identity._listening.socket.getsockname() == ("127.0.0.1", port)
+    identity._listening.server_close()
+
+
+HUB = 'issuer = "http://127.0.0.1:8080"\norigin = "hub.example/main"\n'
+ADAPTER = 'agency = "fern-care"\n'
+AT = '[workspace]\norigin = "http://fern-care.localhost:8443"\nbind = "127.0.0.1:8443"\n'
+
+
+def place(folder: Path, hub: str | None, adapter: str | None) -> dict[str, Any]:
+    """A hub and an adapter beside the provider's configuration, which serves both."""
+    for name, text in (("hub/hub.toml", hub), ("care/adapter.toml", adapter)):
+        if text is not None:
+            (folder / name).parent.mkdir()
+            (folder / name).write_text(text)
+    callbacks = [
+        "http://127.0.0.1:8080/console/sign-in/x/callback",
+        "http://fern-care.localhost:8443/sign-in/x/callback",
+    ]
+    return config(free_port(), [{"client_id": "nrm", "redirect_uris": callbacks, "jwks": {"keys": []}}])
+
+
+def test_beside_the_demos_own_sites_it_starts(tmp_path: Path) -> None:
+    require_demo_folder(
+        tmp_path, place(tmp_path, f'{HUB}environment = "demo"\n', f'{ADAPTER}environment = "demo"\n{AT}')
+    )
+
+
+@pytest.mark.parametrize(
+    ("hub", "adapter"),
+    [
+        (f'{HUB}environment = "production"\n', f'{ADAPTER}environment = "demo"\n{AT}'),
+        (HUB, f'{ADAPTER}environment = "demo"\n{AT}'),
+        (f'{HUB}environment = "demo"\n', f'{ADAPTER}environment = "production"\n{AT}'),
+        (f'{HUB}environment = "demo"\n', f"{ADAPTER}{AT}"),
+        (f'{HUB}environment = "demo"\n', "not TOML"),
+        (f'{HUB}environment = "demo"\n', f'{ADAPTER}environment = "demo"\n#{"x" * MAX_SETTINGS_BYTES}'),
+        (f'{HUB}environment = "demo"\n'.replace("http:", "https:"), f'{ADAPTER}environment = "demo"\n{AT}'),
+        (f'{HUB}environment = "demo"\n', None),
+        (None, f'{ADAPTER}environment = "demo"\n{AT}'),
+        (None, None),
+    ],
+)
+def test_it_starts_beside_nothing_but_a_demo_and_serves_nothing_else(
+    tmp_path: Path, hub: str | None, adapter: str | None
+) -> None:
+    """Whatever it says of itself: a site's own settings decide, and a site that is not beside it is not served."""
+    with pytest.raises(DemoOnly):
+        require_demo_folder(tmp_path, place(tmp_path, hub, adapter))
+
+
+def test_the_command_looks_beside_its_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "identity.json"
+    path.write_text(json.dumps(place(tmp_path, HUB, f'{ADAPTER}environment = "demo"\n{AT}')))
+    assert main([str(path)]) == 1
+    assert "hub/hub.toml does not say that it is a demo" in capsys.readouterr().err
+
+
+DEMO_ISSUERS = [
+    "http://identity.localhost:8085/fern-care",
+    "https://identity.localhost:8085/fern-care",
+    "https://127.0.0.1:8085/fern-care",
+    "https://localhost/fern-care",
+    "https://identity.localhost./fern-care",
+    "https://[::1]/fern-care",
+]
+
+
+@pytest.mark.parametrize("issuer", DEMO_ISSUERS)
+def test_a_hub_and_an_adapter_in_production_do_not_take_the_demos_provider(tmp_path: Path, issuer: str) -> None:
+    table = {"name": "care", "label": "x", "issuer": issuer, "client_id": "nrm", "agency": "fern-care"}
+    written = "".join(f'{name} = "{value}"\n' for name, value in table.items())
+    (tmp_path / "hub.toml").write_text(
+        f'issuer = "https://hub.example"\norigin = "hub.example/main"\n[[sign_in]]\n{written}'
+    )
+    with pytest.raises(ConfigRefused, match="issuer"):
+        Config.load(tmp_path)
+    home = SimpleNamespace(tables={"sign_in": [table]}, folder=tmp_path, environment="production", agency="fern-care")
+    app = Flask("adapters.workspace")
+    app.extensions["workspace"] = SimpleNamespace(adapter=SimpleNamespace(home=home))
+    with pytest.raises(HomeRefused, match="issuer"):
+        add_sign_in(app)
+
+
+def test_nor_endpoints_on_their_own_machine() -> None:
+    for host in ("localhost", "identity.localhost", "127.0.0.1:8443"):
+        with pytest.raises(ProvidersRefused, match="address of this machine is for the demo alone"):
+            read_providers(
+                [
+                    {
+                        "name": "care",
+                        "label": "x",
+                        "issuer": "https://sign-in.fern.example",
+                        "client_id": "nrm",
+                        "agency": "fern-care",
+                        "hosts": [host],
+                    }
+                ],
+                Path("hub.toml"),
+                "production",
+            )
 
 
 def test_the_command_refuses_production(tmp_path: Path) -> None:

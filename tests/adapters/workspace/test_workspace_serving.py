@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
+from gunicorn.sock import ssl_context
 
 from adapters.home import HomeRefused
 from adapters.runtime import Adapter
-from adapters.workspace.serving import prepare
+from adapters.workspace.serving import _worker, prepare
 from adapters.workspace.settings import WorkspaceSettings
 from tests.adapters.hands import Hands
 from tests.adapters.workspace.desk import AGENCY, ISSUER, ORIGIN, Desk
 from tests.adapters.workspace.processes import Remote, served
+from tests.attacks.test_step3_outgoing import make_certificate
 from tests.federation import free_port
 from tests.scene import Scene
 
@@ -118,3 +121,18 @@ def test_the_workspace_goes_on_with_keys_that_were_replaced(desk: Desk) -> None:
         assert found.client is not before
     serving.listening.close()
     own.close()
+
+
+def test_over_tls_it_offers_what_is_recommended_and_nothing_else(desk: Desk, tmp_path: Path) -> None:
+    """Where the workspace itself does TLS: version 1.2 at least, with the suites of RFC 9325."""
+    _, path = make_certificate(tmp_path, "work.example")
+    settings = WorkspaceSettings("https://work.example", "127.0.0.1", 0, path, path.with_suffix(".key"))
+    serving = prepare(desk.adapter, settings)
+    try:
+        context = ssl_context(_worker(serving).cfg)
+        assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+        old = [item["name"] for item in context.get_ciphers() if item["protocol"] != "TLSv1.3"]
+        assert old
+        assert all(name.startswith("ECDHE-") and ("GCM" in name or "CHACHA20" in name) for name in old)
+    finally:
+        serving.listening.close()

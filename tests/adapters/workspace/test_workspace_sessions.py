@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import time
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from adapters.store.tables import SessionRow
 from adapters.workspace import sessions as module
@@ -267,3 +271,26 @@ def test_what_a_row_says_survives_json(shared: Desk) -> None:
     assert who.methods == ("pwd", "otp")
     assert who.roles == ("panel_voting",)
     assert json.dumps(who.auth_time)
+
+
+def test_a_token_that_nobody_has_takes_no_lock_and_waits_for_none(shared: Desk) -> None:
+    """Anybody may bring any token before anything is counted: while somebody writes, they get their page at once."""
+    asked: list[str] = []
+
+    def keep(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        asked.append(statement)
+
+    stranger, engine = shared.browser(), shared.adapter.store.engine
+    stranger.token = new_token()
+    with closing(sqlite3.connect(str(engine.url.database), isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        event.listen(engine, "before_cursor_execute", keep)
+        try:
+            began = time.monotonic()
+            assert shared.here.sessions.open(stranger.token).who is None
+            assert time.monotonic() - began < 2
+        finally:
+            event.remove(engine, "before_cursor_execute", keep)
+            writer.execute("ROLLBACK")
+    assert "BEGIN IMMEDIATE" not in asked
+    assert {statement.split()[0] for statement in asked} == {"BEGIN", "SELECT"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -36,8 +37,11 @@ def test_a_client_hears_of_its_own_token(police: Raw, chair: str) -> None:
         "jti",
         "cnf",
     }
+    # 128 random bits (FAPI 2.0 section 5.4.1).
+    assert re.fullmatch(r"[0-9a-f]{32}", said["jti"])
     person = police.ask_person(police.subject(chair)).json()["access_token"]
-    said = police.ask_about(INTROSPECT, person, token_type_hint="access_token").json()
+    first, said = said, police.ask_about(INTROSPECT, person, token_type_hint="access_token").json()
+    assert said["jti"] != first["jti"]
     assert (said["sub"], said["act"], said["amr"]) == (chair, {"sub": POLICE}, ["pwd"])
 
 

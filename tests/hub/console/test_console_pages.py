@@ -19,6 +19,8 @@ from hub.console.case_account import CaseAccount
 from hub.console.public_log import make_public_line
 from hub.setting_up import verify_hub
 from hub.store.ledger_rows import StoredEntry
+from policies import unusual
+from policies.unusual import Deed
 from tests.hub.console.desk import ISSUER, SUBJECT, Desk, vouched
 from tests.scene import CANARIES, CARE, CHARITY, HEALTH, POLICE, Scene, bundle
 
@@ -286,3 +288,13 @@ def test_the_same_officer_by_two_accounts_is_one_person_in_the_log(worked: Desk)
     assert body["member"] == worked.officer
     [[access]] = worked.scene.sql("SELECT digest FROM console_access ORDER BY log_index DESC LIMIT 1")
     assert body["access"] == access
+
+
+def test_home_says_what_was_more_than_usual(worked: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the officer's own agency; nothing is said while nothing is."""
+    assert "more than is usual" not in worked.signed_in().get("/console/").text
+    monkeypatch.setitem(unusual.MOST_IN_AN_HOUR, Deed.SHOWN, 0)  # type: ignore[arg-type]
+    worked.scene[HEALTH].pull(worked.scene.main, "voter")
+    text = words_of(main_of(worked.signed_in().get("/console/").text))
+    assert "Look at this: more than is usual" in text
+    assert "records were shown to its people more than 0 times" in text

@@ -7,10 +7,12 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from hub.console import security
 from hub.console.access import Need, needs, routes
 from hub.console.app import is_own_path
+from hub.store.rates import RateRow
 from tests.hub.console.desk import TEST_SIGN_IN, Browser, Desk, vouched
 from tests.scene import HEALTH, now
 
@@ -190,6 +192,10 @@ def test_too_many_requests_wait_whichever_process_they_ask(desk: Desk, monkeypat
     refused = [answer for answer in answers if answer.status_code == 429]
     assert len(refused) == 4
     assert 1 <= int(refused[0].headers["Retry-After"]) <= 60
+    (key,) = [name for name in desk.here.services.moment.paces._over if name.startswith("c person ")]
+    with desk.here.services.moment.read() as session:
+        counted = session.execute(select(RateRow.count).where(RateRow.caller == key)).scalars().all()
+    assert max(counted) <= 6 + 2, "of those beyond the limit one is written by each process"
     desk.give(desk.word(subject="calm"))
     calm = desk.signed_in(vouched(subject="calm"))
     assert calm.get("/console/log").status_code == 200, "another person does not wait"

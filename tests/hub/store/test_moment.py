@@ -7,18 +7,20 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import BigInteger, select
+from sqlalchemy import BigInteger, event, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.auth.dpop import NONCE_SECONDS, Nonces
 from hub.store import moment as module
+from hub.store import rates
 from hub.store.moment import Moment, Use
 from hub.store.moment_tables import MomentBase, RevokedTokenRow, UsedProofRow
+from hub.store.rates import WINDOW_SECONDS, Pace
 
 START = datetime.fromtimestamp(NONCE_SECONDS * 1_000_000, UTC)
 NOW = int(START.timestamp())
@@ -227,3 +229,55 @@ def test_another_parts_table_is_made_and_tidied_with_the_rest(url: str) -> None:
 def test_a_database_that_is_no_file_is_refused() -> None:
     with pytest.raises(ValueError, match="file"):
         Moment("sqlite://")
+
+
+# How often somebody asks
+
+
+@contextmanager
+def statements(*moments: Moment) -> Iterator[list[str]]:
+    """Collect what these are asked meanwhile, transactions among it."""
+    asked: list[str] = []
+
+    def keep(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        asked.append(statement.split()[0])
+
+    for item in moments:
+        event.listen(item._engine, "before_cursor_execute", keep)
+    yield asked
+    for item in moments:
+        event.remove(item._engine, "before_cursor_execute", keep)
+
+
+def test_a_pace_is_counted_over_all_processes_and_its_end_is_said_once(moment: Moment, other: Moment) -> None:
+    said = [(moment, other)[number % 2].paces.count("agency x", 5, NOW) for number in range(12)]
+    assert said == [Pace.WITHIN] * 5 + [Pace.FIRST_OVER] + [Pace.OVER] * 6
+    assert moment.paces.count("agency y", 5, NOW) is Pace.WITHIN
+    assert moment.paces.count("agency x", 5, NOW + WINDOW_SECONDS) is Pace.WITHIN
+
+
+def test_a_refused_request_costs_the_store_nothing(moment: Moment, other: Moment) -> None:
+    """Neither a write nor a question, once a process knows; counting is one statement and no transaction."""
+    with statements(moment, other) as asked:
+        assert moment.paces.count("agency x", 1, NOW) is Pace.WITHIN
+        assert asked == ["INSERT"]
+        assert other.paces.count("agency x", 1, NOW) is Pace.FIRST_OVER
+        assert moment.paces.count("agency x", 1, NOW) is Pace.OVER
+        asked.clear()
+        for _ in range(50):
+            assert moment.paces.count("agency x", 1, NOW) is Pace.OVER
+            assert other.paces.count("agency x", 1, NOW) is Pace.OVER
+            assert other.paces.is_over("agency x", 1, NOW)
+        assert asked == []
+    assert not other.paces.is_over("agency x", 1, NOW + WINDOW_SECONDS)
+
+
+def test_who_is_over_is_remembered_in_limited_number(moment: Moment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond it they are refused all the same; those of minutes before make room."""
+    monkeypatch.setattr(rates, "MAX_OVER", 2)
+    for name in ("a", "b", "c", "c"):
+        assert moment.paces.count(name, 0, NOW) is not Pace.WITHIN
+    assert [moment.paces.is_over(name, 0, NOW) for name in ("a", "b", "c")] == [True, True, False]
+    later = NOW + WINDOW_SECONDS
+    assert moment.paces.count("c", 0, later) is Pace.FIRST_OVER
+    assert moment.paces.is_over("c", 0, later)
