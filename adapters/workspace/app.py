@@ -36,6 +36,7 @@ from adapters.workspace.unlocking import How, KeyRing, Unlocked, Unlocker
 from keys.custody.interface import Custody
 from keys.custody.keyfile import KeyFile
 from keys.custody.secret import Secret
+from keys.sessions import IDLE, WANTED_COOKIE
 from policies.model import render_time
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 EXTENSION = "workspace"
 HOME, SIGN_IN, UNLOCK = "/", "/sign-in", "/unlock"
 NEXT = "next"
-"""Where somebody wanted to go when they were sent to sign in or unlock: a path of ours, in their session."""
+"""Where somebody wanted to go when they were sent to unlock: a path of ours, in their session."""
 MAX_NEXT_CHARS = 300
 METHODS = frozenset(
     ["face", "fpt", "geo", "hwk", "iris", "kba", "mfa", "otp", "pin", "pop", "pwd", "retina", "sc", "sms", "swk"]
@@ -180,7 +181,7 @@ def on_signed_in(identity: Identity) -> AnyResponse:
     from adapters.workspace.pages import refuse_sign_in
 
     here, session = workspace(), this_session()
-    wanted = session.get(NEXT)
+    wanted = request.cookies.get(WANTED_COOKIE, "")
     member = here.people.find(identity.issuer, identity.subject)
     standing = None if member is None else here.guard.standing(member)
     if member is None or standing is None:
@@ -199,7 +200,10 @@ def on_signed_in(identity: Identity) -> AnyResponse:
     )
     here.sessions.sign_in(session, who)
     _judge_session(here, session)
-    return redirect(wanted if isinstance(wanted, str) and is_own_path(wanted) else HOME, 303)
+    answer = redirect(wanted if is_own_path(wanted) else HOME, 303)
+    if wanted:
+        answer.delete_cookie(WANTED_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
+    return answer
 
 
 def unlock_with(session: ServerSession, passphrase: Secret, how: How = How.PASSPHRASE) -> None:
@@ -370,12 +374,17 @@ def _authorise(need: Need | None, person: Person | None, session: ServerSession)
 
 
 def _send(where: str) -> AnyResponse:
+    answer, session, wanted = redirect(where, 303), this_session(), request.full_path.rstrip("?")
     # Where another site's page led is not kept: after unlocking it would be read without anybody having asked for it.
-    if request.method == "GET" and not security.is_led_here(request):
-        wanted = request.full_path.rstrip("?")
-        if is_own_path(wanted) and wanted != HOME:
-            this_session()[NEXT] = wanted
-    return redirect(where, 303)
+    is_asked = request.method == "GET" and not security.is_led_here(request)
+    if is_asked and is_own_path(wanted) and wanted != HOME:
+        if session.who is not None:
+            session[NEXT] = wanted
+        else:
+            # By the browser, not by us: else whoever asks for pages could fill the room of sign-ins in progress.
+            age = int(IDLE.total_seconds())
+            answer.set_cookie(WANTED_COOKIE, wanted, age, path="/", secure=True, httponly=True, samesite="Lax")
+    return answer
 
 
 def _finish(response: Response) -> Response:

@@ -1,8 +1,8 @@
 """Sessions on the server: the browser has a random token, the hub's store of the moment has what belongs to it.
 
 ``flask.session`` is such a session. Somebody who has not signed in has a token as well (forms are bound to it) and a
-row only once a page keeps something. The token changes at sign-in, and the row under the old one goes in the same
-transaction: a token that somebody knew before is worthless then (session fixation). OWASP ASVS 5.0 chapter 7.
+row only while a sign-in of theirs is under way. The token changes at sign-in, and the row under the old one goes in the
+same transaction: a token that somebody knew before is worthless then (session fixation). OWASP ASVS 5.0 chapter 7.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from hub.store.moment import Moment
 from keys.sessions import ABSOLUTE, COOKIE, IDLE, digest_of, form_token, is_live, is_token, new_token
 
 MAX_DATA_BYTES = 16 * 1024
-"""What pages may keep in a session, as JSON: an OpenID sign-in in progress, where somebody wanted to go."""
+"""What pages may keep in a session, as JSON: an OpenID sign-in in progress."""
 MAX_PER_PERSON = 5
 """A desk, a laptop, a phone and two to spare; one more ends the one unused for longest."""
 MAX_ANONYMOUS = 2_000
@@ -147,6 +147,11 @@ class Sessions:
         if session.created_at is None:
             if session.modified and session:
                 self._insert(session, now)
+            return
+        if session.who is None and not session:
+            # The sign-in is over that it was kept for: the row makes room.
+            self.end_these([session.digest])
+            session.created_at = session.seen_at = None
             return
         is_stale = session.seen_at is None or now - session.seen_at >= SEEN_STEP
         if session.modified or is_stale:

@@ -10,7 +10,7 @@ import pytest
 from adapters.store.tables import SessionRow
 from adapters.workspace import sessions as module
 from adapters.workspace.sessions import MAX_DATA_BYTES, MAX_PER_PERSON, SEEN_STEP, ServerSession, SessionOver
-from keys.sessions import ABSOLUTE, COOKIE, IDLE, digest_of, is_token, new_token
+from keys.sessions import ABSOLUTE, COOKIE, IDLE, WANTED_COOKIE, digest_of, is_token, new_token
 from tests.adapters.workspace.desk import ISSUER, SUBJECT, Browser, Desk, Vouched
 
 MINUTE = timedelta(minutes=1)
@@ -267,3 +267,32 @@ def test_what_a_row_says_survives_json(shared: Desk) -> None:
     assert who.methods == ("pwd", "otp")
     assert who.roles == ("panel_voting",)
     assert json.dumps(who.auth_time)
+
+
+def test_thousands_of_visits_do_not_end_a_sign_in_under_way(shared: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever only asks for pages keeps no row: their browser keeps where they wanted to go."""
+    monkeypatch.setattr(module, "MAX_ANONYMOUS", 3)
+    sessions, token = shared.here.sessions, new_token()
+    begun = sessions.open(token)
+    begun["_state_mine"] = {"exp": 1}
+    sessions.save(begun)
+
+    def anonymous() -> int:
+        with shared.adapter.store.write() as session:
+            return session.query(SessionRow).filter(SessionRow.person.is_(None)).count()
+
+    before, visitor = anonymous(), shared.browser()
+    for _ in range(50):
+        answer = visitor.get("/account")
+        assert answer.status_code == 303
+        visitor.client.delete_cookie(COOKIE, domain="fern-health.localhost")
+    assert anonymous() == before
+    (cookie,) = [item for item in answer.headers.getlist("Set-Cookie") if item.startswith(WANTED_COOKIE)]
+    assert cookie.startswith(f"{WANTED_COOKIE}=/account; ")
+    assert {"HttpOnly", "Secure", "Path=/", "SameSite=Lax", "Max-Age=900"} <= set(cookie.split("; "))
+    again = sessions.open(token)
+    assert dict(again) == {"_state_mine": {"exp": 1}}
+    # What came to its end makes room at once.
+    again.clear()
+    sessions.save(again)
+    assert anonymous() == before - 1
