@@ -25,6 +25,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from adapters.picture.neutral import neutral_text
 from adapters.runtime import Adapter
 from adapters.signed_in import SignedIn as Recognised
+from adapters.unlocks import Where, record_opening
 from adapters.workspace import security
 from adapters.workspace.access import Need, need_of
 from adapters.workspace.assets import PREFIX, Assets
@@ -53,6 +54,15 @@ METHODS = frozenset(
 """The names of RFC 8176 that say how a person was recognised; the hub is told no other word of a provider's."""
 MAX_METHODS = 7
 """Of the provider's own; with what opened the key, as many as the hub takes."""
+
+
+HUB_WAIT_SECONDS = 5.0
+"""How long a request waits for another's work with the hub; of so many threads at most half wait or work there."""
+HUB_RETRY_SECONDS = 10
+
+
+class HubBusy(Exception):
+    """Somebody else's work with the hub goes on for longer than a page waits."""
 
 
 class Identity(Protocol):
@@ -102,9 +112,12 @@ class Workspace:
             adapter.home.folder / "members",
             self.clock,
         )
-        self.unlocker = Unlocker(adapter.home, adapter.store, self.clock)
+        self.unlocker = Unlocker(
+            adapter.home, adapter.store, self.clock, lambda digest: self.sessions.who_has(digest) is not None
+        )
         self.assets = Assets()
         self._lock = threading.Lock()
+        self._waiting = threading.BoundedSemaphore(settings.threads // 2 - 1)
         self.per_client = security.Rate(security.CLIENT_PER_MINUTE)
         self.per_stranger = security.Rate(security.UNSAFE_PER_MINUTE)
         self.per_person = security.Rate(security.PERSON_PER_MINUTE)
@@ -124,12 +137,26 @@ class Workspace:
 
     @contextmanager
     def hub(self) -> Iterator[Adapter]:
-        """The adapter, for one piece of work with the hub at a time, with the keys that the agency has by now."""
-        with self._lock:
+        """The adapter, for one piece of work with the hub at a time, with the keys that the agency has by now.
+
+        Raises ``HubBusy`` where the work before it goes on for ``HUB_WAIT_SECONDS``: a hub that is slow, or that holds
+        an answer back, does not keep everybody's threads.
+        """
+        is_ours = self._lock.acquire(blocking=False)
+        if not is_ours and self._waiting.acquire(blocking=False):
+            try:
+                is_ours = self._lock.acquire(timeout=HUB_WAIT_SECONDS)
+            finally:
+                self._waiting.release()
+        if not is_ours:
+            raise HubBusy
+        try:
             keys = self._keys_now()
             if keys is not self.adapter.keys:
                 self.adapter.renew(keys)
             yield self.adapter
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
         """Give up every key."""
@@ -160,7 +187,8 @@ def recognised() -> Recognised:
     if held is None or session.who is None:
         raise LookupError("no key of this person is open for this session")
     known = [method for method in session.who.methods if method in METHODS][:MAX_METHODS]
-    opened = "hwk" if held.how is How.PASSKEY else "pwd"
+    # "pop", a key was proven: whether it is in hardware ("hwk") or kept in step between devices ("swk") nobody attests.
+    opened = "pop" if held.how is How.PASSKEY else "pwd"
     return Recognised(held.member, tuple(dict.fromkeys([*known, opened])), held.since)
 
 
@@ -216,10 +244,12 @@ def unlock_with(session: ServerSession, passphrase: Secret, how: How = How.PASSP
     if session.who is None:
         raise ValueError("nobody is signed in with this session")
     stamp = here.guard.key_stamp(session.who.member)
-    keys = here.unlocker.open(session.who.member, passphrase)
+    keys = here.unlocker.open(session.who.member, passphrase, session.digest, how)
     if stamp != session.who.key_stamp:
         raise UnlockRefused("Your key was changed just now. Sign in again.")
     here.sessions.step_up(session)
+    began = session.created_at
+    record_opening(here.adapter.store, session.who.member, here.clock(), how, Where.WORKSPACE, session=began)
     here.ring.put(session.digest, Unlocked(session.who.member, keys, how, here.clock(), stamp))
     _judge_session(here, session)
 

@@ -38,7 +38,7 @@ from policies.model import parse_time, render_time
 MAX_DATA_BYTES = 16 * 1024
 """What pages may keep in a session, as JSON: an OpenID sign-in in progress, or where somebody goes after unlocking."""
 MAX_PER_PERSON = 5
-"""A desk, a laptop, a phone and two to spare; one more ends the one unused for longest."""
+"""A desk, a laptop, a phone and two to spare; one more ends the one unused for longest, of one factor first."""
 MAX_ANONYMOUS = 2_000
 SEEN_STEP = timedelta(seconds=15)
 """Use of a session is written down at most this often; idleness is therefore counted at most this much too early."""
@@ -204,8 +204,10 @@ class Sessions:
         session.created_at = None
         self._replace(session, who)
         with self._store.write() as store:
-            others = [row.digest for row in sessions_of(store, person=who.person) if row.digest != session.digest]
-            over = others[MAX_PER_PERSON - 1 :]
+            others = [row for row in sessions_of(store, person=who.person) if row.digest != session.digest]
+            # Whoever has a person's first factor alone does not push out where that person works with two.
+            lines = sorted((self._line(row) for row in others), key=lambda item: not item.two_factor)
+            over = [item.digest for item in lines[MAX_PER_PERSON - 1 :]]
             delete_sessions(store, over)
         for digest in over:
             self._on_end(digest)

@@ -35,7 +35,7 @@ from keys.sessions import ABSOLUTE, COOKIE, IDLE, digest_of, form_token, is_live
 MAX_DATA_BYTES = 16 * 1024
 """What pages may keep in a session, as JSON: an OpenID sign-in in progress."""
 MAX_PER_PERSON = 5
-"""A desk, a laptop, a phone and two to spare; one more ends the one unused for longest."""
+"""A desk, a laptop, a phone and two to spare; one more ends the one unused for longest, of one factor first."""
 MAX_ANONYMOUS = 2_000
 SEEN_STEP = timedelta(seconds=15)
 """Use of a session is written down at most this often; idleness is therefore counted at most this much too early."""
@@ -189,8 +189,10 @@ class Sessions:
             delete_expired(store, _seconds(session.created_at))
             delete_sessions(store, [old])
             keep_session(store, _row(session))
-            others = [row.digest for row in sessions_of(store, who.account, who.agency) if row.digest != session.digest]
-            delete_sessions(store, others[MAX_PER_PERSON - 1 :])
+            others = [row for row in sessions_of(store, who.account, who.agency) if row.digest != session.digest]
+            # Whoever has an officer's first factor alone does not push out where that officer works with two.
+            others.sort(key=lambda row: not _is_two_factor(row))
+            delete_sessions(store, [row.digest for row in others[MAX_PER_PERSON - 1 :]])
         session.modified = False
 
     def end(self, session: ServerSession, why: Ended | None = None) -> None:

@@ -296,3 +296,13 @@ def test_thousands_of_visits_do_not_end_a_sign_in_under_way(shared: Desk, monkey
     again.clear()
     sessions.save(again)
     assert anonymous() == before - 1
+
+
+def test_one_factor_does_not_push_out_two(shared: Desk) -> None:
+    """Whoever has the first factor alone signs in often: where the person works with two factors goes on."""
+    mine = shared.signed_in()
+    for _ in range(2 * MAX_PER_PERSON):
+        shared.later += timedelta(seconds=1)
+        shared.signed_in(Vouched(is_two_factor=False))
+    assert is_in(mine)
+    assert len(shared.here.sessions.list_signed_in(member=shared.member)) == MAX_PER_PERSON

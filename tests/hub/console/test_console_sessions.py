@@ -135,6 +135,17 @@ def test_so_many_sessions_of_one_person(desk: Desk, monkeypatch: pytest.MonkeyPa
     assert sum(row.account is None for row in rows(desk)) <= 3
 
 
+def test_one_factor_does_not_push_out_two(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has the first factor alone signs in often: where the officer works with two factors goes on."""
+    monkeypatch.setattr(module, "MAX_PER_PERSON", 2)
+    desk.give(desk.word(subject="pushed"))
+    mine = desk.signed_in(vouched(subject="pushed"))
+    for number in range(4):
+        desk.later = timedelta(seconds=number + 1)
+        desk.signed_in(vouched(subject="pushed", two=False))
+    assert mine.get("/console/").status_code == 200
+
+
 def begin(desk: Desk, number: int) -> ServerSession:
     """A browser in which a sign-in is under way."""
     session = desk.here.sessions.open(new_token())
