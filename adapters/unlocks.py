@@ -57,8 +57,8 @@ class Opening:
             return "by a command on the adapter’s machine"
         if self.where is Where.KEPT:
             return f"by a command on the adapter’s machine, to open again what was pulled of case {self.case}"
-        since = "" if self.session is None else f", signed in there {self.session:%-d %B %Y, %H:%M} UTC"
-        return f"in the workspace{', to change your passkeys' if self.where is Where.PASSKEYS else ''}{since}"
+        since = "" if self.session is None else f", signed in on {self.session:%-d %B %Y, %H:%M} UTC"
+        return f"in the workspace{', to change passkeys' if self.where is Where.PASSKEYS else ''}{since}"
 
 
 def record_opening(

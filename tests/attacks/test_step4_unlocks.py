@@ -53,7 +53,7 @@ def test_attack_87_each_unlock_in_the_workspace_is_on_record(desk: Desk) -> None
         unlock_with(this_session(), Secret(desk.passphrase), By.PASSKEY)
     assert openings(desk) == [(By.PASSKEY, Where.WORKSPACE), (By.PASSPHRASE, Where.WORKSPACE)]
     page = browser.get("/account").text
-    assert "by passkey, in the workspace, signed in there" in page
+    assert "by passkey, in the workspace, signed in on" in page
     assert "If one of these was not you" in page
 
 
@@ -87,7 +87,7 @@ def test_attack_87_commands_are_on_record_too(desk: Desk) -> None:
     said = hands.run("people", "unlocks", "--member", desk.member).output
     assert said.count(desk.member) == 4
     assert f"to open again what was pulled of case {desk.scene.main}" in said
-    assert "in the workspace, signed in there" in said
+    assert "in the workspace, signed in on" in said
     oldest = hands.run("people", "unlocks", "--limit", "1", "--before", "3").output
     assert oldest.count("by passphrase in the workspace") == 1
 

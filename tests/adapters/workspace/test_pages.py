@@ -42,7 +42,7 @@ def test_a_day_at_the_desk(shared: Desk) -> None:
     assert shown.status_code == 200
     assert "2 fragments opened by you" in shown.text
     home = browser.get("/").text
-    for said in ("Fernshire health", shared.member, "panel voting", "with two factors", "open to you"):
+    for said in ("Fernshire health", shared.member, "voting member of the panel", "with two factors", "open to you"):
         assert said in home
     assert f'href="{picture(shared)}"' in home
     assert browser.post("/sign-out").status_code == 200
