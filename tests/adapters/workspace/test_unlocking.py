@@ -157,7 +157,7 @@ def test_a_stranger_with_the_first_factor_keeps_nobody_out(shared: Desk) -> None
     failing(shared, pace, FREE_TOGETHER)
     strangers = [digest_of(new_token()) for _ in range(5)]
     live.update(strangers)
-    for stranger in strangers:
+    for stranger in [digest_of(new_token()) for _ in range(40)] + strangers:
         with pytest.raises(UnlockRefused, match="Somebody has tried many passphrases"):
             pace.claim(shared.member, stranger)
     mine = digest_of(new_token())
