@@ -11,7 +11,7 @@ import pytest
 from adapters.alarms import meaning_of
 from adapters.store.rows import open_alarms
 from adapters.store.tables import UnlockAttemptRow
-from adapters.workspace.app import mark_two_factor, this_session, unlock_with
+from adapters.workspace.app import mark_two_factor, recognised, this_session, unlock_with
 from adapters.workspace.pacing import FREE_TOGETHER, FREE_TRIES, LONGEST_WAIT, TURN, Pace, wait_after
 from adapters.workspace.refusal import UnlockRefused
 from adapters.workspace.unlocking import How
@@ -92,6 +92,7 @@ def test_a_passkey_brings_the_passphrase(shared: Desk) -> None:
         "/", base_url="http://fern-health.localhost:8443", headers=cookie(browser.token)
     ):
         unlock_with(this_session(), Secret(shared.passphrase), How.PASSKEY)
+        assert recognised().amr == ("pwd", "mfa", "pop"), "nobody attests hardware"
         browser.token = this_session().token
     assert "Your key is unlocked, by your passkey" in browser.get("/").text
 
