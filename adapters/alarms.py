@@ -115,6 +115,11 @@ MEANINGS: Mapping[str, Meaning] = {
         "The passkey is not accepted any more. Ask its owner where it was, replace their passphrase and passkeys, and "
         "look at what was done in their name since the passkey was last used.",
     ),
+    "unlock_tries": Meaning(
+        "many passphrases in a row did not open a person's key: they forgot theirs, or somebody else signs in as them",
+        "Ask them, by a way other than their account. If it was not they: end their sessions (nrm-adapter people "
+        "sign-out), and have their password and second factor at the identity provider replaced.",
+    ),
     "freeze": Meaning(
         "the witnesses have seen no new head for ten minutes",
         "Ask the operator and the witnesses' agencies whether all of them run. Nothing is shared until then.",

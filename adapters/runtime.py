@@ -18,6 +18,7 @@ from adapters.release.regranting import Regranter
 from adapters.release.releasing import Releaser
 from adapters.release.retrieval import Retriever
 from adapters.store.database import Store
+from adapters.unlocks import By, Where, record_opening
 from adapters.working_keys import working_key
 from keys.custody.interface import Custody
 from keys.jose import Signer
@@ -131,7 +132,9 @@ class Adapter:
 
     def member_keys(self, member: str) -> Custody:
         """Open one person's keys with their own passphrase."""
-        return self.home.member_keys(member, self.environ)
+        keys = self.home.member_keys(member, self.environ)
+        record_opening(self.store, member, self.clock(), By.PASSPHRASE, Where.COMMAND)
+        return keys
 
     def close(self) -> None:
         """Close what was opened."""

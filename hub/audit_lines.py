@@ -368,6 +368,9 @@ def _denied(of: _Context) -> Told:
     if body["act"] == "token":
         text = "Its agency asked for an access token for this person, and got none"
         return Told(text, refused=(meaning(body["code"], DENIED),))
+    if body["act"] == "look":
+        text = "Asked to look at the account of a case, and was answered as if there were no such case"
+        return Told(text, refused=(meaning(body["code"], DENIED),))
     if body["act"] != "push":
         text = f"Asked to {words(body['act'])} and was answered as if there were no such case"
         return Told(text, refused=(meaning(body["code"], DENIED),))

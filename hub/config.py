@@ -22,6 +22,8 @@ _ORIGIN = re.compile(r"[a-z0-9.-]{1,100}/[a-z0-9-]{1,40}")
 _ISSUER = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,200}")
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
 """Of a push. Every other request carries signed statements only."""
+MAX_FORM_BYTES = 64 * 1024
+"""A request for a token, which comes from somebody who has none yet."""
 MAX_JSON_BYTES = 1024 * 1024
 
 

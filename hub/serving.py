@@ -13,9 +13,9 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 from gunicorn.http import errors, wsgi
 from gunicorn.util import write_nonblock
-from gunicorn.workers.gthread import ThreadWorker
 
 from hub.app import create_app
+from hub.arriving import PatientWorker
 from hub.config import Config, ConfigRefused
 from hub.services import open_services
 
@@ -34,7 +34,7 @@ _STATUSES = {
 _NOT_HTTP = b'{"type":"urn:nrmhub:problem:malformed","title":"malformed","status":%s,"detail":"this is not a request"}'
 
 
-class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
+class _Worker(PatientWorker):
     """Answers what is not HTTP without repeating it, neither to the sender nor in the log."""
 
     def handle_error(self, req: object, client: Any, addr: object, exc: BaseException) -> None:  # noqa: ARG002
@@ -85,7 +85,7 @@ def run(config: Config, passphrase: str, *, bind: str, threads: int) -> None:
     """
     _require_bind(bind)
 
-    def say_address(worker: ThreadWorker) -> None:
+    def say_address(worker: PatientWorker) -> None:
         for listening in worker.sockets:
             sys.stdout.write(f"nrm-hub serves {config.issuer} on {_address(listening)}; Ctrl-C stops it\n")
         sys.stdout.flush()

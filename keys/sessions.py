@@ -15,6 +15,8 @@ from keys.jose import b64u
 
 COOKIE = "__Host-session"
 """Only over a secure connection, for this host alone, for every path: the prefix makes browsers insist on it."""
+WANTED_COOKIE = "__Host-wanted"
+"""Where somebody wanted to go who is not signed in: kept by their browser, so that asking for pages keeps no row."""
 IDLE = timedelta(minutes=15)
 """A desk in a shared office: without a request for this long, whoever sits there signs in again."""
 ABSOLUTE = timedelta(hours=10)

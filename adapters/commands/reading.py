@@ -17,6 +17,7 @@ from adapters.picture.receiving import Opened
 from adapters.picture.terminal import print_picture
 from adapters.runtime import Adapter
 from adapters.signed_in import by_their_keys
+from adapters.unlocks import By, Where, record_opening
 from keys.custody.keyfile import write_private_file
 from policies.vocabulary import Purpose, Stage
 
@@ -30,7 +31,9 @@ def open_case(adapter: Adapter, case: str, member: str, purpose: Purpose, *, kep
     keys = adapter.member_keys(member)
     signed_in = by_their_keys(member, keys, adapter.clock())
     if kept:
-        return adapter.receiver.reopen(case, member, keys, purpose)
+        reopened = adapter.receiver.reopen(case, member, keys, purpose)
+        record_opening(adapter.store, member, adapter.clock(), By.PASSPHRASE, Where.KEPT, case=case)
+        return reopened
     adapter.follower.sync()
     adapter.follower.sync_cases()
     return adapter.receiver.pull(case, member, keys, purpose, signed_in)

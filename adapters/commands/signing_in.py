@@ -8,7 +8,7 @@ from adapters.commands.base import echo_line, home_option, opened
 from adapters.key_states import KeyState, list_keys, list_people
 from adapters.runtime import Adapter
 from adapters.workspace.refusal import PeopleRefused
-from policies.model import require_id
+from policies.model import render_time, require_id
 
 issuer_option = click.option("--issuer", required=True, help="The identity provider's address, as its settings say it.")
 subject_option = click.option("--subject", required=True, help="Who they are there: what the page 'not known' shows.")
@@ -118,6 +118,28 @@ def sign_out(member: str) -> None:
     with opened(home_option()) as adapter:
         sessions = Sessions(adapter.store, adapter.clock)
         click.echo(f"{sessions.end_all(member)} sessions ended")
+
+
+@people.command()
+@click.option("--member", help="A person of this agency; without it everybody.")
+@click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="How many, newest first.")
+@click.option("--before", type=click.IntRange(min=0), default=0, help="Leave out so many of the newest.")
+def unlocks(member: str | None, limit: int, before: int) -> None:
+    """List when members' keys were opened at this adapter, by what and where: in the workspace, or by a command.
+
+    The newest 1,000 of each member are kept. Whoever administers the adapter could keep an opening out of this list; a
+    pull stands in the hub's log all the same.
+
+    
+    Example: nrm-adapter people unlocks --member 9c…
+    """
+    from adapters.unlocks import list_openings
+
+    if member is not None:
+        require_id(member, "member")
+    with opened(home_option()) as adapter:
+        for item in list_openings(adapter.store, member, start=before, limit=limit):
+            echo_line(f"{item.member} {render_time(item.at)} by {item.by.value} {item.place}")
 
 
 def _roles_of(adapter: Adapter, member: str) -> list[str]:

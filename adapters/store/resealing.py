@@ -20,6 +20,7 @@ from adapters.store.tables import (
     PasskeyRow,
     PersonRow,
     SessionRow,
+    UnlockRow,
 )
 from keys.storage import Vault
 
@@ -43,6 +44,7 @@ SEALED_COLUMNS = (
     SealedColumn(AcknowledgedRow, "sealed_words", lambda row: f"acknowledged/{row.number}"),
     SealedColumn(SessionRow, "sealed_session", lambda row: f"workspace session/{row.digest}"),
     SealedColumn(PersonRow, "sealed_identity", lambda row: f"person/{row.person}"),
+    SealedColumn(UnlockRow, "sealed_unlock", lambda row: f"unlock/{row.number}/{row.member}/{row.at}"),
     SealedColumn(
         PasskeyRow,
         "sealed_record",

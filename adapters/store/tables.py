@@ -274,6 +274,17 @@ class UnlockAttemptRow(Base):
     last_at: Mapped[str] = mapped_column(String(20))
 
 
+class UnlockRow(Base):
+    """One opening of a member's key at this adapter. ``sealed_unlock`` holds how, where and for which session."""
+
+    __tablename__ = "unlock"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    member: Mapped[str] = mapped_column(String(32), index=True)
+    at: Mapped[str] = mapped_column(String(20))
+    sealed_unlock: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class EndedKeyRow(Base):
     """A key that this agency has said must not count any more: here that holds before the log is seen to have it."""
 

@@ -25,6 +25,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from adapters.picture.neutral import neutral_text
 from adapters.runtime import Adapter
 from adapters.signed_in import SignedIn as Recognised
+from adapters.unlocks import Where, record_opening
 from adapters.workspace import security
 from adapters.workspace.access import Need, need_of
 from adapters.workspace.assets import PREFIX, Assets
@@ -37,6 +38,7 @@ from adapters.workspace.unlocking import How, KeyRing, Unlocked, Unlocker
 from keys.custody.interface import Custody
 from keys.custody.keyfile import KeyFile
 from keys.custody.secret import Secret
+from keys.sessions import IDLE, WANTED_COOKIE
 from policies.model import render_time
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
 EXTENSION = "workspace"
 HOME, SIGN_IN, UNLOCK = "/", "/sign-in", "/unlock"
 NEXT = "next"
-"""Where somebody wanted to go when they were sent to sign in or unlock: a path of ours, in their session."""
+"""Where somebody wanted to go when they were sent to unlock: a path of ours, in their session."""
 MAX_NEXT_CHARS = 300
 METHODS = frozenset(
     ["face", "fpt", "geo", "hwk", "iris", "kba", "mfa", "otp", "pin", "pop", "pwd", "retina", "sc", "sms", "swk"]
@@ -53,6 +55,15 @@ METHODS = frozenset(
 """The names of RFC 8176 that say how a person was recognised; the hub is told no other word of a provider's."""
 MAX_METHODS = 7
 """Of the provider's own; with what opened the key, as many as the hub takes."""
+
+
+HUB_WAIT_SECONDS = 5.0
+"""How long a request waits for another's work with the hub; of so many threads at most half wait or work there."""
+HUB_RETRY_SECONDS = 10
+
+
+class HubBusy(Exception):
+    """Somebody else's work with the hub goes on for longer than a page waits."""
 
 
 class Identity(Protocol):
@@ -103,9 +114,12 @@ class Workspace:
             adapter.home.folder / "members",
             self.clock,
         )
-        self.unlocker = Unlocker(adapter.home, adapter.store, self.clock)
+        self.unlocker = Unlocker(
+            adapter.home, adapter.store, self.clock, lambda digest: self.sessions.who_has(digest) is not None
+        )
         self.assets = Assets()
         self._lock = threading.Lock()
+        self._waiting = threading.BoundedSemaphore(settings.threads // 2 - 1)
         self.per_client = security.Rate(security.CLIENT_PER_MINUTE)
         self.per_stranger = security.Rate(security.UNSAFE_PER_MINUTE)
         self.per_person = security.Rate(security.PERSON_PER_MINUTE)
@@ -125,12 +139,26 @@ class Workspace:
 
     @contextmanager
     def hub(self) -> Iterator[Adapter]:
-        """The adapter, for one piece of work with the hub at a time, with the keys that the agency has by now."""
-        with self._lock:
+        """The adapter, for one piece of work with the hub at a time, with the keys that the agency has by now.
+
+        Raises ``HubBusy`` where the work before it goes on for ``HUB_WAIT_SECONDS``: a hub that is slow, or that holds
+        an answer back, does not keep everybody's threads.
+        """
+        is_ours = self._lock.acquire(blocking=False)
+        if not is_ours and self._waiting.acquire(blocking=False):
+            try:
+                is_ours = self._lock.acquire(timeout=HUB_WAIT_SECONDS)
+            finally:
+                self._waiting.release()
+        if not is_ours:
+            raise HubBusy
+        try:
             keys = self._keys_now()
             if keys is not self.adapter.keys:
                 self.adapter.renew(keys)
             yield self.adapter
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
         """Give up every key."""
@@ -162,7 +190,8 @@ def recognised() -> Recognised:
     if held is None or session.who is None:
         raise LookupError("no key of this person is open for this session")
     known = [method for method in session.who.methods if method in METHODS][:MAX_METHODS]
-    opened = "hwk" if held.how is How.PASSKEY else "pwd"
+    # "pop", a key was proven: whether it is in hardware ("hwk") or kept in step between devices ("swk") nobody attests.
+    opened = "pop" if held.how is How.PASSKEY else "pwd"
     return Recognised(held.member, tuple(dict.fromkeys([*known, opened])), held.since)
 
 
@@ -183,7 +212,7 @@ def on_signed_in(identity: Identity) -> AnyResponse:
     from adapters.workspace.pages import refuse_sign_in
 
     here, session = workspace(), this_session()
-    wanted = session.get(NEXT)
+    wanted = request.cookies.get(WANTED_COOKIE, "")
     member = here.people.find(identity.issuer, identity.subject)
     standing = None if member is None else here.guard.standing(member)
     if member is None or standing is None:
@@ -202,7 +231,10 @@ def on_signed_in(identity: Identity) -> AnyResponse:
     )
     here.sessions.sign_in(session, who)
     _judge_session(here, session)
-    return redirect(wanted if isinstance(wanted, str) and is_own_path(wanted) else HOME, 303)
+    answer = redirect(wanted if is_own_path(wanted) else HOME, 303)
+    if wanted:
+        answer.delete_cookie(WANTED_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
+    return answer
 
 
 def unlock_with(session: ServerSession, passphrase: Secret, how: How = How.PASSPHRASE) -> None:
@@ -215,10 +247,12 @@ def unlock_with(session: ServerSession, passphrase: Secret, how: How = How.PASSP
     if session.who is None:
         raise ValueError("nobody is signed in with this session")
     stamp = here.guard.key_stamp(session.who.member)
-    keys = here.unlocker.open(session.who.member, passphrase)
+    keys = here.unlocker.open(session.who.member, passphrase, session.digest, how)
     if stamp != session.who.key_stamp:
         raise UnlockRefused("Your key was changed just now. Sign in again.")
     here.sessions.step_up(session)
+    began = session.created_at
+    record_opening(here.adapter.store, session.who.member, here.clock(), how, Where.WORKSPACE, session=began)
     here.ring.put(session.digest, Unlocked(session.who.member, keys, how, here.clock(), stamp))
     _judge_session(here, session)
 
@@ -373,12 +407,17 @@ def _authorise(need: Need | None, person: Person | None, session: ServerSession)
 
 
 def _send(where: str) -> AnyResponse:
+    answer, session, wanted = redirect(where, 303), this_session(), request.full_path.rstrip("?")
     # Where another site's page led is not kept: after unlocking it would be read without anybody having asked for it.
-    if request.method == "GET" and not security.is_led_here(request):
-        wanted = request.full_path.rstrip("?")
-        if is_own_path(wanted) and wanted != HOME:
-            this_session()[NEXT] = wanted
-    return redirect(where, 303)
+    is_asked = request.method == "GET" and not security.is_led_here(request)
+    if is_asked and is_own_path(wanted) and wanted != HOME:
+        if session.who is not None:
+            session[NEXT] = wanted
+        else:
+            # By the browser, not by us: else whoever asks for pages could fill the room of sign-ins in progress.
+            age = int(IDLE.total_seconds())
+            answer.set_cookie(WANTED_COOKIE, wanted, age, path="/", secure=True, httponly=True, samesite="Lax")
+    return answer
 
 
 def _finish(response: Response) -> Response:

@@ -19,7 +19,15 @@ from adapters.picture.view import PictureRefused
 from adapters.refusal import LogRefused
 from adapters.store.rows import list_case_rows, public_entries_end
 from adapters.workspace.access import Need, needs
-from adapters.workspace.app import Workspace, current_person, open_keys, recognised, workspace
+from adapters.workspace.app import (
+    HUB_RETRY_SECONDS,
+    HubBusy,
+    Workspace,
+    current_person,
+    open_keys,
+    recognised,
+    workspace,
+)
 from policies.model import Member
 from policies.vocabulary import Purpose
 
@@ -131,6 +139,13 @@ def picture(case: str) -> Response:
             f"What the hub sent does not hold ({error.code}), so nothing was opened. Tell the people who run nrm-hub "
             "at your agency: an alarm was raised."
         )
+    except HubBusy:
+        busy = _not_opened(
+            "The hub is slow to answer: others here are waiting for it already. Nothing was opened. Try again in a "
+            "little while; pages that need no hub work as ever."
+        )
+        busy.headers["Retry-After"] = str(HUB_RETRY_SECONDS)
+        return busy
     except (CaseRefused, PictureRefused):
         return _not_opened("This case cannot be read as it stands now. Nothing was opened.")
     answer = make_response(page)

@@ -7,6 +7,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from adapters.store.rows import open_alarms
+from adapters.unlocks import KEPT, count_openings, list_openings
 from adapters.workspace import app as here_app
 from adapters.workspace.access import Need, needs
 from adapters.workspace.app import (
@@ -27,6 +28,9 @@ from adapters.workspace.refusal import UnlockRefused
 from adapters.workspace.sessions import Ended, SessionOver
 from keys.custody.secret import Secret
 
+OPENINGS = 20
+"""Openings of a key on one page."""
+MAX_PAGE_DIGITS = 3
 _SEE_OTHER, _UNAUTHORISED, _FORBIDDEN, _TOO_MANY = 303, 401, 403, 429
 
 ENDED = {
@@ -135,10 +139,29 @@ def lock() -> AnyResponse:
 @pages.get("/account")
 @needs(Need.SIGNED_IN)
 def account() -> str:
-    """How you sign in, and where you are signed in."""
+    """How you sign in, where you are signed in, and when your key was opened here."""
     here, person = workspace(), _person()
     listed = here.sessions.list_signed_in(member=person.member)
-    return render_template("account.html", sessions=listed, standing=here.guard.standing(person.member))
+    number, pages_of = _page_number("openings"), -(-count_openings(here.adapter.store, person.member) // OPENINGS)
+    if number > max(1, pages_of):
+        raise NotFound
+    openings = list_openings(here.adapter.store, person.member, start=(number - 1) * OPENINGS, limit=OPENINGS)
+    return render_template(
+        "account.html",
+        sessions=listed,
+        standing=here.guard.standing(person.member),
+        openings=openings,
+        number=number,
+        pages=pages_of,
+        kept=KEPT,
+    )
+
+
+def _page_number(name: str) -> int:
+    text = request.args.get(name, "1")
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_PAGE_DIGITS and int(text) >= 1):
+        raise NotFound
+    return int(text)
 
 
 @pages.post("/account/sessions/end")

@@ -17,6 +17,7 @@ from flask import Blueprint, Flask, current_app, redirect, render_template, requ
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
+from adapters.unlocks import Where, record_opening
 from adapters.workspace.access import Need, needs
 from adapters.workspace.app import (
     HOME,
@@ -132,7 +133,7 @@ def begin_adding(caller: Caller) -> _Answer:
         return elsewhere
     label, passphrase = request.form.get("label", ""), Secret(request.form.get("passphrase", ""))
     try:
-        workspace().unlocker.open(caller.member, passphrase)
+        _require_passphrase(caller, passphrase)
         options = _passkeys().begin_adding(caller, label, passphrase)
     except UnlockRefused as error:
         return _add_form(label, passphrase_words=str(error), status=_status_of(error))
@@ -222,11 +223,19 @@ def finish_removing(caller: Caller, passkey: str) -> _Answer:
     """See the passphrase open the key, then forget the passkey."""
     shown = _find(caller, passkey)
     try:
-        workspace().unlocker.open(caller.member, Secret(request.form.get("passphrase", "")))
+        _require_passphrase(caller, Secret(request.form.get("passphrase", "")))
     except UnlockRefused as error:
         return _remove_form(caller, passkey, passphrase_words=str(error), status=_status_of(error))
     _passkeys().remove(caller, shown.passkey)
     return _back_to_list("removed")
+
+
+def _require_passphrase(caller: Caller, passphrase: Secret) -> None:
+    """See the passphrase open the key, and write that down. Raises ``UnlockRefused``."""
+    here = workspace()
+    here.unlocker.open(caller.member, passphrase, caller.session)
+    began = this_session().created_at
+    record_opening(here.adapter.store, caller.member, here.clock(), How.PASSPHRASE, Where.PASSKEYS, session=began)
 
 
 def _elsewhere(caller: Caller) -> AnyResponse | None:

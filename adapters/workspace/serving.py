@@ -23,11 +23,11 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 from gunicorn.http import errors, wsgi
 from gunicorn.util import write_nonblock
-from gunicorn.workers.gthread import ThreadWorker
 
 from adapters.home import HomeRefused
 from adapters.runtime import Adapter
 from adapters.workspace.app import EXTENSION, Workspace, create_app
+from adapters.workspace.arriving import PatientWorker
 from adapters.workspace.settings import WorkspaceSettings
 from keys.fetching import SUITES
 
@@ -44,7 +44,7 @@ BLIND_SECONDS = 30.0
 _NOT_HTTP = b"This is not a request.\n"
 
 
-class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
+class _Worker(PatientWorker):
     """Answers what is not HTTP without repeating it, neither to the sender nor in the log."""
 
     def is_parent_alive(self) -> bool:

@@ -1,9 +1,9 @@
 """Sessions on the server: the browser has a random token, the adapter's own database has what belongs to it, sealed.
 
 ``flask.session`` is such a session. Somebody who has not signed in has a token as well (forms are bound to it) and a
-row only once a page keeps something. The token changes at sign-in, step-up and unlocking, and the row under the old one
-goes in the same transaction: a token that somebody knew before is worthless then (session fixation). OWASP ASVS 5.0
-chapter 7.
+row only while a sign-in of theirs is under way. The token changes at sign-in, step-up and unlocking, and the row under
+the old one goes in the same transaction: a token that somebody knew before is worthless then (session fixation). OWASP
+ASVS 5.0 chapter 7.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from keys.storage import StorageRefused
 from policies.model import parse_time, render_time
 
 MAX_DATA_BYTES = 16 * 1024
-"""What pages may keep in a session, as JSON: an OpenID sign-in in progress, where somebody wanted to go."""
+"""What pages may keep in a session, as JSON: an OpenID sign-in in progress, or where somebody goes after unlocking."""
 MAX_PER_PERSON = 5
-"""A desk, a laptop, a phone and two to spare; one more ends the one unused for longest."""
+"""A desk, a laptop, a phone and two to spare; one more ends the one unused for longest, of one factor first."""
 MAX_ANONYMOUS = 2_000
 SEEN_STEP = timedelta(seconds=15)
 """Use of a session is written down at most this often; idleness is therefore counted at most this much too early."""
@@ -175,6 +175,11 @@ class Sessions:
             if session.modified and session:
                 self._insert(session, now)
             return
+        if session.who is None and not session:
+            # The sign-in is over that it was kept for: the row makes room.
+            self.end_these([session.digest])
+            session.created_at = session.seen_at = None
+            return
         is_stale = session.seen_at is None or now - session.seen_at >= SEEN_STEP
         if session.modified or is_stale:
             sealed = self._seal(session) if session.modified else None
@@ -201,8 +206,10 @@ class Sessions:
         session.created_at = None
         self._replace(session, who)
         with self._store.write() as store:
-            others = [row.digest for row in sessions_of(store, person=who.person) if row.digest != session.digest]
-            over = others[MAX_PER_PERSON - 1 :]
+            others = [row for row in sessions_of(store, person=who.person) if row.digest != session.digest]
+            # Whoever has a person's first factor alone does not push out where that person works with two.
+            lines = sorted((self._line(row) for row in others), key=lambda item: not item.two_factor)
+            over = [item.digest for item in lines[MAX_PER_PERSON - 1 :]]
             delete_sessions(store, over)
         for digest in over:
             self._on_end(digest)

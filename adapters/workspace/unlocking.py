@@ -1,7 +1,7 @@
 """Members' keys that are open: in the memory of this one process, each for one session, and gone with it.
 
-A key opens by its member's passphrase. Tries that fail are counted in the database before the passphrase is looked at,
-so that neither a restart nor many tries at once give more of them, and each one makes the next wait longer.
+A key opens by its member's passphrase. Tries that fail are counted before the passphrase is looked at
+(``adapters.workspace.pacing``), so that neither a restart nor many tries at once give more of them.
 """
 
 from __future__ import annotations
@@ -9,34 +9,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
 
 from adapters.home import Home, HomeRefused
 from adapters.store.database import Store
-from adapters.store.workspace_rows import find_attempts, keep_attempts
+from adapters.unlocks import By
+from adapters.workspace.pacing import FREE_TRIES, Pace, say_wait, wait_after
 from adapters.workspace.refusal import UnlockRefused
 from keys.custody.interface import CustodyRefused
 from keys.custody.keyfile import KeyFile, read_key_file
 from keys.custody.protection import require_private
 from keys.custody.secret import MAX_SECRET_BYTES, Secret
-from policies.model import parse_time, render_time, require_id
+from policies.model import require_id
 
-FREE_TRIES = 5
-"""So many tries may fail in a row before the next one has to wait."""
-FIRST_WAIT = timedelta(seconds=30)
-"""After that each failure doubles the wait, from this …"""
-LONGEST_WAIT = timedelta(minutes=30)
-"""… up to this."""
 AT_ONCE = 2
 """Opening a key file takes 64 MiB of memory on purpose; so many open at the same time."""
 
 
-class How(StrEnum):
-    """What opened a key."""
-
-    PASSPHRASE = "passphrase"  # noqa: S105 - a word, no secret
-    PASSKEY = "passkey"
+How = By
+"""What opened a key."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -105,14 +96,20 @@ class KeyRing:
 
 
 class Unlocker:
-    """Opens members' key files of one home."""
+    """Opens members' key files of one home. Whoever asks writes down that it was opened."""
 
-    def __init__(self, home: Home, store: Store, clock: Callable[[], datetime]) -> None:
-        self._home, self._store, self._clock = home, store, clock
+    def __init__(self, home: Home, store: Store, clock: Callable[[], datetime], is_live: Callable[[str], bool]) -> None:
+        """``is_live``: whether somebody is signed in with a session, by its digest."""
+        self._home = home
+        self._pace = Pace(store, clock, is_live)
         self._places = threading.BoundedSemaphore(AT_ONCE)
 
-    def open(self, member: str, passphrase: Secret) -> KeyFile:
-        """Return a member's keys. Raises ``UnlockRefused``; what was typed is neither kept nor repeated."""
+    def open(self, member: str, passphrase: Secret, session: str, how: How = How.PASSPHRASE) -> KeyFile:
+        """Return a member's keys, for a session by its digest.
+
+        Raises ``UnlockRefused``; what was typed is neither kept nor repeated. What a passkey unwrapped was not guessed:
+        it is neither counted nor made to wait.
+        """
         if not 1 <= len(passphrase.encode("utf-8", "replace")) <= MAX_SECRET_BYTES:
             raise UnlockRefused("Enter the passphrase of your key.")
         path = self._home.folder / "members" / f"{require_id(member, 'member')}.key"
@@ -120,7 +117,7 @@ class Unlocker:
             raise UnlockRefused(
                 "Your key is not on this system. Ask the people who run nrm-hub at your agency where it is kept."
             )
-        failed = self._claim(member)
+        failed = self._pace.claim(member, session) if how is How.PASSPHRASE else 0
         try:
             if self._home.environment == "production":
                 require_private(path)
@@ -129,43 +126,15 @@ class Unlocker:
         except (CustodyRefused, HomeRefused, OSError):
             # No cause: it stood near the passphrase.
             raise UnlockRefused(_wrong(failed), wait_after(failed) or None) from None
-        with self._store.write() as session:
-            keep_attempts(session, member, 0, render_time(self._clock()))
+        if how is How.PASSPHRASE:
+            self._pace.opened(member, session)
         return keys
-
-    def _claim(self, member: str) -> int:
-        """Count a try as failed, before it is made; return how many have failed with it. Raises ``UnlockRefused``."""
-        now = self._clock()
-        with self._store.write() as session:
-            row = find_attempts(session, member)
-            failed, last = (0, now) if row is None else (row.failed, parse_time(row.last_at))
-            left = last + wait_after(failed) - now
-            if left > timedelta(0):
-                raise UnlockRefused(f"Too many tries. Wait {_in_words(left)}, then try again.", left)
-            keep_attempts(session, member, failed + 1, render_time(now))
-        return failed + 1
-
-
-def wait_after(failed: int) -> timedelta:
-    """Return how long nobody may try after so many failures in a row."""
-    if failed < FREE_TRIES:
-        return timedelta(0)
-    doubled: int = 2 ** min(failed - FREE_TRIES, 10)
-    return min(LONGEST_WAIT, FIRST_WAIT * doubled)
 
 
 def _wrong(failed: int) -> str:
     said = "That passphrase does not open your key, or the key is damaged. Check capital letters and the keyboard."
     wait = wait_after(failed)
     if wait:
-        return f"{said} Wait {_in_words(wait)} before the next try."
+        return f"{said} Wait {say_wait(wait)} before the next try."
     left = FREE_TRIES - failed
     return f"{said} {left} more {'try' if left == 1 else 'tries'} before you have to wait."
-
-
-def _in_words(length: timedelta) -> str:
-    seconds = max(1, -(-int(length.total_seconds()) // 1))
-    if seconds < 60:
-        return f"{seconds} second{'s' if seconds != 1 else ''}"
-    minutes = -(-seconds // 60)
-    return f"{minutes} minute{'s' if minutes != 1 else ''}"

@@ -10,7 +10,7 @@ from hub.auth.caller import Caller
 from hub.auth.dpop import ProofRefused
 from hub.auth.needs import Need, need_of
 from hub.auth.pace import record_first, refuse_known, require_pace
-from hub.config import MAX_JSON_BYTES, MAX_REQUEST_BYTES
+from hub.config import MAX_FORM_BYTES, MAX_JSON_BYTES, MAX_REQUEST_BYTES
 from hub.exchange import cases
 from hub.refusal import Refused
 from hub.services import Services
@@ -35,6 +35,8 @@ def install(app: Flask, services: Services) -> None:
     def _limit_body() -> None:
         if request.endpoint in LARGE_ENDPOINTS:
             request.max_content_length = MAX_REQUEST_BYTES
+        elif request.endpoint in OAUTH_ENDPOINTS:
+            request.max_content_length = MAX_FORM_BYTES
 
     @app.before_request
     def _require_need() -> Response | None:
@@ -143,7 +145,7 @@ def _from_http(error: HTTPException) -> Refused:
         405: ("method", "this address does not take this method"),
         413: (
             "too_large",
-            f"a request has at most {MAX_JSON_BYTES} bytes, a push {MAX_REQUEST_BYTES}",
+            f"a request has at most {MAX_JSON_BYTES} bytes, for a token {MAX_FORM_BYTES}, a push {MAX_REQUEST_BYTES}",
         ),
         415: ("media_type", "this address does not take this media type"),
     }

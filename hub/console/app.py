@@ -30,6 +30,7 @@ from hub.console.standing import Guard, Officer
 from hub.services import SIGN_IN_KEY, Services
 from keys.fetching import Outgoing
 from keys.jose import Signer
+from keys.sessions import IDLE, WANTED_COOKIE
 from keys.sign_in import Identity, origins
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 EXTENSION = "console"
 ROOT = "/console"
 HOME, SIGN_IN, SECOND_FACTOR = f"{ROOT}/", f"{ROOT}/sign-in", f"{ROOT}/second-factor"
-NEXT = "next"
-"""Where somebody wanted to go when they were sent to sign in: a path of ours, in their session."""
 MAX_NEXT_CHARS = 300
 
 
@@ -81,13 +80,16 @@ def on_signed_in(identity: Identity) -> AnyResponse:
     from hub.console.pages import refuse_sign_in
 
     here, session = console(), this_session()
-    wanted = session.get(NEXT)
+    wanted = request.cookies.get(WANTED_COOKIE, "")
     who = here.guard.admit(identity)
     if who is None:
         here.sessions.end(session)
         return refuse_sign_in(identity)
     here.sessions.sign_in(session, who)
-    return redirect(wanted if isinstance(wanted, str) and is_own_path(wanted) else HOME, 303)
+    answer = redirect(wanted if is_own_path(wanted) else HOME, 303)
+    if wanted:
+        answer.delete_cookie(WANTED_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
+    return answer
 
 
 def sign_out() -> None:
@@ -240,11 +242,12 @@ def _authorise(need: Need | None, session: ServerSession) -> AnyResponse | None:
 
 
 def _send_to_sign_in() -> AnyResponse:
-    if request.method == "GET":
-        wanted = request.full_path.rstrip("?")
-        if is_own_path(wanted) and wanted != HOME:
-            this_session()[NEXT] = wanted
-    return redirect(SIGN_IN, 303)
+    answer, wanted = redirect(SIGN_IN, 303), request.full_path.rstrip("?")
+    if request.method == "GET" and is_own_path(wanted) and wanted != HOME:
+        # By the browser, not by us: else whoever asks for pages could fill the room of sign-ins in progress.
+        age = int(IDLE.total_seconds())
+        answer.set_cookie(WANTED_COOKIE, wanted, age, path="/", secure=True, httponly=True, samesite="Lax")
+    return answer
 
 
 def _finish(response: Response) -> Response:

@@ -1,12 +1,13 @@
 """One case's account for an officer of an agency that takes or took part in it: recorded first, then read and given.
 
 The look is an entry of the case itself (``audited``), in the transaction that reads the case: DESIGN, "must never look
-at a case without leaving a trace". Whoever else asks is answered as if there were no such case.
+at a case without leaving a trace". Whoever else asks is answered as if there were no such case; that they asked is an
+entry too (``denied``), the same one for a case that is not there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hub.audit_agreements import Agreements
@@ -15,7 +16,7 @@ from hub.audit_entries import add_entry, by_digest
 from hub.audit_words import Names
 from hub.console.sessions import Ended, SignedIn
 from hub.console.standing import Guard, Officer
-from hub.exchange.acts import CaseAct
+from hub.exchange.acts import CaseAct, record_caseless
 from hub.ledger.entries import EntryType
 from hub.ledger.entry_checks import EntryChecks
 from hub.ledger.report import Fault, Faults
@@ -62,11 +63,12 @@ class _Read:
 
 
 def look_at_case(
-    services: Services, guard: Guard, who: SignedIn, session: str, case: str
+    services: Services, guard: Guard, who: SignedIn, session: str, case: str, on_denied: Callable[[], None]
 ) -> CaseAccount | Ended | None:
     """Record that an officer looks at a case, and return its account; None: it is not for them, or not there.
 
-    ``Ended``: since the request began they are let in no more. Raises ``CaseTooLong``.
+    ``Ended``: since the request began they are let in no more. ``on_denied`` is called before a denied look is
+    recorded; what it raises undoes that. Raises ``CaseTooLong``. What is no case id at all is not recorded.
     """
     try:
         require_id(case, "case")
@@ -79,6 +81,8 @@ def look_at_case(
         if isinstance(officer, Ended):
             return officer
         if row is None or party is None:
+            on_denied()
+            record_caseless(store, EntryType.DENIED.value, _denied(officer), services.clock())
             return None
         act = CaseAct(store, row, services.clock())
         last = act.next_seq if party.left_seq is None else party.left_seq
@@ -94,6 +98,19 @@ def look_at_case(
 
 def _said(officer: Officer, last: int) -> dict[str, object]:
     return {"agency": officer.agency, "member": officer.member, "access": officer.access, "entries": last}
+
+
+def _denied(officer: Officer) -> dict[str, object]:
+    """Neither whether there is such a case nor which one: the entry would tell what the page does not."""
+    return {
+        "agency": officer.agency,
+        "member": officer.member,
+        "act": "look",
+        "statement": None,
+        "code": "not_found",
+        "rules": [],
+        "lines": None,
+    }
 
 
 def _read(services: Services, store: Session, party: CasePartyRow, case: str, last: int) -> _Read:

@@ -38,7 +38,11 @@ SAID: dict[int, tuple[str, str]] = {
     405: _NO_PAGE,
     413: ("That is too much", "What was sent is larger than any form of these pages."),
     429: ("Too many requests", "Wait a little, then load the page again."),
-    500: ("Something went wrong", "Nothing was recorded. Try again; if it stays, tell whoever runs this hub."),
+    500: (
+        "Something went wrong",
+        "The page could not be made. If you asked for the account of a case, it may be recorded all the same that you "
+        "looked. Try again; if it stays, tell whoever runs this hub.",
+    ),
 }
 
 pages = Blueprint("console", __name__)
@@ -99,8 +103,12 @@ def case_page(case: str) -> AnyResponse:
     if request.method != "GET" or session.who is None:
         raise NotFound
     here.rates.take("looks", officer.account, security.LOOKS_PER_MINUTE)
+
+    def count_denied() -> None:
+        here.rates.take("denied", officer.account, security.DENIED_PER_MINUTE)
+
     try:
-        found = look_at_case(here.services, here.guard, session.who, officer.session, case)
+        found = look_at_case(here.services, here.guard, session.who, officer.session, case, count_denied)
     except CaseTooLong as error:
         return say(413, "This case is too long for a page", str(error))
     if found is None:

@@ -29,6 +29,8 @@ UNSAFE_PER_MINUTE = 60
 PERSON_PER_MINUTE = 240
 LOOKS_PER_MINUTE = 30
 """Of these, looks at a case: each leaves an entry in it."""
+DENIED_PER_MINUTE = 5
+"""Of these, looks at what is no case for them: each leaves an entry in the log, which must not fill with them."""
 MAX_NAME_CHARS = 80
 _NAMES = "c "
 """Before what the console counts: apart from the API's callers."""

@@ -1,8 +1,8 @@
 """Sessions on the server: the browser has a random token, the hub's store of the moment has what belongs to it.
 
 ``flask.session`` is such a session. Somebody who has not signed in has a token as well (forms are bound to it) and a
-row only once a page keeps something. The token changes at sign-in, and the row under the old one goes in the same
-transaction: a token that somebody knew before is worthless then (session fixation). OWASP ASVS 5.0 chapter 7.
+row only while a sign-in of theirs is under way. The token changes at sign-in, and the row under the old one goes in the
+same transaction: a token that somebody knew before is worthless then (session fixation). OWASP ASVS 5.0 chapter 7.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from hub.store.moment import Moment
 from keys.sessions import ABSOLUTE, COOKIE, IDLE, digest_of, form_token, is_live, is_token, new_token
 
 MAX_DATA_BYTES = 16 * 1024
-"""What pages may keep in a session, as JSON: an OpenID sign-in in progress, where somebody wanted to go."""
+"""What pages may keep in a session, as JSON: an OpenID sign-in in progress."""
 MAX_PER_PERSON = 5
-"""A desk, a laptop, a phone and two to spare; one more ends the one unused for longest."""
+"""A desk, a laptop, a phone and two to spare; one more ends the one unused for longest, of one factor first."""
 MAX_ANONYMOUS = 2_000
 SEEN_STEP = timedelta(seconds=15)
 """Use of a session is written down at most this often; idleness is therefore counted at most this much too early."""
@@ -148,6 +148,11 @@ class Sessions:
             if session.modified and session:
                 self._insert(session, now)
             return
+        if session.who is None and not session:
+            # The sign-in is over that it was kept for: the row makes room.
+            self.end_these([session.digest])
+            session.created_at = session.seen_at = None
+            return
         is_stale = session.seen_at is None or now - session.seen_at >= SEEN_STEP
         if session.modified or is_stale:
             data = _render(session) if session.modified else None
@@ -184,8 +189,10 @@ class Sessions:
             delete_expired(store, _seconds(session.created_at))
             delete_sessions(store, [old])
             keep_session(store, _row(session))
-            others = [row.digest for row in sessions_of(store, who.account, who.agency) if row.digest != session.digest]
-            delete_sessions(store, others[MAX_PER_PERSON - 1 :])
+            others = [row for row in sessions_of(store, who.account, who.agency) if row.digest != session.digest]
+            # Whoever has an officer's first factor alone does not push out where that officer works with two.
+            others.sort(key=lambda row: not _is_two_factor(row))
+            delete_sessions(store, [row.digest for row in others[MAX_PER_PERSON - 1 :]])
         session.modified = False
 
     def end(self, session: ServerSession, why: Ended | None = None) -> None:

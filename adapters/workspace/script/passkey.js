@@ -102,6 +102,8 @@
     tell("This browser cannot use passkeys here. Use your passphrase.");
     return;
   }
+  // What stood there was for browsers that do not run this.
+  tell("Ready when you are: press the button.");
   form.hidden = false;
   button.addEventListener("click", async () => {
     button.disabled = true;

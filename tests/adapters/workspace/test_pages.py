@@ -16,6 +16,7 @@ from adapters.refusal import CaseRefused, LogRefused
 from adapters.store.rows import raise_alarm
 from adapters.store.tables import AlarmRow
 from adapters.workspace.app import is_own_path
+from keys.sessions import WANTED_COOKIE
 from policies.model import Member, MemberId
 from policies.vocabulary import Role
 from tests.adapters.workspace.desk import AGENCY, Desk, Vouched
@@ -41,7 +42,7 @@ def test_a_day_at_the_desk(shared: Desk) -> None:
     assert shown.status_code == 200
     assert "2 fragments opened by you" in shown.text
     home = browser.get("/").text
-    for said in ("Fernshire health", shared.member, "panel voting", "with two factors", "open to you"):
+    for said in ("Fernshire health", shared.member, "voting member of the panel", "with two factors", "open to you"):
         assert said in home
     assert f'href="{picture(shared)}"' in home
     assert browser.post("/sign-out").status_code == 200
@@ -219,14 +220,12 @@ def test_alarms_are_counted_and_not_shown(shared: Desk) -> None:
     ],
 )
 def test_nobody_is_sent_elsewhere_after_signing_in(shared: Desk, path: str, is_ours: bool) -> None:
-    """Also where the session said so: it is looked at again when it is used."""
+    """Also where the browser's cookie says so: it is looked at again when it is used."""
     assert is_own_path(path) is is_ours
     shared.bind_once()
     browser = shared.browser()
     browser.get("/account")
-    session = shared.here.sessions.open(browser.token)
-    session["next"] = path
-    shared.here.sessions.save(session)
+    browser.client.set_cookie(WANTED_COOKIE, path, domain="fern-health.localhost", secure=True, path="/")
     assert browser.sign_in().headers["Location"] == (path if is_ours else "/")
 
 

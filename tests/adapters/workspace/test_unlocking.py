@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from datetime import timedelta
 
 import pytest
 
+from adapters.alarms import meaning_of
+from adapters.store.rows import open_alarms
 from adapters.store.tables import UnlockAttemptRow
-from adapters.workspace.app import mark_two_factor, this_session, unlock_with
+from adapters.workspace.app import mark_two_factor, recognised, this_session, unlock_with
+from adapters.workspace.pacing import FREE_TOGETHER, FREE_TRIES, LONGEST_WAIT, TURN, Pace, wait_after
 from adapters.workspace.refusal import UnlockRefused
-from adapters.workspace.unlocking import FREE_TRIES, LONGEST_WAIT, How, Unlocker, wait_after
+from adapters.workspace.unlocking import How
 from keys.custody.keyfile import KeyFile
 from keys.custody.secret import Secret
-from keys.sessions import IDLE, digest_of
+from keys.sessions import IDLE, digest_of, new_token
 from tests.adapters.workspace.desk import Desk, Vouched
 
 WRONG = "not the passphrase of anybody"
+SESSION = digest_of(new_token())
 
 
 def forget_tries(desk: Desk) -> None:
@@ -87,6 +92,7 @@ def test_a_passkey_brings_the_passphrase(shared: Desk) -> None:
         "/", base_url="http://fern-health.localhost:8443", headers=cookie(browser.token)
     ):
         unlock_with(this_session(), Secret(shared.passphrase), How.PASSKEY)
+        assert recognised().amr == ("pwd", "mfa", "pop"), "nobody attests hardware"
         browser.token = this_session().token
     assert "Your key is unlocked, by your passkey" in browser.get("/").text
 
@@ -116,7 +122,7 @@ def test_a_wrong_passphrase_is_said_clearly_and_not_repeated(shared: Desk, caplo
 
 
 def test_many_wrong_tries_wait_longer_and_longer(shared: Desk) -> None:
-    """Also for the right one; in another session, another browser and another process of the same adapter."""
+    """In the session in which they failed, also for the right one; another session of the person goes on."""
     forget_tries(shared)
     browser = shared.signed_in()
     for _ in range(FREE_TRIES):
@@ -124,17 +130,88 @@ def test_many_wrong_tries_wait_longer_and_longer(shared: Desk) -> None:
     assert answer.status_code == 429
     assert answer.headers["Retry-After"] == "30"
     assert "Wait 30 seconds before the next try" in answer.text
-    for other in (browser, shared.signed_in()):
-        answer = other.post("/unlock", passphrase=shared.passphrase)
-        assert answer.status_code == 429
-        assert "Too many tries" in answer.text
-    anew = Unlocker(shared.adapter.home, shared.adapter.store, shared.adapter.clock)
-    with pytest.raises(UnlockRefused, match="Too many tries"):
-        anew.open(shared.member, Secret(shared.passphrase))
+    answer = browser.post("/unlock", passphrase=shared.passphrase)
+    assert answer.status_code == 429
+    assert "Too many tries" in answer.text
     shared.later += timedelta(seconds=31)
     assert browser.post("/unlock", passphrase=WRONG).headers["Retry-After"] == "60"
+    assert shared.signed_in().post("/unlock", passphrase=shared.passphrase).status_code == 303
+    assert browser.post("/unlock", passphrase=shared.passphrase).status_code == 429
     shared.later += timedelta(seconds=61)
     assert browser.post("/unlock", passphrase=shared.passphrase).status_code == 303
+    forget_tries(shared)
+
+
+def failing(desk: Desk, pace: Pace, number: int) -> list[str]:
+    """So many failures in sessions of their own, as somebody with the first factor makes them."""
+    sessions = [digest_of(new_token()) for _ in range(-(-number // FREE_TRIES))]
+    for index in range(number):
+        pace.claim(desk.member, sessions[index // FREE_TRIES])
+    return sessions
+
+
+def test_a_stranger_with_the_first_factor_keeps_nobody_out(shared: Desk) -> None:
+    """After many failures there are turns, and a stranger's sessions, however many, take nobody's turn."""
+    forget_tries(shared)
+    live: set[str] = set()
+    pace = Pace(shared.adapter.store, shared.adapter.clock, live.__contains__)
+    failing(shared, pace, FREE_TOGETHER)
+    strangers = [digest_of(new_token()) for _ in range(5)]
+    live.update(strangers)
+    for stranger in [digest_of(new_token()) for _ in range(40)] + strangers:
+        with pytest.raises(UnlockRefused, match="Somebody has tried many passphrases"):
+            pace.claim(shared.member, stranger)
+    mine = digest_of(new_token())
+    live.add(mine)
+    with pytest.raises(UnlockRefused) as refused:
+        pace.claim(shared.member, mine)
+    assert refused.value.wait is not None
+    assert refused.value.wait <= 6 * TURN
+    for _ in range(6):
+        shared.later += TURN
+        for number in range(40):
+            # Those of sessions that are over stand in nobody's way; live ones come to their turns and no more.
+            stranger = strangers[number % 5] if number < 5 else digest_of(new_token())
+            with contextlib.suppress(UnlockRefused):
+                pace.claim(shared.member, stranger)
+    assert pace.claim(shared.member, mine) == 1
+    forget_tries(shared)
+
+
+def test_all_together_get_one_try_in_half_a_minute(shared: Desk) -> None:
+    """However many sessions somebody signs in, also after the process was started anew; and the agency is told."""
+    forget_tries(shared)
+    pace = Pace(shared.adapter.store, shared.adapter.clock, lambda _: True)
+    failing(shared, pace, FREE_TOGETHER)
+    anew, made = Pace(shared.adapter.store, shared.adapter.clock, lambda _: False), 0
+    for _ in range(20):
+        shared.later += timedelta(seconds=15)
+        for _ in range(5):
+            with contextlib.suppress(UnlockRefused):
+                anew.claim(shared.member, digest_of(new_token()))
+                made += 1
+    assert made == 10
+    with shared.adapter.store.write() as session:
+        raised = [row.text for row in open_alarms(session) if row.code == "unlock_tries"]
+    assert raised == [f"member {shared.member}: 20 passphrases in a row did not open the key"]
+    assert "people sign-out" in meaning_of("unlock_tries").to_do
+    forget_tries(shared)
+
+
+def test_a_passkey_waits_for_nobody(shared: Desk) -> None:
+    """What failed by passphrase does not count against it, nor it against the passphrase."""
+    forget_tries(shared)
+    session, opener = digest_of(new_token()), shared.here.unlocker
+    for _ in range(FREE_TRIES):
+        with pytest.raises(UnlockRefused):
+            opener.open(shared.member, Secret(WRONG), session)
+    with pytest.raises(UnlockRefused, match="Too many tries"):
+        opener.open(shared.member, Secret(shared.passphrase), session)
+    assert opener.open(shared.member, Secret(shared.passphrase), session, How.PASSKEY).keys
+    for _ in range(FREE_TRIES + 1):
+        with pytest.raises(UnlockRefused, match="does not open your key"):
+            opener.open(shared.member, Secret(WRONG), digest_of(new_token()), How.PASSKEY)
+    assert opener.open(shared.member, Secret(shared.passphrase), digest_of(new_token())).keys
     forget_tries(shared)
 
 
@@ -148,9 +225,9 @@ def test_a_try_is_counted_before_it_is_made(shared: Desk, monkeypatch: pytest.Mo
     monkeypatch.setattr("adapters.workspace.unlocking.read_key_file", killed)
     for _ in range(FREE_TRIES):
         with pytest.raises(KeyboardInterrupt):
-            shared.here.unlocker.open(shared.member, Secret(WRONG))
+            shared.here.unlocker.open(shared.member, Secret(WRONG), SESSION)
     with pytest.raises(UnlockRefused, match="Too many tries"):
-        shared.here.unlocker.open(shared.member, Secret(WRONG))
+        shared.here.unlocker.open(shared.member, Secret(WRONG), SESSION)
     forget_tries(shared)
 
 
@@ -165,7 +242,7 @@ def test_the_wait_has_an_end() -> None:
 def test_what_cannot_be_a_passphrase_is_not_tried(shared: Desk, typed: str) -> None:
     forget_tries(shared)
     with pytest.raises(UnlockRefused):
-        shared.here.unlocker.open(shared.member, Secret(typed))
+        shared.here.unlocker.open(shared.member, Secret(typed), SESSION)
     forget_tries(shared)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import event
 from adapters.store.tables import SessionRow
 from adapters.workspace import sessions as module
 from adapters.workspace.sessions import MAX_DATA_BYTES, MAX_PER_PERSON, SEEN_STEP, ServerSession, SessionOver
-from keys.sessions import ABSOLUTE, COOKIE, IDLE, digest_of, is_token, new_token
+from keys.sessions import ABSOLUTE, COOKIE, IDLE, WANTED_COOKIE, digest_of, is_token, new_token
 from tests.adapters.workspace.desk import ISSUER, SUBJECT, Browser, Desk, Vouched
 
 MINUTE = timedelta(minutes=1)
@@ -294,3 +294,42 @@ def test_a_token_that_nobody_has_takes_no_lock_and_waits_for_none(shared: Desk) 
             writer.execute("ROLLBACK")
     assert "BEGIN IMMEDIATE" not in asked
     assert {statement.split()[0] for statement in asked} == {"BEGIN", "SELECT"}
+
+
+def test_thousands_of_visits_do_not_end_a_sign_in_under_way(shared: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever only asks for pages keeps no row: their browser keeps where they wanted to go."""
+    monkeypatch.setattr(module, "MAX_ANONYMOUS", 3)
+    sessions, token = shared.here.sessions, new_token()
+    begun = sessions.open(token)
+    begun["_state_mine"] = {"exp": 1}
+    sessions.save(begun)
+
+    def anonymous() -> int:
+        with shared.adapter.store.write() as session:
+            return session.query(SessionRow).filter(SessionRow.person.is_(None)).count()
+
+    before, visitor = anonymous(), shared.browser()
+    for _ in range(50):
+        answer = visitor.get("/account")
+        assert answer.status_code == 303
+        visitor.client.delete_cookie(COOKIE, domain="fern-health.localhost")
+    assert anonymous() == before
+    (cookie,) = [item for item in answer.headers.getlist("Set-Cookie") if item.startswith(WANTED_COOKIE)]
+    assert cookie.startswith(f"{WANTED_COOKIE}=/account; ")
+    assert {"HttpOnly", "Secure", "Path=/", "SameSite=Lax", "Max-Age=900"} <= set(cookie.split("; "))
+    again = sessions.open(token)
+    assert dict(again) == {"_state_mine": {"exp": 1}}
+    # What came to its end makes room at once.
+    again.clear()
+    sessions.save(again)
+    assert anonymous() == before - 1
+
+
+def test_one_factor_does_not_push_out_two(shared: Desk) -> None:
+    """Whoever has the first factor alone signs in often: where the person works with two factors goes on."""
+    mine = shared.signed_in()
+    for _ in range(2 * MAX_PER_PERSON):
+        shared.later += timedelta(seconds=1)
+        shared.signed_in(Vouched(is_two_factor=False))
+    assert is_in(mine)
+    assert len(shared.here.sessions.list_signed_in(member=shared.member)) == MAX_PER_PERSON

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from itertools import pairwise
 
 import lxml.html
@@ -11,10 +12,11 @@ import pytest
 from flask import render_template
 
 from adapters.membership import plan_departure
+from hub.audit import read_audit, render_audit
 from hub.audit_agreements import Agreements
 from hub.audit_counts import CaseAudit
 from hub.audit_words import Names
-from hub.console import case_account
+from hub.console import case_account, security
 from hub.console.case_account import CaseAccount
 from hub.console.public_log import make_public_line
 from hub.setting_up import verify_hub
@@ -149,6 +151,71 @@ def test_if_nothing_can_be_recorded_nothing_is_shown(worked: Desk, monkeypatch: 
     assert len(worked.scene.log_types()) == before
 
 
+def test_a_look_at_what_is_not_theirs_is_recorded(worked: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same entry and the same page for another agency's case and for none; it names neither."""
+    monkeypatch.setattr(security, "DENIED_PER_MINUTE", 1_000)
+    browser, scene = worked.signed_in(), worked.scene
+    row = scene.sql('SELECT * FROM case_party WHERE "case" = ? AND agency = ?', scene.other, HEALTH)[0]
+    scene.sql('DELETE FROM case_party WHERE "case" = ? AND agency = ?', scene.other, HEALTH)
+    try:
+        found = []
+        for case in (scene.other, "0" * 32):
+            before = len(scene.log_types())
+            answer = browser.get(f"/console/cases/{case}")
+            assert scene.log_types()[before:] == ["denied"]
+            body = newest_body(worked)
+            assert scene.other not in json.dumps(body)
+            found.append((answer.status_code, words_of(main_of(answer.text)), {**body, "at": ""}))
+        before = len(scene.log_types())
+        assert browser.get("/console/cases/no-case-id").status_code == 404
+        assert len(scene.log_types()) == before
+    finally:
+        scene.sql(f"INSERT INTO case_party VALUES ({', '.join('?' * len(row))})", *row)
+    assert found[0] == found[1]
+    status, text, body = found[0]
+    assert status == 404
+    assert "There is no such page, or it is not for you" in text
+    assert body == {
+        "type": "denied",
+        "at": "",
+        "agency": HEALTH,
+        "member": worked.officer,
+        "act": "look",
+        "statement": None,
+        "code": "not_found",
+        "rules": [],
+        "lines": None,
+    }
+    report = verify_hub(worked.services.config, scene.hub.passphrase)
+    assert report.ok, report.render()
+    page = render_audit(read_audit(worked.services.config, scene.hub.passphrase))
+    assert "Asked to look at the account of a case, and was answered as if there were no such case" in page
+
+
+def test_denied_looks_do_not_fill_the_log(worked: Desk) -> None:
+    """Five a minute of one officer; more are refused and leave nothing."""
+    worked.later += timedelta(minutes=10)
+    browser, before = worked.signed_in(), len(worked.scene.log_types())
+    said = [browser.get(f"/console/cases/{number:032x}").status_code for number in range(12)]
+    assert set(said) == {404, 429}
+    assert 5 <= said.count(404) <= 10, "two windows at most"
+    assert len(worked.scene.log_types()) == before + said.count(404)
+    assert browser.get(f"/console/cases/{worked.scene.main}").status_code == 200
+
+
+def test_a_denied_look_that_cannot_be_recorded_is_no_answer(worked: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The entry and the answer are one step."""
+
+    def fail(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    worked.later += timedelta(minutes=10)
+    monkeypatch.setattr(case_account, "record_caseless", fail)
+    answer = worked.signed_in().get(f"/console/cases/{'1' * 32}")
+    assert answer.status_code == 500
+    assert "it may be recorded all the same that you looked" in words_of(main_of(answer.text))
+
+
 def test_the_page_shows_no_content_and_no_account(worked: Desk) -> None:
     """What is sealed is not there, nor who the officer is at their provider."""
     browser = worked.signed_in()
@@ -219,7 +286,8 @@ def test_the_public_log_tells_each_entry_in_words(worked: Desk) -> None:
     browser = worked.signed_in()
     page = main_of(browser.get("/console/log").text)
     rows = [[words_of(cell) for cell in row] for row in page.xpath(".//tbody/tr")]
-    assert len(rows) == min(50, worked.scene.sql("SELECT COUNT(*) FROM log_entry WHERE case_seq IS NULL")[0][0])
+    public = worked.scene.sql("SELECT COUNT(*) FROM log_entry WHERE case_seq IS NULL AND type != 'denied'")[0][0]
+    assert len(rows) == min(50, public)
     assert [int(row[0]) for row in rows] == sorted((int(row[0]) for row in rows), reverse=True)
     kinds = {row[2] for row in rows}
     assert {"Console access", "Key certified", "Agency enrolled", "Witnesses named", "Beginning of the log"} <= kinds

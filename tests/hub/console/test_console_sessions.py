@@ -9,10 +9,12 @@ from datetime import timedelta
 
 import pytest
 
+from hub.console import security
 from hub.console import sessions as module
+from hub.console.sessions import ServerSession
 from hub.console.standing import Guard
 from hub.store.console_sessions import ConsoleSessionRow
-from keys.sessions import digest_of, new_token
+from keys.sessions import COOKIE, WANTED_COOKIE, digest_of, new_token
 from policies.vocabulary import Role
 from tests.hub.console.desk import SUBJECT, Desk, provider, vouched
 from tests.scene import CARE, HEALTH
@@ -41,7 +43,7 @@ def test_the_store_keeps_digests_and_no_account(desk: Desk) -> None:
 def test_the_token_changes_at_sign_in(desk: Desk) -> None:
     """Whoever knew the one before is nobody (session fixation)."""
     browser = desk.browser()
-    browser.get("/console/log")
+    browser.get("/console/sign-in")
     planted = browser.token
     assert planted
     browser.sign_in()
@@ -128,9 +130,52 @@ def test_so_many_sessions_of_one_person(desk: Desk, monkeypatch: pytest.MonkeyPa
         opened.append(desk.signed_in(vouched(subject="busy")))
     assert [browser.get("/console/").status_code for browser in opened] == [303, 200, 200]
     monkeypatch.setattr(module, "MAX_ANONYMOUS", 3)
-    for _ in range(6):
-        desk.browser().get("/console/log")
+    for number in range(6):
+        begin(desk, number)
     assert sum(row.account is None for row in rows(desk)) <= 3
+
+
+def test_one_factor_does_not_push_out_two(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has the first factor alone signs in often: where the officer works with two factors goes on."""
+    monkeypatch.setattr(module, "MAX_PER_PERSON", 2)
+    desk.give(desk.word(subject="pushed"))
+    mine = desk.signed_in(vouched(subject="pushed"))
+    for number in range(4):
+        desk.later = timedelta(seconds=number + 1)
+        desk.signed_in(vouched(subject="pushed", two=False))
+    assert mine.get("/console/").status_code == 200
+
+
+def begin(desk: Desk, number: int) -> ServerSession:
+    """A browser in which a sign-in is under way."""
+    session = desk.here.sessions.open(new_token())
+    session[f"_state_{number}"] = {"exp": number}
+    desk.here.sessions.save(session)
+    return session
+
+
+def test_thousands_of_visits_do_not_end_a_sign_in_under_way(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever only asks for pages keeps no row: their browser keeps where they wanted to go."""
+    monkeypatch.setattr(module, "MAX_ANONYMOUS", 3)
+    monkeypatch.setattr(security, "CLIENT_PER_MINUTE", 1_000_000)
+    mine = begin(desk, 1)
+    before = len(rows(desk))
+    visitor = desk.browser()
+    for _ in range(50):
+        answer = visitor.get("/console/log")
+        assert answer.status_code == 303
+        visitor.get("/console/sign-in")
+        visitor.client.delete_cookie(COOKIE, domain="127.0.0.1")
+    assert len(rows(desk)) == before
+    (cookie,) = [item for item in answer.headers.getlist("Set-Cookie") if item.startswith(WANTED_COOKIE)]
+    assert cookie.startswith(f"{WANTED_COOKIE}=/console/log; ")
+    assert {"HttpOnly", "Secure", "Path=/", "SameSite=Lax", "Max-Age=900"} <= set(cookie.split("; "))
+    assert dict(desk.here.sessions.open(mine.token)) == {"_state_1": {"exp": 1}}
+    # What came to its end makes room at once.
+    again = desk.here.sessions.open(mine.token)
+    again.clear()
+    desk.here.sessions.save(again)
+    assert len(rows(desk)) == before - 1
 
 
 def test_a_session_holds_so_much(desk: Desk) -> None:

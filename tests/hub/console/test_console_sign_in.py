@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -28,18 +27,20 @@ class HubBrowser(Browser):
 
     def __init__(self, origin: str) -> None:
         super().__init__()
-        self.origin, self.cookies = origin, ""
+        self.origin = origin
+        self.cookies: dict[str, str] = {}
         self.client.event_hooks = {"request": [self._before], "response": [self._after]}
 
     def _before(self, request: httpx.Request) -> None:
         if str(request.url).startswith(self.origin):
-            request.headers["Cookie"] = self.cookies
+            request.headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
             request.headers["Origin"] = self.origin
 
     def _after(self, response: httpx.Response) -> None:
-        found = re.match(r"(__Host-session=[\w-]{43});", response.headers.get("Set-Cookie", ""))
-        if str(response.url).startswith(self.origin) and found is not None:
-            self.cookies = found[1]
+        if str(response.url).startswith(self.origin):
+            for cookie in response.headers.get_list("Set-Cookie"):
+                name, _, value = cookie.partition(";")[0].partition("=")
+                self.cookies[name] = value
 
 
 @dataclass
