@@ -11,6 +11,7 @@ from typing import Any
 from hub.config import CONFIG_NAME, Config, ConfigRefused
 from hub.exchange import enrolment
 from hub.exchange.acts import record_public, system_clock
+from hub.hub_keys import ALGORITHMS
 from hub.ledger import ledger
 from hub.ledger.entries import EntryType
 from hub.ledger.report import LogReport
@@ -20,7 +21,6 @@ from hub.services import (
     HOLDER,
     LOG_KEY,
     SIGN_IN_KEY,
-    TOKEN_KEY,
     Services,
     log_verifier,
     open_keys,
@@ -62,10 +62,6 @@ ACTED_TYPES = frozenset(
 )
 
 
-_MADE = {LOG_KEY: "Ed25519", TOKEN_KEY: "Ed25519", SIGN_IN_KEY: "ES256"}
-"""The hub's keys and their algorithms. Hardly an identity provider takes Ed25519 yet."""
-
-
 def init_hub(config: Config, unlocking: str, token: TokenPlace | None = None) -> str:
     """Make a hub's folder, keys and database with the genesis entry; return the log's verifier key.
 
@@ -102,7 +98,9 @@ def make_sign_in_key(config: Config, unlocking: str) -> dict[str, Any]:
         if SIGN_IN_KEY not in custody.keys:
             if not isinstance(custody, KeyFile):
                 raise ConfigRefused("this hub's token was prepared without a key for sign-in; make the hub's keys anew")
-            contents = KeyFile({**custody.keys, SIGN_IN_KEY: PrivateKey.generate(_MADE[SIGN_IN_KEY])}, custody.storage)
+            contents = KeyFile(
+                {**custody.keys, SIGN_IN_KEY: PrivateKey.generate(ALGORITHMS[SIGN_IN_KEY])}, custody.storage
+            )
             write_key_file(config.keys_path, contents, unlocking)
             return public_jwks(contents.keys[SIGN_IN_KEY])
         return public_jwks(custody.keys[SIGN_IN_KEY])
@@ -114,10 +112,10 @@ def _make_keys(config: Config, unlocking: str, token: TokenPlace | None) -> Veri
     """Make the hub's keys where they are to rest; return the log's verifier key."""
     made: Custody
     if token is None:
-        made = KeyFile({use: PrivateKey.generate(alg) for use, alg in _MADE.items()}, generate_storage())
+        made = KeyFile({use: PrivateKey.generate(alg) for use, alg in ALGORITHMS.items()}, generate_storage())
         write_key_file(config.keys_path, made, unlocking)
     else:
-        made = create_token_keys(token, unlocking, HOLDER, _MADE, config.token_keys_path)
+        made = create_token_keys(token, unlocking, HOLDER, ALGORITHMS, config.token_keys_path)
         write_place(config.home, token)
     try:
         return log_verifier(config.origin, made.keys[LOG_KEY])

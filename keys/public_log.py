@@ -1,4 +1,4 @@
-"""What the public entries of a log come to: officers, agencies, certificates, revocations, witnesses, accesses. Pure.
+"""What the public entries of a log come to: officers, agencies, keys and their ends, witnesses, accesses. Pure.
 
 Every reader follows them by these rules, entry by entry in the order of the log (docs/protocol.md sections 2 and 10):
 the hub's own check of the log, which has nothing pinned, and each agency's adapter, which holds them against its pin.
@@ -14,6 +14,7 @@ from keys.certificates import AgencyRecord, Certificate, verify_agency, verify_c
 from keys.console_access import ConsoleAccess, verify_console_access
 from keys.directory import Directory
 from keys.enrolments import EnrolmentCheck
+from keys.log_keys import LogKeyChain
 from keys.refusal import KeysRefusal
 from keys.revocation import Revocation
 from keys.statements import peek
@@ -44,6 +45,7 @@ class PublicLog:
         self.directory = Directory((), (), heard=heard)
         self.enrolments = EnrolmentCheck(origin, officers)
         self.witnesses = WitnessChain(witnesses)
+        self.log_keys = LogKeyChain(origin)
         self.accesses: dict[tuple[str, str, str], ConsoleAccess] = {}
         """The newest word on each account that is, or was, let into the hub's console."""
 
@@ -68,6 +70,8 @@ class PublicLog:
             self.enrolments.take_officers(entry)
         elif kind == "witnesses":
             self.witnesses.take(entry, index, self.directory, _time_of(entry))
+        elif kind == "log_key":
+            self.log_keys.take(entry, index, self.enrolments.current)
         elif kind == "console_access":
             access = verify_console_access(entry["statement"], self.directory, _time_of(entry), index)
             self.accesses[access.account] = access
@@ -90,7 +94,7 @@ class PublicLog:
         """Take an entry in and say what is wrong with it and of which agency it is; None: nothing is wrong.
 
         An agency that two officers did not enrol is followed all the same, so that only its enrolment is named, and not
-        each entry after it. A refused set of officers or witnesses is not: the one before goes on counting.
+        each entry after it. A refused set of officers or witnesses, or log key, is not: the one before goes on.
         """
         ignored = len(self.directory.ignored)
         try:

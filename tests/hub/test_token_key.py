@@ -90,7 +90,7 @@ def test_in_a_hardware_token_the_old_key_is_destroyed(soft_tokens: SoftTokens, t
         raise Killed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hub.token_key.write_token_keys", killed)
+        patch.setattr("hub.hub_keys.write_token_keys", killed)
         with pytest.raises(Killed):
             rotate(config.home, NRM_HUB_PIN=soft.pin)
     assert publics(config, soft.pin) == before
