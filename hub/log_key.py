@@ -151,11 +151,9 @@ class _Change:
             if newest is not None:
                 verify_checkpoint(newest.note, key)
         except NoteInvalid as error:
-            raise Refused(
-                409, "log_key", "the key in the former pin file did not sign this log's newest head"
-            ) from error
+            raise Refused(409, "log_key", "the key in that pin file did not sign this log's newest head") from error
         except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
-            raise Refused(422, "log_key", "the former pin file is no pin file") from error
+            raise Refused(422, "log_key", "what --former-pin names is no pin file") from error
         return key
 
     def _claim(

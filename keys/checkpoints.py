@@ -45,9 +45,9 @@ def checkpoint_text(origin: str, size: int, root: bytes) -> str:
 def verify_checkpoint(note: str, log_vkey: VerifierKey) -> Checkpoint:
     """Verify that the log signed this head, and return it. Raises ``NoteInvalid``; ``NotSigned`` without its line.
 
-    Lines of other keys, a replaced log key's among them, are not looked at. Steps: (1) limits and form of the note; (2) a line of the pinned log key is there, and every line that claims to be
+    Steps: (1) limits and form of the note; (2) a line of the pinned log key is there, and every line that claims to be
     of that key verifies over the received text; (3) the text is a checkpoint whose origin is the log key's name.
-    Cosignatures are not looked at here: ``require_quorum`` does.
+    Lines of other keys, of a replaced log key too, are not looked at; nor are cosignatures: ``require_quorum`` does.
     """
     unverified = parse_note(note)
     if log_vkey.kind is not SignatureType.ED25519:

@@ -89,14 +89,14 @@ class LogKeyChain:
         claim.verify(entry["signatures"], officers)
         if self.changes and claim.previous != self.changes[-1].key:
             raise CeremonyRefused("log key: the one named as replaced is not the newest before it")
-        # A key id is four bytes: a second key of the same id would make heads of one look like failed ones of the other.
+        # A key id is four bytes: were two keys' the same, heads of the one would look like bad ones of the other.
         if claim.key.key_id in {item.key_id for item in (claim.previous, *known_keys(self.changes))}:
             raise CeremonyRefused("log key: the new one was a key of this log before, or has the id of one")
         self.changes.append(LogKeyChange(index, claim.previous, claim.key, claim.reason))
 
 
 def read_claim(entry: Mapping[str, Any], origin: str) -> LogKeyClaim:
-    """Read what a ``log_key`` entry says; its signatures are not looked at. Raises ``CeremonyRefused``, ``KeyError``."""
+    """Read what a ``log_key`` entry says; not its signatures. Raises ``CeremonyRefused`` or ``KeyError``."""
     try:
         previous, key = VerifierKey.parse(entry["previous"]), VerifierKey.parse(entry["key"])
         reason = RevocationReason(entry["reason"])
@@ -117,7 +117,7 @@ def known_keys(changes: list[LogKeyChange] | tuple[LogKeyChange, ...]) -> tuple[
 
 
 def key_at(changes: list[LogKeyChange] | tuple[LogKeyChange, ...], size: int, present: VerifierKey) -> VerifierKey:
-    """Return whose line a head of ``size`` entries must carry; ``present`` is the key of a log that never changed it."""
+    """Return whose line a head of ``size`` entries must carry; ``present`` is the key of a log that never changed."""
     in_force = changes[0].previous if changes else present
     for change in changes:
         if change.index < size:
