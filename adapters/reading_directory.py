@@ -58,7 +58,9 @@ class _Reading:
         self.faults: list[str] = []
         self.ours: dict[str, str] = {}
         self.pinned = WitnessSet.from_json(pin.witnesses)
-        self.log = PublicLog(pin.origin, officers=pin.officers, witnesses=self.pinned, heard=pin.roots)
+        self.log = PublicLog(
+            pin.origin, officers=pin.officers, witnesses=self.pinned, heard=pin.roots, floor=pin.protocol
+        )
 
     def take(self, index: int, body: str, *, is_first: bool) -> None:
         """Take one entry in. What is not believed becomes a fault, and nothing else."""

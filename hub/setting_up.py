@@ -41,6 +41,7 @@ from keys.public_log import PublicLog
 from keys.sign_in import public_jwks
 from keys.transparency import SignatureType, VerifierKey, Witness, WitnessSet
 from policies.bundles import load_bundle
+from policies.protocol import PROTOCOL_VERSION
 
 ACTED_TYPES = frozenset(
     {
@@ -170,6 +171,7 @@ def write_pin(config: Config, passphrase: str, output: Path) -> str:
         "log_vkey": services.log_vkey.render(),
         "witnesses": witnesses.to_json(),
         "officers": officers.digest,
+        "protocol": PROTOCOL_VERSION,
         "roots": {
             # One that enrolled again has the print of each of its roots: its old acts are verified by the old one.
             agency: "+".join(fingerprint(record.root).replace(" ", "") for record in directory.roots_of(agency))

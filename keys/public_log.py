@@ -17,13 +17,21 @@ from keys.enrolments import EnrolmentCheck
 from keys.log_keys import LogKeyChain
 from keys.refusal import KeysRefusal
 from keys.revocation import Revocation
-from keys.statements import peek
+from keys.statements import StatementType, peek
 from keys.witness_changes import WitnessChain
 from keys.witnesses import WitnessSet
 from policies.model import Malformed, require_agency
+from policies.protocol import PROTOCOL_VERSION, require_floor, version_of
 
 Taken = AgencyRecord | Certificate | Revocation | ConsoleAccess
 """What one public entry can add."""
+_STATEMENTS = {
+    "agency": StatementType.AGENCY,
+    "certificate": StatementType.CERTIFICATE,
+    "revocation": StatementType.REVOCATION,
+    "console_access": StatementType.CONSOLE_ACCESS,
+}
+"""The statement that stands whole in an entry of a type."""
 _AT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
@@ -37,12 +45,13 @@ class PublicLog:
         officers: str | None = None,
         witnesses: WitnessSet | None = None,
         heard: Collection[str] | None = None,
+        floor: int = PROTOCOL_VERSION,
     ) -> None:
         """``officers`` (a digest) and ``witnesses`` are what is pinned; None: the first in the log count.
 
-        ``heard``: the agencies that are pinned, whose word against another's root counts; None: all of the log.
+        ``floor`` as in ``Directory``. ``heard``: the agencies that are pinned, whose word against another's root counts; None: all of the log.
         """
-        self.directory = Directory((), (), heard=heard)
+        self.directory = Directory((), (), heard=heard, floor=floor)
         self.enrolments = EnrolmentCheck(origin, officers)
         self.witnesses = WitnessChain(witnesses)
         self.log_keys = LogKeyChain(origin)
@@ -56,6 +65,8 @@ class PublicLog:
         ``TypeError`` or ``ValueError``. Then everything stays as it was.
         """
         kind = entry["type"]
+        if kind in _STATEMENTS:
+            require_floor(version_of(_STATEMENTS[kind].value), self.directory.floor, f"{kind} entry")
         if kind == "agency":
             record = verify_agency(entry["statement"], index)
             self.enrol(entry, record)

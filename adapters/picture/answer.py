@@ -377,6 +377,7 @@ def _verify_given(
 ) -> Given:
     sealed = SealedFragment.parse(line["jwe"], line["jws"])
     header = sealed.header
+    require_floor(header.schema, directory.floor, "the fragment")
     if header.case != case.case:
         raise EnvelopeRefused("the fragment is of another case")
     body, index = verify_entry(line["receipt"], checkpoint), line["receipt"]["index"]
