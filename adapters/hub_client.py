@@ -19,6 +19,8 @@ from adapters.hub_tls import explain_failure, make_context
 from adapters.hub_tokens import ProvingKey, client_form, person_form
 from adapters.signed_in import SignedIn
 from keys.jose import Signer
+from policies.model import Malformed
+from policies.protocol import PROTOCOL_VERSION, VERSION_HEADER, read_answer_version
 
 TIMEOUT_SECONDS = 30.0
 """How long the hub may be silent: to connect, and between two parts of an answer."""

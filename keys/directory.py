@@ -36,8 +36,9 @@ class Directory:
         heard: Collection[str] | None = None,
         floor: int = PROTOCOL_VERSION,
     ) -> None:
-        """``floor``: the lowest version of the protocol that counts here. ``certificates`` come in the log's order. ``heard``: the agencies whose word against another's root
-        counts here; None: everybody's who is enrolled.
+        """``certificates`` come in the order of the log. ``floor``: the lowest version of the protocol that counts.
+
+        ``heard``: the agencies whose word against another's root counts here; None: everybody's who is enrolled.
 
         Raises ``NotCertified``: an agency with two roots, or a certificate not signed by its agency's root here.
         """

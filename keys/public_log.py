@@ -49,7 +49,8 @@ class PublicLog:
     ) -> None:
         """``officers`` (a digest) and ``witnesses`` are what is pinned; None: the first in the log count.
 
-        ``floor`` as in ``Directory``. ``heard``: the agencies that are pinned, whose word against another's root counts; None: all of the log.
+        ``heard``: the agencies that are pinned, whose word against another's root counts; None: all of the log.
+        ``floor`` as in ``Directory``.
         """
         self.directory = Directory((), (), heard=heard, floor=floor)
         self.enrolments = EnrolmentCheck(origin, officers)

@@ -26,9 +26,7 @@ def version_of(typ: str) -> int:
 def require_floor(version: int, floor: int, what: str) -> None:
     """Raise ``Malformed`` for something of a version below the lowest that members accept."""
     if version < floor:
-        raise Malformed(
-            f"{what}: it is of protocol version {version}; members of this federation accept {floor} and up"
-        )
+        raise Malformed(f"{what}: it is of protocol version {version}; members here accept {floor} and up")
 
 
 def require_version_floor(value: object) -> int:

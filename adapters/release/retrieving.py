@@ -28,6 +28,7 @@ from keys.sealing import ContentKey, OpenRefused, open_fragment
 from keys.statements import Statement, StatementType, make_statement
 from keys.uses import KeyUse
 from policies.model import Malformed, require_number
+from policies.protocol import require_floor
 
 _WRONG_SHAPE = (AttributeError, IndexError, KeyError, LookupError, Malformed, RecursionError, TypeError, ValueError)
 
