@@ -17,6 +17,7 @@ from typing import Any
 from adapters.hub_pin import HubPin as HubPin  # re-exported: what a home has pinned
 from adapters.hub_tls import MAX_CA_BYTES, CaRefused, require_ca
 from adapters.issued import remember_issued
+from adapters.log_keys import MAX_PIN_BYTES, pinned_log_key, remember_former, require_not_going_back
 from adapters.refusal import HomeRefused as HomeRefused  # re-exported: what a home refuses
 from keys.ceremony import request_fingerprint
 from keys.custody.interface import Custody, CustodyRefused
@@ -47,7 +48,6 @@ AGENCY_NAME = "agency.key"
 TOKEN_KEYS_NAME = "agency.token"  # noqa: S105 - the name of a file
 STORE_NAME = "store.db"
 REQUEST_NAME = "enrolment-request.json"
-MAX_PIN_BYTES = 1024 * 1024
 MAX_CONFIG_BYTES = 64 * 1024
 OPTIONAL_TABLES = frozenset({"workspace", "sign_in"})
 """What ``adapter.toml`` may hold besides who this agency is: where people work, and with whom they sign in."""
@@ -125,8 +125,13 @@ class Home:
         if self.environment == "production" and not pin.issuer.startswith("https://"):
             raise HomeRefused(f"hub pin: production needs an https address, got {pin.issuer[:100]!r}")
 
+    def require_newer(self, pin: HubPin) -> None:
+        """Raise ``HomeRefused`` for a pin of a log key that was replaced since it was pinned here."""
+        require_not_going_back(self.folder, pinned_log_key(self.folder / HUB_NAME), pin)
+
     def write_pin(self, pin: HubPin) -> None:
-        """Keep what was pinned of the hub."""
+        """Keep what was pinned of the hub, and of another log key in its place which one it was before."""
+        remember_former(self.folder, pinned_log_key(self.folder / HUB_NAME), pin)
         write_private_file(self.folder / HUB_NAME, json.dumps(pin.to_json(), indent=1, sort_keys=True).encode())
 
     def hub_ca(self) -> bytes | None:

@@ -16,6 +16,7 @@ from keys.console_access import ConsoleAccess
 from keys.directory import Directory
 from keys.fingerprints import fingerprint, normalise_fingerprint
 from keys.jose import SignatureRefused
+from keys.log_keys import LogKeyChange
 from keys.public_log import PublicLog
 from keys.refusal import KeysRefusal
 from keys.revocation import Revocation
@@ -40,6 +41,9 @@ class DirectoryReading:
     witness_sets: tuple[tuple[int, WitnessSet], ...]
     """Position and set, from the pinned one on: those that the quorum before approved."""
 
+    log_keys: tuple[LogKeyChange, ...]
+    """How the log's key changed, each time by two officers' word. Which one counts is in the pin."""
+
     @property
     def witnesses(self) -> WitnessSet:
         """The newest set that counts."""
@@ -48,6 +52,12 @@ class DirectoryReading:
     def witnesses_at(self, size: int) -> WitnessSet:
         """Return whose quorum a head of ``size`` entries needs: the newest set below it, the pinned one before that."""
         return next((found for index, found in reversed(self.witness_sets) if index < size), self.pinned)
+
+
+_GOES_ON = {
+    "witnesses": "; the witnesses before go on counting",
+    "log_key": "; the log key before goes on counting",
+}
 
 
 class _Reading:
@@ -77,7 +87,7 @@ class _Reading:
                 self._note_ours(taken)
                 self._note_unheard(taken)
         except (KeysRefusal, Malformed) as error:
-            after = "; the witnesses before go on counting" if kind == "witnesses" else ""
+            after = _GOES_ON.get(kind, "") if isinstance(kind, str) else ""
             self.faults.append(f"a directory entry was not believed: {error}{after}")
         except (AttributeError, KeyError, TypeError, ValueError):
             self.faults.append("a directory entry was not believed: it is not of the agreed form")
@@ -155,4 +165,5 @@ def read_directory(entries: Iterable[tuple[int, str]], pin: HubPin, agency: str)
         pinned=reading.pinned,
         accesses=tuple(item for item in reading.log.accesses.values() if item.agency == agency),
         witness_sets=reading.log.witnesses.sets if is_ours else (),
+        log_keys=tuple(reading.log.log_keys.changes) if is_ours else (),
     )
