@@ -108,7 +108,7 @@ class _Change:
             officers = enrolment.require_officers(session)
             if by.id not in officers.officers or officers.officers[by.id].kid != by.signer.public.kid:
                 raise Refused(403, "officers", "who signs is not an officer in the log")
-            if changes and self._next() == changes[-1].key:
+            if changes and self._is_unsettled(changes[-1], officers):
                 return self._settle(changes)
             previous = self._previous(session, changes, reason, former_pin)
         claim, waiting = self._claim(previous, reason, officers, changes)
@@ -122,6 +122,11 @@ class _Change:
             record_public(session, "log_key", members, self.clock())
         with self.database.read() as session:
             return self._settle(read_log_key_changes(session, self.config.origin))
+
+    def _is_unsettled(self, newest: LogKeyChange, officers: OfficerSet) -> bool:
+        """Whether a change died behind its entry: its key has its old name, or what waited for it lies there still."""
+        claim = LogKeyClaim(self.config.origin, newest.previous, newest.key, newest.reason)
+        return self._next() == newest.key or bool(self._waiting(claim, officers))
 
     def _next(self) -> VerifierKey | None:
         key = self.held.keys.get(NEXT_LOG_KEY)
