@@ -65,7 +65,8 @@ def _log(
 
 def _said(done: LogKeyProgress) -> Iterator[str]:
     if done.position is None:
-        yield "signed by one of two officers; the log's key is not replaced yet"
+        last = "" if done.before is None else f"; the last change before this one stands at position {done.before}"
+        yield f"signed by one of two officers; the log's key is not replaced yet{last}"
         return
     yield f"done: the log's key is {done.key.render()} from position {done.position} on"
     yield "now write the new pin file and read its words out to two people of each agency: nrm-hub pin hub-pin.json"

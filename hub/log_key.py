@@ -53,10 +53,14 @@ _AT_ONCE = (
 
 @dataclass(frozen=True, slots=True)
 class LogKeyProgress:
-    """A change of the log's key after one more signature. ``position``: where it stands in the log, None: not yet."""
+    """A change of the log's key after one more signature. ``position``: where it stands in the log, None: not yet.
+
+    ``before``: where the newest change before it stands, None: there was none.
+    """
 
     key: VerifierKey
     position: int | None
+    before: int | None = None
 
 
 def summary_of(reason: RevocationReason) -> tuple[str, ...]:
@@ -116,7 +120,7 @@ class _Change:
         waiting[by.id] = claim.sign(by.id, by.signer, self.clock())
         if len(waiting) < SIGNATURES:
             keep_waiting(self.config, WAITING_NAME, waiting)
-            return LogKeyProgress(claim.key, None)
+            return LogKeyProgress(claim.key, None, changes[-1].index if changes else None)
         with self.database.write() as session:
             members = {**claim.to_json(), "signatures": list(waiting.values())}
             record_public(session, "log_key", members, self.clock())
