@@ -184,20 +184,10 @@ class Header:
     @classmethod
     def from_json(cls, payload: object) -> Header:
         """Read a decoded JWE protected header. Raises ``Malformed``."""
-        names = [
-            "typ",
-            "enc",
-            "schema",
-            "fragment",
-            "case",
-            "agency",
-            "category",
-            "handling",
-            "version",
-            "supersedes",
-            "sealed_at",
-            "commitment",
-        ]
+        names = (
+            *("typ", "enc", "schema", "fragment", "case", "agency", "category", "handling", "version", "supersedes"),
+            *("sealed_at", "commitment"),
+        )
         got = require_members(payload, names, "fragment header")
         if got["typ"] != "nrmhub-fragment+jwe" or got["enc"] != "A256GCM":
             raise Malformed("fragment header: typ or enc is not the one of this protocol")
