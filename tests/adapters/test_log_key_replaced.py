@@ -80,7 +80,7 @@ def test_planned_everybody_goes_on_and_says_what_to_do_until_it_is_pinned(scene:
     assert report.ok, report.render()
 
 
-@pytest.mark.parametrize("reason", [LOST, COMPROMISED])
+@pytest.mark.parametrize("reason", [LOST, pytest.param(COMPROMISED, marks=pytest.mark.slow)])
 def test_lost_or_taken_nobody_takes_a_head_in_before_they_have_pinned(scene: Scene, reason: Any) -> None:
     """Refused in words that say what to do, never taken in; with a quorum that has pinned, the log goes on."""
     given = len(scene[POLICE].pull(scene.main, "chair").view.opened)
@@ -160,6 +160,7 @@ def test_an_old_pin_file_is_not_pinned_again(scene: Scene) -> None:
         pin_anew(scene, CARE, pin=old)
 
 
+@pytest.mark.slow
 def test_after_a_third_key_only_the_one_before_goes_on(scene: Scene) -> None:
     """Who pinned the second goes on; who still has the first is told to pin."""
     replace_log_key(scene)

@@ -168,7 +168,12 @@ def is_kept(config: Config, officer: Officer) -> bool:
     return officer is FIRST and waiting.exists() and officer.id in json.loads(waiting.read_text())
 
 
-STEPS = ("hub.log_key.keep_waiting", "hub.log_key.record_public", "hub.log_key.drop_from", "hub.log_key.find_log_keys")
+STEPS = (
+    "hub.log_key.keep_waiting",
+    "hub.log_key.record_public",
+    "hub.log_key.drop_from",
+    pytest.param("hub.log_key.find_log_keys", marks=pytest.mark.slow),
+)
 
 
 @pytest.mark.parametrize("step", STEPS)
