@@ -199,7 +199,7 @@ def describe(adapter: Adapter, watch: Watch) -> dict[str, Any]:
     notice = adapter.follower.notice
     trouble = "the watch has stopped looking; restart this process" if watch.is_late() else watch.trouble
     return {
-        "status": "ok" if not (trouble or waiting_alarms or notice) and witnessed is not None else "attention",
+        "status": "ok" if trouble is None and not waiting_alarms and witnessed is not None else "attention",
         "agency": adapter.home.agency,
         "name": adapter.home.name,
         "environment": adapter.home.environment,
