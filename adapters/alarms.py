@@ -50,6 +50,10 @@ MEANINGS: Mapping[str, Meaning] = {
         "the hub showed no head that enough witnesses have signed",
         "Ask the operator whether the witnesses run. If they do, treat it like two different logs.",
     ),
+    "log_key": Meaning(
+        "the pinned key of the log is not one that two officers of the hub put in its place in the log",
+        f"{_CALL}; read the pin's fingerprint to another agency. Nothing of this log is taken in until then.",
+    ),
     "directory": Meaning(
         "something about an agency or its keys stands in the log that was not believed",
         "If an agency is new: check its fingerprint with its people, then pin again (nrm-adapter pin-hub). "

@@ -17,6 +17,7 @@ from adapters.feed import CaseFeed
 from adapters.home import Home, HubPin
 from adapters.hub_client import MAX_BUNDLE_BYTES, HubClient, HubRefused
 from adapters.issued import IssuedDamaged, issued_here
+from adapters.log_keys import NOT_OF_THE_PIN, OF_BEFORE, describe_change, former_log_keys, key_of_kept
 from adapters.reading_directory import DirectoryReading, read_directory
 from adapters.refusal import LogRefused as LogRefused  # re-exported: whoever follows the log may refuse it
 from adapters.store.database import Session, Store
@@ -29,6 +30,8 @@ from keys.certificates import Certificate
 from keys.cosigning import cosign
 from keys.directory import Directory
 from keys.jose import Signer
+from keys.log_keys import unlinked
+from keys.notes import NotSigned
 from keys.statements import CheckpointRef
 from keys.transparency import (
     Checkpoint,
@@ -85,7 +88,7 @@ class Follower:
         try:
             checkpoint = verify_checkpoint(note, self.log_key)
         except (NoteInvalid, ProofInvalid) as error:
-            raise self._alarm("head_invalid", f"the hub shows a head that does not verify: {error}") from error
+            raise self._refuse_head("head_invalid", "the hub shows a head that does not verify", note, error) from error
         if checkpoint.origin != self.pin.origin:
             raise self._alarm("head_invalid", "the hub shows the head of another log")
         head = {"size": checkpoint.size, "root": checkpoint.root.hex(), "note": note}
@@ -125,6 +128,31 @@ class Follower:
                 "its past was changed, cut off, or is shown differently to others",
             ) from error
 
+    def kept_head(self, note: str) -> Checkpoint:
+        """Verify again a head that was taken in before, by the key of then: never one that the hub shows now."""
+        return verify_checkpoint(note, self._key_of_kept(note))
+
+    def _key_of_kept(self, note: str) -> VerifierKey:
+        return key_of_kept(note, self.log_key, self._read_directory().log_keys, self._former())
+
+    def _former(self) -> tuple[VerifierKey, ...]:
+        return former_log_keys(self.home.folder, self.pin.origin)
+
+    def _refuse_head(self, code: str, what: str, note: str, error: ProofInvalid) -> LogRefused:
+        """Refuse a head the hub shows. One of before the log's key was replaced is no lie, and no alarm."""
+        if not isinstance(error, NotSigned):
+            return self._alarm(code, f"{what}: {error}")
+        try:
+            self._key_of_kept(note)
+        except NoteInvalid:
+            return self._alarm(code, f"{what}: {error}. {NOT_OF_THE_PIN}")
+        return LogRefused("log_key", OF_BEFORE)
+
+    @property
+    def notice(self) -> str | None:
+        """What people have to do because the log's key was replaced; None: nothing."""
+        return describe_change(self._read_directory().log_keys, self.log_key)
+
     def _alarm(self, code: str, message: str) -> LogRefused:
         with self.store.write() as session:
             raise_alarm(session, code, message, render_time(self.clock()))
@@ -148,11 +176,12 @@ class Follower:
         accepted = self.accept_head(note)
         if held is not None and held["size"] > accepted.size:
             self._require_not_shorter(held["size"])
-            return self._require_quorum(held["note"], reading.witnesses_at(held["size"]))
+            kept_by = self._key_of_kept(held["note"])
+            return self._require_quorum(held["note"], reading.witnesses_at(held["size"]), log_key=kept_by)
         if held is not None and quorum is not None and held["note"] == note:
             return quorum
         edge, public = self._read_entries(Edge() if held is None else Edge.from_json(held["edge"]), accepted)
-        after = self._witnesses_after(public, present)
+        after = self._require_followed(public, present)
         if quorum is None or after != present:
             quorum = self._require_quorum(note, after)
         newest = {
@@ -214,34 +243,46 @@ class Follower:
         try:
             return verify_checkpoint(note, self.log_key).size
         except (NoteInvalid, ProofInvalid) as error:
-            raise self._alarm("quorum", f"the hub shows no head that a quorum has seen: {error}") from error
+            raise self._refuse_head("quorum", _NO_QUORUM, note, error) from error
 
-    def _witnesses_after(self, public: list[tuple[int, str]], present: WitnessSet) -> WitnessSet:
-        """Return who counts once these entries are taken in: only a change that the present quorum approved."""
-        if not any(parse_canonical(body.encode())["type"] == _WITNESSES for _, body in public):
-            return present
-        with self.store.write() as session:
-            known = public_entries(session)
-        fresh = [item for item in public if not known or item[0] > known[-1][0]]
-        return read_directory([*known, *fresh], self.pin, self.home.agency).witnesses
+    def _require_followed(self, public: list[tuple[int, str]], present: WitnessSet) -> WitnessSet:
+        """Return who counts once these entries are taken in: only a change that the present quorum approved.
+
+        Raises ``LogRefused`` where the pinned log key took another one's place and no two officers say so in the log.
+        """
+        kinds = {parse_canonical(body.encode())["type"] for _, body in public}
+        reading = self._read_directory()
+        if kinds & {_WITNESSES, _LOG_KEY}:
+            with self.store.write() as session:
+                known = public_entries(session)
+            fresh = [item for item in public if not known or item[0] > known[-1][0]]
+            reading = read_directory([*known, *fresh], self.pin, self.home.agency)
+        fault = unlinked(reading.log_keys, self.log_key, self._former())
+        if fault is not None:
+            raise self._alarm("log_key", f"{fault}; nothing of this log was taken in")
+        return reading.witnesses if _WITNESSES in kinds else present
 
     @overload
-    def _require_quorum(self, note: str, witnesses: WitnessSet) -> QuorumCheckpoint: ...
+    def _require_quorum(
+        self, note: str, witnesses: WitnessSet, *, log_key: VerifierKey | None = None
+    ) -> QuorumCheckpoint: ...
 
     @overload
     def _require_quorum(self, note: str, witnesses: WitnessSet, *, may_change: bool) -> QuorumCheckpoint | None: ...
 
-    def _require_quorum(self, note: str, witnesses: WitnessSet, *, may_change: bool = False) -> QuorumCheckpoint | None:
-        """Return the head that these witnesses' quorum has seen. Raises ``LogRefused``.
+    def _require_quorum(
+        self, note: str, witnesses: WitnessSet, *, may_change: bool = False, log_key: VerifierKey | None = None
+    ) -> QuorumCheckpoint | None:
+        """Return the head that these witnesses' quorum has seen. ``log_key``: of a kept head. Raises ``LogRefused``.
 
         ``may_change``: None where the quorum is missing, for the entries below may bring other witnesses.
         """
         try:
-            return require_quorum(note, self.log_key, witnesses)
+            return require_quorum(note, log_key or self.log_key, witnesses)
         except (NoteInvalid, ProofInvalid) as error:
             if may_change and isinstance(error, QuorumMissing):
                 return None
-            raise self._alarm("quorum", f"the hub shows no head that a quorum has seen: {error}") from error
+            raise self._alarm("quorum", f"{_NO_QUORUM}: {error}") from error
 
     # --- the directory ---
 
@@ -405,7 +446,8 @@ RECOSIGN_SECONDS = 60
 """A quiet log's head is cosigned again after this long, so that "seen within ten minutes" stays true."""
 
 
-_WITNESSES = "witnesses"
+_WITNESSES, _LOG_KEY = "witnesses", "log_key"
+_NO_QUORUM = "the hub shows no head that a quorum has seen"
 
 
 def _is_witness(certificate: Certificate) -> bool:

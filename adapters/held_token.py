@@ -71,13 +71,13 @@ class HeldToken:
         kept = {id(key) for key in keys.values()}
         going = [present.label(use) for use, key in present.keys.items() if id(key) not in kept]
         note_labels(self.path, present.holder, [label for label in going if label is not None])
-        write_token_keys(present.link, present.holder, keys, present.storage, self.next_path)
+        write_token_keys(present.sealer, keys, present.storage, self.next_path)
         return new
 
     def lay_storage_beside(self, storage: bytes) -> None:
         """Put the same keys beside the present file, with another storage secret that the token seals."""
         present = self.contents
-        write_token_keys(present.link, present.holder, present.keys, storage, self.next_path)
+        write_token_keys(present.sealer, present.keys, storage, self.next_path)
 
     def read_next(self) -> Custody | None:
         """Return what lies beside, None for nothing. Raises ``CustodyRefused``."""
@@ -113,7 +113,7 @@ class HeldToken:
             self.drop_next()
             return
         keys = with_refused(present.keys, {use: following.keys[use] for use in uses})
-        write_token_keys(present.link, present.holder, keys, present.storage, self.next_path)
+        write_token_keys(present.sealer, keys, present.storage, self.next_path)
         self.take_over()
 
 

@@ -14,9 +14,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from adapters.hub_pin import HubPin as HubPin  # re-exported: what a home has pinned
 from adapters.hub_tls import MAX_CA_BYTES, CaRefused, require_ca
 from adapters.issued import remember_issued
-from keys.canonical import NotCanonical, canonical_bytes
+from adapters.log_keys import MAX_PIN_BYTES, pinned_log_key, remember_former, require_not_going_back
+from adapters.refusal import HomeRefused as HomeRefused  # re-exported: what a home refuses
 from keys.ceremony import request_fingerprint
 from keys.custody.interface import Custody, CustodyRefused
 from keys.custody.keyfile import (
@@ -31,13 +33,11 @@ from keys.custody.place import TokenPlace, read_place, write_place
 from keys.custody.protection import require_private
 from keys.custody.secret import Secret, read_secret
 from keys.custody.token import TokenKeys, create_token_keys, open_token_keys
-from keys.fingerprints import group_fingerprint, normalise_fingerprint
 from keys.jose import Signer
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
-from keys.transparency import ProofInvalid, VerifierKey, WitnessSet
 from keys.uses import KeyUse
-from policies.model import Malformed, render_time, require_agency, require_digest, require_id, require_members
+from policies.model import Malformed, render_time, require_agency, require_id
 from policies.vocabulary import AgencyKind, Role
 
 CONFIG_NAME = "adapter.toml"
@@ -48,7 +48,6 @@ AGENCY_NAME = "agency.key"
 TOKEN_KEYS_NAME = "agency.token"  # noqa: S105 - the name of a file
 STORE_NAME = "store.db"
 REQUEST_NAME = "enrolment-request.json"
-MAX_PIN_BYTES = 1024 * 1024
 MAX_CONFIG_BYTES = 64 * 1024
 OPTIONAL_TABLES = frozenset({"workspace", "sign_in"})
 """What ``adapter.toml`` may hold besides who this agency is: where people work, and with whom they sign in."""
@@ -63,76 +62,6 @@ WORKING_ALGORITHMS: Mapping[KeyUse, str] = {
     KeyUse.WITNESS_PQ: "ML-DSA-44",
 }
 """An agency's working keys beside its signing key."""
-
-
-class HomeRefused(ValueError):
-    """An adapter's home is missing something, or holds something it must not."""
-
-
-@dataclass(frozen=True, slots=True)
-class HubPin:
-    """What an agency pinned of the federation at enrolment, all of it covered by one fingerprint that people read out.
-
-    The hub's address, its checkpoints' origin and verifier key, the witness set with its quorum, every root's print,
-    the officers who enrol.
-    """
-
-    issuer: str
-    origin: str
-    log_vkey: str
-    witnesses: Mapping[str, Any]
-    roots: Mapping[str, str]
-    officers: str
-    """Digest of the set of officers who may enrol agencies, as it was when this was pinned."""
-
-    @classmethod
-    def from_json(cls, data: object) -> HubPin:
-        """Read a pin file. Raises ``HomeRefused``."""
-        names = ("issuer", "origin", "log_vkey", "witnesses", "roots", "officers")
-        try:
-            got = require_members(data, names, "hub pin")
-            WitnessSet.from_json(got["witnesses"])
-            VerifierKey.parse(got["log_vkey"])
-            roots = {
-                # An agency that enrolled again has the print of each root, oldest first, joined by a plus sign.
-                str(require_agency(agency)): "+".join(map(normalise_fingerprint, print_.split("+")))
-                for agency, print_ in got["roots"].items()
-            }
-            if not isinstance(got["issuer"], str) or not got["issuer"].startswith(("https://", "http://")):
-                raise Malformed("issuer: expected an address that begins with https://")
-            if not isinstance(got["origin"], str) or not got["origin"]:
-                raise Malformed("origin: expected the log's name")
-            officers = require_digest(got["officers"], "officers")
-        except (Malformed, ProofInvalid) as error:
-            raise HomeRefused(f"hub pin: {error}") from error
-        except (AttributeError, TypeError, ValueError) as error:
-            raise HomeRefused("hub pin: witnesses or roots are not of the agreed form") from error
-        pin = cls(got["issuer"], got["origin"], got["log_vkey"], got["witnesses"], roots, officers)
-        try:
-            canonical_bytes(pin.to_json())
-        except NotCanonical as error:
-            raise HomeRefused("hub pin: it holds something that no fingerprint can cover") from error
-        return pin
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the pin file's content."""
-        return {
-            "issuer": self.issuer,
-            "origin": self.origin,
-            "log_vkey": self.log_vkey,
-            "witnesses": self.witnesses,
-            "roots": dict(self.roots),
-            "officers": self.officers,
-        }
-
-    def roots_of(self, agency: str) -> tuple[str, ...]:
-        """Return the fingerprints of an agency's roots, oldest first; none for an agency that is not pinned."""
-        return tuple(self.roots[agency].split("+")) if agency in self.roots else ()
-
-    @property
-    def fingerprint(self) -> str:
-        """What people read out before pinning: 16 groups of 4 hex characters over the canonical content."""
-        return group_fingerprint(canonical_bytes(self.to_json()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +125,13 @@ class Home:
         if self.environment == "production" and not pin.issuer.startswith("https://"):
             raise HomeRefused(f"hub pin: production needs an https address, got {pin.issuer[:100]!r}")
 
+    def require_newer(self, pin: HubPin) -> None:
+        """Raise ``HomeRefused`` for a pin of a log key that was replaced since it was pinned here."""
+        require_not_going_back(self.folder, pinned_log_key(self.folder / HUB_NAME), pin)
+
     def write_pin(self, pin: HubPin) -> None:
-        """Keep what was pinned of the hub."""
+        """Keep what was pinned of the hub, and of another log key in its place which one it was before."""
+        remember_former(self.folder, pinned_log_key(self.folder / HUB_NAME), pin)
         write_private_file(self.folder / HUB_NAME, json.dumps(pin.to_json(), indent=1, sort_keys=True).encode())
 
     def hub_ca(self) -> bytes | None:

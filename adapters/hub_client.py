@@ -19,6 +19,8 @@ from adapters.hub_tls import explain_failure, make_context
 from adapters.hub_tokens import ProvingKey, client_form, person_form
 from adapters.signed_in import SignedIn
 from keys.jose import Signer
+from policies.model import Malformed
+from policies.protocol import PROTOCOL_VERSION, VERSION_HEADER, read_answer_version
 
 TIMEOUT_SECONDS = 30.0
 """How long the hub may be silent: to connect, and between two parts of an answer."""
@@ -80,6 +82,7 @@ class _Answer:
 class HubClient:
     """One adapter process talking to its hub. The DPoP key lives as long as the object.
 
+    ``floor``: the lowest protocol version whose answers are taken in, as pinned.
     ``ca``: the certificate authority pinned with the hub (PEM), trusted alone; None: the system's. Raises
     ``HubUnreachable`` for an address without TLS unless ``is_demo``, and ``CaRefused``.
     """
@@ -93,12 +96,13 @@ class HubClient:
         clock: Callable[[], datetime],
         is_demo: bool = False,
         ca: bytes | None = None,
+        floor: int = PROTOCOL_VERSION,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._issuer = issuer.rstrip("/")
         if not self._issuer.startswith("https://") and not is_demo:
             raise HubUnreachable("the hub's pinned address is not https; only a demo speaks without", nothing_left=True)
-        self._agency, self._clock = agency, clock
+        self._agency, self._clock, self._floor = agency, clock, floor
         self._signing = signing_key
         self._proving = ProvingKey(clock)
         self._nonce = ""
@@ -247,6 +251,8 @@ class HubClient:
             self._nonce = response.headers.get("DPoP-Nonce", self._nonce)
             if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
                 raise HubUnreachable("the hub's answer is packed, which was not asked for; it was not unpacked")
+            if response.status_code < 300:
+                self._require_version(response.headers.get(VERSION_HEADER))
             limit = at_most if response.status_code < 300 else min(at_most, MAX_PROBLEM_BYTES)
             parts, size = [], 0
             for part in response.iter_bytes():
@@ -259,6 +265,12 @@ class HubClient:
             return _Answer(response.status_code, response.headers, b"".join(parts))
         finally:
             response.close()
+
+    def _require_version(self, said: str | None) -> None:
+        try:
+            read_answer_version(said, self._floor)
+        except Malformed as error:
+            raise HubUnreachable(f"{error}; nothing of it was taken in") from error
 
     def _access_token(self, person: SignedIn | None = None) -> str:
         held = self._tokens.get(_held_as(person))

@@ -26,7 +26,10 @@ def confirm_pin(home: Home, pin: HubPin, read_out: str, person: str, at: datetim
     """Take one person's confirmation of a pin file; with the second person's pin the hub and return True.
 
     ``read_out`` is what this person heard on a second channel; ``ca`` the authority (PEM) by whose certificate the hub
-    is known from then on, and no other: both people name the same. Raises ``HomeRefused``; then nothing changed.
+    is known from then on, and no other: both people name the same. What the adapter remembers of the log stays, also
+    where the pin names another key of it: the next head must continue the highest one seen.
+
+    Raises ``HomeRefused``; then nothing changed.
     """
     if not _PERSON.fullmatch(person):
         raise HomeRefused("person: expected 2 to 40 lower-case letters, digits or hyphens, and no name")
@@ -36,6 +39,7 @@ def confirm_pin(home: Home, pin: HubPin, read_out: str, person: str, at: datetim
         raise HomeRefused(f"{error}; nothing was pinned") from error
     if not is_right:
         raise HomeRefused("what was read out is not the fingerprint of this pin file; nothing was pinned")
+    home.require_newer(pin)
     digest = normalise_fingerprint(pin.fingerprint)
     if ca is not None:
         digest += f"+{hashlib.sha256(ca).hexdigest()}"

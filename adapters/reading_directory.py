@@ -17,6 +17,7 @@ from keys.console_access import ConsoleAccess
 from keys.directory import Directory
 from keys.fingerprints import fingerprint, normalise_fingerprint
 from keys.jose import SignatureRefused
+from keys.log_keys import LogKeyChange
 from keys.public_log import PublicLog
 from keys.refusal import KeysRefusal
 from keys.revocation import Revocation
@@ -43,6 +44,9 @@ class DirectoryReading:
     witness_sets: tuple[tuple[int, WitnessSet], ...]
     """Position and set, from the pinned one on: those that the quorum before approved."""
 
+    log_keys: tuple[LogKeyChange, ...]
+    """How the log's key changed, each time by two officers' word. Which one counts is in the pin."""
+
     @property
     def witnesses(self) -> WitnessSet:
         """The newest set that counts."""
@@ -56,6 +60,7 @@ class DirectoryReading:
 _GOES_ON = {
     "witnesses": "; the witnesses before go on counting",
     "bundle": "; the agreement before goes on deciding",
+    "log_key": "; the log key before goes on counting",
 }
 
 
@@ -67,7 +72,9 @@ class _Reading:
         self.faults: list[str] = []
         self.ours: dict[str, str] = {}
         self.pinned = WitnessSet.from_json(pin.witnesses)
-        self.log = PublicLog(pin.origin, officers=pin.officers, witnesses=self.pinned, heard=pin.roots)
+        self.log = PublicLog(
+            pin.origin, officers=pin.officers, witnesses=self.pinned, heard=pin.roots, floor=pin.protocol
+        )
 
     def take(self, index: int, body: str, *, is_first: bool) -> None:
         """Take one entry in. What is not believed becomes a fault, and nothing else."""
@@ -84,7 +91,8 @@ class _Reading:
                 self._note_ours(taken)
                 self._note_unheard(taken)
         except (KeysRefusal, Malformed) as error:
-            self.faults.append(f"a directory entry was not believed: {error}{_GOES_ON.get(str(kind), '')}")
+            after = _GOES_ON.get(kind, "") if isinstance(kind, str) else ""
+            self.faults.append(f"a directory entry was not believed: {error}{after}")
         except (AttributeError, KeyError, TypeError, ValueError):
             self.faults.append("a directory entry was not believed: it is not of the agreed form")
 
@@ -162,4 +170,5 @@ def read_directory(entries: Iterable[tuple[int, str]], pin: HubPin, agency: str)
         accesses=tuple(item for item in reading.log.accesses.values() if item.agency == agency),
         bundles=reading.log.bundles.bundles if is_ours else (),
         witness_sets=reading.log.witnesses.sets if is_ours else (),
+        log_keys=tuple(reading.log.log_keys.changes) if is_ours else (),
     )

@@ -1,4 +1,4 @@
-"""The refusals of what a hub shows: of the log, raised wherever something of it is verified, and of a case."""
+"""The refusals of what a hub shows, of the log and of a case, and of what an adapter's own home holds."""
 
 from __future__ import annotations
 
@@ -13,3 +13,7 @@ class LogRefused(Exception):
 
 class CaseRefused(Exception):
     """A case cannot be believed or used as asked. The text says what, expected and got; no names of people."""
+
+
+class HomeRefused(ValueError):
+    """An adapter's home is missing something, or holds something it must not."""

@@ -70,6 +70,7 @@ class Adapter:
             clock=self.clock,
             is_demo=self.home.environment == "demo",
             ca=self.home.hub_ca(),
+            floor=self.pin.protocol,
         )
 
     def renew(self, keys: Custody | None = None) -> None:

@@ -196,6 +196,7 @@ def describe(adapter: Adapter, watch: Watch) -> dict[str, Any]:
         waiting_alarms = [_describe_alarm(row) for row in open_alarms(session)]
         seen_alarms = len(list_alarms(session)) - len(waiting_alarms)
         cases, waiting = len(list_case_rows(session)), len(pending_cases(session))
+    notice = adapter.follower.notice
     trouble = "the watch has stopped looking; restart this process" if watch.is_late() else watch.trouble
     return {
         "status": "ok" if trouble is None and not waiting_alarms and witnessed is not None else "attention",
@@ -205,6 +206,7 @@ def describe(adapter: Adapter, watch: Watch) -> dict[str, Any]:
         "hub": adapter.pin.issuer,
         "last_look": None if watch.last_look is None else render_time(watch.last_look),
         "trouble": trouble,
+        "notice": notice,
         "witnessed_size": None if witnessed is None else witnessed["size"],
         "witnessed_at": None if witnessed is None else witnessed["at"],
         "cases": cases,

@@ -17,6 +17,7 @@ from bench.federation import federation
 from bench.log import measure_log
 from bench.material import make_agencies
 from bench.measuring import Bench, Result
+from bench.refusing import measure_refusing
 from bench.regranting import measure_regranting
 from bench.report import print_table, write_json
 from bench.scale import FULL, TINY, Scale
@@ -34,7 +35,7 @@ def run(scale: Scale, console: Console) -> list[Result]:
         Progress(*columns, console=console, transient=True) as progress,
     ):
         folder, bench = Path(name), Bench(scale.rounds, progress)
-        results = [*measure_sealing(bench, scale), *measure_opening(bench, scale)]
+        results = [*measure_sealing(bench, scale), *measure_opening(bench, scale), *measure_refusing(bench, scale)]
         agencies = make_agencies(scale.recipients)
         results += measure_deciding(bench, scale, agencies)
         results += measure_comparing(bench, scale, agencies)

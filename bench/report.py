@@ -14,11 +14,22 @@ from rich.table import Table
 from bench.measuring import Result
 from bench.scale import Scale
 
+_FAULTS = {
+    "flipped_ciphertext": "flipped ciphertext",
+    "wrong_header": "wrong header",
+    "wrong_form": "content of no agreed form",
+    "wrong_commitment": "wrong commitment",
+    "wrong_content_key": "wrong content key",
+    "wrong_channel_key": "wrong channel key",
+    "another_fragments_text": "another fragment's text",
+}
+
 
 def explain(scale: Scale) -> dict[str, str]:
     """Return in words what each line compares: what is measured, and against what."""
     sealing = f"seal {scale.fragments} x {scale.content_bytes / 1024:g} KiB for {scale.recipients}"
     push = f"push {scale.push_lines} fragments"
+    fails = f"refuse to open, {scale.fragments} times"
     inserts = "bare inserts of the same lines"
     return {
         "seal.channels_known.primitives": f"{sealing}, channels known : sum of primitives",
@@ -31,6 +42,8 @@ def explain(scale: Scale) -> dict[str, str]:
             f"grant {scale.fragments} again to {scale.recipients} whose key was replaced : sum of primitives"
         ),
         "open.primitives": f"open and verify {scale.fragments} : sum of primitives",
+        **{f"open_fails.flipped_tag.{name}": f"{fails}, flipped tag : {words}" for name, words in _FAULTS.items()},
+        "open_fails.slowest.fastest": f"{fails}: the slowest of these faults : the fastest",
         "push.bare_inserts": f"{push} : {inserts}",
         "push.granted.bare_inserts": f"{push} and their grants to {scale.recipients} : {inserts}",
         "push.http.bare_inserts": f"{push} through HTTP : {inserts}",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from flask import Flask, Response
 
 from hub.api import access, exchange, health, log
 from hub.api.described import make_api
 from hub.console import mounting
 from hub.services import Services
+from policies.protocol import PROTOCOL_VERSION, VERSION_HEADER
 
 
 def create_app(services: Services) -> Flask:
@@ -26,6 +27,12 @@ def create_app(services: Services) -> Flask:
         },
     )
     app.extensions["nrmhub"] = services
+
+    @app.after_request
+    def _say_version(response: Response) -> Response:
+        response.headers[VERSION_HEADER] = str(PROTOCOL_VERSION)
+        return response
+
     services.authorization.init_app(app)
     api = make_api(app)
     for module in (exchange, log, health):

@@ -93,6 +93,10 @@ ENTRIES: Mapping[str, tuple[str, str]] = {
     "console_access": ("Console access", "An agency let one of its officers look at these accounts, or ended it."),
     "officers": ("Hub officers named", "The people who together enrol agencies at this hub."),
     "witnesses": ("Witnesses named", "The agencies that watch over this log."),
+    "log_key": (
+        "Log key replaced",
+        "Two officers of the hub put another key in the place of the one before.",
+    ),
     "bundle": ("Agreement changed", "Officers of enough agencies approved another version of the sharing agreement."),
     "membership": ("Case opened, or its members changed", "The lead agency signed who takes part."),
     "acceptance": ("Members confirmed", "An agency confirmed its own people in a case."),

@@ -113,8 +113,8 @@ def sign_set_of_officers(
         if current is not None and current.digest == officers.digest:
             raise Refused(409, "officers", "these are the recorded officers already")
         name = f"officers-{officers.digest[:32]}-{'first' if current is None else current.digest[:32]}"
-        waiting = _waiting(config, name)
-        _require_first_time(waiting, by)
+        waiting = read_waiting(config, name)
+        require_first_time(waiting, by)
         waiting[by.id] = sign_officers(config.origin, officers, current, by.id, by.signer, clock())
         tokens = list(waiting.values())
         try:
@@ -123,7 +123,7 @@ def sign_set_of_officers(
             raise Refused(403, "officers", f"{WAITING_FOLDER}/{name}.json: {error}") from error
         if not missing:
             enrolment.record_officers(session, config.origin, officers, tokens, clock())
-    _keep(config, name, waiting if missing else None)
+    keep_waiting(config, name, waiting if missing else None)
     return OfficersProgress(officers, missing)
 
 
@@ -143,12 +143,12 @@ def sign_enrolment(
         enrolment.require_enrollable(session, request.record)
         claim = EnrolmentClaim.of(config.origin, request.record, request.digest)
         waiting = _fresh(config, claim, officers, clock)
-        _require_first_time(waiting, by)
+        require_first_time(waiting, by)
         waiting[by.id] = claim.sign(by.id, by.signer, clock())
         is_enrolled = len(waiting) == SIGNATURES
         if is_enrolled:
             enrolment.enrol_agency(session, config.origin, request, list(waiting.values()), clock())
-    _keep(config, request.digest, None if is_enrolled else waiting)
+    keep_waiting(config, request.digest, None if is_enrolled else waiting)
     return EnrolmentProgress(request.record, is_enrolled)
 
 
@@ -206,7 +206,7 @@ def _officers_of(config: Config, wanted: Sequence[str], current: OfficerSet | No
 # --- what waits for the next signature ---
 
 
-def _waiting(config: Config, name: str) -> dict[str, str]:
+def read_waiting(config: Config, name: str) -> dict[str, str]:
     """Return what was signed so far under a name: officer to signature. Raises ``Refused`` for a damaged file."""
     data = _read(_waiting_path(config, name), MAX_WAITING_BYTES)
     if data is None:
@@ -223,7 +223,7 @@ def _waiting(config: Config, name: str) -> dict[str, str]:
 def _fresh(config: Config, claim: EnrolmentClaim, officers: OfficerSet, clock: Clock) -> dict[str, str]:
     """What waits of an enrolment and still counts: by officers of today, of the last week. Raises ``Refused``."""
     fresh = {}
-    for officer, token in _waiting(config, claim.request).items():
+    for officer, token in read_waiting(config, claim.request).items():
         if officer not in officers.officers:
             continue
         try:
@@ -235,13 +235,14 @@ def _fresh(config: Config, claim: EnrolmentClaim, officers: OfficerSet, clock: C
     return fresh
 
 
-def _require_first_time(waiting: Mapping[str, str], by: Officer) -> None:
+def require_first_time(waiting: Mapping[str, str], by: Officer) -> None:
+    """Raise ``Refused`` where this officer's signature waits already."""
     if by.id in waiting:
         raise Refused(409, "officers", "this officer has signed already; another person must sign as well")
 
 
-def _keep(config: Config, name: str, waiting: Mapping[str, str] | None) -> None:
-    """Keep what waits; None: nothing waits any more."""
+def keep_waiting(config: Config, name: str, waiting: Mapping[str, str] | None) -> None:
+    """Keep what waits under a name; None: nothing waits any more."""
     path = _waiting_path(config, name)
     if waiting is None:
         path.unlink(missing_ok=True)

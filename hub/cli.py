@@ -293,20 +293,47 @@ def keys() -> None:
 
 
 @keys.command()
-@click.argument("use", type=click.Choice(["token"]))
+@click.argument("use", type=click.Choice(["log", "sealing", "token"]))
+@click.option("--officer", help="Of the log's key: who you are, your id as an officer.")
+@click.option(
+    "--reason",
+    type=click.Choice(["superseded", "lost", "compromised"]),
+    default="superseded",
+    show_default=True,
+    help="Of the log's key: why it ends. A planned one goes on signing until the next change.",
+)
+@click.option(
+    "--former-pin",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Of a lost log key: the pin file that names it.",
+)
+@click.option("--dry-run", is_flag=True, help="Say in plain words what it would do, and do nothing.")
 @click.pass_obj
-def rotate(home: Path, use: str) -> None:  # noqa: ARG001 - the one key that can be replaced, named all the same
-    """Replace the key that access tokens are signed with; the hub must not be running. Agencies fetch new ones.
-
-    The log's key is pinned by every agency and is not replaced (docs/keys.md).
+def rotate(home: Path, use: str, officer: str | None, reason: str, former_pin: Path | None, dry_run: bool) -> None:
+    """Replace a key of the hub, which must not be running. Whatever breaks off is finished by the same command.
 
     \b
-    Example: nrm-hub --home hub-home keys rotate token
-    """
-    from hub.token_key import rotate_token_key
+    token    the key of access tokens: agencies fetch new ones by themselves
+    log      the key that signs the log: two officers sign, each with their own passphrase; then a new pin file is
+             pinned by two people of each agency (docs/keys.md)
+    sealing  the AES key by which a hardware token seals what rests beside it
 
-    kid = rotate_token_key(Config.load(home), read_unlocking(home))
-    click.echo(f"access tokens are signed with the key {kid[:12]} from the next start on; older ones are refused")
+    \b
+    Example: nrm-hub --home hub-home keys rotate log --officer 3f8a… --dry-run
+    """
+    from hub.key_rotation import rotate_key
+
+    for line in rotate_key(
+        Config.load(home),
+        use,
+        officer=officer,
+        reason=reason,
+        former_pin=former_pin,
+        dry_run=dry_run,
+        unlocking=lambda: read_unlocking(home),
+        officer_passphrase=_officer_passphrase,
+    ):
+        click.echo(line)
 
 
 @main.group()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from hub.config import Config
 from hub.exchange.acts import system_clock
 from hub.exchange.bundle_changes import BundleCache
 from hub.exchange.standing import DirectoryCache
+from hub.ledger.log_keys import read_log_key_changes
 from hub.store.database import Database
 from hub.store.moment import Moment
 from keys.cosigning import log_vkey
@@ -20,9 +21,13 @@ from keys.custody.place import read_place
 from keys.custody.protection import require_private
 from keys.custody.token import open_token_keys
 from keys.jose import Signer
+from keys.log_keys import LogKeyChange
+from keys.revocation import RevocationReason
 from keys.transparency import VerifierKey
 
 LOG_KEY = "log"
+NEXT_LOG_KEY, FORMER_LOG_KEY = "log-next", "log-former"
+"""The key that two officers are to put in the log key's place, and the one that it took the place of."""
 TOKEN_KEY = "token"  # noqa: S105 - the name of a key
 SIGN_IN_KEY = "oidc"
 """With it the hub proves itself to the identity providers at which officers sign in; hubs without console have none."""
@@ -42,6 +47,8 @@ class Services:
     log_key: Signer
     clock: Callable[[], datetime]
     moment: Moment
+    former_log_key: Signer | None = None
+    """The log key before, where it was replaced as planned: it signs heads too, for who has not pinned anew."""
     custody: Custody | None = None
     """What holds the keys open, where somebody else does not."""
 
@@ -51,6 +58,11 @@ class Services:
         self.moment.close()
         if self.custody is not None:
             self.custody.close()
+
+    @property
+    def log_signers(self) -> tuple[Signer, ...]:
+        """Whoever signs heads: the log's key, then the one before it if it goes on."""
+        return (self.log_key,) if self.former_log_key is None else (self.log_key, self.former_log_key)
 
     @property
     def log_vkey(self) -> VerifierKey:
@@ -80,6 +92,7 @@ def open_services(
     database = Database(config.database_url)
     if upgrade:
         database.upgrade()
+    log_key, former = _log_keys(config, custody, database, must_hold=upgrade)
     directory, moment = DirectoryCache(), Moment(config.database_url)
     if upgrade:
         moment.open(anew=anew)
@@ -89,7 +102,8 @@ def open_services(
         directory=directory,
         bundles=BundleCache(),
         authorization=Authorization(config.issuer, custody.keys[TOKEN_KEY], database, directory, clock, moment=moment),
-        log_key=custody.keys[LOG_KEY],
+        log_key=log_key,
+        former_log_key=former,
         clock=clock,
         moment=moment,
         custody=custody,
@@ -108,7 +122,43 @@ def open_keys(config: Config, unlocking: str) -> Custody:
         )
     except OSError as error:
         raise CustodyRefused(f"{path.name} is not in the hub's folder, or cannot be read") from error
-    if not {LOG_KEY, TOKEN_KEY} <= set(opened.keys):
+    if TOKEN_KEY not in opened.keys or not {LOG_KEY, NEXT_LOG_KEY} & set(opened.keys):
         opened.close()
         raise CustodyRefused(f"{path.name} does not hold the hub's two keys; is it another holder's?")
     return opened
+
+
+def _log_keys(config: Config, custody: Custody, database: Database, *, must_hold: bool) -> tuple[Signer, Signer | None]:
+    try:
+        with database.read() as session:
+            return find_log_keys(config.origin, custody, read_log_key_changes(session, config.origin))
+    except CustodyRefused:
+        # Whoever checks a log goes by the key in custody: what a damaged log names is for the check to say.
+        if must_hold or LOG_KEY not in custody.keys:
+            database.close()
+            custody.close()
+            raise
+        return custody.keys[LOG_KEY], None
+
+
+def find_log_keys(origin: str, custody: Custody, changes: Sequence[LogKeyChange]) -> tuple[Signer, Signer | None]:
+    """Return the key that signs heads, and the one before it if it goes on signing. Raises ``CustodyRefused``.
+
+    The log decides which key of custody it is, whatever name that has there: so a change of the log's key is done with
+    its entry, wherever the hub died after it.
+    """
+    held = [custody.keys[name] for name in (LOG_KEY, NEXT_LOG_KEY, FORMER_LOG_KEY) if name in custody.keys]
+    if not changes:
+        if LOG_KEY not in custody.keys:
+            raise CustodyRefused("the hub's log key is not in its custody; see docs/keys.md, 'The hub's keys'")
+        return custody.keys[LOG_KEY], None
+    newest = changes[-1]
+    found = next((key for key in held if log_verifier(origin, key) == newest.key), None)
+    if found is None:
+        raise CustodyRefused(
+            f"the key that the log names as its own from position {newest.index} on is not in the hub's custody: this "
+            "is an older copy, or it was lost; see docs/keys.md, 'The hub's keys'"
+        )
+    goes_on = newest.reason is RevocationReason.SUPERSEDED
+    former = next((key for key in held if goes_on and log_verifier(origin, key) == newest.previous), None)
+    return found, former

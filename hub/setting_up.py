@@ -11,6 +11,7 @@ from typing import Any
 from hub.config import CONFIG_NAME, Config, ConfigRefused
 from hub.exchange import bundle_changes, enrolment
 from hub.exchange.acts import system_clock
+from hub.hub_keys import ALGORITHMS
 from hub.ledger import ledger
 from hub.ledger.entries import EntryType
 from hub.ledger.report import LogReport
@@ -20,7 +21,6 @@ from hub.services import (
     HOLDER,
     LOG_KEY,
     SIGN_IN_KEY,
-    TOKEN_KEY,
     Services,
     log_verifier,
     open_keys,
@@ -40,6 +40,7 @@ from keys.private import PrivateKey
 from keys.public_log import PublicLog
 from keys.sign_in import public_jwks
 from keys.transparency import SignatureType, VerifierKey, Witness, WitnessSet
+from policies.protocol import PROTOCOL_VERSION
 
 ACTED_TYPES = frozenset(
     {
@@ -59,10 +60,6 @@ ACTED_TYPES = frozenset(
         EntryType.VOID,
     }
 )
-
-
-_MADE = {LOG_KEY: "Ed25519", TOKEN_KEY: "Ed25519", SIGN_IN_KEY: "ES256"}
-"""The hub's keys and their algorithms. Hardly an identity provider takes Ed25519 yet."""
 
 
 def init_hub(config: Config, unlocking: str, token: TokenPlace | None = None) -> str:
@@ -100,7 +97,9 @@ def make_sign_in_key(config: Config, unlocking: str) -> dict[str, Any]:
         if SIGN_IN_KEY not in custody.keys:
             if not isinstance(custody, KeyFile):
                 raise ConfigRefused("this hub's token was prepared without a key for sign-in; make the hub's keys anew")
-            contents = KeyFile({**custody.keys, SIGN_IN_KEY: PrivateKey.generate(_MADE[SIGN_IN_KEY])}, custody.storage)
+            contents = KeyFile(
+                {**custody.keys, SIGN_IN_KEY: PrivateKey.generate(ALGORITHMS[SIGN_IN_KEY])}, custody.storage
+            )
             write_key_file(config.keys_path, contents, unlocking)
             return public_jwks(contents.keys[SIGN_IN_KEY])
         return public_jwks(custody.keys[SIGN_IN_KEY])
@@ -112,10 +111,10 @@ def _make_keys(config: Config, unlocking: str, token: TokenPlace | None) -> Veri
     """Make the hub's keys where they are to rest; return the log's verifier key."""
     made: Custody
     if token is None:
-        made = KeyFile({use: PrivateKey.generate(alg) for use, alg in _MADE.items()}, generate_storage())
+        made = KeyFile({use: PrivateKey.generate(alg) for use, alg in ALGORITHMS.items()}, generate_storage())
         write_key_file(config.keys_path, made, unlocking)
     else:
-        made = create_token_keys(token, unlocking, HOLDER, _MADE, config.token_keys_path)
+        made = create_token_keys(token, unlocking, HOLDER, ALGORITHMS, config.token_keys_path)
         write_place(config.home, token)
     try:
         return log_verifier(config.origin, made.keys[LOG_KEY])
@@ -170,6 +169,7 @@ def write_pin(config: Config, passphrase: str, output: Path) -> str:
         "log_vkey": services.log_vkey.render(),
         "witnesses": witnesses.to_json(),
         "officers": officers.digest,
+        "protocol": PROTOCOL_VERSION,
         "roots": {
             # One that enrolled again has the print of each of its roots: its old acts are verified by the old one.
             agency: "+".join(fingerprint(record.root).replace(" ", "") for record in directory.roots_of(agency))

@@ -101,7 +101,7 @@ class EnrolmentClaim:
 
     def sign(self, officer: str, signer: Signer, at: datetime) -> str:
         """Return an officer's signature of this enrolment."""
-        return _sign(self._said(), ENROLMENT_TYPE, officer, signer, at)
+        return sign_as_officer(self._said(), ENROLMENT_TYPE, officer, signer, at)
 
     def verify(self, tokens: object, officers: OfficerSet) -> tuple[OfficerSignature, ...]:
         """Return the signatures of two different officers. Raises ``CeremonyRefused`` for anything else."""
@@ -112,7 +112,7 @@ class EnrolmentClaim:
 
     def verify_some(self, tokens: object, officers: OfficerSet) -> tuple[OfficerSignature, ...]:
         """Return what is there of the signatures, at most two, none of one officer twice. Raises as ``verify``."""
-        return _verify(tokens, self._said(), ENROLMENT_TYPE, officers, SIGNATURES)
+        return verify_officers_signed(tokens, self._said(), ENROLMENT_TYPE, officers, SIGNATURES)
 
 
 def request_fingerprint(request: Mapping[str, Any]) -> str:
@@ -136,7 +136,7 @@ def sign_officers(
     origin: str, wanted: OfficerSet, current: OfficerSet | None, officer: str, signer: Signer, at: datetime
 ) -> str:
     """Return an officer's signature of a new set, which replaces ``current`` (None: the first)."""
-    return _sign(_said_of_officers(origin, wanted, current), OFFICERS_TYPE, officer, signer, at)
+    return sign_as_officer(_said_of_officers(origin, wanted, current), OFFICERS_TYPE, officer, signer, at)
 
 
 def missing_signatures(origin: str, wanted: OfficerSet, current: OfficerSet | None, tokens: object) -> int:
@@ -148,7 +148,10 @@ def missing_signatures(origin: str, wanted: OfficerSet, current: OfficerSet | No
     if current is not None and any(current.officers.get(name, key) != key for name, key in wanted.officers.items()):
         raise CeremonyRefused("officers: an id keeps its key; make a new officer for a new key")
     said = _said_of_officers(origin, wanted, current)
-    signed = {item.officer for item in _verify(tokens, said, OFFICERS_TYPE, OfficerSet(people), 2 * MAX_OFFICERS)}
+    signed = {
+        item.officer
+        for item in verify_officers_signed(tokens, said, OFFICERS_TYPE, OfficerSet(people), 2 * MAX_OFFICERS)
+    }
     old = frozenset() if current is None else frozenset(current.officers)
     missing_new = len(frozenset(wanted.officers) - old - signed)
     return missing_new + (0 if current is None else max(0, SIGNATURES - len(old & signed)))
@@ -169,13 +172,15 @@ def _said_of_officers(origin: str, wanted: OfficerSet, current: OfficerSet | Non
     return {"log": origin, "officers": wanted.digest, "previous": None if current is None else current.digest}
 
 
-def _sign(said: Mapping[str, Any], typ: str, officer: str, signer: Signer, at: datetime) -> str:
+def sign_as_officer(said: Mapping[str, Any], typ: str, officer: str, signer: Signer, at: datetime) -> str:
+    """Return an officer's signature of these members, under a ``typ`` of their own."""
     return sign_compact(canonical_bytes({**said, "officer": officer, "signed_at": render_time(at)}), typ, signer)
 
 
-def _verify(
+def verify_officers_signed(
     tokens: object, said: Mapping[str, Any], typ: str, officers: OfficerSet, at_most: int
 ) -> tuple[OfficerSignature, ...]:
+    """Return the signatures of exactly these members by different officers. Raises ``CeremonyRefused``."""
     if not isinstance(tokens, Sequence) or isinstance(tokens, str) or len(tokens) > at_most:
         raise CeremonyRefused(f"signatures: expected a list of at most {at_most}")
     found: dict[str, OfficerSignature] = {}

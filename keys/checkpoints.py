@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from keys.merkle import EMPTY_ROOT, HASH_BYTES, MAX_TREE_SIZE, ProofInvalid, parse_hash
-from keys.notes import NoteInvalid, SignatureLine, SignatureType, VerifierKey, parse_note, require_name
+from keys.notes import NoteInvalid, NotSigned, SignatureLine, SignatureType, VerifierKey, parse_note, require_name
 
 TIMESTAMP_BYTES = 8
 _MAX_TIMESTAMP = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
@@ -43,18 +43,18 @@ def checkpoint_text(origin: str, size: int, root: bytes) -> str:
 
 
 def verify_checkpoint(note: str, log_vkey: VerifierKey) -> Checkpoint:
-    """Verify that the log signed this head, and return it. Raises ``NoteInvalid``.
+    """Verify that the log signed this head, and return it. Raises ``NoteInvalid``; ``NotSigned`` without its line.
 
     Steps: (1) limits and form of the note; (2) a line of the pinned log key is there, and every line that claims to be
     of that key verifies over the received text; (3) the text is a checkpoint whose origin is the log key's name.
-    Cosignatures are not looked at here: ``require_quorum`` does.
+    Lines of other keys, of a replaced log key too, are not looked at; nor are cosignatures: ``require_quorum`` does.
     """
     unverified = parse_note(note)
     if log_vkey.kind is not SignatureType.ED25519:
         raise NoteInvalid("log key: expected signature type 0x01 (Ed25519)")
     own = [line for line in unverified.signatures if log_vkey.made(line)]
     if not own:
-        raise NoteInvalid("checkpoint: carries no signature of the pinned log key")
+        raise NotSigned("checkpoint: carries no signature of the pinned log key")
     for line in own:
         log_vkey.verify(line.signature, unverified.text.encode("utf-8"))
     origin, size, root = _read_text(unverified.text)

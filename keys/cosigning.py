@@ -38,15 +38,18 @@ def witness_vkey(name: str, signer: Signer) -> VerifierKey:
     return VerifierKey(name, kind, _raw(signer.public))
 
 
-def sign_checkpoint(origin: str, size: int, root: bytes, signer: Signer) -> str:
-    """Return the signed note of a head. Raises ``ProofInvalid`` for a size, root or origin that cannot be one.
+def sign_checkpoint(origin: str, size: int, root: bytes, *signers: Signer) -> str:
+    """Return the note of a head with a line of each log key, the present one first.
+
+    Raises ``ProofInvalid`` for a size, root or origin that cannot be one.
 
     A log must never sign two heads that contradict each other. That is not checked here, where one head is all there
     is to see: ``hub.ledger`` checks it before it asks for a signature.
     """
     text = checkpoint_text(origin, size, root)
-    line = SignatureLine(origin, log_vkey(origin, signer).key_id, signer.sign(text.encode("utf-8")))
-    return UnverifiedNote(text, (line,)).render()
+    signed = text.encode("utf-8")
+    lines = tuple(SignatureLine(origin, log_vkey(origin, key).key_id, key.sign(signed)) for key in signers)
+    return UnverifiedNote(text, lines).render()
 
 
 def cosign(checkpoint: Checkpoint, name: str, signer: Signer, *, at: datetime) -> str:

@@ -16,6 +16,7 @@ from keys.revocation import Revocation, RevocationReason, strictest, verify_revo
 from keys.statements import Statement, StatementType, peek, verify_statement
 from keys.uses import MEMBER_USES, KeyUse
 from policies.model import AgencyId, Malformed, MemberId, require_agency
+from policies.protocol import PROTOCOL_VERSION, require_floor, version_of
 
 
 class Directory:
@@ -33,15 +34,18 @@ class Directory:
         certificates: Iterable[Certificate],
         *,
         heard: Collection[str] | None = None,
+        floor: int = PROTOCOL_VERSION,
     ) -> None:
-        """``certificates`` come in the order of the log. ``heard``: the agencies whose word against another's root
-        counts here; None: everybody's who is enrolled.
+        """``certificates`` come in the order of the log. ``floor``: the lowest version of the protocol that counts.
+
+        ``heard``: the agencies whose word against another's root counts here; None: everybody's who is enrolled.
 
         Raises ``NotCertified``: an agency with two roots, or a certificate not signed by its agency's root here.
         """
         self._agencies: dict[AgencyId, AgencyRecord] = {}
         self._roots: dict[str, AgencyRecord] = {}
         self._enrolled: frozenset[str] = frozenset()
+        self.floor = floor
         self._heard = None if heard is None else frozenset(heard)
         self._by_kid: dict[str, tuple[Certificate, ...]] = {}
         self._revoked: dict[str, Revocation] = {}
@@ -353,6 +357,7 @@ class Directory:
         name the member the statement names. ``log_index`` and ``as_taken`` as in ``require_key``; without a
         ``log_index``, what ``knowing`` said.
         """
+        require_floor(version_of(kind.value), self.floor, "statement")
         claimed = peek(token)
         if claimed.type is not kind:
             raise SignatureRefused(f"statement is not of the expected type: expected {kind.value}")

@@ -31,6 +31,10 @@ class NoteInvalid(ProofInvalid):
     """A note, signature line or verifier key is not of the agreed form, or a signature on it does not verify."""
 
 
+class NotSigned(NoteInvalid):
+    """A note carries no line of the key that was asked for: it may be of another time's key, and is not believed."""
+
+
 class SignatureType(IntEnum):
     """The signature types this project verifies (C2SP signed-note, "Signature types"). Others are not known keys."""
 

@@ -15,15 +15,24 @@ from keys.certificates import AgencyRecord, Certificate, verify_agency, verify_c
 from keys.console_access import ConsoleAccess, verify_console_access
 from keys.directory import Directory
 from keys.enrolments import EnrolmentCheck
+from keys.log_keys import LogKeyChain
 from keys.refusal import KeysRefusal
 from keys.revocation import Revocation
-from keys.statements import peek
+from keys.statements import StatementType, peek
 from keys.witness_changes import WitnessChain
 from keys.witnesses import WitnessSet
 from policies.model import Malformed, require_agency
+from policies.protocol import PROTOCOL_VERSION, require_floor, version_of
 
 Taken = ActiveBundle | AgencyRecord | Certificate | ConsoleAccess | Revocation
 """What one public entry can add."""
+_STATEMENTS = {
+    "agency": StatementType.AGENCY,
+    "certificate": StatementType.CERTIFICATE,
+    "revocation": StatementType.REVOCATION,
+    "console_access": StatementType.CONSOLE_ACCESS,
+}
+"""The statement that stands whole in an entry of a type."""
 _AT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
@@ -37,15 +46,18 @@ class PublicLog:
         officers: str | None = None,
         witnesses: WitnessSet | None = None,
         heard: Collection[str] | None = None,
+        floor: int = PROTOCOL_VERSION,
     ) -> None:
         """``officers`` (a digest) and ``witnesses`` are what is pinned; None: the first in the log count.
 
         ``heard``: the agencies that are pinned, whose word against another's root counts; None: all of the log.
+        ``floor`` as in ``Directory``.
         """
-        self.directory = Directory((), (), heard=heard)
+        self.directory = Directory((), (), heard=heard, floor=floor)
         self.enrolments = EnrolmentCheck(origin, officers)
         self.witnesses = WitnessChain(witnesses)
         self.bundles = BundleChain()
+        self.log_keys = LogKeyChain(origin)
         self.accesses: dict[tuple[str, str, str], ConsoleAccess] = {}
         """The newest word on each account that is, or was, let into the hub's console."""
 
@@ -56,6 +68,8 @@ class PublicLog:
         ``TypeError`` or ``ValueError``. Then everything stays as it was.
         """
         kind = entry["type"]
+        if kind in _STATEMENTS:
+            require_floor(version_of(_STATEMENTS[kind].value), self.directory.floor, f"{kind} entry")
         if kind == "agency":
             record = verify_agency(entry["statement"], index)
             self.enrol(entry, record)
@@ -76,6 +90,8 @@ class PublicLog:
             sets = self.witnesses.sets
             newest = sets[-1][1] if sets else None
             return self.bundles.take(entry, index, newest, self.directory, _time_of(entry))
+        elif kind == "log_key":
+            self.log_keys.take(entry, index, self.enrolments.current)
         elif kind == "console_access":
             access = verify_console_access(entry["statement"], self.directory, _time_of(entry), index)
             self.accesses[access.account] = access
@@ -98,7 +114,7 @@ class PublicLog:
         """Take an entry in and say what is wrong with it and of which agency it is; None: nothing is wrong.
 
         An agency that two officers did not enrol is followed all the same, so that only its enrolment is named, and not
-        each entry after it. A refused set of officers or witnesses is not: the one before goes on counting.
+        each entry after it. A refused set of officers or witnesses, or log key, is not: the one before goes on.
         """
         ignored = len(self.directory.ignored)
         try:

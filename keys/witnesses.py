@@ -12,8 +12,9 @@ from keys.merkle import ProofInvalid
 from keys.notes import MAX_SIGNATURES, NoteInvalid, SignatureLine, SignatureType, VerifierKey
 from policies.model import Malformed, require_agency
 
-# A note with the log's line and two lines of every witness must stay within MAX_SIGNATURES.
-MAX_WITNESSES = (MAX_SIGNATURES - 1) // 2
+# A note with the log's lines (of its key and of the one before) and two of every witness stays within MAX_SIGNATURES.
+MAX_LOG_LINES = 2
+MAX_WITNESSES = (MAX_SIGNATURES - MAX_LOG_LINES) // 2
 
 
 class QuorumMissing(ProofInvalid):

@@ -39,7 +39,9 @@ CaseId = NewType("CaseId", str)
 FragmentId = NewType("FragmentId", str)
 MemberId = NewType("MemberId", str)
 
-SCHEMA_VERSION = 1
+PROTOCOL_VERSION = 1
+KNOWN_VERSIONS = frozenset({PROTOCOL_VERSION})
+"""Versions of the protocol that this program understands; which of them members accept is pinned."""
 MAX_MEMBERS = 200
 MAX_AGENCIES = 50
 _HEX_ID = re.compile(r"[0-9a-f]{32}")
@@ -176,29 +178,21 @@ class Header:
     supersedes: FragmentId | None
     sealed_at: datetime
     commitment: str
+    schema: int = PROTOCOL_VERSION
+    """The version of the protocol it was sealed by: readers hold it against the floor they pinned."""
 
     @classmethod
     def from_json(cls, payload: object) -> Header:
         """Read a decoded JWE protected header. Raises ``Malformed``."""
-        names = [
-            "typ",
-            "enc",
-            "schema",
-            "fragment",
-            "case",
-            "agency",
-            "category",
-            "handling",
-            "version",
-            "supersedes",
-            "sealed_at",
-            "commitment",
-        ]
+        names = (
+            *("typ", "enc", "schema", "fragment", "case", "agency", "category", "handling", "version", "supersedes"),
+            *("sealed_at", "commitment"),
+        )
         got = require_members(payload, names, "fragment header")
         if got["typ"] != "nrmhub-fragment+jwe" or got["enc"] != "A256GCM":
             raise Malformed("fragment header: typ or enc is not the one of this protocol")
-        if type(got["schema"]) is not int or got["schema"] != SCHEMA_VERSION:
-            raise Malformed(f"fragment header schema: expected {SCHEMA_VERSION}")
+        if type(got["schema"]) is not int or got["schema"] not in KNOWN_VERSIONS:
+            raise Malformed(f"fragment header schema: expected {PROTOCOL_VERSION}")
         version, supersedes = got["version"], got["supersedes"]
         if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= 9999:
             raise Malformed("fragment header version: expected a whole number from 1 to 9999")
@@ -214,6 +208,7 @@ class Header:
             supersedes=None if supersedes is None else FragmentId(require_id(supersedes, "supersedes")),
             sealed_at=parse_time(got["sealed_at"]),
             commitment=require_digest(got["commitment"], "commitment"),
+            schema=got["schema"],
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -221,7 +216,7 @@ class Header:
         return {
             "typ": "nrmhub-fragment+jwe",
             "enc": "A256GCM",
-            "schema": SCHEMA_VERSION,
+            "schema": self.schema,
             "fragment": self.fragment,
             "case": self.case,
             "agency": self.agency,

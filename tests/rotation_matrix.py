@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from keys.revocation import RevocationReason
 from keys.uses import KeyUse
 from tests import scene as scenes
 from tests.rotation_acts import (
@@ -34,6 +35,7 @@ from tests.rotation_plays import (
     one_key,
     play_archive,
     play_intake,
+    play_log_key,
     play_person,
     play_root,
     play_root_by_peers,
@@ -43,7 +45,7 @@ from tests.rotation_plays import (
     two_at_once,
     with_a_bad_word,
 )
-from tests.scene import CARE, CHARITY, Scene
+from tests.scene import CARE, CHARITY, POLICE, Scene
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "rotation.md"
 
@@ -138,6 +140,24 @@ TABLES = (
             ),
             ("one of four", "both", "compromised"): partial(play_witness, WITNESS, "compromised", (SUBJECT,)),
             ("two of four", "both", "compromised"): partial(play_witness, WITNESS, "compromised", (SUBJECT, CHARITY)),
+        },
+    ),
+    Table(
+        "log",
+        ("change", "who has pinned the new key"),
+        ("heads", "what was pulled before", "next release", "told to pin anew", "alarms"),
+        {
+            (said, who): partial(play_log_key, reason, agencies)
+            for said, reason in (
+                ("planned", RevocationReason.SUPERSEDED),
+                ("lost", RevocationReason.LOST),
+                ("compromised", RevocationReason.COMPROMISED),
+            )
+            for who, agencies in (
+                ("nobody", ()),
+                ("three of four", (CARE, SUBJECT, POLICE)),
+                ("everybody", (CARE, SUBJECT, POLICE, CHARITY)),
+            )
         },
     ),
     Table(

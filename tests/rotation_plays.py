@@ -9,9 +9,11 @@ from datetime import timedelta
 from threading import Barrier
 
 from keys.custody.keyfile import KeyFile
+from keys.revocation import RevocationReason
 from keys.uses import KeyUse
 from policies.model import AgencyId, Member, MemberId
 from policies.vocabulary import Category
+from tests.log_key_acts import pin_anew, replace_log_key
 from tests.rekeying import root_key
 from tests.rotation_acts import (
     LABEL,
@@ -258,6 +260,23 @@ def play_witness(uses: tuple[KeyUse, ...], reason: str, agencies: tuple[str, ...
     scene.embed(clock=lambda: now() + timedelta(minutes=15))
     with_new = heads(scene)
     return ", ".join(sorted(taken)), with_old, with_new, shares(scene, CARE), alarmed(scene)
+
+
+# --- the log's key ---
+
+
+def play_log_key(reason: RevocationReason, agencies: tuple[str, ...], scene: Scene) -> Outcome:
+    """Replace the key that signs the log; these agencies pin the new one."""
+    scene.witness()
+    assert opens(scene) == "4 of 4"
+    replace_log_key(scene, reason)
+    pin_anew(scene, *agencies) if agencies else None
+    # Whatever was seen before the change is too old to rest on.
+    scene.embed(clock=lambda: now() + timedelta(minutes=15))
+    seen = heads(scene)
+    told = sum(party.follower.notice is not None for party in scene.parties.values())
+    kept = opens_again(scene, person(scene))
+    return seen, kept, shares(scene, CARE), f"{told} of {len(scene.parties)}", alarmed(scene)
 
 
 # --- at once, after each other, with an end ---

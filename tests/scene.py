@@ -36,7 +36,8 @@ from hub.auth.authorization import Authorization
 from hub.config import CONFIG_NAME, Config
 from hub.exchange.bundle_changes import BundleCache
 from hub.exchange.standing import DirectoryCache
-from hub.services import LOG_KEY, TOKEN_KEY, Services
+from hub.ledger.log_keys import read_log_key_changes
+from hub.services import TOKEN_KEY, Services, find_log_keys
 from hub.store.database import Database
 from hub.store.moment import Moment
 from keys.custody.keyfile import KeyFile, read_key_file
@@ -73,9 +74,13 @@ def bundle() -> Bundle:
     return load_bundle()
 
 
-@cache
 def opened_keys(path: Path, passphrase: str) -> KeyFile:
-    """Open a key file once: deriving its key is slow on purpose."""
+    """Open a key file once, and again when it was written anew: deriving its key is slow on purpose."""
+    return _opened_keys(path, passphrase, path.stat().st_mtime_ns)
+
+
+@cache
+def _opened_keys(path: Path, passphrase: str, _written: int) -> KeyFile:
     return read_key_file(path, passphrase)
 
 
@@ -260,13 +265,16 @@ def embedded_services(hub: HubProcess, clock: Callable[[], datetime], *, anew: b
     keys = opened_keys(config.keys_path, hub.passphrase)
     database, directory, moment = Database(config.database_url), DirectoryCache(), Moment(config.database_url)
     moment.open(anew=anew)
+    with database.read() as session:
+        log_key, former = find_log_keys(config.origin, keys, read_log_key_changes(session, config.origin))
     return Services(
         config=config,
         database=database,
         directory=directory,
         bundles=BundleCache(),
         authorization=Authorization(config.issuer, keys.keys[TOKEN_KEY], database, directory, clock, moment=moment),
-        log_key=keys.keys[LOG_KEY],
+        log_key=log_key,
+        former_log_key=former,
         clock=clock,
         moment=moment,
     )

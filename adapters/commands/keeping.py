@@ -8,7 +8,17 @@ from pathlib import Path
 import click
 
 from adapters.commands.base import echo_json, home_option, opened, progress
-from adapters.home import MEMBER_DAYS, SIGNING_ALGORITHMS, Home, HomeRefused, add_member, init_home, read_ca, read_pin
+from adapters.home import (
+    HUB_NAME,
+    MEMBER_DAYS,
+    SIGNING_ALGORITHMS,
+    Home,
+    HomeRefused,
+    add_member,
+    init_home,
+    read_ca,
+    read_pin,
+)
 from adapters.pinning import confirm_pin
 from adapters.release.disowned import disown
 from adapters.runtime import Adapter, system_clock
@@ -217,6 +227,9 @@ def sync() -> None:
         cases = adapter.follower.sync_cases()
         dropped = sum(adapter.receiver.drop_refused(case) for case in cases)
         again = sum(disown(adapter.book, case) for case in cases)
+        notice = adapter.follower.notice
+    if notice is not None:
+        click.echo(f"TO DO: {notice}", err=True)
     if again:
         click.echo(f"released with a key that was dated back, drafts again now: {again} fragments", err=True)
     if dropped:
@@ -278,12 +291,19 @@ def status() -> None:
     \b
     Example: nrm-adapter --home police status
     """
-    with opened(home_option()) as adapter, adapter.store.write() as session:
+    with opened(home_option()) as adapter:
+        notice = adapter.follower.notice if (adapter.home.folder / HUB_NAME).exists() else None
+        _echo_status(adapter, notice)
+
+
+def _echo_status(adapter: Adapter, notice: str | None) -> None:
+    with adapter.store.write() as session:
         witnessed = read_setting(session, "witnessed")
         echo_json(
             {
                 "agency": adapter.home.agency,
                 "witnessed": None if witnessed is None else {"size": witnessed["size"], "at": witnessed["at"]},
+                "notice": notice,
                 "cases": [row.case for row in list_case_rows(session) if row.ended_at is None],
                 "waiting_to_push": pending_cases(session),
                 "alarms": [

@@ -23,6 +23,7 @@ from adapters.key_plans import (
 )
 from adapters.key_states import list_keys
 from adapters.runtime import Adapter
+from adapters.sealing_changes import SEALING_SUMMARY, renew_sealing
 from adapters.storage_changes import STORAGE_SUMMARY, renew_storage
 from adapters.witness_changes import approve, is_waiting, plan_approval
 from adapters.working_keys import working_key
@@ -33,7 +34,7 @@ from policies.model import require_id
 
 LOOK_SECONDS = 0.5
 MEMBER = "member"
-STORAGE = "storage"
+STORAGE, SEALING = "storage", "sealing"
 OWN_USES = sorted(use.value for use in AGENCY_USES)
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say in plain words what it would do, and do nothing.")
@@ -97,7 +98,7 @@ def fingerprint_() -> None:
 
 
 @keys.command(name="rotate")
-@click.argument("use", type=click.Choice([*OWN_USES, MEMBER, STORAGE]))
+@click.argument("use", type=click.Choice([*OWN_USES, MEMBER, STORAGE, SEALING]))
 @member_option
 @click.option(
     "--reason",
@@ -112,7 +113,8 @@ def fingerprint_() -> None:
 def rotate(use: str, member: str | None, reason: str, valid_until: int | None, wait: float, dry_run: bool) -> None:
     """Replace a key of the agency, or with "member" both keys of a person, and end the old one in the same step.
 
-    With "storage" the secret that seals this adapter's own database: it needs no root key and no hub.
+    With "storage" the secret that seals this adapter's own database, with "sealing" the AES key by which a hardware
+    token seals what rests beside it: these need no root key and no hub.
 
     Needs the root key (NRM_ROOT_PASSPHRASE), and NRM_ADAPTER_PASSPHRASE; for a person also NRM_MEMBER_PASSPHRASE.
     Whatever breaks off is finished by the same command.
@@ -123,10 +125,10 @@ def rotate(use: str, member: str | None, reason: str, valid_until: int | None, w
     if (use == MEMBER) != (member is not None):
         raise KeyChangeRefused("a person's keys are named by both: keys rotate member --member ID")
     terms = parse_terms(reason, valid_until)
-    if use == STORAGE:
+    if use in (STORAGE, SEALING):
         if terms != EndTerms(RevocationReason.SUPERSEDED):
-            raise KeyChangeRefused("nobody certified the storage secret: leave --reason and --valid-until")
-        _rotate_storage(dry_run=dry_run)
+            raise KeyChangeRefused(f"nobody certified the {use} secret: leave --reason and --valid-until")
+        _rotate_storage(dry_run=dry_run) if use == STORAGE else _rotate_sealing(dry_run=dry_run)
         return
     with opened(home_option()) as adapter:
         if member is None and KeyUse(use) in WITNESS_ALGORITHMS:
@@ -144,6 +146,14 @@ def _rotate_storage(*, dry_run: bool) -> None:
         say(STORAGE_SUMMARY)
         if not dry_run:
             click.echo(f"done: rotate storage; {renew_storage(adapter)} rows sealed anew")
+
+
+def _rotate_sealing(*, dry_run: bool) -> None:
+    with opened(home_option()) as adapter:
+        say(SEALING_SUMMARY)
+        if not dry_run:
+            renew_sealing(adapter)
+            click.echo("done: rotate sealing; the key before is destroyed in the token")
 
 
 def _agency_rotation(adapter: Adapter, use: KeyUse, terms: EndTerms) -> tuple[KeyChange, Held]:

@@ -31,6 +31,7 @@ from keys.statements import Statement, StatementType
 from keys.transparency import Checkpoint, ProofInvalid, entry_bytes, leaf_hash, parse_proof, verify_inclusion
 from keys.uses import KeyUse
 from policies.model import Basis, Malformed, Recipient, require_id, require_members
+from policies.protocol import require_floor
 from policies.vocabulary import NotGivenCode, Purpose
 
 
@@ -377,6 +378,7 @@ def _verify_given(
 ) -> Given:
     sealed = SealedFragment.parse(line["jwe"], line["jws"])
     header = sealed.header
+    require_floor(header.schema, directory.floor, "the fragment")
     if header.case != case.case:
         raise EnvelopeRefused("the fragment is of another case")
     body, index = verify_entry(line["receipt"], checkpoint), line["receipt"]["index"]

@@ -40,7 +40,7 @@ from keys.jose import statement_digest
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
 from keys.storage import StorageRefused
-from keys.transparency import Checkpoint, NoteInvalid, ProofInvalid, verify_checkpoint
+from keys.transparency import Checkpoint, NoteInvalid, ProofInvalid
 from keys.uses import KeyUse
 from policies.engine import Bundle, decide
 from policies.model import (
@@ -207,7 +207,7 @@ class Receiver:
     def _judge_kept(self, pull: KeptPull, case: str, member: str | None, purpose: Purpose) -> Judged:
         note = str(split_lines(pull.lines, pull.dropped)["checkpoint"][0].get("note"))
         try:
-            checkpoint = verify_checkpoint(note, self.book.follower.log_key)
+            checkpoint = self.book.follower.kept_head(note)
         except (NoteInvalid, ProofInvalid) as error:
             raise CaseRefused("the kept answer's head does not verify") from error
         # A later pull may have seen a channel further on; what was kept before it is older, not rolled back.

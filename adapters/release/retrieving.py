@@ -28,6 +28,7 @@ from keys.sealing import ContentKey, OpenRefused, open_fragment
 from keys.statements import Statement, StatementType, make_statement
 from keys.uses import KeyUse
 from policies.model import Malformed, require_number
+from policies.protocol import require_floor
 
 _WRONG_SHAPE = (AttributeError, IndexError, KeyError, LookupError, Malformed, RecursionError, TypeError, ValueError)
 
@@ -228,6 +229,7 @@ class Fetching:
     def _take_fragment(self, fetched: Fetched, entry: OwnEntry, line: Mapping[str, Any]) -> None:
         sealed = SealedFragment.parse(line["jwe"], line["jws"])
         header, grant = sealed.header, line["archive"]
+        require_floor(header.schema, self.directory.floor, "a fragment of ours")
         named = (header.fragment, header.agency, header.case, sealed.digest, wrapped_key_digest(grant["encrypted_key"]))
         logged = (entry.subject, self.book.agency, self.case, entry.body["sha256"], entry.body["archive"])
         if named != logged:

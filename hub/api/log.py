@@ -33,7 +33,7 @@ def checkpoint() -> Response:
             session,
             now=services().clock(),
             origin=services().config.origin,
-            signer=services().log_key,
+            signers=services().log_signers,
         )
     if head is None:
         raise Refused(404, "not_in_log", "the log is empty")

@@ -14,7 +14,7 @@ from keys.transparency import parse_note, render_proof
 
 def signed_head(session: Session, services: Services) -> tuple[str, int]:
     """Return a signed note of the log as it is now, and its size."""
-    note = ledger.sign_head(session, origin=services.config.origin, signer=services.log_key)
+    note = ledger.sign_head(session, origin=services.config.origin, signers=services.log_signers)
     return note, int(parse_note(note).text.split("\n")[1])
 
 

@@ -124,6 +124,11 @@ def _witnesses(body: _Said, _said: _Said, names: Names) -> str:
     return f"{agencies}; {int(body['quorum'])} of them together are a quorum."
 
 
+def _log_key(body: _Said, _said: _Said, _names: Names) -> str:
+    why = _REASONS.get(str(body["reason"]), words(body["reason"]))
+    return f"Another key signs this log: {why}. Every agency pins the new one, with two people."
+
+
 def _bundle(body: _Said, _said: _Said, _names: Names) -> str:
     return f"Version {body['version']}; its fingerprint begins {str(body['bundle'])[:16]}."
 
@@ -136,5 +141,6 @@ _TOLD: Mapping[str, Callable[[_Said, _Said, Names], str]] = {
     "revocation": _revocation,
     "console_access": _console_access,
     "witnesses": _witnesses,
+    "log_key": _log_key,
     "bundle": _bundle,
 }

@@ -30,6 +30,7 @@ class EntryType(StrEnum):
     REVOCATION = "revocation"
     CONSOLE_ACCESS = "console_access"
     WITNESSES = "witnesses"
+    LOG_KEY = "log_key"
     BUNDLE = "bundle"
     MEMBERSHIP = "membership"
     ACCEPTANCE = "acceptance"
@@ -56,6 +57,7 @@ PUBLIC_TYPES: frozenset[EntryType] = frozenset(
         EntryType.REVOCATION,
         EntryType.CONSOLE_ACCESS,
         EntryType.WITNESSES,
+        EntryType.LOG_KEY,
         EntryType.BUNDLE,
     }
 )
@@ -72,6 +74,7 @@ MEMBERS: Mapping[EntryType, frozenset[str]] = {
     EntryType.REVOCATION: frozenset({"statement"}),
     EntryType.CONSOLE_ACCESS: frozenset({"statement"}),
     EntryType.WITNESSES: frozenset({"quorum", "witnesses", "approvals"}),
+    EntryType.LOG_KEY: frozenset({"key", "previous", "reason", "signatures"}),
     EntryType.BUNDLE: frozenset({"bundle", "version", "replaces", "approvals"}),
     EntryType.MEMBERSHIP: _STATEMENT_OF_CASE,
     EntryType.ACCEPTANCE: _STATEMENT_OF_CASE,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from hub.ledger.entry_checks import MAX_CLOCK_SKEW, EntryChecks
@@ -27,14 +27,16 @@ class HeadChecks:
     def __init__(
         self,
         faults: Faults,
-        log_vkey: VerifierKey,
+        log_key_at: Callable[[int], VerifierKey],
         witnesses: WitnessSet,
         announced: Sequence[WitnessSet],
         entries: EntryChecks,
     ) -> None:
-        """``witnesses`` are pinned and count; ``announced`` are all sets the log ever had: their lines verify."""
+        """``log_key_at`` says whose line a head of so many entries must carry.
+
+        ``witnesses`` are pinned and count; ``announced`` are all sets the log ever had: their lines verify."""
         self._faults = faults
-        self._log_vkey = log_vkey
+        self._log_key_at = log_key_at
         self._witnesses = witnesses
         self._known = (witnesses, *announced)
         self._entries = entries
@@ -60,7 +62,7 @@ class HeadChecks:
         """Check one published head, its cosignatures, and the times of the entries it covers."""
         self.checkpoints += 1
         try:
-            checkpoint = verify_checkpoint(row.note, self._log_vkey)
+            checkpoint = verify_checkpoint(row.note, self._log_key_at(row.size))
         except ProofInvalid as error:
             self._faults.add(FaultCode.HEAD_UNSIGNED, f"the head of {row.size} entries is not the log's: {error}")
             return

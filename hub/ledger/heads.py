@@ -49,7 +49,7 @@ class Published:
     witnessed_at: datetime | None
 
 
-def sign_head(session: Session, *, origin: str, signer: Signer) -> str:
+def sign_head(session: Session, *, origin: str, signers: Sequence[Signer]) -> str:
     """Return a signed note of the log as it is now, without publishing it. Raises ``LedgerDamaged``.
 
     For receipts: an act just committed need not wait for the next published head. The caller has committed before.
@@ -58,10 +58,10 @@ def sign_head(session: Session, *, origin: str, signer: Signer) -> str:
     newest = rows.find_newest_checkpoint(session)
     frontier = load(session)
     _require_sound(session, frontier, newest)
-    return sign_checkpoint(origin, frontier.size, frontier.root(), signer)
+    return sign_checkpoint(origin, frontier.size, frontier.root(), *signers)
 
 
-def publish(session: Session, *, now: datetime, origin: str, signer: Signer) -> Published | None:
+def publish(session: Session, *, now: datetime, origin: str, signers: Sequence[Signer]) -> Published | None:
     """Publish a new head if it is time, and return the newest one; None while the log is empty.
 
     Time is when the log grew and the newest head has its quorum or was published two seconds ago. Before it signs, the
@@ -76,7 +76,7 @@ def publish(session: Session, *, now: datetime, origin: str, signer: Signer) -> 
     if not _is_due(newest, frontier.size, now):
         return None if newest is None else _published(session, newest)
     _require_sound(session, frontier, newest)
-    note = sign_checkpoint(origin, frontier.size, frontier.root(), signer)
+    note = sign_checkpoint(origin, frontier.size, frontier.root(), *signers)
     row = rows.StoredCheckpoint(frontier.size, frontier.root(), note, now, None)
     rows.insert_checkpoint(session, row)
     return _published(session, row)

@@ -16,12 +16,14 @@ from hub.ledger.entry_checks import EntryChecks, Judge, Leaves
 from hub.ledger.errors import LedgerDamaged
 from hub.ledger.head_checks import HeadChecks
 from hub.ledger.heads import read_witness_set
+from hub.ledger.log_keys import read_log_key_changes
 from hub.ledger.report import FaultCode, Faults, LogReport
 from hub.ledger.state import load
 from hub.ledger.tree import Frontier, NodeId
 from hub.store import ledger_rows as rows
 from hub.store.base import Session
 from keys.canonical import NotCanonical, canonical_bytes, parse_canonical
+from keys.log_keys import LogKeyChange, key_at
 from keys.transparency import Checkpoint, VerifierKey, WitnessSet
 
 ENTRIES_PER_BATCH = 500
@@ -49,6 +51,7 @@ def verify_log(
 ) -> LogReport:
     """Check the whole stored log and report what differs; a fault is reported, never raised.
 
+    ``log_vkey``: the log's present key. Heads from before it took another one's place must carry that one's line.
     ``acts``: rows outside the log. ``acted_types``: types of which every entry must have such a row, so that a deleted
     row is named too. ``remembered``: verified heads the auditor kept; a log that does not contain them was rewritten or
     cut off. ``erased``: indexes whose erasure is on record. ``judge``: says what is wrong with what a public entry says
@@ -96,7 +99,14 @@ class _LogCheck:
         self.faults = Faults()
         self.entries = EntryChecks(self.faults, erased, judge)
         self._announced = self._read_announced()
-        self.heads = HeadChecks(self.faults, log_vkey, witness_set, list(self._announced.values()), self.entries)
+        changes = self._read_log_keys(log_vkey)
+        self.heads = HeadChecks(
+            self.faults,
+            lambda size: key_at(changes, size, log_vkey),
+            witness_set,
+            list(self._announced.values()),
+            self.entries,
+        )
         self.size = rows.count_entries(session)
         self.by_rows = self.by_leaves = Frontier(0, ())
         self._nodes: tuple[dict[NodeId, bytes], dict[NodeId, bytes]] = ({}, {})
@@ -217,6 +227,18 @@ class _LogCheck:
             except LedgerDamaged as error:
                 self.faults.add(FaultCode.ACT_DIFFERS, error.detail, log_index, EntryType.WITNESSES)
         return sets
+
+    def _read_log_keys(self, present: VerifierKey) -> list[LogKeyChange]:
+        """Return the changes of the log's key; who signed them is for the judge. The last is to the present key."""
+        changes = read_log_key_changes(self.session, present.name)
+        if changes and changes[-1].key != present:
+            self.faults.add(
+                FaultCode.HEAD_UNSIGNED,
+                "the newest log key that the log names is not the one it is checked with",
+                changes[-1].index,
+                EntryType.LOG_KEY,
+            )
+        return changes
 
     def _witness_acts(self) -> Iterator[ActRow]:
         for log_index, witnesses in self._announced.items():

@@ -190,6 +190,14 @@ def find_newest_body(session: Session, kind: str) -> str | None:
     return session.scalar(query)
 
 
+def read_bodies(session: Session, kind: str) -> list[tuple[int, str]]:
+    """Return position and body of every entry of a type, in the order of the log; erased ones are left out."""
+    query = select(LogEntryRow.position, LogEntryRow.body).where(
+        LogEntryRow.type == kind, LogEntryRow.body.is_not(None)
+    )
+    return [(position, body or "") for position, body in session.execute(query.order_by(LogEntryRow.position))]
+
+
 def count_entries(session: Session) -> int:
     """Return the position after the last stored entry."""
     last = session.scalar(select(func.max(LogEntryRow.position)))

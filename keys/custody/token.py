@@ -37,6 +37,32 @@ _IV_BYTES = 12
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Sealer:
+    """The AES key of a token by which a holder's other keys and storage secret rest sealed beside it."""
+
+    link: TokenLink
+    holder: str
+    label: str
+
+    def __repr__(self) -> str:
+        return f"<sealing key {self.label} in {self.link!r}>"
+
+    @classmethod
+    def first(cls, link: TokenLink, holder: str) -> Sealer:
+        """Return the one that a holder begins with."""
+        return cls(link, holder, label_of(holder, SEALING_USE))
+
+    def seal(self, aad: bytes, plaintext: bytes) -> Sealed:
+        """Seal bytes. Raises ``TokenRefused``."""
+        iv = os.urandom(_IV_BYTES)
+        return Sealed(iv, self.link.encrypt(self.label, iv, aad, plaintext))
+
+    def open(self, aad: bytes, sealed: Sealed) -> bytes:
+        """Open what it sealed. Raises ``TokenRefused``."""
+        return self.link.decrypt(self.label, sealed.iv, aad, sealed.ciphertext)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class _Inside:
     """Signs with a key that is in the token."""
 
@@ -56,20 +82,18 @@ class _Beside:
     """A key whose seed rests sealed; it is in memory for as long as one call takes."""
 
     public: PublicKey
-    link: TokenLink
-    holder: str
+    sealer: Sealer
     use: str
     sealed: Sealed
 
     def __repr__(self) -> str:
-        return f"<key {label_of(self.holder, self.use)} sealed by {self.link!r}>"
+        return f"<key {label_of(self.sealer.holder, self.use)} sealed by {self.sealer.link!r}>"
 
     def sign(self, data: bytes) -> bytes:
         return self.unsealed().sign(data)
 
     def unsealed(self) -> PrivateKey:
-        aad = _aad(self.holder, self.use, dict(self.public.jwk))
-        plain = self.link.decrypt(label_of(self.holder, SEALING_USE), self.sealed.iv, aad, self.sealed.ciphertext)
+        plain = self.sealer.open(_aad(self.sealer.holder, self.use, dict(self.public.jwk)), self.sealed)
         try:
             key = PrivateKey.from_jwk(parse_canonical(plain))
         except ValueError:
@@ -83,13 +107,13 @@ class _Beside:
 class TokenKeys:
     """The opened keys of one holder. ``keys.custody.interface.Custody``; ``repr`` shows the names only."""
 
-    __slots__ = ("_link", "_sealed_storage", "holder", "keys")
+    __slots__ = ("_sealed_storage", "keys", "sealer")
 
-    def __init__(self, link: TokenLink, holder: str, keys: Mapping[str, Signer], sealed_storage: Sealed) -> None:
-        self._link, self.holder, self.keys, self._sealed_storage = link, holder, keys, sealed_storage
+    def __init__(self, sealer: Sealer, keys: Mapping[str, Signer], sealed_storage: Sealed) -> None:
+        self.sealer, self.keys, self._sealed_storage = sealer, keys, sealed_storage
 
     def __repr__(self) -> str:
-        return f"<TokenKeys {sorted(self.keys)} in {self._link.place.label!r} (secrets not shown)>"
+        return f"<TokenKeys {sorted(self.keys)} in {self.link.place.label!r} (secrets not shown)>"
 
     def __reduce__(self) -> str:
         raise TypeError("an opened token is never pickled")
@@ -97,14 +121,17 @@ class TokenKeys:
     @property
     def link(self) -> TokenLink:
         """The session these keys are used in."""
-        return self._link
+        return self.sealer.link
+
+    @property
+    def holder(self) -> str:
+        """Whose keys they are."""
+        return self.sealer.holder
 
     @property
     def storage(self) -> bytes:
         """The 32-byte storage secret, unsealed by the token. Raises ``TokenRefused``."""
-        aad = _storage_aad(self.holder, self.keys)
-        sealed = self._sealed_storage
-        secret = self._link.decrypt(label_of(self.holder, SEALING_USE), sealed.iv, aad, sealed.ciphertext)
+        secret = self.sealer.open(_storage_aad(self.holder, self.keys), self._sealed_storage)
         if len(secret) != STORAGE_BYTES:
             raise TokenRefused(f"the storage secret has {len(secret)} bytes, expected {STORAGE_BYTES}")
         return secret
@@ -125,11 +152,11 @@ class TokenKeys:
 
     def reread(self, path: Path) -> TokenKeys:
         """Return what another file of this holder names, in the same session. Raises as ``open_token_keys`` does."""
-        return _hold_against(self._link, read_token_file(path, self.holder))
+        return _hold_against(self.link, read_token_file(path, self.holder))
 
     def close(self) -> None:
         """Log out of the token."""
-        self._link.close()
+        self.link.close()
 
 
 def create_token_keys(
@@ -165,9 +192,10 @@ def create_token_keys(
                     f"the token has a key {label} already; use another token, or remove it with the token's own program"
                 )
         try:
-            link.generate_sealing_key(label_of(holder, SEALING_USE))
-            keys = make_keys(link, holder, wanted, {use: labels[use] for use in inside})
-            return write_token_keys(link, holder, keys, generate_storage(), path)
+            sealer = Sealer.first(link, holder)
+            link.generate_sealing_key(sealer.label)
+            keys = make_keys(sealer, wanted, {use: labels[use] for use in inside})
+            return write_token_keys(sealer, keys, generate_storage(), path)
         except BaseException:
             _take_back(link, made)
             raise
@@ -193,7 +221,7 @@ def seal_into_token(
     changed.
     """
     link = TokenLink(place, pin)
-    sealing = label_of(holder, SEALING_USE)
+    sealer = Sealer.first(link, holder)
     try:
         link.require("AES-256-GCM", *needed)
         present = link.labels(label_of(holder, ""))
@@ -202,12 +230,12 @@ def seal_into_token(
                 f"the token has a key {present[0]} already; use another token, or remove it with the token's own "
                 "program"
             )
-        link.generate_sealing_key(sealing)
+        link.generate_sealing_key(sealer.label)
         try:
-            keys = {use: _sealed_key(link, holder, use, key) for use, key in given.items()}
-            return write_token_keys(link, holder, keys, storage, path)
+            keys = {use: _sealed_key(sealer, use, key) for use, key in given.items()}
+            return write_token_keys(sealer, keys, storage, path)
         except BaseException:
-            _take_back(link, [sealing])
+            _take_back(link, [sealer.label])
             raise
     except BaseException:
         link.close()
@@ -216,7 +244,7 @@ def seal_into_token(
 
 def take_back_all(keys: TokenKeys) -> None:
     """Destroy the sealing key in the token: what it sealed opens no more. For what was just made and is not kept."""
-    _take_back(keys.link, [label_of(keys.holder, SEALING_USE)])
+    _take_back(keys.link, [keys.sealer.label])
 
 
 def _resume(place: TokenPlace, pin: str, holder: str, wanted: Mapping[str, str], path: Path) -> TokenKeys:
@@ -234,31 +262,32 @@ def uses_inside(link: TokenLink, wanted: Mapping[str, str], beside: Collection[s
     )
 
 
-def make_keys(link: TokenLink, holder: str, wanted: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, Signer]:
+def make_keys(sealer: Sealer, wanted: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, Signer]:
     """Make keys of these algorithms by use: in the token under their ``labels``, else sealed by it."""
     keys: dict[str, Signer] = {}
     for use, alg in wanted.items():
         if use in labels:
-            keys[use] = _Inside(link.generate_signing_key(labels[use], alg), link, labels[use])
+            keys[use] = _Inside(sealer.link.generate_signing_key(labels[use], alg), sealer.link, labels[use])
             keys[use].sign(b"a new key signs once, so that one which cannot is noticed now")
         else:
-            keys[use] = _sealed_key(link, holder, use, PrivateKey.generate(alg))
+            keys[use] = _sealed_key(sealer, use, PrivateKey.generate(alg))
     return keys
 
 
-def write_token_keys(link: TokenLink, holder: str, keys: Mapping[str, Signer], storage: bytes, path: Path) -> TokenKeys:
+def write_token_keys(sealer: Sealer, keys: Mapping[str, Signer], storage: bytes, path: Path) -> TokenKeys:
     """Write a file that names these keys under these names, and seals the storage secret to them; return them opened.
 
-    A key that rests sealed under another name is sealed anew. Raises ``TokenRefused``.
+    A key that rests sealed under another name, or by another key, is sealed anew. Raises ``TokenRefused``.
     """
     arranged: dict[str, Signer] = {}
     for use, key in keys.items():
-        if isinstance(key, _Beside) and key.use != use:
-            key = _sealed_key(link, holder, use, key.unsealed())
+        if isinstance(key, _Beside) and (key.use != use or key.sealer.label != sealer.label):
+            key = _sealed_key(sealer, use, key.unsealed())
         arranged[use] = key
-    sealed = _seal(link, holder, _storage_aad(holder, arranged), storage)
-    TokenFile(holder, {use: _entry(key) for use, key in arranged.items()}, sealed).write(path)
-    return TokenKeys(link, holder, arranged, sealed)
+    sealed = sealer.seal(_storage_aad(sealer.holder, arranged), storage)
+    entries = {use: _entry(key) for use, key in arranged.items()}
+    TokenFile(sealer.holder, entries, sealed, sealer.label).write(path)
+    return TokenKeys(sealer, arranged, sealed)
 
 
 def _entry(key: Signer) -> Entry:
@@ -294,27 +323,23 @@ def open_token_keys(place: TokenPlace, pin: str, holder: str, path: Path) -> Tok
 
 def _hold_against(link: TokenLink, named: TokenFile) -> TokenKeys:
     keys: dict[str, Signer] = {}
+    sealer = Sealer(link, named.holder, named.sealing)
     for use, entry in named.entries.items():
         if entry.sealed is not None:
-            keys[use] = _Beside(entry.public, link, named.holder, use, entry.sealed)
+            keys[use] = _Beside(entry.public, sealer, use, entry.sealed)
         elif entry.label is not None:
             if link.public(entry.label, entry.public.alg) != entry.public:
                 raise TokenRefused(f"the token's key {entry.label} is not the one it was when it was made")
             keys[use] = _Inside(entry.public, link, entry.label)
-    opened = TokenKeys(link, named.holder, keys, named.storage)
+    opened = TokenKeys(sealer, keys, named.storage)
     # The storage secret is bound to every public key of the file: one that was put in its place shows here.
     _ = opened.storage
     return opened
 
 
-def _sealed_key(link: TokenLink, holder: str, use: str, key: PrivateKey) -> _Beside:
-    aad = _aad(holder, use, dict(key.public.jwk))
-    return _Beside(key.public, link, holder, use, _seal(link, holder, aad, canonical_bytes(key.to_jwk())))
-
-
-def _seal(link: TokenLink, holder: str, aad: bytes, plaintext: bytes) -> Sealed:
-    iv = os.urandom(_IV_BYTES)
-    return Sealed(iv, link.encrypt(label_of(holder, SEALING_USE), iv, aad, plaintext))
+def _sealed_key(sealer: Sealer, use: str, key: PrivateKey) -> _Beside:
+    aad = _aad(sealer.holder, use, dict(key.public.jwk))
+    return _Beside(key.public, sealer, use, sealer.seal(aad, canonical_bytes(key.to_jwk())))
 
 
 def _aad(holder: str, use: str, public: Mapping[str, Any]) -> bytes:
@@ -329,6 +354,7 @@ def _storage_aad(holder: str, keys: Mapping[str, Signer]) -> bytes:
 
 __all__ = [
     "MAX_FILE_BYTES",
+    "Sealer",
     "TokenKeys",
     "TokenRefused",
     "create_token_keys",

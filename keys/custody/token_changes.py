@@ -13,8 +13,8 @@ from pathlib import Path
 
 from keys.canonical import canonical_bytes, parse_canonical
 from keys.custody.keyfile import write_private_file
-from keys.custody.token import TokenKeys, TokenRefused, make_keys, uses_inside
-from keys.custody.token_file import is_label, label_of, read_token_file
+from keys.custody.token import Sealer, TokenKeys, TokenRefused, make_keys, uses_inside, write_token_keys
+from keys.custody.token_file import SEALING_USE, is_label, is_sealing_label, label_of, read_token_file
 from keys.jose import Signer
 
 NOTE_ENDING = ".made"
@@ -34,7 +34,25 @@ def make_noted_keys(
     present.link.require(*(wanted[use] for use in sorted(inside)))
     labels = {use: f"{label_of(present.holder, use)}/{os.urandom(_LABEL_BYTES).hex()}" for use in sorted(inside)}
     note_labels(path, present.holder, labels.values())
-    return make_keys(present.link, present.holder, wanted, labels)
+    return make_keys(present.sealer, wanted, labels)
+
+
+def renew_sealing_key(present: TokenKeys, path: Path) -> TokenKeys:
+    """Put another key in the place of the one that seals what rests beside the token; return the keys as opened by it.
+
+    (1) Both labels are noted, and the new key is made; (2) one move writes the file, everything in it sealed anew;
+    (3) the old key is destroyed, and every copy of the file from before opens with nothing. What one that broke off
+    left, a key of no file or the old key, is destroyed first. Nothing may lie beside the file. Raises ``TokenRefused``.
+    """
+    tidy(present, path)
+    present.link.require("AES-256-GCM")
+    first = label_of(present.holder, SEALING_USE)
+    sealer = Sealer(present.link, present.holder, f"{first}/{os.urandom(_LABEL_BYTES).hex()}")
+    note_labels(path, present.holder, [sealer.label, present.sealer.label])
+    present.link.generate_sealing_key(sealer.label)
+    renewed = write_token_keys(sealer, present.keys, present.storage, path)
+    tidy(renewed, path)
+    return renewed
 
 
 def note_labels(path: Path, holder: str, labels: Collection[str]) -> None:
@@ -52,8 +70,8 @@ def noted_labels(path: Path, holder: str) -> frozenset[str]:
         data = parse_canonical(raw) if len(raw) <= MAX_NOTE_BYTES else {}
         if set(data) != {"holder", "labels"} or data["holder"] != holder:
             raise ValueError("not exactly the members of a note")
-        if not all(is_label(holder, label) for label in data["labels"]):
-            raise ValueError("a label that is not one of this holder's signing keys")
+        if not all(is_label(holder, label) or is_sealing_label(holder, label) for label in data["labels"]):
+            raise ValueError("a label that is not one of this holder's keys")
         return frozenset(data["labels"])
     except FileNotFoundError:
         return frozenset()

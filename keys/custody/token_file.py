@@ -1,7 +1,8 @@
 """The file beside a token: which keys a holder has, where each one is, and what the token sealed of those outside it.
 
-``{"typ", "holder", "keys": {use: {"public", "sealed", "label"?}}, "storage"}``, canonical JSON. ``sealed`` is null for
-a key that is in the token; ``label`` names it there where that is not the label of its holder and use.
+``{"typ", "holder", "keys": {use: {"public", "sealed", "label"?}}, "storage", "sealing"?}``, canonical JSON. ``sealed``
+is null for a key that is in the token; ``label`` names it there where that is not the label of its holder and use, and
+``sealing`` likewise the key that sealed the others.
 """
 
 from __future__ import annotations
@@ -54,19 +55,29 @@ class TokenFile:
     holder: str
     entries: Mapping[str, Entry]
     storage: Sealed
+    sealing: str
+    """The label of the key in the token that sealed what rests here."""
 
     @property
     def labels(self) -> frozenset[str]:
         """What it names in the token: the sealing key, and every key that is inside."""
         inside = (entry.label for entry in self.entries.values() if entry.label is not None)
-        return frozenset({label_of(self.holder, SEALING_USE), *inside})
+        return frozenset({self.sealing, *inside})
 
     def write(self, path: Path) -> None:
         """Write it, 0600, in one move. Raises ``TokenRefused`` for more than can be read again."""
         if len(self.entries) > MAX_KEYS:
             raise TokenRefused(f"the file of sealed keys would have {len(self.entries)} keys, the limit is {MAX_KEYS}")
         keys = {use: _render(self.holder, use, entry) for use, entry in self.entries.items()}
-        data = canonical_bytes({"typ": TYPE, "holder": self.holder, "keys": keys, "storage": self.storage.to_json()})
+        said: dict[str, Any] = {
+            "typ": TYPE,
+            "holder": self.holder,
+            "keys": keys,
+            "storage": self.storage.to_json(),
+        }
+        if self.sealing != label_of(self.holder, SEALING_USE):
+            said["sealing"] = self.sealing
+        data = canonical_bytes(said)
         if len(data) > MAX_FILE_BYTES:
             raise TokenRefused(f"the file of sealed keys would have {len(data)} bytes, the limit is {MAX_FILE_BYTES}")
         write_private_file(path, data)
@@ -93,15 +104,18 @@ def read_token_file(path: Path, holder: str) -> TokenFile:
         raise TokenRefused(f"the file of sealed keys is larger than {MAX_FILE_BYTES} bytes")
     try:
         data = parse_canonical(raw)
-        if set(data) != {"typ", "holder", "keys", "storage"} or data["typ"] != TYPE or len(data["keys"]) > MAX_KEYS:
+        if set(data) - {"sealing"} != {"typ", "holder", "keys", "storage"} or data["typ"] != TYPE:
             raise ValueError("not exactly the members of a token's file")
+        sealing = data.get("sealing", label_of(data["holder"], SEALING_USE))
+        if len(data["keys"]) > MAX_KEYS or not is_sealing_label(data["holder"], sealing):
+            raise ValueError("too many keys, or not a label of this holder's sealing key")
         entries = {use: _parse_entry(data["holder"], use, item) for use, item in data["keys"].items()}
         storage = _parse_sealed(data["storage"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise TokenRefused("this is not a file of a token's sealed keys of this version, or it is damaged") from error
     if data["holder"] != holder:
         raise TokenRefused("the file of sealed keys is another holder's")
-    return TokenFile(holder, entries, storage)
+    return TokenFile(holder, entries, storage, sealing)
 
 
 def _parse_entry(holder: str, use: str, item: Any) -> Entry:
@@ -122,7 +136,15 @@ def is_label(holder: str, label: object) -> bool:
     """Whether this may be the label of a signing key of this holder's in a token."""
     if not isinstance(label, str) or len(label) > MAX_LABEL_CHARS or not label.isprintable():
         return False
-    return label.startswith(label_of(holder, "")) and label != label_of(holder, SEALING_USE)
+    return label.startswith(label_of(holder, "")) and not is_sealing_label(holder, label)
+
+
+def is_sealing_label(holder: str, label: object) -> bool:
+    """Whether this may be the label of a holder's sealing key in a token: the first one's, or of one in its place."""
+    if not isinstance(label, str) or len(label) > MAX_LABEL_CHARS or not label.isprintable():
+        return False
+    first = label_of(holder, SEALING_USE)
+    return label == first or label.startswith(f"{first}/")
 
 
 def _parse_sealed(data: Any) -> Sealed:

@@ -18,6 +18,7 @@ from adapters import hub_client
 from adapters.hub_client import HubClient, HubRefused, HubUnreachable
 from adapters.signed_in import SignedIn
 from keys.private import PrivateKey
+from policies.protocol import VERSION_HEADER
 from tests.federation import now
 
 TOKEN = {"access_token": "a.b.c", "token_type": "DPoP", "expires_in": 300}
@@ -45,7 +46,9 @@ class Played(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
-        return (self.token if request.url.path == "/oauth/token" else self.handler)(request)
+        answer = (self.token if request.url.path == "/oauth/token" else self.handler)(request)
+        answer.headers.setdefault(VERSION_HEADER, "1")
+        return answer
 
 
 @pytest.fixture(autouse=True)

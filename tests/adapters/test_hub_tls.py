@@ -27,6 +27,7 @@ from adapters.hub_client import HubClient, HubUnreachable
 from adapters.hub_tls import MAX_CA_BYTES, CaRefused, make_context, require_ca
 from adapters.pinning import confirm_pin
 from keys.private import PrivateKey
+from policies.protocol import VERSION_HEADER
 from tests.federation import now
 from tests.scene import CARE, Scene
 
@@ -119,6 +120,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         body = json.dumps(value).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
+        self.send_header(VERSION_HEADER, "1")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

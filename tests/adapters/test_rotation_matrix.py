@@ -60,6 +60,7 @@ def test_the_matrix_crosses_what_it_says() -> None:
     assert len(rows["person"]) == 5 * 4
     assert {row[0] for row in rows["signing"]} == {"signing", "signing of the lead", "root"}
     assert {row[0] for row in rows["opening"]} == {"intake", "archive"}
+    assert len(rows["log"]) == 3 * 3
     assert {row[1] for row in rows["witnesses"]} == {"witness", "witness-pq", "both"}
     assert len(QUICK & {row for listed in rows.values() for row in listed}) == len(QUICK)
 

@@ -44,6 +44,7 @@ MEMBERS = {
     "hub",
     "last_look",
     "trouble",
+    "notice",
     "witnessed_size",
     "witnessed_at",
     "cases",

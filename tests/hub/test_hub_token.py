@@ -78,7 +78,7 @@ def test_a_hub_signs_its_heads_with_a_key_in_a_token(
         from hub.ledger import ledger
 
         with services.database.read() as session:
-            note = ledger.sign_head(session, origin=ORIGIN, signer=services.log_key)
+            note = ledger.sign_head(session, origin=ORIGIN, signers=services.log_signers)
         assert verify_checkpoint(note, log_key).size == 1
     finally:
         services.close()

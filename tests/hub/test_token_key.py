@@ -16,7 +16,7 @@ from hub.config import Config
 from hub.services import LOG_KEY, TOKEN_KEY, open_keys, open_services
 from hub.serving import only_process
 from hub.setting_up import init_hub
-from keys.custody.token import TokenKeys
+from keys.custody.token import TokenKeys, TokenRefused
 from tests.scene import CARE, Scene
 from tests.soft_token import SoftTokens
 
@@ -70,8 +70,6 @@ def test_a_hub_that_runs_keeps_its_key(make_scene: Callable[[], Scene]) -> None:
     done = rotate(scene.hub.home, NRM_HUB_PASSPHRASE="another invented word")
     assert done.exit_code == 1
     assert "does not open" in done.output
-    done = CliRunner().invoke(main, ["--home", str(scene.hub.home), "keys", "rotate", "log"])
-    assert done.exit_code == 2
     assert publics(scene.hub.config, scene.hub.passphrase) == before
 
 
@@ -90,7 +88,7 @@ def test_in_a_hardware_token_the_old_key_is_destroyed(soft_tokens: SoftTokens, t
         raise Killed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hub.token_key.write_token_keys", killed)
+        patch.setattr("hub.hub_keys.write_token_keys", killed)
         with pytest.raises(Killed):
             rotate(config.home, NRM_HUB_PIN=soft.pin)
     assert publics(config, soft.pin) == before
@@ -104,3 +102,27 @@ def test_in_a_hardware_token_the_old_key_is_destroyed(soft_tokens: SoftTokens, t
     assert isinstance(held, TokenKeys)
     assert held.label(TOKEN_KEY) not in labels
     held.close()
+
+
+def test_the_key_by_which_the_hubs_token_seals_is_replaced(soft_tokens: SoftTokens, tmp_path: Path) -> None:
+    """By hand, the hub being stopped: every key stays, and a copy of the file from before opens with nothing."""
+    soft = soft_tokens.make("hub")
+    said = {"issuer": "http://127.0.0.1:9", "origin": "hub.example/token", "environment": "demo"}
+    config = Config.checked(tmp_path / "hub", said)
+    init_hub(config, soft.pin, soft.place)
+    before, labels, copy = publics(config, soft.pin), soft.labels(), config.token_keys_path.read_bytes()
+    command = ["--home", str(config.home), "keys", "rotate", "sealing"]
+    done = CliRunner().invoke(main, [*command, "--dry-run"], env={"NRM_HUB_PIN": soft.pin})
+    assert (done.exit_code, soft.labels()) == (0, labels), done.output
+    lock = only_process(config.home)
+    assert "serves this hub" in CliRunner().invoke(main, command, env={"NRM_HUB_PIN": soft.pin}).output
+    lock.close()
+    assert soft.labels() == labels
+    done = CliRunner().invoke(main, command, env={"NRM_HUB_PIN": soft.pin})
+    assert done.exit_code == 0, done.output
+    assert publics(config, soft.pin) == before
+    assert len(soft.labels()) == len(labels)
+    assert soft.labels() != labels
+    config.token_keys_path.write_bytes(copy)
+    with pytest.raises(TokenRefused, match="the token has no key"):
+        publics(config, soft.pin)

@@ -17,7 +17,7 @@ from properties_material import ANYTHING, near, near_bytes, near_text
 
 import policies
 from keys.canonical import canonical_bytes, parse_canonical
-from keys.ceremony import EnrolmentClaim, OfficerSet, sign_officers, verify_officers
+from keys.ceremony import EnrolmentClaim, OfficerSet, sign_officers, verify_officers, verify_officers_signed
 from keys.certificates import verify_agency, verify_certificate
 from keys.checkpoints import verify_checkpoint
 from keys.console_access import read_console_access, require_provider, verify_console_access
@@ -36,6 +36,7 @@ from keys.jose import (
     thumbprint,
     verify_compact,
 )
+from keys.log_keys import LogKeyClaim, read_claim
 from keys.merkle import (
     decode_base64,
     parse_hash,
@@ -47,6 +48,7 @@ from keys.merkle import (
 from keys.notes import SignatureLine, VerifierKey, parse_note, require_name
 from keys.outgoing import parse_target
 from keys.private import PrivateKey
+from keys.revocation import RevocationReason
 from keys.sealing import ChannelKey, ContentKey, decrypt_a256gcm, decrypt_hpke9, unwrap
 from keys.sign_in import read_object, read_providers, read_pushed
 from keys.statements import COMMON_MEMBERS, MEMBERS, StatementType, peek, verify_statement
@@ -73,6 +75,7 @@ from policies.model import (
     require_number,
     require_term,
 )
+from policies.protocol import read_answer_version, require_version_floor
 from policies.schema import render_schema
 from policies.vocabulary import Category
 from tests.keys.keys_material import ANY_JSON, AT, header, key
@@ -127,6 +130,11 @@ OFFICERS_ENTRY = {
 CLAIM = EnrolmentClaim.of(ORIGIN, AGENCY, "0" * 64)
 SIGNATURES = [
     CLAIM.sign(officer, key("Ed25519", name), AT) for officer, name in (("1" * 32, "first"), ("2" * 32, "second"))
+]
+LOG_KEY_CLAIM = LogKeyClaim(ORIGIN, LOG_VKEY, log_vkey(ORIGIN, key("Ed25519", "next log")), RevocationReason.SUPERSEDED)
+LOG_KEY_SIGNATURES = [
+    LOG_KEY_CLAIM.sign(officer, key("Ed25519", name), AT)
+    for officer, name in (("1" * 32, "first"), ("2" * 32, "second"))
 ]
 SHOWN = " ".join(["00ff"] * 16)
 BUNDLE = read_files(Path(policies.__file__).parent / "bundle")
@@ -251,6 +259,9 @@ PARSERS: dict[str, list[tuple[Callable[..., object], Inputs]]] = {
     "keys.ceremony.EnrolmentClaim.verify": [(CLAIM.verify, with_fixed(one_of(SIGNATURES), OFFICERS))],
     "keys.ceremony.EnrolmentClaim.verify_some": [(CLAIM.verify_some, with_fixed(one_of(SIGNATURES), OFFICERS))],
     "keys.ceremony.OfficerSet.from_json": [(OfficerSet.from_json, one_of(OFFICERS.to_json()))],
+    "keys.ceremony.verify_officers_signed": [
+        (verify_officers_signed, with_fixed(one_of(SIGNATURES), {"log": ORIGIN}, "nrmhub-officers+jws", OFFICERS, 2))
+    ],
     "keys.ceremony.verify_officers": [(verify_officers, with_fixed(members_of(OFFICERS_ENTRY), ORIGIN, None))],
     "keys.checkpoints.verify_checkpoint": [(verify_checkpoint, with_fixed(texts(NOTE), LOG_VKEY))],
     "keys.certificates.verify_agency": [
@@ -327,6 +338,11 @@ PARSERS: dict[str, list[tuple[Callable[..., object], Inputs]]] = {
     "keys.notes.VerifierKey.parse": [(VerifierKey.parse, one_of(LOG_VKEY.render(), WITNESS.mldsa44.render()))],
     "keys.notes.parse_note": [(parse_note, one_of(NOTE + LINE + "\n"))],
     "keys.notes.require_name": [(require_name, texts(ORIGIN))],
+    "keys.log_keys.LogKeyClaim.verify": [(LOG_KEY_CLAIM.verify, with_fixed(one_of(LOG_KEY_SIGNATURES), OFFICERS))],
+    "keys.log_keys.LogKeyClaim.verify_some": [
+        (LOG_KEY_CLAIM.verify_some, with_fixed(one_of(LOG_KEY_SIGNATURES), OFFICERS))
+    ],
+    "keys.log_keys.read_claim": [(read_claim, with_fixed(members_of(LOG_KEY_CLAIM.to_json()), ORIGIN))],
     "keys.private.PrivateKey.from_jwk": [(PrivateKey.from_jwk, objects(jwk)) for jwk in PRIVATE_KEYS[:5]],
     "keys.sealing.decrypt_a256gcm": [
         (decrypt_a256gcm, st.tuples(st.just(ContentKey(bytes(32))), *[st.binary(max_size=40)] * 4))
@@ -360,6 +376,11 @@ PARSERS: dict[str, list[tuple[Callable[..., object], Inputs]]] = {
     "policies.model.Header.from_json": [(Header.from_json, one_of(header().to_json(), FRAGMENT["header"]))],
     "policies.model.Member.from_json": [(Member.from_json, one_of(*MEMBERSHIP["members"]))],
     "policies.model.Membership.from_json": [(Membership.from_json, objects(MEMBERSHIP))],
+    "policies.protocol.read_answer_version": [
+        (read_answer_version, with_fixed(texts("1"), 1)),
+        (read_answer_version, st.tuples(st.none() | st.text(max_size=9), st.integers(0, 9))),
+    ],
+    "policies.protocol.require_version_floor": [(require_version_floor, one_of(1))],
     "policies.model.parse_time": [(parse_time, one_of("2026-01-31T12:00:00Z"))],
     "policies.model.require_agency": [(require_agency, one_of("example-council"))],
     "policies.model.require_digest": [(require_digest, with_fixed(one_of("0" * 64), "x"))],

@@ -125,7 +125,7 @@ class Log:
 
     def publish(self) -> ledger.Published:
         with self.session() as session, session.begin():
-            head = ledger.publish(session, now=self.now, origin=ORIGIN, signer=LOG_KEY)
+            head = ledger.publish(session, now=self.now, origin=ORIGIN, signers=[LOG_KEY])
         assert head is not None
         return head
 

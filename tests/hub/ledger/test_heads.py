@@ -18,7 +18,7 @@ SECOND = timedelta(seconds=1)
 def test_an_empty_log_publishes_nothing(log: Log) -> None:
     """There is no head to cosign before the first entry."""
     with log.session() as session:
-        assert ledger.publish(session, now=log.now, origin=ORIGIN, signer=LOG_KEY) is None
+        assert ledger.publish(session, now=log.now, origin=ORIGIN, signers=[LOG_KEY]) is None
         assert ledger.published(session) is None
         assert ledger.witnessed(session) is None
 
@@ -239,10 +239,10 @@ def test_a_log_that_contradicts_itself_signs_nothing(log: Log, attack: str, matc
     assert log.execute(attack)
     with log.session() as session, session.begin():
         if not match:
-            ledger.sign_head(session, origin=ORIGIN, signer=LOG_KEY)
+            ledger.sign_head(session, origin=ORIGIN, signers=[LOG_KEY])
             return
         with pytest.raises(LedgerDamaged, match=match):
-            ledger.sign_head(session, origin=ORIGIN, signer=LOG_KEY)
+            ledger.sign_head(session, origin=ORIGIN, signers=[LOG_KEY])
 
 
 def test_a_rolled_back_log_publishes_no_head(log: Log) -> None:

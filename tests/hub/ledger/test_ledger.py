@@ -71,7 +71,7 @@ def test_a_receipt_verifies_under_a_signed_head(log: Log) -> None:
     log.fill(10)
     entry = log.void()
     with log.session() as session:
-        note = ledger.sign_head(session, origin=ORIGIN, signer=LOG_KEY)
+        note = ledger.sign_head(session, origin=ORIGIN, signers=[LOG_KEY])
         proof = ledger.inclusion(session, entry.index, 11)
         assert ledger.find_appended(session, [entry.index, 99]) == {entry.index: entry}
     head = verify_checkpoint(note, LOG_VKEY)

@@ -396,7 +396,7 @@ def test_a_second_key_of_one_label_is_refused(use: str, made: SoftToken, path: P
     with opened(made, path) as keys:
         with pytest.raises(said.UserAlreadyLoggedIn), made.session():
             pass
-        make_key(keys._link._session, use)
+        make_key(keys.link._session, use)
         calls: list[Callable[[], object]] = [lambda: keys.storage]
         if use != "sealing":
             calls = [lambda: keys.keys[use].sign(b"x")]
@@ -511,7 +511,7 @@ def test_a_session_that_ended_is_said(
                 raise answer
 
         with monkeypatch.context() as patch:
-            patch.setattr(keys._link, "_session", Gone())
+            patch.setattr(keys.link, "_session", Gone())
             said_so = refusal_while_open(lambda: keys.keys["signing"].sign(b"x"))
         assert said_so == (
             "the token does not answer any more (while signing): it was taken out or reset; put it back, start again"
@@ -524,7 +524,7 @@ def test_a_signature_that_does_not_verify_is_not_given(
     """A token that errs, or another key behind the handle."""
     with opened(made, path) as keys:
         wrong = type("Wrong", (), {"sign": lambda *_, **__: bytes(64)})()
-        monkeypatch.setattr(keys._link, "_kept", lambda *_: wrong)
+        monkeypatch.setattr(keys.link, "_kept", lambda *_: wrong)
         for use in ("signing", "witness"):
             assert "is not the one it was" in refusal_while_open(lambda use=use: keys.keys[use].sign(b"x"))
 
@@ -628,25 +628,24 @@ def test_one_sealed_key_in_anothers_place_does_not_open(made: SoftToken, path: P
     """Were the list itself accepted, the single key would still not open under another use."""
     with opened(made, path) as keys:
         intake, archive = keys.keys["intake"], keys.keys["archive"]
-        crossed = token._Beside(intake.public, keys._link, HOLDER, "archive", intake.sealed)
+        crossed = token._Beside(intake.public, keys.sealer, "archive", intake.sealed)
         assert "do not open" in refusal_while_open(crossed.unsealed)
-        crossed = token._Beside(archive.public, keys._link, HOLDER, "intake", intake.sealed)
+        crossed = token._Beside(archive.public, keys.sealer, "intake", intake.sealed)
         assert "do not open" in refusal_while_open(crossed.unsealed)
-        crossed = token._Beside(intake.public, keys._link, "fern-care", "intake", intake.sealed)
+        theirs = token.Sealer.first(keys.link, "fern-care")
+        crossed = token._Beside(intake.public, theirs, "intake", intake.sealed)
         assert "no key nrm-hub/fern-care/sealing" in refusal_while_open(crossed.unsealed)
 
 
 def test_what_was_sealed_and_is_no_key_is_refused_without_showing_it(made: SoftToken, path: Path) -> None:
     """Somebody with the PIN sealed something else."""
     with opened(made, path) as keys:
-        link, public = keys._link, keys.keys["intake"].public
+        sealer, public = keys.sealer, keys.keys["intake"].public
         aad = token._aad(HOLDER, "intake", dict(public.jwk))
         for plain in (b"", b"not json", b"{}", canonical_bytes(keys.private("archive").to_jwk())):
-            key = token._Beside(public, link, HOLDER, "intake", token._seal(link, HOLDER, aad, plain))
+            key = token._Beside(public, sealer, "intake", sealer.seal(aad, plain))
             with pytest.raises(TokenRefused, match=r"not of its form|not the one its file names") as refused:
                 key.unsealed()
             assert refused.value.__cause__ is None
-        short = token._seal(link, HOLDER, token._storage_aad(HOLDER, keys.keys), bytes(31))
-        assert "has 31 bytes, expected 32" in refusal_while_open(
-            lambda: TokenKeys(link, HOLDER, keys.keys, short).storage
-        )
+        short = sealer.seal(token._storage_aad(HOLDER, keys.keys), bytes(31))
+        assert "has 31 bytes, expected 32" in refusal_while_open(lambda: TokenKeys(sealer, keys.keys, short).storage)
