@@ -61,7 +61,7 @@ def measure_deciding(bench: Bench, scale: Scale, agencies: dict[str, AgencyKeys]
     bundle = load_bundle()
     questions = _questions(scale, agencies, bundle)
     # What Cedar is asked is private to the engine; here it is built beforehand, so that only Cedar is measured.
-    requests = [engine._request(bundle, facts) for facts in questions]
+    requests = [engine._request(facts, engine.derive(bundle.gateways, facts)) for facts in questions]
 
     def decide_all() -> Sequence[Decision]:
         return [engine.decide(bundle, facts) for facts in questions]
