@@ -18,7 +18,7 @@ from policies.engine import Bundle
 from policies.model import Facts
 from policies.rules import GatewayEntry
 from policies.space import AnalysisRefused, Space
-from policies.vocabulary import AgePath, ConsentState, Effect
+from policies.vocabulary import AgePath, Effect
 
 MAX_SENTENCES = 300
 """Of each kind. Agreements that differ in more ways are not read sentence by sentence."""
@@ -206,7 +206,6 @@ def _change(space: Space, kind: Kind, grown: Box, held: Box, differing: int, mak
     here = diagrams.both(differing, diagrams.box(grown))
     effect = Effect.PERMIT if kind in (Kind.GIVEN, Kind.TAKEN) else Effect.REFUSE
     sets = space.rule_sets(maker)
-    consented = diagrams.both(space.where("consent_state", ConsentState.GIVEN), space.where("consent_covers", True))
     adults = diagrams.both(here, space.where("age_path", AgePath.ADULT))
     return Change(
         kind=kind,
@@ -218,7 +217,7 @@ def _change(space: Space, kind: Kind, grown: Box, held: Box, differing: int, mak
             if rule.effect is effect and diagrams.both(sets[name], here) != NOTHING
         ),
         questions=diagrams.count(here),
-        is_without_consent=diagrams.minus(here, consented) != NOTHING,
+        is_without_consent=diagrams.both(here, space.without_consent) != NOTHING,
         is_for_adults=adults != NOTHING,
-        is_for_adults_without_consent=diagrams.minus(adults, consented) != NOTHING,
+        is_for_adults_without_consent=diagrams.both(adults, space.without_consent) != NOTHING,
     )

@@ -7,7 +7,7 @@ refuse.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -152,21 +152,19 @@ def applying(bundle: Bundle, facts: Facts) -> tuple[tuple[str, ...], tuple[str, 
     return given[1], () if whole[0] else whole[1]
 
 
-def answers_of_one(bundle: Bundle, name: str, questions: Iterable[tuple[Facts, Mapping[str, bool]]]) -> list[bool]:
-    """Ask Cedar of one policy alone: whether it applies to each question. Raises ``NotEvaluated``.
+def answers_of_one(policy: Policy, questions: Iterable[tuple[Facts, Mapping[str, bool]]]) -> Iterator[bool]:
+    """Ask Cedar of one policy alone, question by question as they are taken: whether it applies.
 
     The derived facts stand beside each question, so that a policy can be asked about every combination of them, also
-    those that no table of gateways makes.
+    those that no table of gateways makes. Raises ``NotEvaluated``.
     """
-    alone = _as_set({name: bundle.parsed[name]})
-    found = []
+    alone = _as_set({"alone": policy})
     for facts, derived in questions:
         request, entities = _request(facts, derived)
         result = cedarpy.is_authorized(request, alone, entities)
         if result.diagnostics.errors or result.decision not in (cedarpy.Decision.Allow, cedarpy.Decision.Deny):
-            raise NotEvaluated(f"policy {name}: Cedar could not evaluate it")
-        found.append(bool(result.diagnostics.reasons))
-    return found
+            raise NotEvaluated(f"{policy.file}: Cedar could not evaluate a policy")
+        yield bool(result.diagnostics.reasons)
 
 
 def _nearest(bundle: Bundle, facts: Facts) -> tuple[str, ...]:

@@ -160,18 +160,32 @@ class Space:
                 values[item.fact] = (*values.get(item.fact, ()), item.term) if value else values.get(item.fact, ())
         return replace(_ANY, **{name: _sorted(value) for name, value in values.items()})
 
+    def number(self, fact: str, value: Any) -> int:
+        """Return the number of the group that a value of a fact is in."""
+        return self._numbers[self.places[fact, None]][value]
+
     def values(self, place: int, bits: int) -> tuple[Any, ...]:
         """Return the real values that bits of a variable stand for."""
         groups = self.variables[place].groups
         return tuple(value for number, group in enumerate(groups) if bits >> number & 1 for value in group)
 
     def where(self, fact: str, *values: Any) -> int:
-        """Return the questions whose fact has one of the values; of a fact that holds several: holds any of them."""
+        """Return the questions whose fact has one of the values; of a fact that holds several: holds any of them.
+
+        With a value come those that no bundle tells apart from it. So the set is right to ask whether any such question
+        is permitted, and its complement is not: say what is left positively.
+        """
         if not is_set(fact):
             place = self.places[fact, None]
             return self.diagrams.where(place, sum({1 << self._numbers[place][value] for value in values}))
         places = [self.places[fact, value] for value in values]
         return self.diagrams.union([self.diagrams.where(place, 1 << self._numbers[place][True]) for place in places])
+
+    @property
+    def without_consent(self) -> int:
+        """The questions about which no consent is given that covers the sharing."""
+        states = (state for state in ConsentState if state is not ConsentState.GIVEN)
+        return self.diagrams.either(self.where("consent_state", *states), self.where("consent_covers", False))
 
     def _variables(self, fact: str) -> list[Variable]:
         sets = [found for named in self._named for looked_at in named.values() for found in looked_at.get(fact, ())]
@@ -235,7 +249,7 @@ class Space:
         for truths in product((False, True), repeat=len(asked_derived)):
             said = {**dict.fromkeys(DERIVED_FROM, False), **dict(zip(asked_derived, truths, strict=True))}
             questions = [(self._question(places, chosen), said) for chosen in product(*local)]
-            answers = iter(answers_of_one(bundle, name, questions))
+            answers = answers_of_one(bundle.parsed[name], questions)
             self.asked += len(questions)
             here = self._build(places, local, 0, answers)
             for fact in asked_derived:

@@ -166,7 +166,8 @@ SMALL = (
   principal.recipient_roles.containsAny([Role::"panel_chair", Role::"practitioner"]) &&
   resource.category in [Category::"concern", Category::"vote"] }};
 @id("b") {ANNOTATIONS} forbid (principal, action, resource)
-  when {{ context.purpose in [Purpose::"panel_review", Purpose::"reconsideration"] }} unless {{ context.consent_covers }};
+  when {{ context.purpose in [Purpose::"panel_review", Purpose::"reconsideration"] }}
+  unless {{ context.consent_covers }};
 """,
     f"""
 @id("a") {ANNOTATIONS} permit (principal, action, resource) when {{
@@ -205,7 +206,7 @@ def test_a_small_agreement_against_every_single_question() -> None:
     assert asked == 5 * 32 * 7 * 2 * 3
     assert 1_000 < differ < asked - 1_000
     # Told apart: two roles, categories, purposes, export or not, covered or not; nothing else is.
-    assert found.space.combinations == 2 * 2 * 4 * 3 * 2 * 2
+    assert found.space.combinations == 2 * 2 * 4 * 4 * 2 * 2
     assert {change.kind for change in found.changes} == set(Kind)
 
 
@@ -277,6 +278,15 @@ def test_a_gateway_relied_on_from_another_day_is_no_other_answer_but_is_said() -
     text = render_difference(found)
     assert "- `CA1989_S17`: relied on from 2025-01-01 before, from 2027-01-01 now." in text
     assert "No answer differs." not in text
+
+
+def test_where_no_agreement_asks_for_consent_a_sentence_says_without() -> None:
+    gives = f'@id("x") {ANNOTATIONS} permit (principal, action, resource) when {{ context.basis_expired }};'
+    found = compare(*(parse_bundle(with_policies_only(text)) for text in ("", gives)))
+    assert sentences(found) == [
+        "every role of any agency kind gains any category of any agency kind for any purpose, where the basis has "
+        "expired, without consent. [x]"
+    ]
 
 
 def test_other_words_are_no_other_answer_but_are_said() -> None:
