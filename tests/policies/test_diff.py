@@ -20,7 +20,7 @@ from bundle_edits import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from policy_questions import ANY_FACTS, PERMITTED, near
+from policy_questions import ANY_FACTS, NEAR_FACTS, PERMITTED, agreement, near, policies
 
 from policies import diff, space
 from policies.bundles import load_bundle, parse_bundle
@@ -73,7 +73,6 @@ CHANGES = {
         with_policy(
             FILES,
             f'@id("x") {ANNOTATIONS} forbid (principal, action, resource) when {{ '
-            'resource.handling_instructions == [HandlingInstruction::"no_onward"] || '
             '[Role::"ictg", Role::"practitioner"].containsAll(principal.recipient_roles) };',
         )
     ),
@@ -158,6 +157,27 @@ def test_values_in_one_group_are_one_to_both_agreements(facts: Facts) -> None:
     other = found.facts(found.point(facts))
     for bundle in found.bundles:
         assert applying(bundle, other) == applying(bundle, facts)
+
+
+@pytest.mark.slow
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    pair=st.tuples(st.lists(policies(), max_size=4), st.lists(policies(), max_size=4)),
+    shared=st.lists(policies(), max_size=3),
+    questions=st.lists(st.one_of(ANY_FACTS, NEAR_FACTS), min_size=5, max_size=10),
+)
+def test_two_invented_agreements(pair: tuple[list[str], list[str]], shared: list[str], questions: list[Facts]) -> None:
+    found = compare(*(parse_bundle(agreement([*shared, *own])) for own in pair))
+    for facts in questions:
+        if not found.left_out:
+            assert_sentences_are_right(found, facts)
+        for change in found.changes[:3]:
+            # The same question moved into the sentence, as far as the facts that it names go.
+            point = [
+                value if bits >> value & 1 else (bits & -bits).bit_length() - 1
+                for bits, value in zip(change.box, found.space.point(facts), strict=True)
+            ]
+            assert_sentences_are_right(found, found.space.facts(point))
 
 
 SMALL = (
