@@ -167,3 +167,14 @@ def test_no_value_of_the_csv_is_a_formula(text: str) -> None:
     assert not any(
         value.startswith(("=", "+", "-", "@")) for row in csv.reader(io.StringIO(render_csv(matrix()))) for value in row
     )
+
+
+def test_every_term_of_the_lists_plays_a_part() -> None:
+    """Every kind, category, purpose and role but the officer's is given something; every gateway that is on gives."""
+    given_places = [place for place, cell in matrix().cells.items() if cell.is_given]
+    roles, kinds, categories, purposes = (set(terms) for terms in zip(*given_places, strict=True))
+    assert roles == set(Role) - {Role.IG_OFFICER}
+    assert (kinds, categories, purposes) == (set(AgencyKind), set(Category), set(Purpose))
+    used = {gateway for cell in matrix().cells.values() for gateway in cell.gateways}
+    assert used == {name for name, entry in BUNDLE.gateways.items() if entry.enabled_from is not None}
+    assert {condition for cell in matrix().cells.values() for condition in cell.conditions} == set(Condition)
