@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 
 from hub.config import Config, ConfigRefused, read_passphrase, read_token_pin, read_unlocking
+from hub.policy_commands import policy
 from hub.refusal import Refused
 from keys.custody.place import TokenPlace
 from keys.custody.secret import Secret, read_secret
@@ -380,31 +381,7 @@ def audit(home: Path, output: Path) -> None:
     click.echo(f"{entries} entries written to {output}")
 
 
-@main.group()
-def policy() -> None:
-    """The policy bundle.
-
-    \b
-    Example: nrm-hub policy test
-    """
-
-
-@policy.command(name="test")
-def policy_test() -> None:
-    """Run the bundle's own table of expected decisions. Exit 1 where one differs.
-
-    \b
-    Example: nrm-hub policy test
-    """
-    from policies.bundles import load_bundle
-    from policies.testing import run_table
-
-    report = run_table(load_bundle())
-    for failure in report.failures:
-        click.echo(str(failure))
-    click.echo(f"{report.rows} rows, {len(report.failures)} wrong")
-    if not report.is_passed:
-        sys.exit(1)
+main.add_command(policy)
 
 
 if __name__ == "__main__":

@@ -120,6 +120,7 @@ def parse_bundle(contents: Mapping[str, bytes]) -> Bundle:
         schema=schema,
         policies=compiled,
         permits=compile_policies(permits, schema),
+        parsed=MappingProxyType(by_id),
     )
 
 
