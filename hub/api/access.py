@@ -24,6 +24,8 @@ AGENCY_REQUESTS_PER_MINUTE = 3_000
 """An adapter that looks every second asks some 300 times a minute; pushes and pulls come in batches."""
 PERSON_REQUESTS_PER_MINUTE = 120
 """What one person reads. More is a program that reads in a person's name."""
+WENT_WRONG = "the hub failed; whether it was recorded, the same request with the same bytes will say"
+"""An act is recorded before it is answered, and the answer is what failed perhaps."""
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
@@ -82,6 +84,12 @@ def install(app: Flask, services: Services) -> None:
             response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
         return response
 
+    _render_refusals(app)
+
+
+def _render_refusals(app: Flask) -> None:
+    """Answer whatever is raised as problem details."""
+
     @app.errorhandler(Refused)
     def _refused(refusal: Refused) -> Response:
         return problem(refusal)
@@ -98,7 +106,7 @@ def install(app: Flask, services: Services) -> None:
     def _unexpected(error: Exception) -> Response:
         # The type is logged, never the text: it could hold what a caller sent.
         app.logger.error("unexpected %s at %s", type(error).__name__, request.endpoint)
-        return problem(Refused(500, "internal", "the hub could not do this; nothing was recorded"))
+        return problem(Refused(500, "internal", WENT_WRONG))
 
 
 def _pace_of(caller: Caller) -> tuple[str, int]:
@@ -149,7 +157,7 @@ def _from_http(error: HTTPException) -> Refused:
         ),
         415: ("media_type", "this address does not take this media type"),
     }
-    code, text = texts.get(status, ("internal", "the hub could not do this; nothing was recorded"))
+    code, text = texts.get(status, ("internal", WENT_WRONG))
     return Refused(status, code, text)
 
 

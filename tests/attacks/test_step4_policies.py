@@ -75,6 +75,7 @@ def test_attack_35_a_misspelt_term_is_refused_at_load(edit: tuple[str, bytes, st
         parse_bundle({**FILES, file: data})
 
 
+@pytest.mark.slow
 def test_attack_35_every_term_is_looked_at() -> None:
     """One letter of each distinct term of each file, all of them: none is left over that nobody reads."""
     assert len(TERMS) > 300
