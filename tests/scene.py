@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -318,8 +319,13 @@ def build(folder: Path) -> None:
         )
 
 
+SCENE_VARIABLE = "NRM_TEST_SCENE"
+"""Names a folder with a federation that was built before, for runs that start many test processes."""
+
+
 def template(base: Path) -> Path:
     """Return the built federation's folder; of several test processes one builds it and the others wait."""
+    base = Path(os.environ.get(SCENE_VARIABLE, base))
     folder = base / "scene"
     with (base / "scene.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
