@@ -18,7 +18,7 @@ SEEN = FOLDER / "seen.json"
 ATTACKS = (1, 2, *range(9, 14), 15, *range(20, 34), 43, 44, 61, 62, 63, 71, 77, 82, *range(86, 91))
 """The attacks whose tests have been seen to fail, by number of the project's list."""
 
-_MEMBERS = {"attacks", "without", "edits", "fails", "needs", "anew"}
+_MEMBERS = {"attacks", "without", "edits", "fails", "needs"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,11 @@ class Row:
     fails: tuple[str, ...]
     needs: str | None
     """What a machine may lack: ``browser``."""
-    anew: bool
-    """Whether the scene itself has to be played without the check."""
 
     @property
     def digest(self) -> str:
         """A digest of what is taken out and which tests must fail: what was seen of another row says nothing of it."""
-        said = [[[edit.file, edit.find, edit.put] for edit in self.edits], list(self.fails), self.anew]
+        said = [[[edit.file, edit.find, edit.put] for edit in self.edits], list(self.fails)]
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
 
@@ -74,9 +72,7 @@ def _row(name: str, row: dict[str, Any]) -> Row:
     if not edits or not row["fails"] or not row["attacks"]:
         raise ValueError(f"{name}: a row has attacks, edits and tests")
     tests = tuple(row["fails"])
-    return Row(
-        name, tuple(row["attacks"]), row["without"], edits, tests, row.get("needs"), bool(row.get("anew", False))
-    )
+    return Row(name, tuple(row["attacks"]), row["without"], edits, tests, row.get("needs"))
 
 
 def load_exceptions() -> dict[str, str]:

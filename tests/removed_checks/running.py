@@ -59,11 +59,11 @@ class Copy:
         if shared.is_dir():
             (folder / "shared").symlink_to(shared.resolve())
 
-    def environ(self, *, anew: bool = False) -> dict[str, str]:
+    def environ(self) -> dict[str, str]:
         """Return the environment of a run: this tree's modules for the run and for every process that it starts."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "PYTHON"))}
-        made = {**kept, "PYTHONPATH": str(self.tree), "PYTHONDONTWRITEBYTECODE": "1"}
-        return made if anew else {**made, SCENE_VARIABLE: str(self.folder / "played")}
+        made = {"PYTHONPATH": str(self.tree), "PYTHONDONTWRITEBYTECODE": "1"}
+        return {**kept, **made, SCENE_VARIABLE: str(self.folder / "played")}
 
     def prepare(self, tests: Iterable[str]) -> None:
         """Play the scene, find every test and compile the tree, so that the runs need not.
@@ -113,7 +113,7 @@ class Copy:
         notes.unlink(missing_ok=True)
         options = ["-q", "-p", "tests.removed_checks.noting", "-p", "no:cacheprovider", "-p", "no:xdist"]
         command = [sys.executable, "-m", "pytest", *options, "--basetemp", str(self.folder / "run"), *row.fails]
-        environ = {**self.environ(anew=row.anew), VARIABLE: str(notes)}
+        environ = {**self.environ(), VARIABLE: str(notes)}
         with self.without(row):
             try:
                 ran = subprocess.run(

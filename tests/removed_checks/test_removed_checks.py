@@ -76,7 +76,7 @@ def noted(test: str, outcome: str, *kinds: str, phase: str = "call", message: st
 
 
 def test_only_a_failure_of_the_test_itself_counts() -> None:
-    row = Row("made-up", (1,), "Something", (Edit("a", "b", "c"),), ("t::x",), None, False)
+    row = Row("made-up", (1,), "Something", (Edit("a", "b", "c"),), ("t::x",), None)
     assert judge(row, 1, [noted("t::x", "failed", "AssertionError")], "").wrong == ()
     assert judge(row, 1, [noted("t::x[1]", "failed", "Failed"), noted("t::x[2]", "failed", "Failed")], "").wrong == ()
     for code, notes in (
