@@ -14,6 +14,7 @@ from hub.config import MAX_FORM_BYTES, MAX_JSON_BYTES, MAX_REQUEST_BYTES
 from hub.exchange import cases
 from hub.refusal import Refused
 from hub.services import Services
+from hub.store.errors import StoreUnavailable
 
 OAUTH_ENDPOINTS = frozenset({"oauth_token", "oauth_introspection", "oauth_revocation"})
 LARGE_ENDPOINTS = frozenset({"exchange.push"})
@@ -24,6 +25,8 @@ AGENCY_REQUESTS_PER_MINUTE = 3_000
 """An adapter that looks every second asks some 300 times a minute; pushes and pulls come in batches."""
 PERSON_REQUESTS_PER_MINUTE = 120
 """What one person reads. More is a program that reads in a person's name."""
+RETRY_SECONDS = 5
+"""When to come back to a hub whose database does not answer."""
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
@@ -93,6 +96,12 @@ def install(app: Flask, services: Services) -> None:
     @app.errorhandler(RecursionError)
     def _nested(_error: RecursionError) -> Response:
         return problem(Refused(400, "malformed", "the request is nested too deeply"))
+
+    @app.errorhandler(StoreUnavailable)
+    def _unavailable(error: StoreUnavailable) -> Response:
+        app.logger.error("the database failed at %s", request.endpoint)
+        code = "outcome_unknown" if error.is_open else "unavailable"
+        return problem(Refused(503, code, str(error), wait=RETRY_SECONDS))
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""Appending, proving and serving tiles on a real SQLite file."""
+"""Appending, proving and serving tiles on a real database."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_the_log_continues_after_a_restart(log: Log) -> None:
     """A new process on the same file goes on where the old one stopped."""
     log.fill(7)
     log.engine.dispose()
-    again = Log(log.path)
+    again = Log(log.url)
     again.now, again.chains, again.salts = log.now, log.chains, log.salts
     assert again.void().index == 7
     assert again.verify().ok
