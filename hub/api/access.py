@@ -33,6 +33,7 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 def install(app: Flask, services: Services) -> None:
     """Check every request before its view, and render every refusal as problem details (RFC 9457)."""
     app.config["MAX_CONTENT_LENGTH"] = MAX_JSON_BYTES
+    _answer_unavailable(app)
 
     @app.before_request
     def _limit_body() -> None:
@@ -97,12 +98,6 @@ def install(app: Flask, services: Services) -> None:
     def _nested(_error: RecursionError) -> Response:
         return problem(Refused(400, "malformed", "the request is nested too deeply"))
 
-    @app.errorhandler(StoreUnavailable)
-    def _unavailable(error: StoreUnavailable) -> Response:
-        app.logger.error("the database failed at %s", request.endpoint)
-        code = "outcome_unknown" if error.is_open else "unavailable"
-        return problem(Refused(503, code, str(error), wait=RETRY_SECONDS))
-
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:
         # The type is logged, never the text: it could hold what a caller sent.
@@ -115,6 +110,14 @@ def _pace_of(caller: Caller) -> tuple[str, int]:
     if caller.member is None:
         return f"agency {caller.agency}", AGENCY_REQUESTS_PER_MINUTE
     return f"person {caller.agency} {caller.member}", PERSON_REQUESTS_PER_MINUTE
+
+
+def _answer_unavailable(app: Flask) -> None:
+    @app.errorhandler(StoreUnavailable)
+    def _unavailable(error: StoreUnavailable) -> Response:
+        app.logger.error("the database failed at %s", request.endpoint)
+        code = "outcome_unknown" if error.is_open else "unavailable"
+        return problem(Refused(503, code, str(error), wait=RETRY_SECONDS))
 
 
 def _require_pace(services: Services, caller: Caller) -> None:

@@ -88,7 +88,7 @@ class CaseAct:
 
 
 def require_case_id(case: str) -> None:
-    """Raise ``Refused`` (not_found) for what is no case's id: not every database takes every character in a question."""
+    """Raise ``Refused`` (not_found) for what is no case's id: no database is asked for just any characters."""
     try:
         require_id(case, "case")
     except Malformed:

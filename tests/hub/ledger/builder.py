@@ -154,9 +154,15 @@ class Log:
             if not self.is_sqlite:
                 # Whoever has the database is not held up by its constraints.
                 connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
-                zeros = re.sub(r"zeroblob\((\d+)\)", r"decode(repeat('00', \1), 'hex')", statement)
-                statement = zeros.replace("%", "%%").replace("?", "%s")
-            return connection.exec_driver_sql(statement, parameters).rowcount
+            return connection.exec_driver_sql(self.spoken(statement), parameters).rowcount
+
+    def spoken(self, statement: str) -> str:
+        """Return a statement written for SQLite as this engine takes it."""
+        if self.is_sqlite:
+            return statement
+        statement = re.sub(r"zeroblob\((\d+)\)", r"decode(repeat('00', \1), 'hex')", statement)
+        statement = re.sub(r"x'([0-9a-f]+)'", r"decode('\1', 'hex')", statement)
+        return statement.replace("%", "%%").replace("?", "%s")
 
     def verify(self, **named: Any) -> LogReport:
         with self.session() as session:

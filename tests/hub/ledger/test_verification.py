@@ -308,7 +308,7 @@ def test_one_lying_witness_cannot_accuse_the_hub(log: Log) -> None:
         ("UPDATE cosignature SET line = 'x' WHERE size = 31 AND kind = 6 AND name LIKE '%care'", None),
         ("UPDATE cosignature SET signed_at = 5 WHERE size = 31 AND kind = 6 AND name LIKE '%care'", None),
         (
-            "UPDATE cosignature SET line = (SELECT line FROM cosignature WHERE size = 21 AND kind = 4) "
+            "UPDATE cosignature SET line = (SELECT line FROM cosignature WHERE size = 21 AND kind = 4 LIMIT 1) "
             "WHERE size = 31 AND kind = 4 AND name LIKE '%care'",
             None,
         ),
@@ -427,7 +427,7 @@ def rebuild_tree(log: Log) -> None:
         frontier = b""
         while hashes:
             connection.exec_driver_sql(
-                "INSERT INTO log_node (level, position, hash) VALUES (?, ?, ?)",
+                log.spoken("INSERT INTO log_node (level, position, hash) VALUES (?, ?, ?)"),
                 [(level, place, value) for place, value in enumerate(hashes)],
             )
             frontier = (hashes[-1] if len(hashes) % 2 else b"") + frontier

