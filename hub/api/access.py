@@ -33,7 +33,7 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 def install(app: Flask, services: Services) -> None:
     """Check every request before its view, and render every refusal as problem details (RFC 9457)."""
     app.config["MAX_CONTENT_LENGTH"] = MAX_JSON_BYTES
-    _answer_unavailable(app)
+    _answer_refusals(app)
 
     @app.before_request
     def _limit_body() -> None:
@@ -86,10 +86,6 @@ def install(app: Flask, services: Services) -> None:
             response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
         return response
 
-    @app.errorhandler(Refused)
-    def _refused(refusal: Refused) -> Response:
-        return problem(refusal)
-
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
         return problem(_from_http(error))
@@ -112,7 +108,11 @@ def _pace_of(caller: Caller) -> tuple[str, int]:
     return f"person {caller.agency} {caller.member}", PERSON_REQUESTS_PER_MINUTE
 
 
-def _answer_unavailable(app: Flask) -> None:
+def _answer_refusals(app: Flask) -> None:
+    @app.errorhandler(Refused)
+    def _refused(refusal: Refused) -> Response:
+        return problem(refusal)
+
     @app.errorhandler(StoreUnavailable)
     def _unavailable(error: StoreUnavailable) -> Response:
         app.logger.error("the database failed at %s", request.endpoint)

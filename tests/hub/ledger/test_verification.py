@@ -433,4 +433,4 @@ def rebuild_tree(log: Log) -> None:
             frontier = (hashes[-1] if len(hashes) % 2 else b"") + frontier
             hashes = [node_hash(hashes[i], hashes[i + 1]) for i in range(0, len(hashes) - 1, 2)]
             level += 1
-        connection.exec_driver_sql("UPDATE log_state SET size = ?, frontier = ?", (len(entries), frontier))
+        connection.exec_driver_sql(log.spoken("UPDATE log_state SET size = ?, frontier = ?"), (len(entries), frontier))
