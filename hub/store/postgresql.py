@@ -1,7 +1,7 @@
 """PostgreSQL as the hub's store: engines, the locks that acts take, what a server must be, and what its faults mean.
 
 One advisory lock stands for the right to write, as SQLite's one writer does: each act takes it before it reads, and
-every check of an act sees what was committed before it. docs/adr/0014.
+every check of an act sees what was committed before it. docs/adr/0015.
 """
 
 from __future__ import annotations
