@@ -108,7 +108,7 @@ def read_audit(config: Config, passphrase: str) -> Audit:
             _collect(audit, session)
         return audit
     finally:
-        services.database.close()
+        services.close()
 
 
 def _verify(config: Config, passphrase: str) -> tuple[LogReport | None, str]:

@@ -89,11 +89,11 @@ def open_services(
     may. Raises ``CustodyRefused``.
     """
     custody = open_keys(config, unlocking)
-    database = Database(config.database_url)
+    database = Database(config.database_url, config.database_password)
     if upgrade:
         database.upgrade()
     log_key, former = _log_keys(config, custody, database, must_hold=upgrade)
-    directory, moment = DirectoryCache(), Moment(config.database_url)
+    directory, moment = DirectoryCache(), Moment(config.database_url, config.database_password)
     if upgrade:
         moment.open(anew=anew)
     return Services(

@@ -14,6 +14,7 @@ from hub.config import MAX_FORM_BYTES, MAX_JSON_BYTES, MAX_REQUEST_BYTES
 from hub.exchange import cases
 from hub.refusal import Refused
 from hub.services import Services
+from hub.store.errors import StoreUnavailable
 
 OAUTH_ENDPOINTS = frozenset({"oauth_token", "oauth_introspection", "oauth_revocation"})
 LARGE_ENDPOINTS = frozenset({"exchange.push"})
@@ -26,6 +27,8 @@ PERSON_REQUESTS_PER_MINUTE = 120
 """What one person reads. More is a program that reads in a person's name."""
 WENT_WRONG = "the hub failed; whether it was recorded, the same request with the same bytes will say"
 """An act is recorded before it is answered, and the answer is what failed perhaps."""
+RETRY_SECONDS = 5
+"""When to come back to a hub whose database does not answer."""
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
@@ -93,6 +96,12 @@ def _render_refusals(app: Flask) -> None:
     @app.errorhandler(Refused)
     def _refused(refusal: Refused) -> Response:
         return problem(refusal)
+
+    @app.errorhandler(StoreUnavailable)
+    def _unavailable(error: StoreUnavailable) -> Response:
+        app.logger.error("the database failed at %s", request.endpoint)
+        code = "outcome_unknown" if error.is_open else "unavailable"
+        return problem(Refused(503, code, str(error), wait=RETRY_SECONDS))
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from adapters.cases import CaseRefused
+from adapters.cases import CaseRefused, verify_case
 from adapters.following import LogRefused
 from adapters.home import certify
 from adapters.hub_client import HubRefused
@@ -251,6 +251,11 @@ def test_attack_02_ghost_member(scene: Scene) -> None:
     text = is_refused("withheld", care.follower.sync_cases, scene, CARE)
     assert "the log has 1 statements" in text
     assert care.book.load(scene.other).membership == verified.membership
+    # Nor is it believed where nothing but its signature is looked at.
+    answer = care.client.get(f"/v1/cases/{scene.other}")
+    assert answer["membership"][-1] == forged
+    with pytest.raises(CaseRefused, match="not believed"):
+        verify_case(scene.other, answer, care.follower.directory())
     assert not verify_hub(scene.hub.config, scene.hub.passphrase).ok
 
 
