@@ -124,6 +124,16 @@ MEANINGS: Mapping[str, Meaning] = {
         "Ask them, by a way other than their account. If it was not they: end their sessions (nrm-adapter people "
         "sign-out), and have their password and second factor at the identity provider replaced.",
     ),
+    "consent_invalid": Meaning(
+        "something your agency shared rested on a consent that was found to be none",
+        "Run: nrm-adapter case consents CASE, then case receipt CASE STATEMENT. Decide each sharing again on another "
+        "basis, or ask its recipients to delete it; record which.",
+    ),
+    "turns_18": Meaning(
+        "the person a case is about becomes an adult soon, or has, by your agency's records",
+        "Plan it with the person: an adult must agree to stay in the NRM, and is asked anew for each of the three "
+        "consents. The day itself: nrm-adapter status. See docs/consent.md.",
+    ),
     "freeze": Meaning(
         "the witnesses have seen no new head for ten minutes",
         "Ask the operator and the witnesses' agencies whether all of them run. Nothing is shared until then.",

@@ -25,10 +25,10 @@ from keys.directory import Directory
 from keys.jose import SignatureRefused, Signer, UnverifiedJws, statement_digest
 from keys.statements import Statement, StatementType, make_statement, verify_statement
 from keys.uses import KeyUse
-from policies.case import parse_consent
+from policies.case import follow, read_consents
+from policies.consent import NO_CONSENT, Consents, lets_more_rest
 from policies.membership import CaseStatements, Said, Standing, case_state, standing_of, widens
 from policies.model import (
-    NO_CONSENT,
     AgencyId,
     CaseId,
     CaseState,
@@ -37,9 +37,11 @@ from policies.model import (
     Membership,
     parse_time,
     render_time,
-    require_number,
 )
-from policies.vocabulary import AgencyKind, AgePath, ConsentState
+from policies.vocabulary import AgencyKind, AgePath
+
+NOT_SIGNED_YET = "0" * 64
+"""Stands for the digest of a statement that is only planned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +102,15 @@ def verify_case(case: str, answer: Mapping[str, Any], directory: Directory) -> V
 
     (1) who takes part, see ``verify_members``; (2) the consent chain; (3) refusals. Each signature by a key certified
     when it was made and not revoked when the log took it: others have built on it since. Where a later revocation
-    reaches back behind a given consent, that consent counts no more.
+    reaches back behind a consent, what it lets rest on it counts no more; what it ended is ended.
     """
     try:
         members = verify_members(case, answer, directory)
         consents = _verify_all(answer["consents"], StatementType.CONSENT, case, directory)
-        _require_consent_chain(consents)
+        listed = read_consents((item.digest, item.members) for item in consents)
         refusals = _verify_all(answer["refusals"], StatementType.REFUSAL, case, directory)
-        consent = parse_consent(consents[-1].digest, consents[-1].members) if consents else NO_CONSENT
-        if consent.state is ConsentState.GIVEN and not still_counts(consents[-1], directory):
-            consent = NO_CONSENT
+        disbelieved = {item.digest for item in consents if not still_counts(item, directory)}
+        consent = Consents.of(listed.statements, disbelieved) if disbelieved else listed
         opened_at = parse_time(answer["opened_at"])
     except (Malformed, NotCanonical, SignatureRefused, NotCertified, KeyError, TypeError) as error:
         raise CaseRefused(f"case {case[:8]}: a statement was not believed: {error}") from error
@@ -233,16 +234,6 @@ def still_counts(statement: Statement, directory: Directory) -> bool:
     except NotCertified:
         return False
     return True
-
-
-def _require_consent_chain(statements: Sequence[Statement]) -> None:
-    previous: str | None = None
-    for number, statement in enumerate(statements):
-        parse_consent(statement.digest, statement.members)
-        sequence = require_number(statement.members["sequence"], "consent sequence")
-        if (sequence, statement.members["previous"]) != (number, previous):
-            raise Malformed("consent: the chain has a gap")
-        previous = statement.digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,16 +392,25 @@ class CaseBook:
             {"case": case, "membership": state.membership_digest, "members": [item.to_json() for item in ours]},
         )
 
-    def record_consent(self, case: str, members: Mapping[str, Any]) -> Statement:
-        """Record a consent; ``members`` are those of the statement without case, sequence and previous.
+    def next_consent(self, case: str, members: Mapping[str, Any]) -> tuple[VerifiedCase, dict[str, Any], Consents]:
+        """Return a case, the whole members of the statement that would follow now, and the consents it would leave.
 
-        A given consent can widen what is shared and needs a fresh quorum; every other state binds at once. Raises
-        ``Malformed``, ``CaseRefused`` or ``LogRefused``.
+        ``members`` are those of the statement without case, sequence and previous. Raises ``Malformed`` or
+        ``CaseRefused``.
         """
         verified = self.load(case)
         previous = verified.consents[-1].digest if verified.consents else None
         full = {**members, "case": case, "sequence": len(verified.consents), "previous": previous}
-        if parse_consent("0" * 64, full).state is ConsentState.GIVEN:
+        return verified, full, follow(verified.state.consent, NOT_SIGNED_YET, full)
+
+    def record_consent(self, case: str, members: Mapping[str, Any]) -> Statement:
+        """Record a consent; ``members`` are those of the statement without case, sequence and previous.
+
+        What lets more rest on consent needs a fresh quorum; everything else binds at once. Raises ``Malformed``,
+        ``CaseRefused`` or ``LogRefused``.
+        """
+        verified, full, after = self.next_consent(case, members)
+        if lets_more_rest(verified.state.consent, after):
             self._require_fresh_quorum()
         return self.send(StatementType.CONSENT, full)
 

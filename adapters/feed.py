@@ -7,7 +7,7 @@ part and what the child agreed to. docs/protocol.md section 10.2.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,6 +135,32 @@ class CaseFeed:
         for said in held["channels"].values():
             listed += [[said["seq"], said["statement"], said["index"]], *said["numbers"]]
         return {digest: index for _, digest, index in listed}
+
+    def entries(self, up_to: int) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """Read the case's entries again from the first to one, each proven and none left out: log position and body.
+
+        Raises ``LogRefused``.
+        """
+        seq, previous = 0, None
+        while seq < up_to:
+            path = f"/v1/cases/{self.case}/log"
+            answer = self.client.get(path, at_most=MAX_FEED_BYTES, after=seq, limit=PAGE)
+            receipts = answer.get("entries") if isinstance(answer, dict) else None
+            if not isinstance(answer, dict) or not isinstance(receipts, list) or not receipts:
+                raise LogRefused("feed", f"the hub shows fewer entries of case {self.case[:8]} than it did before")
+            head = self.accept_head(str(answer.get("checkpoint")))
+            for item in receipts[: up_to - seq]:
+                entry = prove_entry(item, head.size, head.root)
+                if (entry.get("case"), entry.get("case_seq"), entry.get("previous")) != (self.case, seq + 1, previous):
+                    raise LogRefused("feed", f"entry {seq + 1} of a case is missing: something is kept from us")
+                seq, previous = seq + 1, leaf_of(item).hex()
+                yield item["index"], entry
+
+    def number_of(self, statement: str) -> int | None:
+        """Return the number in the case of the entry of a statement that was followed, None for an unknown one."""
+        held = self._held()
+        listed = (item for name in LISTS.values() for item in held["statements"][name])
+        return next((int(seq) for seq, digest, _ in listed if digest == statement), None)
 
     def require_statements(self, came: Digests, up_to: int) -> None:
         """Raise ``LogRefused`` unless these are the statements the log has of the case up to an entry.

@@ -13,6 +13,7 @@ from adapters.following import Follower
 from adapters.home import Home, HubPin
 from adapters.hub_client import HubClient
 from adapters.picture.receiving import Receiver
+from adapters.release.consent_events import ConsentEvents
 from adapters.release.outbox import Outbox
 from adapters.release.regranting import Regranter
 from adapters.release.releasing import Releaser
@@ -125,6 +126,11 @@ class Adapter:
     def retriever(self) -> Retriever:
         """Fetches our own things back from the hub."""
         return Retriever(self.store, self.book, self.keys)
+
+    @property
+    def consents(self) -> ConsentEvents:
+        """Plans, records and follows consent statements."""
+        return ConsentEvents(self.store, self.book, self.agreements.active())
 
     @property
     def receiver(self) -> Receiver:

@@ -9,7 +9,7 @@ import hashlib
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from flask import Flask, Response, abort, jsonify, render_template, request
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from adapters.alarms import meaning_of
+from adapters.birthdays import warn
 from adapters.cases import CaseRefused
 from adapters.following import LogRefused
 from adapters.home import AGENCY_NAME, TOKEN_KEYS_NAME, HomeRefused
@@ -56,6 +57,7 @@ class Watch:
         self._stop = threading.Event()
         self._since = adapter.clock()
         self._tidied: dict[str, tuple[str, datetime]] = {}
+        self._warned_on: date | None = None
         self._keys_of: tuple[int | None, int | None] | None = None
         self.last_look: datetime | None = None
         self.trouble: str | None = None
@@ -76,6 +78,8 @@ class Watch:
             self._adapter.follower.sync()
             cases, kept_back = self._sync_cases()
             self._tidy(cases)
+            self._adapter.consents.run(cases)
+            self._warn(cases)
             if cases:
                 # What was shared before reaches new keys and new readers without anybody being asked, where it may.
                 self._adapter.regranter.run(cases)
@@ -97,6 +101,13 @@ class Watch:
         self.last_look = self._adapter.clock()
         if has_answered:
             self.reached_at = self.last_look
+
+    def _warn(self, cases: Sequence[str]) -> None:
+        """Say once a day, and once after each start, who turns 18 soon."""
+        now = self._adapter.clock()
+        if self._warned_on != now.date():
+            warn(self._adapter.store, self._adapter.book, cases, now)
+            self._warned_on = now.date()
 
     def _sync_cases(self) -> tuple[list[str], str | None]:
         """Return our cases, and what is wrong with one of them: it keeps nothing from the others."""

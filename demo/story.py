@@ -164,7 +164,12 @@ class Story:
                 "purposes": [PANEL, REFERRAL, SAFEGUARDING],
             },
             "words": "You can tell them what I told you, but not where my brother goes to school.",
-            "competence": "Judged by the charity's worker to understand what would be shared and with whom.",
+            "competence": "competent",
+            "assessed_by": "support_worker",
+            "competence_words": "She said in her own words what would be shared, with whom, and what she keeps back.",
+            "interpreter": "not_needed",
+            "told": "yes",
+            "told_words": "Who would read what she said, what for, and that she may take it back at any time.",
             "role": "practitioner",
             "job_title": "Support worker (invented)",
         }
@@ -282,7 +287,13 @@ class Story:
     def withdraw(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """The child withdraws; the next pull is shorter, and says why."""
         self.chapter("8. The child withdraws her consent, and the next pull stops")
-        form = {"state": "withdrawn", "given_by": "child", "wishes": "recorded"}
+        form = {
+            "state": "withdrawn",
+            "given_by": "child",
+            "wishes": "recorded",
+            "told": "yes",
+            "interpreter": "not_needed",
+        }
         self.stage.adapter("charity", "case", "consent", self.case, "-", form=form)
         after = self._picture("picture")
         for line in explain_difference(before, after):

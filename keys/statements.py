@@ -60,7 +60,26 @@ MEMBERS: Mapping[StatementType, frozenset[str]] = {
     StatementType.ENDORSEMENT: frozenset({"case", "membership"}),
     StatementType.DEPARTURE: frozenset({"case", "membership", "members"}),
     StatementType.CONSENT: frozenset(
-        {"case", "sequence", "previous", "state", "reason", "given_by", "scope", "wishes", "expires_at", "detail"}
+        {
+            "case",
+            "sequence",
+            "previous",
+            "subject",
+            "state",
+            "reason",
+            "given_by",
+            "giver",
+            "competence",
+            "assessed_by",
+            "interpreter",
+            "told",
+            "wishes",
+            "scope",
+            "expires_at",
+            "about",
+            "effect",
+            "detail",
+        }
     ),
     StatementType.CHANNEL: frozenset(
         {"case", "channel", "recipient", "recipient_agency", "recipient_member", "use", "sha256"}

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from policies.consent import Consents
 from policies.model import (
     AgencyId,
     CaseState,
-    Consent,
     Malformed,
     Member,
     Membership,
@@ -112,8 +112,8 @@ def standing_of(said: CaseStatements) -> Standing:
     return standing
 
 
-def case_state(standing: Standing, consent: Consent) -> CaseState:
-    """Return what decisions rest on: the membership that counts, under the digest of the newest, and the consent."""
+def case_state(standing: Standing, consent: Consents) -> CaseState:
+    """Return what decisions rest on: the membership that counts, under the digest of the newest, and the consents."""
     return CaseState(
         membership=standing.effective, membership_digest=standing.digest, accepted=standing.accepted, consent=consent
     )

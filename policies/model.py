@@ -7,13 +7,24 @@ Wire forms: docs/protocol.md.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, NewType, TypeVar
+from typing import Any, NewType
 
+from policies.consent import NO_CONSENT, ConsentAnswer, Consents
+from policies.reading import AgencyId as AgencyId
+from policies.reading import Malformed as Malformed
+from policies.reading import parse_time as parse_time
+from policies.reading import render_time as render_time
+from policies.reading import require_agency as require_agency
+from policies.reading import require_digest as require_digest
+from policies.reading import require_id as require_id
+from policies.reading import require_members as require_members
+from policies.reading import require_number as require_number
+from policies.reading import require_term as require_term
+from policies.reading import term_list as term_list
 from policies.vocabulary import (
     CONSENT_GATEWAYS,
     AgencyKind,
@@ -21,7 +32,6 @@ from policies.vocabulary import (
     Article6,
     Category,
     Condition,
-    ConsentReason,
     ConsentState,
     Effect,
     Gateway,
@@ -31,10 +41,8 @@ from policies.vocabulary import (
     Purpose,
     Role,
     Stage,
-    WishesState,
 )
 
-AgencyId = NewType("AgencyId", str)
 CaseId = NewType("CaseId", str)
 FragmentId = NewType("FragmentId", str)
 MemberId = NewType("MemberId", str)
@@ -44,97 +52,6 @@ KNOWN_VERSIONS = frozenset({PROTOCOL_VERSION})
 """Versions of the protocol that this program understands; which of them members accept is pinned."""
 MAX_MEMBERS = 200
 MAX_AGENCIES = 50
-_HEX_ID = re.compile(r"[0-9a-f]{32}")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_AGENCY = re.compile(r"[a-z][a-z0-9-]{1,39}")
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
-
-E = TypeVar("E", bound=StrEnum)
-
-
-class Malformed(ValueError):
-    """A statement, header or bundle is not of the agreed form. The text says what, expected and got; never content."""
-
-
-def parse_time(text: object, name: str = "time") -> datetime:
-    """Read a time as every statement writes it: ``2026-01-31T12:00:00Z``. Raises ``Malformed``."""
-    if not isinstance(text, str) or len(text) != 20:
-        raise Malformed(f"{name}: expected the form 2026-01-31T12:00:00Z")
-    try:
-        moment = datetime.strptime(text, _TIME).replace(tzinfo=UTC)
-    except ValueError as error:
-        raise Malformed(f"{name}: expected the form 2026-01-31T12:00:00Z") from error
-    if render_time(moment) != text:
-        # One spelling per time: blanks for zeros and full-width digits mean the same to a parser, not to a digest.
-        raise Malformed(f"{name}: expected the form 2026-01-31T12:00:00Z")
-    return moment
-
-
-def render_time(moment: datetime) -> str:
-    """Write a time in UTC, whole seconds."""
-    return moment.astimezone(UTC).strftime(_TIME)
-
-
-def require_number(value: object, name: str) -> int:
-    """Return a whole number from 0 (a truth value is none) or raise ``Malformed``."""
-    if type(value) is not int or value < 0:
-        raise Malformed(f"{name}: expected a whole number from 0")
-    return value
-
-
-def require_id(text: object, name: str) -> str:
-    """Return a 128-bit id (32 lower-case hex characters) or raise ``Malformed``."""
-    if not isinstance(text, str) or not _HEX_ID.fullmatch(text):
-        raise Malformed(f"{name}: expected 32 lower-case hexadecimal characters")
-    return text
-
-
-def require_digest(text: object, name: str) -> str:
-    """Return a SHA-256 digest (64 lower-case hex characters) or raise ``Malformed``."""
-    if not isinstance(text, str) or not _DIGEST.fullmatch(text):
-        raise Malformed(f"{name}: expected 64 lower-case hexadecimal characters")
-    return text
-
-
-def require_agency(text: object, name: str = "agency") -> AgencyId:
-    """Return an agency id (2 to 40 of a-z, 0-9, hyphen, starting with a letter) or raise ``Malformed``."""
-    if not isinstance(text, str) or not _AGENCY.fullmatch(text):
-        raise Malformed(f"{name}: expected 2 to 40 lower-case letters, digits or hyphens")
-    return AgencyId(text)
-
-
-def require_term(kind: type[E], text: object, name: str, *, shown: bool = False) -> E:
-    """Return the term of a closed list or raise ``Malformed``; the message names every term of the list.
-
-    It repeats the value only where that is ``shown``: in files that whoever reads the message wrote.
-    """
-    try:
-        if not isinstance(text, str):
-            raise ValueError
-        return kind(text)
-    except ValueError as error:
-        what = f"'{_printable(text)[:40]}' is" if shown else "the value is"
-        raise Malformed(f"{name}: {what} not a term of {kind.__name__}; expected one of: {term_list(kind)}") from error
-
-
-def term_list(terms: Iterable[object]) -> str:
-    """Return terms as a message names them: in plain words with commas, ``none`` where there are none."""
-    return ", ".join(_printable(term) for term in terms) or "none"
-
-
-def _printable(value: object) -> str:
-    # A newline or an escape sequence in a name must not become a line of its own, or a command, where messages go.
-    return "".join(char if char.isprintable() else "?" for char in str(value))
-
-
-def require_members(payload: object, names: Sequence[str], what: str) -> Mapping[str, Any]:
-    """Return the object if it has exactly these members, else raise ``Malformed``: unknown members are refused."""
-    if not isinstance(payload, Mapping):
-        raise Malformed(f"{what}: expected an object")
-    unknown, missing = sorted(set(payload) - set(names)), sorted(set(names) - set(payload))
-    if unknown or missing:
-        raise Malformed(f"{what}: {len(unknown)} unknown members, missing members: {term_list(missing[:5])}")
-    return payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +155,8 @@ class Basis:
     article6: Article6
     condition: Condition
     consent: str | None
-    """Digest of the consent statement it rests on; needed where the gateway is consent, and covers nothing once another
-    consent statement has followed."""
+    """Digest of the consent statement it rests on; needed where the gateway is consent, and covers nothing once that
+    consent, or another one on which it depends, has ended."""
     originator_release: bool
     """The originator's own explicit release to this recipient for this purpose: what handling ``C`` needs."""
     expires_at: datetime | None
@@ -378,66 +295,6 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
-class ConsentScope:
-    """What a consent covers. An empty list covers nothing."""
-
-    categories: frozenset[Category]
-    recipients: frozenset[AgencyKind]
-    purposes: frozenset[Purpose]
-
-    @classmethod
-    def from_json(cls, payload: object) -> ConsentScope:
-        """Read ``{"categories", "recipients", "purposes"}``. Raises ``Malformed``."""
-        got = require_members(payload, ("categories", "recipients", "purposes"), "consent scope")
-        if not all(isinstance(got[name], list) for name in got):
-            raise Malformed("consent scope: expected lists")
-        scope = cls(
-            categories=frozenset(require_term(Category, item, "category") for item in got["categories"]),
-            recipients=frozenset(require_term(AgencyKind, item, "recipient") for item in got["recipients"]),
-            purposes=frozenset(require_term(Purpose, item, "purpose") for item in got["purposes"]),
-        )
-        if any(len(got[name]) != len(getattr(scope, name)) for name in got):
-            raise Malformed("consent scope: expected each term once")
-        return scope
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the wire form, each list sorted."""
-        return {
-            "categories": sorted(item.value for item in self.categories),
-            "recipients": sorted(item.value for item in self.recipients),
-            "purposes": sorted(item.value for item in self.purposes),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """The newest consent statement of a case, without its words (those are a sealed ``statement_detail``)."""
-
-    digest: str | None
-    state: ConsentState
-    reason: ConsentReason
-    scope: ConsentScope
-    wishes: WishesState
-    expires_at: datetime | None
-
-    def covers(self, category: Category, recipient: AgencyKind, purpose: Purpose, at: datetime) -> bool:
-        """Whether this consent, given and unexpired at the time, covers such a sharing."""
-        return (
-            self.state is ConsentState.GIVEN
-            and (self.expires_at is None or at < self.expires_at)
-            and category in self.scope.categories
-            and recipient in self.scope.recipients
-            and purpose in self.scope.purposes
-        )
-
-
-NO_SCOPE = ConsentScope(frozenset(), frozenset(), frozenset())
-NO_CONSENT = Consent(
-    None, ConsentState.NONE_RECORDED, ConsentReason.NONE, NO_SCOPE, WishesState.NOT_ASKED_YET, expires_at=None
-)
-
-
-@dataclass(frozen=True, slots=True)
 class CaseState:
     """A case as its accepted statements make it at one moment.
 
@@ -447,7 +304,7 @@ class CaseState:
     membership: Membership
     membership_digest: str
     accepted: frozenset[tuple[str, str]]
-    consent: Consent = NO_CONSENT
+    consent: Consents = NO_CONSENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -530,6 +387,7 @@ def facts_for(
     if originator_kind is None or recipient_kind is None:
         raise Malformed("the originator and the recipient must both be agencies of the case")
     roles, membership = _standing(recipient, case, at)
+    consent = case.consent.for_purpose(basis.purpose, case.membership.age_path, at)
     return Facts(
         stage=stage,
         originator_kind=originator_kind,
@@ -546,18 +404,18 @@ def facts_for(
         gateway=basis.gateway,
         article6=basis.article6,
         condition=basis.condition,
-        consent_state=case.consent.state,
-        consent_covers=_consent_covers(header.category, recipient_kind, basis, case.consent, at),
+        consent_state=consent.state,
+        consent_covers=_consent_covers(header.category, recipient_kind, basis, consent),
         gateway_enabled=basis.gateway in enabled_gateways,
         basis_expired=basis.expires_at is not None and at >= basis.expires_at,
     )
 
 
-def _consent_covers(category: Category, recipient: AgencyKind, basis: Basis, consent: Consent, at: datetime) -> bool:
+def _consent_covers(category: Category, recipient: AgencyKind, basis: Basis, consent: ConsentAnswer) -> bool:
     # What was shared on one consent does not live on under a later one: a withdrawal in between ended it for good.
-    if basis.gateway in CONSENT_GATEWAYS and (basis.consent is None or basis.consent != consent.digest):
+    if basis.gateway in CONSENT_GATEWAYS and basis.consent not in consent.sound:
         return False
-    return consent.covers(category, recipient, basis.purpose, at)
+    return consent.covers(category, recipient, basis.purpose)
 
 
 def _standing(recipient: Recipient, case: CaseState, at: datetime) -> tuple[tuple[Role, ...], MembershipState]:

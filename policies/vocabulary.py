@@ -171,6 +171,65 @@ class ConsentReason(StrEnum):
     WOULD_PREJUDICE_PROTECTION = "would_prejudice_protection"
 
 
+class ConsentSubject(StrEnum):
+    """What a consent is about. A statement is about one of them; an adult's three are never one (nrm.md 1.1 rule 4)."""
+
+    SHARING = "sharing"
+    REFERRAL = "referral"
+    SUPPORT = "support"
+    INVESTIGATION = "investigation"
+
+
+class GivenBy(StrEnum):
+    """Whose consent it is. Several holders of parental responsibility are told apart by an opaque id."""
+
+    CHILD = "child"
+    ADULT = "adult"
+    PARENTAL_RESPONSIBILITY = "parental_responsibility"
+    COURT = "court"
+    NOBODY = "nobody"
+
+
+class Competence(StrEnum):
+    """Whether the person understands what is decided: Gillick competence of a child, capacity of an adult."""
+
+    NOT_ASSESSED = "not_assessed"
+    COMPETENT = "competent"
+    NOT_COMPETENT = "not_competent"
+
+
+class Assessor(StrEnum):
+    """Who assessed it: a profession. The person and their reasons are sealed."""
+
+    NOBODY = "nobody"
+    SOCIAL_WORKER = "social_worker"
+    DOCTOR = "doctor"
+    NURSE = "nurse"
+    PSYCHOLOGIST = "psychologist"
+    POLICE_OFFICER = "police_officer"
+    SUPPORT_WORKER = "support_worker"
+    GUARDIAN = "guardian"
+    TEACHER = "teacher"
+    COURT = "court"
+
+
+class InterpreterUse(StrEnum):
+    """Whether what was asked was interpreted."""
+
+    NOT_NEEDED = "not_needed"
+    PROFESSIONAL = "professional"
+    NOT_PROFESSIONAL = "not_professional"
+    NEEDED_NOT_THERE = "needed_not_there"
+
+
+class ToldState(StrEnum):
+    """Whether the child or adult was told what is shared and why; a no says of which kind (nrm.md 5.4)."""
+
+    YES = "yes"
+    NO_UNSAFE = "no_unsafe"
+    NO_OTHER = "no_other"
+
+
 class WishesState(StrEnum):
     """Whether the child's wishes and feelings were heard; an absence always says why."""
 
@@ -250,5 +309,7 @@ class VoidCode(StrEnum):
 
 SHARED_CASE_CATEGORIES: frozenset[Category] = frozenset(Category) - {Category.STATISTICAL_RETURN}
 INTAKE_CATEGORIES: frozenset[Category] = frozenset({Category.SUBJECT_CARD, Category.REQUEST})
+REFERRAL_PURPOSES: frozenset[Purpose] = frozenset({Purpose.NRM_REFERRAL, Purpose.PANEL_REVIEW, Purpose.RECONSIDERATION})
+"""An adult's consent to the referral carries its decisions (nrm.md 1.1 rule 3)."""
 CONSENT_GATEWAYS: frozenset[Gateway] = frozenset({Gateway.CLDC_CONSENT, Gateway.CONSENT_NRM_ADULT})
 PANEL_ROLES: frozenset[Role] = frozenset({Role.PANEL_CHAIR, Role.PANEL_VOTING, Role.PANEL_ADVISER, Role.ICTG})

@@ -117,7 +117,6 @@ MAX_MODULE_LINES = 450
 MAX_FUNCTION_LINES = 70
 LONG_MODULES = {
     "hub/exchange/pushing.py": 453,
-    "policies/model.py": 575,
 }
 """Modules that are longer still, with their lines. Nothing is added here: they only get shorter, and then leave."""
 

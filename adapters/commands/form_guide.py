@@ -167,7 +167,12 @@ def examples(today: date) -> Mapping[str, dict[str, Any]]:
                 "purposes": ["nrm_referral", "panel_review"],
             },
             "words": "You can tell them what I told you, but not where my brother goes to school.",
-            "competence": "Judged by the support worker to understand what would be shared and with whom.",
+            "competence": "competent",
+            "assessed_by": "support_worker",
+            "interpreter": "not_needed",
+            "told": "yes",
+            "told_words": "Which agencies would read what she said, and that she can take it back.",
+            "competence_words": "She put it in her own words, and said what she does not want shared and why.",
             **_by("practitioner", "Support worker"),
         },
         "vote": {

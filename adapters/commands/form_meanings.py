@@ -7,8 +7,19 @@ from dataclasses import dataclass
 
 from adapters.commands.forms import WRITER_ROLES
 from adapters.release.writing import Outcome, SourceKind
-from policies.case import GIVEN_BY
-from policies.vocabulary import Category, ConsentReason, ConsentState, Purpose, WishesState
+from policies.vocabulary import (
+    Assessor,
+    Category,
+    Competence,
+    ConsentReason,
+    ConsentState,
+    ConsentSubject,
+    GivenBy,
+    InterpreterUse,
+    Purpose,
+    ToldState,
+    WishesState,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +88,38 @@ MEANINGS: Mapping[str | tuple[Category, str], str] = {
 """By field name; by category and field name where a kind has a meaning of its own."""
 
 CONSENT: Mapping[str, Meant] = {
+    "subject": Meant(
+        "one of",
+        "what it is about; `sharing` where left out. Each of an adult's three is a statement of its own",
+        tuple(ConsentSubject),
+    ),
     "state": Meant(
         "one of", "where consent stands", [s for s in ConsentState if s is not ConsentState.NONE_RECORDED], True
     ),
-    "given_by": Meant("one of", "who gave, refused or withdrew it; `nobody` where nobody was asked", sorted(GIVEN_BY)),
+    "given_by": Meant("one of", "whose consent it is; `nobody` where nobody was asked", tuple(GivenBy)),
+    "giver": Meant("opaque id", "tells holders of parental responsibility apart: 32 hexadecimal characters, no name"),
+    "competence": Meant(
+        "one of",
+        "whether the child (Gillick) or adult (capacity) understands; `not_assessed` where left out",
+        tuple(Competence),
+    ),
+    "assessed_by": Meant("one of", "who assessed it, by profession; with `competence`", tuple(Assessor)),
+    "interpreter": Meant("one of", "whether what was asked was interpreted", tuple(InterpreterUse), True),
+    "told": Meant("one of", "whether the person was told what is shared and why", tuple(ToldState), True),
     "wishes": Meant("one of", "whether the child's wishes and feelings were heard", tuple(WishesState), True),
     "reason": Meant("one of", "why, with `not_sought` and `not_required` only", tuple(ConsentReason)),
     "scope": Meant(
         "object", "what a given consent covers, with `given` only; recipients are kinds of agencies, see below"
     ),
-    "expires_at": Meant("time, such as 2026-12-31T00:00:00Z", "when it ends; null or left out: with the case"),
+    "expires_at": Meant("time, such as 2026-12-31T00:00:00Z", "when a given one ends; left out: with the case"),
+    "about": Meant("digest", "with `invalid` only: the consent statement that was none"),
     "purpose": Meant("one of", "for which purpose the words are shared; `panel_review` where left out", tuple(Purpose)),
     "words": Meant("text", "the words of the statement; they travel sealed and need `role` and `job_title`"),
+    "told_words": Meant("text", "what the person was told; sealed, with `words`"),
+    "competence_words": Meant("text", "who judged, and why, whether the person understands; sealed, with `words`"),
+    "interpreter_words": Meant("text", "who interpreted, one line; sealed, with `words`"),
     "source_kind": Meant("one of", "whose account the words are; `child_account` where left out", tuple(SourceKind)),
     "statement_kind": Meant("one of", "what the words belong to; `consent` where left out", ("consent", "refusal")),
-    "competence": Meant("text", "who judged, and how, that the child understands (Gillick)"),
     "role": Meant("one of", "the writer's role in the case; with `words`", WRITER_ROLES),
     "job_title": Meant("text", "the writer's job, one line; with `words`"),
 }

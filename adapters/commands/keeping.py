@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
 import click
 
+from adapters.birthdays import Birthday, find_birthdays, warn
 from adapters.commands.base import echo_json, home_option, opened, progress
 from adapters.home import (
     HUB_NAME,
@@ -227,6 +229,8 @@ def sync() -> None:
         cases = adapter.follower.sync_cases()
         dropped = sum(adapter.receiver.drop_refused(case) for case in cases)
         again = sum(disown(adapter.book, case) for case in cases)
+        adapter.consents.run(cases)
+        warn(adapter.store, adapter.book, cases, adapter.clock())
         notice = adapter.follower.notice
     if notice is not None:
         click.echo(f"TO DO: {notice}", err=True)
@@ -293,26 +297,33 @@ def status() -> None:
     """
     with opened(home_option()) as adapter:
         notice = adapter.follower.notice if (adapter.home.folder / HUB_NAME).exists() else None
-        _echo_status(adapter, notice)
+        with adapter.store.write() as session:
+            open_cases = [row.case for row in list_case_rows(session) if row.ended_at is None]
+        today = adapter.clock().date()
+        # Without a hub that is pinned there is no case, and none could be looked at.
+        birthdays = find_birthdays(adapter.store, adapter.book, open_cases) if open_cases else []
+        turning = [_describe(item, today) for item in birthdays]
+        echo_json({**_status(adapter), "notice": notice, "turning_18": turning})
 
 
-def _echo_status(adapter: Adapter, notice: str | None) -> None:
+def _describe(item: Birthday, today: date) -> dict[str, object]:
+    return {"case": item.case, "on": item.on.isoformat(), "exact": item.is_exact, "days": item.days_ahead(today)}
+
+
+def _status(adapter: Adapter) -> dict[str, object]:
     with adapter.store.write() as session:
         witnessed = read_setting(session, "witnessed")
-        echo_json(
-            {
-                "agency": adapter.home.agency,
-                "witnessed": None if witnessed is None else {"size": witnessed["size"], "at": witnessed["at"]},
-                "notice": notice,
-                "cases": [row.case for row in list_case_rows(session) if row.ended_at is None],
-                "waiting_to_push": pending_cases(session),
-                "alarms": [
-                    {"number": row.number, "at": row.raised_at, "code": row.code, "text": row.text}
-                    for row in open_alarms(session)
-                ],
-                "alarms_acknowledged": len(list_alarms(session)) - len(open_alarms(session)),
-            }
-        )
+        return {
+            "agency": adapter.home.agency,
+            "witnessed": None if witnessed is None else {"size": witnessed["size"], "at": witnessed["at"]},
+            "cases": [row.case for row in list_case_rows(session) if row.ended_at is None],
+            "waiting_to_push": pending_cases(session),
+            "alarms": [
+                {"number": row.number, "at": row.raised_at, "code": row.code, "text": row.text}
+                for row in open_alarms(session)
+            ],
+            "alarms_acknowledged": len(list_alarms(session)) - len(open_alarms(session)),
+        }
 
 
 COMMANDS: tuple[click.Command, ...] = (init, pin_hub, members, publish, sync, witness, serve, status)

@@ -355,22 +355,28 @@ def statement_detail(
     source_kind: SourceKind,
     given_by_role: str | None = None,
     competence: str | None = None,
+    told: str | None = None,
+    interpreter: str | None = None,
 ) -> dict[str, Any]:
     """The words of a consent or a refusal statement, which itself shows codes only.
 
-    ``statement_kind`` is ``consent`` or ``refusal``. ``competence`` says who judged, and how, that the child
-    understands (Gillick); it belongs to consent only.
+    ``statement_kind`` is ``consent`` or ``refusal``. ``competence`` says who judged, and how, whether the person
+    understands (Gillick, capacity), ``told`` what they were told, ``interpreter`` who interpreted; all three belong to
+    consent only.
     """
     if statement_kind not in ("consent", "refusal"):
         raise AuthoredRefused("statement_kind: expected consent or refusal")
-    if competence is not None and statement_kind != "consent":
-        raise AuthoredRefused("competence: expected with consent only")
+    for name, value in (("competence", competence), ("told", told), ("interpreter", interpreter)):
+        if value is not None and statement_kind != "consent":
+            raise AuthoredRefused(f"{name}: expected with consent only")
     fields: Fields = {
         "hub_StatementKind": given("hub_StatementKind", statement_kind),
         "hub_StatementWords": given("hub_StatementWords", require_text("words", words)),
     }
     put_optional(fields, "hub_GivenByRole", given_by_role, MAX_LINE_CHARS)
     put_optional(fields, "hub_Competence", competence, MAX_SHORT_CHARS)
+    put_optional(fields, "hub_WhatWasTold", told, MAX_SHORT_CHARS)
+    put_optional(fields, "hub_Interpreter", interpreter, MAX_LINE_CHARS)
     kind = require_written_term("source_kind", SourceKind, source_kind)
     day = by.written_at.date().isoformat()
     return render_content(

@@ -34,7 +34,8 @@ def default_basis(
 ) -> Basis:
     """Return the basis on which an agency of this kind shares such a fragment for such a purpose.
 
-    ``consent`` is the digest of the case's newest consent statement; it is named only where consent is the gateway.
+    ``consent`` is the digest of the consent statement that governs the purpose; it is named only where consent is the
+    gateway.
     """
     chosen = gateway or Gateway.CA2004_S10
     return Basis(

@@ -51,7 +51,8 @@ def decide_again(
     if said["bundle"] != bundle.digest:
         return Stopped(VoidCode.STALE_BUNDLE, "another policy bundle is active since; release again under it")
     bases = [Basis.from_json(item) for item in said["bases"]]
-    if any(basis.consent not in (None, case.state.consent.digest) for basis in bases):
+    named = [basis.consent for basis in bases if basis.consent is not None]
+    if not all(map(case.state.consent.is_in_force, named)):
         return Stopped(VoidCode.STALE_CONSENT, "it rests on a consent that is not the newest any more; release again")
     member = None if said["recipient_member"] is None else MemberId(said["recipient_member"])
     recipient = Recipient(require_agency(said["recipient_agency"]), member)

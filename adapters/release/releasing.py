@@ -155,12 +155,13 @@ class Releaser:
         return header.fragment, terms.purpose.value, json.dumps(basis, sort_keys=True)
 
     def _basis(self, verified: VerifiedCase, header: Header, terms: ReleaseTerms) -> Basis:
+        state, at = verified.state, self.book.follower.clock()
         return default_basis(
             self.book.follower.home.kind,
             header.category,
             terms.purpose,
             gateway=terms.gateway,
-            consent=verified.state.consent.digest,
+            consent=state.consent.for_purpose(terms.purpose, state.membership.age_path, at).digest,
             originator_release=terms.originator_release,
             expires_at=terms.expires_at,
         )

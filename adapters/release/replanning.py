@@ -279,6 +279,11 @@ def _leads_to(row: _Channel, recipient: Recipient, use: KeyUse) -> bool:
     return named == (recipient.agency, recipient.member, use.value)
 
 
+def bases_by_channel(session: Session, case: str, presence: Presence) -> dict[str, dict[Granted, Basis | None]]:
+    """Return by channel what is granted on it, with the basis that its own signed disclosure names (None: unknown)."""
+    return _granted_by_channel(session, case, presence)[0]
+
+
 def _granted_by_channel(
     session: Session, case: str, presence: Presence
 ) -> tuple[dict[str, dict[Granted, Basis | None]], dict[Granted, Basis | None], dict[str, set[Granted]]]:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from hub.exchange.acts import CaseAct, Receipt, lock_case, require_case_id
 from hub.exchange.room import require_room_for_statement
-from hub.exchange.standing import load_standing
+from hub.exchange.standing import load_consents, load_standing
 from hub.refusal import Refused, not_found
 from hub.store import exchange_rows as rows
 from hub.store.base import Session
@@ -22,7 +22,8 @@ from keys.directory import Directory
 from keys.jose import SignatureRefused, statement_digest
 from keys.statements import Statement, StatementType, peek
 from keys.uses import KeyUse
-from policies.case import parse_consent, require_detail
+from policies.case import follow, parse_consent, require_detail
+from policies.consent import ends
 from policies.membership import Standing, departing, require_opening, require_successor, widens
 from policies.model import (
     Malformed,
@@ -36,7 +37,7 @@ from policies.model import (
     require_term,
     term_list,
 )
-from policies.vocabulary import Category, ConsentState
+from policies.vocabulary import Category
 
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 MAX_OUTBOX_AGE = timedelta(hours=24)
@@ -250,18 +251,15 @@ def _consent(submitted: Submitted) -> Receipt:
     members = statement.members
     case = require_id(members["case"], "case")
     act = submitted.lock(case)
-    consent = parse_consent(statement.digest, members)
     require_detail(members["detail"])
-    newest = rows.newest_statement(session, case, StatementType.CONSENT.value)
-    expected: tuple[int, str | None] = (0, None)
-    require_number(members["sequence"], "consent sequence")
-    earlier = None if newest is None else peek(newest.statement)
-    if newest is not None and earlier is not None:
-        expected = (earlier.members["sequence"] + 1, newest.digest)
-    if (members["sequence"], members["previous"]) != expected:
-        raise Refused(409, "conflict", f"another consent was recorded meanwhile; expected sequence {expected[0]}")
-    ends = earlier is not None and earlier.members["state"] == ConsentState.GIVEN
-    submitted.require_room(act, narrows=ends and consent.state is not ConsentState.GIVEN)
+    before = load_consents(session, case)
+    expected = len(before.statements)
+    previous = None if before.newest is None else before.newest.digest
+    parse_consent(statement.digest, members)
+    if (require_number(members["sequence"], "consent sequence"), members["previous"]) != (expected, previous):
+        raise Refused(409, "conflict", f"another consent was recorded meanwhile; expected sequence {expected}")
+    after = follow(before, statement.digest, members)
+    submitted.require_room(act, narrows=ends(before, after))
     return _keep(act, statement, "consent")
 
 

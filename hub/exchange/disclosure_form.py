@@ -1,7 +1,7 @@
 """The form of what a disclosure lists, checked before anything of it is looked up.
 
 Raises ``Malformed``; ``EnvelopeRefused`` for a wrapped key that is none, ``Refused`` for a consent that is not the
-newest one.
+newest word of its giver.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 from hub.refusal import Refused
 from keys.envelopes import require_wrapped_key, wrapped_key_digest
+from policies.consent import Consents
 from policies.model import Basis, Malformed, require_digest, require_id, require_members, require_term
 from policies.vocabulary import CONSENT_GATEWAYS, NotGivenCode
 
@@ -32,11 +33,11 @@ def pick(values: list[Any], index: object, name: str) -> Any:
     return values[index]
 
 
-def require_consents(bases: Sequence[Basis], newest: str | None) -> None:
-    """A basis on consent names the case's newest consent statement; no basis names another one."""
+def require_consents(bases: Sequence[Basis], consents: Consents) -> None:
+    """A basis on consent names somebody's newest word in the case; no basis names another one."""
     for basis in bases:
-        if basis.consent is not None and basis.consent != newest:
-            raise Refused(409, "stale_consent", "a basis rests on a consent that is not the newest one")
+        if basis.consent is not None and not consents.is_in_force(basis.consent):
+            raise Refused(409, "stale_consent", "a basis rests on a consent that is not the newest word of its giver")
         if basis.consent is None and basis.gateway in CONSENT_GATEWAYS:
             raise Malformed("disclosure: a basis whose gateway is consent names the consent it rests on")
 

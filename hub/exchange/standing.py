@@ -13,9 +13,10 @@ from hub.store.tables import AgencyRow, CertificateRow, RenewalRow, RevocationRo
 from keys.certificates import verify_agency, verify_certificate
 from keys.directory import Directory
 from keys.statements import StatementType, peek
-from policies.case import parse_consent
+from policies.case import read_consents
+from policies.consent import Consents
 from policies.membership import CaseStatements, Said, Standing, case_state, standing_of
-from policies.model import NO_CONSENT, CaseState
+from policies.model import CaseState
 
 _Row = AgencyRow | RenewalRow | CertificateRow | RevocationRow
 
@@ -79,8 +80,12 @@ def load_standing(session: Session, case: str) -> Standing:
     )
 
 
+def load_consents(session: Session, case: str) -> Consents:
+    """Return the consents of a case. The statements were verified when they were accepted."""
+    found = rows.case_statements(session, case, StatementType.CONSENT.value)
+    return read_consents((row.digest, peek(row.statement).members) for row in found)
+
+
 def load_case_state(session: Session, case: str) -> CaseState:
     """Return the case as its accepted statements make it now. Raises ``Malformed`` as ``load_standing`` does."""
-    consent = rows.newest_statement(session, case, StatementType.CONSENT.value)
-    found = NO_CONSENT if consent is None else parse_consent(consent.digest, peek(consent.statement).members)
-    return case_state(load_standing(session, case), found)
+    return case_state(load_standing(session, case), load_consents(session, case))

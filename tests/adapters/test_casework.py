@@ -28,13 +28,16 @@ WISHES = {
     "asked_on": "2026-03-12",
     "how": "On a walk",
 }
+ASKED = {"wishes": "recorded", "told": "yes", "interpreter": "not_needed"}
 GIVEN = {
     "state": "given",
     "given_by": "child",
-    "wishes": "recorded",
+    "competence": "competent",
+    "assessed_by": "support_worker",
+    **ASKED,
     "scope": {"categories": ["concern"], "recipients": ["health", "police"], "purposes": ["panel_review"]},
 }
-WITHDRAWN = {"state": "withdrawn", "given_by": "child", "wishes": "recorded"}
+WITHDRAWN = {"state": "withdrawn", "given_by": "child", **ASKED}
 WORDS = {"words": "Tell them, but not my aunt.", "role": "practitioner", "job_title": "Support worker (invented)"}
 
 
@@ -274,7 +277,7 @@ def test_cases_are_opened_and_listed(scene: Scene, hands: Mapping[str, Hands]) -
 @pytest.mark.parametrize(
     ("form", "said"),
     [
-        ({}, "form of a consent: missing fields: state, wishes"),
+        ({}, "form of a consent: missing fields: interpreter, state, told, wishes"),
         ({**GIVEN, "state": "yes"}, "is not a term of ConsentState; expected one of: none_recorded, given,"),
         ({**GIVEN, "scope": {}}, "a given consent says what it covers"),
         ({**GIVEN, "scope": []}, "a given consent says what it covers"),
@@ -286,9 +289,9 @@ def test_cases_are_opened_and_listed(scene: Scene, hands: Mapping[str, Hands]) -
         ),
         ({**GIVEN, "scope": {**GIVEN["scope"], "recipients": [HEALTH]}}, "expected one of: police, social_care,"),
         ({**GIVEN, "scope": {**GIVEN["scope"], "categories": ["x"]}}, "Category; expected one of: identity, contact,"),
-        ({**GIVEN, "given_by": "aunt"}, "given_by: expected one of: adult, child,"),
+        ({**GIVEN, "given_by": "aunt"}, "GivenBy; expected one of: child, adult,"),
         ({**GIVEN, "wishes": None}, "WishesState; expected one of: recorded,"),
-        ({**GIVEN, "expires_at": "soon"}, "time: expected the form"),
+        ({**GIVEN, "expires_at": "soon"}, "expires_at: expected the form"),
         ({**GIVEN, "reason": "child_path"}, "need a reason, other states have none"),
         ({**WITHDRAWN, "scope": GIVEN["scope"]}, "other states cover nothing"),
         ({**GIVEN, "note": "x"}, "form of a consent: unknown fields: note; its fields are"),

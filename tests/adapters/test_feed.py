@@ -17,6 +17,7 @@ from policies.model import AgencyId
 from policies.vocabulary import AgePath, Gateway
 from tests.adapters.test_following import Meanwhile, consent, refusal, second_process
 from tests.attacks.hostile import about, lie
+from tests.consents import stands
 from tests.scene import CARE, CHARITY, HEALTH, POLICE, REVIEW, Party, Scene
 
 NOTE = {"kind": "concern", "summary": "An invented note", "fields": {}}
@@ -54,13 +55,13 @@ def test_a_hidden_withdrawal_stops_every_release(scene: Scene) -> None:
     found = refusal(health.follower.sync_cases)
     assert (found.code, "consents" in str(found)) == ("withheld", True)
     assert "withheld" in codes(health)
-    assert str(health.book.load(scene.main).state.consent.state) == "given"
+    assert stands(health.book.load(scene.main).state) == "given"
     health.write(scene.main, NOTE)
     assert refusal(lambda: health.release(scene.main, gateway=Gateway.CLDC_CONSENT)).code == "withheld"
     # And once the hub shows what its log has, it is decided on that.
     scene.use(scene.transport)
     assert health.release(scene.main, gateway=Gateway.CLDC_CONSENT).grants == 0
-    assert str(health.book.load(scene.main).state.consent.state) == "withdrawn"
+    assert stands(health.book.load(scene.main).state) == "withdrawn"
 
 
 @pytest.mark.parametrize("name", sorted(LISTS.values()))

@@ -235,7 +235,7 @@ def test_what_came_of_an_action_is_said_in_words(category: Category) -> None:
 
 
 def test_a_consent_takes_the_fields_of_its_guide_only() -> None:
-    assert {"state", "wishes"} == {name for name, item in CONSENT.items() if item.is_required}
+    assert {"state", "wishes", "told", "interpreter"} == {name for name, item in CONSENT.items() if item.is_required}
 
 
 @pytest.mark.parametrize("category", list(FORMS))

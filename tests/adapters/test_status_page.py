@@ -27,6 +27,7 @@ from adapters.store.rows import list_alarms, raise_alarm
 from adapters.store.tables import AcknowledgedRow
 from policies.vocabulary import Gateway
 from tests.adapters.hands import REPOSITORY, Hands
+from tests.consents import asked
 from tests.federation import free_port
 from tests.scene import CANARIES, CHARITY, HEALTH, REVIEW, Scene, now, opened_keys
 
@@ -264,6 +265,7 @@ def test_the_watch_tidies_kept_pulls(scene: Scene, watch: Watch, adapter: Adapte
         "given_by": "child",
         "scope": {"categories": ["concern"], "recipients": ["health"], "purposes": ["panel_review"]},
         "wishes": "recorded",
+        **asked("given"),
         "expires_at": None,
         "detail": None,
     }

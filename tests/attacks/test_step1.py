@@ -33,6 +33,7 @@ from keys.uses import KeyUse
 from policies.model import render_time
 from policies.vocabulary import AgencyKind, Role
 from tests.attacks.hostile import about, about_entries, embed_hostile, lie, recount
+from tests.consents import asked
 from tests.federation import make_agency
 from tests.officers import FIRST, enrol
 from tests.scene import CARE, CHARITY, CONTENTS, HEALTH, POLICE, Scene, now
@@ -347,6 +348,7 @@ def _not_required() -> dict[str, Any]:
         "given_by": "nobody",
         "scope": {"categories": [], "recipients": [], "purposes": []},
         "wishes": "recorded",
+        **asked("not_required", "nobody"),
         "expires_at": None,
         "detail": None,
     }

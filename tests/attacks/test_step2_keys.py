@@ -35,6 +35,7 @@ from tests.attacks.key_acts import (
     revoke_person,
     root_of,
 )
+from tests.consents import asked
 from tests.e2e.test_canaries import found_in
 from tests.scene import CANARIES, CARE, CHARITY, CONTENTS, HEALTH, POLICE, REVIEW, Party, Scene, now
 
@@ -217,6 +218,7 @@ def consent_gone(scene: Scene) -> None:
             "given_by": "child",
             "scope": {"categories": [], "recipients": [], "purposes": []},
             "wishes": "recorded",
+            **asked("withdrawn"),
             "expires_at": None,
             "detail": None,
         },

@@ -21,6 +21,7 @@ from policies.vocabulary import ConsentState
 from tests.adapters.release.test_outbox import wired
 from tests.attacks.key_acts import post, revocation, revoke_person, root_of
 from tests.attacks.test_step2_keys import NOTE, bodies, refusal, summaries
+from tests.consents import stands
 from tests.hub.api.test_pull_refused import consent
 from tests.rotation_acts import bring, change_of, heads, take_up
 from tests.scene import CARE, CHARITY, CONTENTS, HEALTH, POLICE, REVIEW, Scene, bundle
@@ -98,13 +99,13 @@ def test_attack_32_a_given_consent_that_is_reached_back_behind_counts_no_more(sc
     care.book.record_consent(scene.main, consent("given"))
     scene[HEALTH].sync()
     found = scene.sql("SELECT min(position) FROM log_entry WHERE type = 'consent'")
-    assert state_at(scene, HEALTH).consent.state is ConsentState.GIVEN
+    assert stands(state_at(scene, HEALTH)) is ConsentState.GIVEN
     post(scene[HEALTH], [], [revocation(care, kid, "compromised", signer=root, valid_until=found[0][0])])
     for name in (POLICE, HEALTH, CHARITY):
         scene[name].witness()
     for name in (POLICE, HEALTH):
         scene[name].sync()
-    assert state_at(scene, HEALTH).consent.state is not ConsentState.GIVEN
+    assert stands(state_at(scene, HEALTH)) is not ConsentState.GIVEN
 
 
 def test_attack_28_a_stolen_signing_key_does_not_undo_what_its_agency_said(scene: Scene) -> None:

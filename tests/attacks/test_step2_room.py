@@ -15,6 +15,7 @@ from policies.vocabulary import ConsentState
 from tests.attacks.key_acts import post, revocation, root_of
 from tests.attacks.test_step2_keys import NOTE, summaries
 from tests.attacks.test_step2_reaching_back import adapter_runs, state_at, with_another_key
+from tests.consents import stands
 from tests.hub.api.test_pull_refused import consent
 from tests.rotation_acts import bring, change_of, heads, take_up
 from tests.scene import CARE, CONTENTS, HEALTH, POLICE, Scene
@@ -147,6 +148,6 @@ def test_attack_28_statements_of_a_key_dated_back_leave_room_for_others(
     heads(scene)
     assert tried() is None
     heads(scene)
-    assert state_at(scene, HEALTH).consent.state is ConsentState.GIVEN
+    assert stands(state_at(scene, HEALTH)) is ConsentState.GIVEN
     monkeypatch.setattr(room, "MAX_TIMES_WITH_DISOWNED", 1)
     assert tried() == FULL

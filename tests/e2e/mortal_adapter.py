@@ -30,6 +30,7 @@ from hub.config import Config
 from hub.setting_up import init_hub
 from hub.store.database import Database
 from policies.vocabulary import AgencyKind, Category
+from tests.consents import asked
 from tests.officers import SECOND
 from tests.scene import REVIEW, Party, Scene, bundle, load, now
 
@@ -116,6 +117,7 @@ def record_consent(party: Party, case: str) -> None:
             "given_by": "nobody",
             "scope": {"categories": [], "recipients": [], "purposes": []},
             "wishes": "recorded",
+            **asked("not_required", "nobody"),
             "expires_at": None,
             "detail": None,
         },

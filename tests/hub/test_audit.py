@@ -43,6 +43,7 @@ from hub.exchange.refused_lines import DENIED_CODES
 from hub.ledger.entries import EntryType
 from keys.canonical import canonical_bytes
 from policies.vocabulary import Gateway, HandlingCode, NotGivenCode, Purpose, Role, VoidCode
+from tests.consents import asked
 from tests.scene import CANARIES, CARE, CHARITY, HEALTH, POLICE, Scene, bundle, now
 
 AGREEMENTS = Agreements({bundle().digest: bundle()})
@@ -63,6 +64,7 @@ def consent(state: str) -> dict[str, Any]:
             "purposes": ["panel_review"] if given else [],
         },
         "wishes": "recorded",
+        **asked(state),
         "expires_at": None,
         "detail": None,
     }

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from policies.case import parse_consent, require_detail
+from policies.consent import Consent, Consents
 from policies.model import (
     AgencyId,
     Basis,
     CaseId,
     CaseState,
-    Consent,
     FragmentId,
     Handling,
     Header,
@@ -40,6 +40,7 @@ from policies.vocabulary import (
     Stage,
     WishesState,
 )
+from tests.consents import asked
 
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 UNTIL = datetime(2026, 6, 30, tzinfo=UTC)
@@ -71,18 +72,19 @@ def consent_members(state: str = "given", **changed: Any) -> dict[str, Any]:
         "given_by": "child",
         "scope": SCOPE if state == "given" else NO_SCOPE,
         "wishes": "recorded",
+        **asked(state, changed.get("given_by", "child")),
         "expires_at": None,
         **changed,
     }
 
 
-def covers(consent: Consent, gateway: Gateway, named: str | None) -> bool:
+def covers(consents: list[Consent], gateway: Gateway, named: str | None) -> bool:
     """Whether the facts say that the consent covers what rests on such a basis."""
     header = Header(
         FragmentId("f" * 32), CASE, HEALTH, Category.CONCERN, Handling(), 1, None, sealed_at=AT, commitment="0" * 64
     )
     basis = Basis(Purpose.PANEL_REVIEW, gateway, Article6.A6_E, Condition.NONE, named, False, None)
-    state = CaseState(membership(LEAD, CHAIR), "0" * 64, frozenset({(POLICE, CHAIR.member)}), consent)
+    state = CaseState(membership(LEAD, CHAIR), "0" * 64, frozenset({(POLICE, CHAIR.member)}), Consents.of(consents))
     facts = facts_for(
         header,
         Recipient(POLICE, CHAIR.member),
@@ -99,17 +101,18 @@ def covers(consent: Consent, gateway: Gateway, named: str | None) -> bool:
 def test_what_rests_on_a_consent_is_covered_by_that_statement_only(gateway: Gateway) -> None:
     """A later consent with the very same words revives nothing that was shared on an earlier one."""
     first, later = (parse_consent(digest * 64, consent_members()) for digest in "ab")
-    assert covers(first, gateway, first.digest)
-    assert not covers(later, gateway, first.digest)
-    assert not covers(first, gateway, None)
-    assert covers(later, gateway, later.digest)
+    assert covers([first], gateway, first.digest)
+    assert not covers([first, later], gateway, first.digest)
+    assert not covers([first], gateway, None)
+    assert covers([first, later], gateway, later.digest)
 
 
 def test_what_rests_on_a_duty_is_covered_by_the_newest_consent() -> None:
     """The rule about adults asks where consent stands now, whatever the sharing rests on."""
     consent = parse_consent("a" * 64, consent_members())
-    assert covers(consent, Gateway.CA2004_S10, None)
-    assert not covers(parse_consent("b" * 64, consent_members("withdrawn")), Gateway.CA2004_S10, None)
+    withdrawn = parse_consent("b" * 64, consent_members("withdrawn"))
+    assert covers([consent], Gateway.CA2004_S10, None)
+    assert not covers([consent, withdrawn], Gateway.CA2004_S10, None)
 
 
 @pytest.mark.parametrize("state", ["given", "refused"])

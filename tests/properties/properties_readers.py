@@ -57,12 +57,12 @@ from keys.tiles import TilePath
 from keys.uses import KeyUse
 from keys.witnesses import Witness, WitnessSet, require_quorum
 from policies.bundles import parse_bundle, read_files
-from policies.case import parse_consent, require_detail
+from policies.case import parse_consent, read_consents, require_detail, require_effect
+from policies.consent import ConsentScope
 from policies.engine import parse_policies, parse_schema
 from policies.language import check_text
 from policies.model import (
     Basis,
-    ConsentScope,
     Handling,
     Header,
     Member,
@@ -366,12 +366,16 @@ PARSERS: dict[str, list[tuple[Callable[..., object], Inputs]]] = {
     "keys.witnesses.require_quorum": [(require_quorum, with_fixed(texts(NOTE + LINE + "\n"), LOG_VKEY, WITNESSES))],
     "policies.bundles.parse_bundle": [(parse_bundle, bundles())],
     "policies.case.parse_consent": [(parse_consent, consents())],
+    "policies.case.read_consents": [(read_consents, consents().map(lambda item: ([item],)))],
     "policies.case.require_detail": [(require_detail, one_of({"fragment": "1" * 32, "sha256": "0" * 64}))],
+    "policies.case.require_effect": [
+        (require_effect, one_of({"ends": 1, "stays": 0, "opens": 0, "flagged": 0, "sha256": "0" * 64}))
+    ],
     "policies.engine.parse_policies": [(lambda text: parse_policies("f.cedar", text), texts(*POLICY_FILES))],
     "policies.engine.parse_schema": [(parse_schema, texts(render_schema()))],
     "policies.language.check_text": [(lambda text: check_text("f.cedar", text), texts(*POLICY_FILES))],
     "policies.model.Basis.from_json": [(Basis.from_json, one_of(BASIS))],
-    "policies.model.ConsentScope.from_json": [(ConsentScope.from_json, one_of(CONSENT["scope"]))],
+    "policies.consent.ConsentScope.from_json": [(ConsentScope.from_json, one_of(CONSENT["scope"]))],
     "policies.model.Handling.from_json": [(Handling.from_json, one_of(FRAGMENT["header"]["handling"]))],
     "policies.model.Header.from_json": [(Header.from_json, one_of(header().to_json(), FRAGMENT["header"]))],
     "policies.model.Member.from_json": [(Member.from_json, one_of(*MEMBERSHIP["members"]))],
@@ -381,13 +385,13 @@ PARSERS: dict[str, list[tuple[Callable[..., object], Inputs]]] = {
         (read_answer_version, st.tuples(st.none() | st.text(max_size=9), st.integers(0, 9))),
     ],
     "policies.protocol.require_version_floor": [(require_version_floor, one_of(1))],
-    "policies.model.parse_time": [(parse_time, one_of("2026-01-31T12:00:00Z"))],
-    "policies.model.require_agency": [(require_agency, one_of("example-council"))],
-    "policies.model.require_digest": [(require_digest, with_fixed(one_of("0" * 64), "x"))],
-    "policies.model.require_id": [(require_id, with_fixed(one_of("0" * 32), "x"))],
-    "policies.model.require_members": [(require_members, with_fixed(one_of({"a": 1, "b": 2}), ("a", "b"), "x"))],
-    "policies.model.require_number": [(require_number, with_fixed(one_of(7), "x"))],
-    "policies.model.require_term": [
+    "policies.reading.parse_time": [(parse_time, one_of("2026-01-31T12:00:00Z"))],
+    "policies.reading.require_agency": [(require_agency, one_of("example-council"))],
+    "policies.reading.require_digest": [(require_digest, with_fixed(one_of("0" * 64), "x"))],
+    "policies.reading.require_id": [(require_id, with_fixed(one_of("0" * 32), "x"))],
+    "policies.reading.require_members": [(require_members, with_fixed(one_of({"a": 1, "b": 2}), ("a", "b"), "x"))],
+    "policies.reading.require_number": [(require_number, with_fixed(one_of(7), "x"))],
+    "policies.reading.require_term": [
         (lambda text: require_term(Category, text, "x"), one_of("identity")),
         (lambda text: require_term(Category, text, "x", shown=True), one_of("identity")),
     ],

@@ -45,7 +45,8 @@ from keys.sealing import (
 from keys.statements import MEMBERS, CheckpointRef, StatementType, make_statement, peek, verify_statement
 from keys.storage import Vault
 from keys.transparency import verify_checkpoint, verify_cosignature
-from policies.model import Basis, ConsentScope, Handling, Header, Member, Membership
+from policies.consent import ConsentScope
+from policies.model import Basis, Handling, Header, Member, Membership
 from policies.vocabulary import AgencyKind, AgePath, Article6, Category, Condition, Gateway, Purpose, Role
 from tests.keys.keys_material import CANONICAL_VALUES, header, key
 

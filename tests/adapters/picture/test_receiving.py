@@ -19,6 +19,7 @@ from adapters.picture.receiving import Opened
 from keys.envelopes import SealedFragment
 from policies.vocabulary import Gateway, Purpose
 from tests.attacks.hostile import lie
+from tests.consents import asked
 from tests.scene import CARE, CHARITY, CONTENTS, HEALTH, POLICE, REVIEW, Party, Scene, now
 
 ON_CONSENT = {"kind": "concern", "summary": "Shared because the child said yes", "fields": {"ref": "CONSENTED-1"}}
@@ -39,6 +40,7 @@ def consent(state: str) -> dict[str, Any]:
         "given_by": "child",
         "scope": SCOPE if state == "given" else NO_SCOPE,
         "wishes": "recorded",
+        **asked(state),
         "expires_at": None,
         "detail": None,
     }

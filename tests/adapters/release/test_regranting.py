@@ -21,6 +21,7 @@ from adapters.store.tables import GrantedRow, OutboxRow
 from keys.private import PrivateKey
 from policies.model import AgencyId, Member, MemberId
 from policies.vocabulary import Category, Gateway, Purpose, Role
+from tests.consents import asked
 from tests.rekeying import certify_roles, rekey_intake, rekey_reading
 from tests.scene import CARE, CHARITY, CONTENTS, HEALTH, POLICE, REVIEW, Party, Scene, bundle, now
 
@@ -155,6 +156,7 @@ def test_what_the_policy_refuses_today_is_not_granted_again(scene: Scene) -> Non
     charity, voter = scene[CHARITY], scene[HEALTH].people["voter"]
     scope = {"categories": ["concern"], "recipients": ["health", "police", "social_care"], "purposes": ["panel_review"]}
     said = {"reason": "none", "given_by": "child", "wishes": "recorded", "expires_at": None, "detail": None}
+    said |= asked("given")
     given = {**said, "state": "given", "scope": scope}
     nothing = {"categories": [], "recipients": [], "purposes": []}
     charity.book.record_consent(scene.main, given)

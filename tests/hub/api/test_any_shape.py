@@ -21,6 +21,7 @@ from keys.private import PrivateKey
 from keys.statements import StatementType
 from keys.uses import KeyUse
 from policies.model import render_time
+from tests.consents import asked as how_asked
 from tests.scene import CARE, HEALTH, Party, Scene, now
 
 ANYTHING: tuple[Any, ...] = (None, "", "x", "0" * 64, "\u202e\x00", 0, -1, 2**53 - 1, True, [], [None], {}, {"a": []})
@@ -146,7 +147,7 @@ def test_statements_of_any_shape_are_answered(scene: Scene) -> None:
     common: dict[str, Any] = {"id": os.urandom(16).hex(), "issuer": CARE, "issued_at": render_time(now())}
     common["checkpoint"] = None
     consent = common | {"case": scene.main, "sequence": 0, "previous": None, "given_by": "child", "wishes": "recorded"}
-    consent |= {"state": "given", "reason": "none", "expires_at": render_time(now())}
+    consent |= {"state": "given", "reason": "none", "expires_at": render_time(now()), **how_asked("given")}
     consent["scope"] = {"categories": ["concern"], "recipients": ["police"], "purposes": ["panel_review"]}
     consent["detail"] = {"fragment": "0" * 32, "sha256": "0" * 64}
     refusal = common | {"case": scene.main, "recipient_agency": "fern-police", "category": "concern", "code": "policy"}

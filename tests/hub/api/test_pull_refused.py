@@ -17,6 +17,7 @@ from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
 from keys.uses import KeyUse
 from policies.vocabulary import Category, Gateway, Purpose
+from tests.consents import asked
 from tests.scene import CARE, CHARITY, CONTENTS, HEALTH, POLICE, Party, Scene, now
 
 UNKNOWN = "f" * 32
@@ -287,6 +288,7 @@ def consent(state: str, **changed: Any) -> dict[str, Any]:
             "purposes": [Purpose.PANEL_REVIEW.value] if given else [],
         },
         "wishes": "recorded",
+        **asked(state),
         "expires_at": None,
         "detail": None,
         **changed,

@@ -25,6 +25,7 @@ from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement, peek
 from keys.uses import KeyUse
 from policies.vocabulary import Category, Gateway
+from tests.consents import asked
 from tests.scene import CARE, CHARITY, HEALTH, POLICE, REVIEW, Party, Scene, now
 
 NOTE = {"kind": "concern", "summary": "An invented note", "fields": {}}
@@ -481,6 +482,7 @@ def _withdrawn() -> dict[str, Any]:
         "given_by": "nobody",
         "scope": {"categories": [], "recipients": [], "purposes": []},
         "wishes": "recorded",
+        **asked("not_required", "nobody"),
         "expires_at": None,
         "detail": None,
     }

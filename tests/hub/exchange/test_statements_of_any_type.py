@@ -17,6 +17,7 @@ from keys.canonical import canonical_bytes
 from keys.jose import sign_compact
 from keys.statements import MEMBERS, StatementType
 from policies.model import render_time
+from tests.consents import asked
 from tests.scene import CARE, HEALTH, POLICE, Party, Scene, now
 
 FUZZED = settings(
@@ -69,6 +70,7 @@ def good_members(scene: Scene, kind: StatementType) -> dict[str, Any]:
         "given_by": "child",
         "scope": {"categories": [], "recipients": [], "purposes": []},
         "wishes": "recorded",
+        **asked("withdrawn"),
         "expires_at": None,
         "detail": None,
     }
