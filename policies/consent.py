@@ -6,7 +6,7 @@ One statement is about one subject and one person's word. Who said what, when an
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -91,9 +91,9 @@ class Consent:
         who = "person" if self.given_by in THE_PERSON else self.given_by.value
         return self.subject, f"{who}:{self.giver}" if self.giver else who
 
-    def is_expired(self, at: datetime | None) -> bool:
-        """Whether it has run out (None: the time is left aside)."""
-        return at is not None and self.expires_at is not None and at >= self.expires_at
+    def is_expired(self, at: datetime) -> bool:
+        """Whether it has run out."""
+        return self.expires_at is not None and at >= self.expires_at
 
     def covers(self, category: Category, recipient: AgencyKind, purpose: Purpose) -> bool:
         """Whether its scope has such a sharing."""
@@ -175,11 +175,21 @@ class Consents:
         kept = {key for key in self.sound if not found._is_about(key[1], new.subject)}
         for is_adult in (False, True):
             path = AgePath.ADULT if is_adult else AgePath.CHILD
-            state, _, deciding = found._weigh(new.subject, path, None)
-            if state is ConsentState.GIVEN:
-                digests = {item.digest for item in deciding}
-                kept |= {(is_adult, name) for name in digests if name == new.digest or (is_adult, name) in self.sound}
+            now, later = found._agreed(new.subject, path), found._agreed(new.subject, path, besides=new)
+            had = {digest for was_adult, digest in self.sound if was_adult is is_adult}
+            # Who spoke while an agreement that runs out went before them waits for that, and takes effect then.
+            waits = had - self._agreed(new.subject, path)
+            kept |= {(is_adult, digest) for digest in (now & had) | (later & waits) | ({new.digest} & (now | later))}
         return frozenset(kept)
+
+    def _agreed(self, subject: ConsentSubject, path: AgePath, besides: Consent | None = None) -> set[str]:
+        """Return the digests of which a given consent consists, time left aside; or once all has run out but one."""
+
+        def is_expired(item: Consent) -> bool:
+            return besides is not None and item.expires_at is not None and item is not besides
+
+        state, _, deciding = self._weigh(subject, path, is_expired)
+        return {item.digest for item in deciding} if state is ConsentState.GIVEN else set()
 
     def _is_about(self, digest: str, subject: ConsentSubject) -> bool:
         return any(item.digest == digest and item.subject is subject for item in self.statements)
@@ -195,7 +205,7 @@ class Consents:
 
     def answer(self, subject: ConsentSubject, path: AgePath, at: datetime) -> ConsentAnswer:
         """Return where consent on a subject stands at a time, with the rule that says so."""
-        state, rule, deciding = self._weigh(subject, path, at)
+        state, rule, deciding = self._weigh(subject, path, lambda item: item.is_expired(at))
         if state is not ConsentState.GIVEN:
             return ConsentAnswer(state, rule)
         is_adult = path is AgePath.ADULT
@@ -209,11 +219,11 @@ class Consents:
         return self.answer(subject_of(purpose, path), path, at)
 
     def _weigh(
-        self, subject: ConsentSubject, path: AgePath, at: datetime | None
+        self, subject: ConsentSubject, path: AgePath, is_expired: Callable[[Consent], bool]
     ) -> tuple[ConsentState, ConsentRule, tuple[Consent, ...]]:
         if subject is not ConsentSubject.SHARING and path is not AgePath.ADULT:
             return ConsentState.NOT_REQUIRED, ConsentRule.NOT_ASKED_OF_A_CHILD, ()
-        said = [(item, _voice(item, path, at)) for item in self.in_force if item.subject is subject]
+        said = [(item, _voice(item, path, is_expired(item))) for item in self.in_force if item.subject is subject]
         spoke = {GivenBy.COURT: Voice.SILENT, GivenBy.CHILD: Voice.SILENT, GivenBy.NOBODY: Voice.SILENT}
         spoke |= {GivenBy.CHILD if item.given_by in THE_PERSON else item.given_by: voice for item, voice in said}
         holders = frozenset(voice for item, voice in said if item.given_by is GivenBy.PARENTAL_RESPONSIBILITY)
@@ -241,10 +251,14 @@ _VOICES = {
 }
 
 
-def _voice(item: Consent, path: AgePath, at: datetime | None) -> Voice:
+def _never(_: Consent) -> bool:
+    return False
+
+
+def _voice(item: Consent, path: AgePath, is_expired: bool) -> Voice:
     if item.state is not ConsentState.GIVEN:
         return _VOICES[item.state]
-    if item.is_expired(at):
+    if is_expired:
         return Voice.EXPIRED
     if item.given_by not in THE_PERSON:
         return Voice.AGREES
@@ -281,10 +295,12 @@ def require_follows(consents: Consents, new: Consent) -> None:
 
 def lets_more_rest(before: Consents, after: Consents) -> bool:
     """Whether a statement lets more rest on consent than before, on either path: it needs a fresh quorum then."""
+    if after.sound - before.sound:
+        return True
     for subject in ConsentSubject:
         for path in (AgePath.CHILD, AgePath.ADULT):
-            state, _, deciding = after._weigh(subject, path, None)
-            was, _, had = before._weigh(subject, path, None)
+            state, _, deciding = after._weigh(subject, path, _never)
+            was, _, had = before._weigh(subject, path, _never)
             if state is ConsentState.GIVEN and (was is not ConsentState.GIVEN or deciding != had):
                 return True
     return False

@@ -110,7 +110,6 @@ class ConsentEffect:
 
 def effect_of(
     store: Store,
-    session: Session,
     case: VerifiedCase,
     agency: str,
     bundle: Bundle,
@@ -120,17 +119,30 @@ def effect_of(
     after: Consents,
 ) -> ConsentEffect:
     """Compute what the newest statement of ``after`` does to every grant of this agency in a case. Reads only."""
-    headers = {row.fragment: Header.from_json(json.loads(row.header)) for row in own_fragments(session, case.case)}
     newest = after.newest
-    about = None if newest is None else newest.about
-    asked = _Asked(case.state, bundle, at, before, after, about)
-    found: dict[tuple[str, str, str | None, str], GrantEffect] = {}
-    unknown = 0
-    granted = bases_by_channel(session, case.case, Presence.of(case))
+    asked = _Asked(case.state, bundle, at, before, after, None if newest is None else newest.about)
+    with store.write() as session:
+        held, unknown = _held(session, case)
+        drafts = {row.fragment: row.draft for row in own_fragments(session, case.case)}
+    grants = tuple(asked.effect(*held[key]) for key in sorted(held, key=repr))
+    touched = {str(item.header.fragment) for item in grants if item.change is Change.ENDS or item.is_unfounded}
+    others = tuple(sorted(str(name) for name, _ in case.state.membership.agencies if name != agency))
+    return ConsentEffect(grants, _quoting(store, case.case, drafts, touched), unknown, others)
+
+
+_Held = dict[tuple[str, str, str | None, str], tuple[Header, Recipient, Basis]]
+
+
+def _held(session: Session, case: VerifiedCase) -> tuple[_Held, int]:
+    """Return what recipients hold of ours, each fragment and purpose once, and of how many grants nobody knows why."""
+    headers = {row.fragment: Header.from_json(json.loads(row.header)) for row in own_fragments(session, case.case)}
     channels: list[OwnChannelRow | EarlierChannelRow] = [
         *own_channels(session, case.case),
         *earlier_channels(session, case.case),
     ]
+    granted = bases_by_channel(session, case.case, Presence.of(case))
+    found: _Held = {}
+    unknown = 0
     for row in channels:
         recipient = Recipient(AgencyId(row.recipient_agency), _member(row.recipient_member))
         for (fragment, purpose), basis in granted.get(row.channel, {}).items():
@@ -139,12 +151,8 @@ def effect_of(
             elif fragment in headers and row.use != KeyUse.ARCHIVE.value:
                 # Two keys of one person are one recipient.
                 key = (fragment, row.recipient_agency, row.recipient_member, purpose.value)
-                found[key] = asked.effect(headers[fragment], recipient, basis)
-    grants = tuple(found[key] for key in sorted(found, key=repr))
-    touched = {str(item.header.fragment) for item in grants if item.change is Change.ENDS or item.is_unfounded}
-    drafts = {row.fragment: row.draft for row in own_fragments(session, case.case)}
-    others = tuple(sorted(str(name) for name, _ in case.state.membership.agencies if name != agency))
-    return ConsentEffect(grants, _quoting(store, case.case, drafts, touched), unknown, others)
+                found[key] = (headers[fragment], recipient, basis)
+    return found, unknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,8 +126,7 @@ class ConsentEvents:
 
     def _effect(self, verified: VerifiedCase, before: Consents, after: Consents) -> ConsentEffect:
         at, agency = self.book.follower.clock(), self.book.agency
-        with self.store.write() as session:
-            return effect_of(self.store, session, verified, agency, self.bundle, at, before=before, after=after)
+        return effect_of(self.store, verified, agency, self.bundle, at, before=before, after=after)
 
     def _raise_unfounded(self, case: str, effect: ConsentEffect) -> None:
         count = len(effect.unfounded)
