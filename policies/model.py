@@ -27,6 +27,7 @@ from policies.reading import require_term as require_term
 from policies.reading import term_list as term_list
 from policies.vocabulary import (
     CONSENT_GATEWAYS,
+    OBJECTIONS,
     AgencyKind,
     AgePath,
     Article6,
@@ -38,6 +39,7 @@ from policies.vocabulary import (
     HandlingCode,
     HandlingInstruction,
     MembershipState,
+    OverrideReason,
     Purpose,
     Role,
     Stage,
@@ -160,11 +162,14 @@ class Basis:
     originator_release: bool
     """The originator's own explicit release to this recipient for this purpose: what handling ``C`` needs."""
     expires_at: datetime | None
+    override: OverrideReason = OverrideReason.NONE
+    """Why it is shared although somebody whose word counts has objected: a person's own act, never inferred."""
 
     @classmethod
     def from_json(cls, payload: object) -> Basis:
         """Read one entry of a disclosure's ``bases``. Raises ``Malformed``."""
         names = ["purpose", "gateway", "article6", "condition", "consent", "originator_release", "expires_at"]
+        names.append("override")
         got = require_members(payload, names, "basis")
         if not isinstance(got["originator_release"], bool):
             raise Malformed("basis originator_release: expected true or false")
@@ -176,6 +181,7 @@ class Basis:
             consent=None if got["consent"] is None else require_digest(got["consent"], "consent"),
             originator_release=got["originator_release"],
             expires_at=None if got["expires_at"] is None else parse_time(got["expires_at"]),
+            override=require_term(OverrideReason, got["override"], "basis override"),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -188,6 +194,7 @@ class Basis:
             "consent": self.consent,
             "originator_release": self.originator_release,
             "expires_at": None if self.expires_at is None else render_time(self.expires_at),
+            "override": self.override.value,
         }
 
 
@@ -409,6 +416,16 @@ def facts_for(
         gateway_enabled=basis.gateway in enabled_gateways,
         basis_expired=basis.expires_at is not None and at >= basis.expires_at,
     )
+
+
+def require_true_override(basis: Basis, case: CaseState, at: datetime) -> None:
+    """Raise ``Malformed`` where a basis says that it overrides an objection, and there is none or it is consent itself."""
+    if basis.override is OverrideReason.NONE:
+        return
+    if basis.gateway in CONSENT_GATEWAYS:
+        raise Malformed("basis override: what rests on consent overrides none")
+    if case.consent.for_purpose(basis.purpose, case.membership.age_path, at).state not in OBJECTIONS:
+        raise Malformed("basis override: nobody whose word counts objects; expected none")
 
 
 def _consent_covers(category: Category, recipient: AgencyKind, basis: Basis, consent: ConsentAnswer) -> bool:

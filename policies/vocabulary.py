@@ -230,6 +230,16 @@ class ToldState(StrEnum):
     NO_OTHER = "no_other"
 
 
+class OverrideReason(StrEnum):
+    """Why something is shared against an objection that stands; ``none``: it is not. Set by a person's act only."""
+
+    NONE = "none"
+    SERIOUS_HARM = "serious_harm"
+    SERIOUS_CRIME = "serious_crime"
+    LEGAL_DUTY = "legal_duty"
+    COURT_ORDER = "court_order"
+
+
 class WishesState(StrEnum):
     """Whether the child's wishes and feelings were heard; an absence always says why."""
 
@@ -312,4 +322,5 @@ INTAKE_CATEGORIES: frozenset[Category] = frozenset({Category.SUBJECT_CARD, Categ
 REFERRAL_PURPOSES: frozenset[Purpose] = frozenset({Purpose.NRM_REFERRAL, Purpose.PANEL_REVIEW, Purpose.RECONSIDERATION})
 """An adult's consent to the referral carries its decisions (nrm.md 1.1 rule 3)."""
 CONSENT_GATEWAYS: frozenset[Gateway] = frozenset({Gateway.CLDC_CONSENT, Gateway.CONSENT_NRM_ADULT})
+OBJECTIONS: frozenset[ConsentState] = frozenset({ConsentState.REFUSED, ConsentState.WITHDRAWN})
 PANEL_ROLES: frozenset[Role] = frozenset({Role.PANEL_CHAIR, Role.PANEL_VOTING, Role.PANEL_ADVISER, Role.ICTG})

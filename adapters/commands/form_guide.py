@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from adapters.commands.form_meanings import CONSENT, DECISION, MEANINGS, VOTE, WRITER, Meant
+from adapters.commands.form_meanings import CONSENT, DECISION, MEANINGS, NECESSITY, VOTE, WRITER, Meant
 from adapters.commands.forms import BUILDERS, WRITER_ROLES, expected_of, listed, written_fields
 from adapters.nrm.typology import TYPE_LABELS, Element
 from adapters.release.writing import Bearing
@@ -175,6 +175,10 @@ def examples(today: date) -> Mapping[str, dict[str, Any]]:
             "competence_words": "She put it in her own words, and said what she does not want shared and why.",
             **_by("practitioner", "Support worker"),
         },
+        "necessity": {
+            **_by("practitioner", "Support worker"),
+            "necessity": "She named the house where another child is kept. Only this is needed, by the police only.",
+        },
         "vote": {
             **_by("panel_voting", "Panel member"),
             "outcome": "positive",
@@ -193,6 +197,11 @@ def examples(today: date) -> Mapping[str, dict[str, Any]]:
 FORMS: Mapping[str, FormGuide] = {
     **{category.value: _written(category) for category in BUILDERS},
     "consent": FormGuide("nrm-adapter case consent CASE FORM", _from_meant(CONSENT), "consent"),
+    "necessity": FormGuide(
+        "nrm-adapter release CASE --purpose … --without-consent REASON --necessity FORM",
+        _from_meant(NECESSITY),
+        "necessity",
+    ),
     "freeze": FormGuide("nrm-adapter panel freeze CASE FORM --member ID", _written(Category.MEETING).fields, "meeting"),
     "vote": FormGuide("nrm-adapter panel vote CASE FORM --member ID", _from_meant(VOTE), "vote"),
     "decide": FormGuide("nrm-adapter panel decide CASE FORM --member ID", _from_meant(DECISION), "decision"),

@@ -124,6 +124,11 @@ CONSENT: Mapping[str, Meant] = {
     "job_title": Meant("text", "the writer's job, one line; with `words`"),
 }
 
+NECESSITY: Mapping[str, Meant] = {
+    **WRITER,
+    "necessity": Meant("text", "why it is necessary and proportionate to share it all the same", is_required=True),
+}
+
 VOTE: Mapping[str, Meant] = {
     **WRITER,
     "outcome": Meant("one of", "the vote", tuple(Outcome), is_required=True),

@@ -13,9 +13,11 @@ import click
 
 from adapters.commands.base import echo_json, echo_line, home_option, opened, progress, read_form
 from adapters.commands.form_guide import example_option
-from adapters.commands.forms import BUILDERS, author_of, build_content, listed
+from adapters.commands.form_meanings import NECESSITY
+from adapters.commands.forms import BUILDERS, author_of, build_content, listed, require_fields
 from adapters.commands.regranting import regrant
 from adapters.home import CONFIG_NAME, Home
+from adapters.release.authored import SourceKind, statement_detail
 from adapters.release.disowned import disown
 from adapters.release.drafts import (
     Draft,
@@ -29,12 +31,12 @@ from adapters.release.drafts import (
 )
 from adapters.release.quoting import inherited_handling
 from adapters.release.releasing import Planned, ReleaseTerms
-from adapters.runtime import system_clock
+from adapters.runtime import Adapter, system_clock
 from adapters.sources.draft import ReadReport
 from adapters.sources.reading import read_file
 from adapters.sources.subject import IDENTIFIER_KEYS, Subject
 from policies.model import Recipient
-from policies.vocabulary import Category, Gateway, Purpose
+from policies.vocabulary import Category, Gateway, OverrideReason, Purpose
 
 EXIT_REFUSED = 2
 MAX_CHILD_BYTES = 10_000
@@ -249,6 +251,16 @@ def hold_(draft: str, off: bool) -> None:
 @click.option("--originator-release", is_flag=True, help="Release what is marked C to these recipients, explicitly.")
 @click.option("--only", multiple=True, help="Limit to these agencies or members; repeat.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The last day of this sharing.")
+@click.option(
+    "--without-consent",
+    type=click.Choice([item.value for item in OverrideReason if item is not OverrideReason.NONE]),
+    help="Share against an objection that stands, for this reason; needs --necessity.",
+)
+@click.option(
+    "--necessity",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="With --without-consent: a form that says why; sealed, for the lead professional and the panel.",
+)
 @click.option("--dry-run", is_flag=True, help="Only show what the policy says for each recipient.")
 def release(
     case: str,
@@ -258,6 +270,8 @@ def release(
     originator_release: bool,
     only: tuple[str, ...],
     until: datetime | None,
+    without_consent: str | None,
+    necessity: Path | None,
     dry_run: bool,
 ) -> None:
     """Decide, seal and sign drafts for everybody the policy permits; they leave with the next push.
@@ -266,11 +280,16 @@ def release(
     Example: nrm-adapter --home care release 0f3a… --purpose panel_review --dry-run
     Example: nrm-adapter --home care release 0f3a… --purpose panel_review --purpose nrm_referral
     """
+    if (without_consent is None) != (necessity is None):
+        raise click.UsageError("--without-consent and --necessity belong together")
+    override = OverrideReason.NONE if without_consent is None else OverrideReason(without_consent)
     with opened(home_option()) as adapter:
         adapter.follower.sync()
         adapter.follower.sync_cases()
         disown(adapter.book, case)
         listed = _chosen_drafts(list_drafts(adapter.store, case), chosen)
+        if necessity is not None and not dry_run:
+            why = _necessity(adapter, case, read_form(necessity))
         for purpose in purposes:
             terms = ReleaseTerms(
                 purpose=Purpose(purpose),
@@ -278,6 +297,7 @@ def release(
                 originator_release=originator_release,
                 # The day named is the last one: sharing ends when it does.
                 expires_at=None if until is None else until.replace(tzinfo=UTC) + timedelta(days=1),
+                override=override,
                 only=frozenset(only) if only else None,
             )
             if dry_run:
@@ -285,12 +305,28 @@ def release(
                 continue
             with progress(f"sealing {len(listed)} fragments"):
                 released = adapter.releaser.release(case, listed, terms)
+                if necessity is not None:
+                    # The lead professional and the panel are told why, in the same push.
+                    adapter.releaser.release(case, why, ReleaseTerms(Purpose(purpose)))
             click.echo(
                 f"{purpose}: {len(released.fragments)} fragments, {released.grants} grants in "
                 f"{released.disclosures} disclosures; {len(released.refused)} not given by policy"
                 + (f"; {released.told} others told that there is more" if released.told else "")
                 + "".join(map(_keyless, released.keyless))
             )
+
+
+def _necessity(adapter: Adapter, case: str, form: dict[str, Any]) -> list[Draft]:
+    """Keep the words that say why an objection is overridden, as a draft."""
+    require_fields("a necessity", form, {name for name, item in NECESSITY.items() if item.is_required}, set(NECESSITY))
+    content = statement_detail(
+        author_of(dict(form), adapter.clock()),
+        statement_kind="override",
+        words=form["necessity"],
+        source_kind=SourceKind.PROFESSIONAL_OBSERVATION,
+    )
+    draft = keep_authored(adapter.store, case, Category.STATEMENT_DETAIL, content, adapter.clock())
+    return [item for item in list_drafts(adapter.store, case) if item.draft == draft]
 
 
 def _chosen_drafts(listed: Sequence[Draft], chosen: Sequence[str]) -> list[Draft]:

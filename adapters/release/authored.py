@@ -73,6 +73,7 @@ __all__ = [
 ]
 
 MAX_POSITIONS = 20
+STATEMENT_KINDS = ("consent", "refusal", "override")
 MAX_SHORT_CHARS = 2_000
 MAX_REQUEST_CHARS = 4_000
 
@@ -358,14 +359,14 @@ def statement_detail(
     told: str | None = None,
     interpreter: str | None = None,
 ) -> dict[str, Any]:
-    """The words of a consent or a refusal statement, which itself shows codes only.
+    """The words of a consent or refusal statement, which shows codes only; or why an objection is overridden.
 
-    ``statement_kind`` is ``consent`` or ``refusal``. ``competence`` says who judged, and how, whether the person
-    understands (Gillick, capacity), ``told`` what they were told, ``interpreter`` who interpreted; all three belong to
-    consent only.
+    ``statement_kind`` is ``consent``, ``refusal`` or ``override``. ``competence`` says who judged, and how, whether
+    the person understands (Gillick, capacity), ``told`` what they were told, ``interpreter`` who interpreted; all three
+    belong to consent only.
     """
-    if statement_kind not in ("consent", "refusal"):
-        raise AuthoredRefused("statement_kind: expected consent or refusal")
+    if statement_kind not in STATEMENT_KINDS:
+        raise AuthoredRefused(f"statement_kind: expected one of {', '.join(STATEMENT_KINDS)}")
     for name, value in (("competence", competence), ("told", told), ("interpreter", interpreter)):
         if value is not None and statement_kind != "consent":
             raise AuthoredRefused(f"{name}: expected with consent only")

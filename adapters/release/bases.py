@@ -16,6 +16,7 @@ from policies.vocabulary import (
     Category,
     Condition,
     Gateway,
+    OverrideReason,
     Purpose,
 )
 
@@ -31,6 +32,7 @@ def default_basis(
     consent: str | None = None,
     originator_release: bool = False,
     expires_at: datetime | None = None,
+    override: OverrideReason = OverrideReason.NONE,
 ) -> Basis:
     """Return the basis on which an agency of this kind shares such a fragment for such a purpose.
 
@@ -46,6 +48,7 @@ def default_basis(
         consent=consent if chosen in CONSENT_GATEWAYS else None,
         originator_release=originator_release,
         expires_at=expires_at,
+        override=override,
     )
 
 

@@ -16,13 +16,14 @@ from adapters.release.bases import default_basis
 from adapters.release.disclosing import Item
 from adapters.release.drafts import Draft
 from adapters.release.making import Maker, Sealed, header_for
+from adapters.release.overriding import require_override
 from adapters.release.standing import settled_case
 from adapters.store.database import Store
 from adapters.store.rows import keep_offers
 from keys.certificates import NotCertified
 from policies.engine import Bundle, decide
 from policies.model import Basis, Decision, Facts, Header, Recipient, facts_for
-from policies.vocabulary import INTAKE_CATEGORIES, AgencyKind, Gateway, Purpose, Stage
+from policies.vocabulary import INTAKE_CATEGORIES, AgencyKind, Gateway, OverrideReason, Purpose, Stage
 
 MAX_ITEMS_PER_DISCLOSURE = 500
 
@@ -35,6 +36,8 @@ class ReleaseTerms:
     gateway: Gateway | None = None
     originator_release: bool = False
     expires_at: datetime | None = None
+    override: OverrideReason = OverrideReason.NONE
+    """Why it is shared against an objection that stands: pressed by a person for this release, and for nothing else."""
     only: frozenset[str] | None = None
     """Member ids or agency ids to which this release is limited; None: everybody the policy permits."""
 
@@ -89,7 +92,8 @@ class Releaser:
 
         Raises ``LogRefused`` without a fresh quorum, before the witnesses have seen our own key, or where a statement
         of the case is kept from us; ``CaseRefused`` where the case cannot be believed or has ended; ``DraftRefused``
-        for a draft that is held or another case's.
+        for a draft that is held or another case's, or where an objection is to be overridden and nobody said so, or
+        is said to be and there is none.
         """
         follower = self.book.follower
         verified, directory, at = settled_case(self.book, case), follower.directory(), follower.clock()
@@ -98,10 +102,11 @@ class Releaser:
         released = Released()
         with self.store.write() as session:
             follower.require_fresh_quorum(session)
+            require_override(session, verified, drafts, terms, at)
             maker = Maker(self.store, self.book, self.bundle, session, verified, directory, at)
             sealed = maker.seal_drafts(drafts)
             released.fragments = [item.header.fragment for item in sealed]
-            if terms.only is None:
+            if terms.only is None and terms.override is OverrideReason.NONE:
                 # Who joins later is given of this what policy gives; what a person limited stays with whom they named.
                 keep_offers(session, (self._offer(verified, item.header, terms) for item in sealed))
             asked = [frozenset(self._recipients(verified, draft, terms)) for draft in drafts]
@@ -164,6 +169,7 @@ class Releaser:
             consent=state.consent.for_purpose(terms.purpose, state.membership.age_path, at).digest,
             originator_release=terms.originator_release,
             expires_at=terms.expires_at,
+            override=terms.override,
         )
 
     def _facts(

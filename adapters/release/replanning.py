@@ -35,7 +35,15 @@ from keys.statements import peek
 from keys.uses import KeyUse
 from policies.engine import Bundle, decide
 from policies.model import AgencyId, Basis, Decision, Facts, Handling, Header, Recipient, facts_for
-from policies.vocabulary import INTAKE_CATEGORIES, HandlingCode, HandlingInstruction, Purpose, Stage
+from policies.vocabulary import (
+    INTAKE_CATEGORIES,
+    OBJECTIONS,
+    HandlingCode,
+    HandlingInstruction,
+    OverrideReason,
+    Purpose,
+    Stage,
+)
 
 ASK_FIRST = frozenset(
     {
@@ -228,12 +236,17 @@ class _Planning:
     ) -> Iterable[tuple[Basis, Why]]:
         """Return the bases on which this may be granted without asking anybody, the person's own first."""
         if key in earlier:
-            yield earlier[key], Why.NEW_KEY
+            yield self._without_idle_override(earlier[key]), Why.NEW_KEY
         header = self.headers[key[0]]
         is_for_them = recipient.member is not None or header.category in INTAKE_CATEGORIES
         if key in self.offers and is_for_them and not is_asked_first(header.handling):
             # An explicit release was to those who were there.
             yield replace(self.offers[key], originator_release=False), Why.NEW_READER
+
+    def _without_idle_override(self, basis: Basis) -> Basis:
+        # Whoever objected may have agreed since: then nothing is overridden any more.
+        answer = self.case.state.consent.for_purpose(basis.purpose, self.case.state.membership.age_path, self.at)
+        return basis if answer.state in OBJECTIONS else replace(basis, override=OverrideReason.NONE)
 
     def _decide(self, recipient: Recipient, fragment: str, basis: Basis, why: Why) -> Chosen:
         header = self.headers[fragment]

@@ -7,12 +7,21 @@ newest word of its giver.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from hub.refusal import Refused
 from keys.envelopes import require_wrapped_key, wrapped_key_digest
-from policies.consent import Consents
-from policies.model import Basis, Malformed, require_digest, require_id, require_members, require_term
+from policies.model import (
+    Basis,
+    CaseState,
+    Malformed,
+    require_digest,
+    require_id,
+    require_members,
+    require_term,
+    require_true_override,
+)
 from policies.vocabulary import CONSENT_GATEWAYS, NotGivenCode
 
 MAX_ITEMS = 1_000
@@ -33,10 +42,11 @@ def pick(values: list[Any], index: object, name: str) -> Any:
     return values[index]
 
 
-def require_consents(bases: Sequence[Basis], consents: Consents) -> None:
-    """A basis on consent names somebody's newest word in the case; no basis names another one."""
+def require_consents(bases: Sequence[Basis], case: CaseState, at: datetime) -> None:
+    """A basis on consent names somebody's newest word in the case; no basis names another one, or overrides nobody."""
     for basis in bases:
-        if basis.consent is not None and not consents.is_in_force(basis.consent):
+        require_true_override(basis, case, at)
+        if basis.consent is not None and not case.consent.is_in_force(basis.consent):
             raise Refused(409, "stale_consent", "a basis rests on a consent that is not the newest word of its giver")
         if basis.consent is None and basis.gateway in CONSENT_GATEWAYS:
             raise Malformed("disclosure: a basis whose gateway is consent names the consent it rests on")

@@ -281,7 +281,7 @@ class Push:
         if got["bundle"] != self.bundle.digest:
             raise Refused(409, "stale_bundle", "another policy bundle is active; decide again under it")
         bases = [Basis.from_json(item) for item in require_list(got["bases"], MAX_BASES, "bases")]
-        require_consents(bases, self.state.consent)
+        require_consents(bases, self.state, self.at)
         listed, decisions = self._decide_items(got, channel, bases)
         keys = require_grants(grants, got["items"])
         require_not_given(got["not_given"])
