@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from demo.ceremony import hold_ceremony
 from demo.stage import AGENCIES, DemoFailed, Stage
-from demo.telling import explain_difference, first_words, gap_lines, group_lines, last_line
+from demo.telling import effect_lines, explain_difference, first_words, gap_lines, group_lines, last_line
 
 FILES = Path(__file__).with_name("files")
 PANEL = "panel_review"
@@ -294,6 +294,10 @@ class Story:
             "told": "yes",
             "interpreter": "not_needed",
         }
+        planned = self.stage.adapter("charity", "case", "consent", self.case, "-", "--dry-run", form=form)
+        self.say("Before it is recorded, the charity's adapter says what it would do to every grant of the charity:")
+        for line in effect_lines(planned):
+            self.say(f"   {line}")
         self.stage.adapter("charity", "case", "consent", self.case, "-", form=form)
         after = self._picture("picture")
         for line in explain_difference(before, after):
@@ -301,6 +305,14 @@ class Story:
         for line in group_lines(after["gaps"]["refused_by_rule"]):
             self.stage.console.print(escape(f"   {line}"), style="dim")
         self.say("What rests on a duty stays, with its basis shown.")
+        stands = self.stage.adapter("charity", "case", "consents", self.case)
+        newest = next(
+            line.split()[0] for line in reversed(stands.strip().splitlines()) if " sharing withdrawn " in line
+        )
+        receipt = self.stage.adapter("charity", "case", "receipt", self.case, newest)
+        self.say("Who had read, before it, what it ended; from the log's own entries:")
+        for line in receipt.strip().splitlines():
+            self.say(f"   {line.strip()}")
         self.say("What was read before cannot be called back; the log says who read it and when.")
         return after
 

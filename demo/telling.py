@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -83,3 +84,17 @@ def gap_lines(picture: Mapping[str, Any]) -> list[str]:
     return lines + [
         f"asked of {item['to_name']}, due {_day(item['due'])}: no answer yet" for item in gaps["open_requests"]
     ]
+
+
+def effect_lines(planned: str) -> list[str]:
+    """Return what a planned consent would do, in few lines: the counts, what ends and stays by kind of record, whose."""
+    said = planned.strip().splitlines()
+    counted: Counter[str] = Counter()
+    for line in said:
+        verb, _, rest = line.strip().partition(": fragment ")
+        if rest and verb in ("ends", "stays"):
+            kind = rest.partition("(")[2].partition(")")[0]
+            gateway = rest.partition(" on ")[2].partition(";")[0]
+            counted[f"{verb}, on {gateway}: {kind}"] += 1
+    grouped = [f"{text} ({count} grants)" for text, count in sorted(counted.items())]
+    return [said[0], *grouped, *(line for line in said if line.startswith("what "))]

@@ -266,7 +266,11 @@ def _consent(of: _Context) -> Told:
         return Told("Recorded where consent stands")
     reason = "" if said["reason"] == "none" else f", because: {words(said['reason'])}"
     text = f"Recorded consent: {words(said['state'])}{reason}; given by: {words(said['given_by'])}"
-    return Told(f"{text}; wishes and feelings: {words(said['wishes'])}")
+    text += f"; wishes and feelings: {words(said['wishes'])}; about: {words(said['subject'])}"
+    effect = said["effect"]
+    if effect is None:
+        return Told(text)
+    return Told(f"{text}; shown before: of its own grants {effect['ends']} end, {effect['stays']} stay")
 
 
 def _refusal(of: _Context) -> Told:

@@ -419,7 +419,7 @@ def facts_for(
 
 
 def require_true_override(basis: Basis, case: CaseState, at: datetime) -> None:
-    """Raise ``Malformed`` where a basis says that it overrides an objection, and there is none or it is consent itself."""
+    """Raise ``Malformed`` where a basis overrides an objection and there is none, or where it is consent itself."""
     if basis.override is OverrideReason.NONE:
         return
     if basis.gateway in CONSENT_GATEWAYS:

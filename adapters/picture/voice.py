@@ -70,10 +70,12 @@ class VoiceAbsence:
 class ConsentRow:
     """One consent statement: its codes, and the words behind it where the reader opened them."""
 
+    subject: str
     state: str
     sentence: str
     reason: str
     given_by: str
+    told: str
     issuer: str
     issued_at: str
     words: Statement | None
@@ -161,10 +163,12 @@ def _consent_row(item: Mapping[str, Any], details: Mapping[str, Piece]) -> Conse
     piece = details.get(str(detail.get("fragment"))) if isinstance(detail, Mapping) else None
     words = piece.content.find("hub_StatementWords") if piece is not None else None
     return ConsentRow(
+        subject=str(item.get("subject", "")),
         state=state,
         sentence=CONSENT_SENTENCES.get(state, "A consent statement of a kind this version does not know."),
         reason=str(item.get("reason", "")),
         given_by=str(item.get("given_by", "")),
+        told=str(item.get("told", "")),
         issuer=str(item.get("issuer", "")),
         issued_at=str(item.get("issued_at", "")),
         words=piece.state("Words of the statement", words) if piece is not None and words is not None else None,

@@ -48,8 +48,8 @@ def require_override(
     told = _shared_on_consent(session, case, {draft.draft for draft in drafts})
     if told:
         raise DraftRefused(
-            f"draft {min(told)[:12]} was shared on consent, and consent is {answer.state.value} now. Where a duty or "
-            "the public interest carries it all the same, say so: --without-consent REASON --necessity FORM; nothing was "
+            f"draft {min(told)[:12]} was shared on consent, and that is {answer.state.value} now. Where a duty or the "
+            "public interest carries it all the same, say so: --without-consent REASON --necessity FORM; nothing was "
             "released"
         )
 
