@@ -87,7 +87,7 @@ def gap_lines(picture: Mapping[str, Any]) -> list[str]:
 
 
 def effect_lines(planned: str) -> list[str]:
-    """Return what a planned consent would do, in few lines: the counts, what ends and stays by kind of record, whose."""
+    """Return what a planned consent would do, in few lines: the counts, and what ends and stays by kind of record."""
     said = planned.strip().splitlines()
     counted: Counter[str] = Counter()
     for line in said:

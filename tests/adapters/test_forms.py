@@ -202,7 +202,7 @@ def test_the_page_follows_the_code() -> None:
 
 def test_every_form_and_every_field_has_its_guide() -> None:
     """The kinds that are written, and the forms of consent and panel; each field says what it takes and means."""
-    assert set(GUIDES) == {*BUILDERS, "consent", "freeze", "vote", "decide"}
+    assert set(GUIDES) == {*BUILDERS, "consent", "necessity", "freeze", "vote", "decide"}
     for category in BUILDERS:
         found = {item.name: item.is_required for item in GUIDES[category.value].fields}
         assert found == {"role": True, "job_title": True, **written_fields(category)}
