@@ -11,9 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from policies.diff import compare
-from policies.sentences import render_difference
-
 from adapters.key_endings import newest_directory
 from adapters.refusal import LogRefused
 from adapters.runtime import Adapter
@@ -25,7 +22,9 @@ from keys.statements import StatementType, make_statement
 from keys.uses import KeyUse
 from policies.bundle_files import as_texts
 from policies.bundles import Bundle, BundleRefused, parse_bundle
+from policies.diff import compare
 from policies.model import Malformed, require_digest
+from policies.sentences import render_difference
 from policies.testing import run_table
 
 MAX_NAMED_FAILURES = 10
