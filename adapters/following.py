@@ -6,7 +6,7 @@ head that a quorum has cosigned with the right edge of its tree, every public en
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, overload
@@ -16,7 +16,7 @@ from adapters.entries import Edge, read_entries
 from adapters.feed import CaseFeed
 from adapters.home import Home, HubPin
 from adapters.hub_client import MAX_BUNDLE_BYTES, HubClient, HubRefused
-from adapters.issued import IssuedDamaged, issued_here
+from adapters.issued import not_issued_here
 from adapters.log_keys import NOT_OF_THE_PIN, OF_BEFORE, describe_change, former_log_keys, key_of_kept
 from adapters.reading_directory import DirectoryReading, read_directory
 from adapters.refusal import LogRefused as LogRefused  # re-exported: whoever follows the log may refuse it
@@ -307,7 +307,7 @@ class Follower:
         reading = self._read_directory()
         directory = reading.directory
         with self.store.write() as session:
-            for fault in (*reading.faults, *self._not_ours(reading)):
+            for fault in (*reading.faults, *not_issued_here(self.home.folder, reading.ours)):
                 raise_alarm(session, "directory", fault, render_time(self.clock()), is_lasting=True)
             for witness in reading.witnesses.witnesses:
                 wanted = {witness.ed25519.public, witness.mldsa44.public}
@@ -326,20 +326,6 @@ class Follower:
                         render_time(self.clock()),
                         is_lasting=True,
                     )
-
-    def _not_ours(self, reading: DirectoryReading) -> Iterator[str]:
-        """Name what stands in the log in our agency's name and was not made here: somebody else has a key of ours."""
-        try:
-            issued = issued_here(self.home.folder)
-        except IssuedDamaged as error:
-            yield f"what this agency certified itself cannot be told: {error}"
-            return
-        for digest, what in reading.ours.items():
-            if digest not in issued:
-                yield (
-                    f"the log holds a {what} in this agency's name that was not made here ({digest[:12]}). If nobody "
-                    "made it with your root or signing key elsewhere, that key is in foreign hands; see docs/keys.md"
-                )
 
     def directory_for(self, case: str) -> Directory:
         """Return the directory with where each statement of a case stands in the log, as far as it was followed.

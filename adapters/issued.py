@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from keys.custody.keyfile import write_private_file
@@ -62,3 +62,21 @@ def _read(path: Path) -> list[str]:
     if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
         raise IssuedDamaged(f"{path.name} is damaged: expected a list of digests")
     return found
+
+
+def not_issued_here(folder: Path, ours: Mapping[str, str]) -> Iterator[str]:
+    """Name what stands in the log in our agency's name and was not made here: somebody else has a key of ours.
+
+    ``ours``: what stands there, by digest.
+    """
+    try:
+        issued = issued_here(folder)
+    except IssuedDamaged as error:
+        yield f"what this agency certified itself cannot be told: {error}"
+        return
+    for digest, what in ours.items():
+        if digest not in issued:
+            yield (
+                f"the log holds a {what} in this agency's name that was not made here ({digest[:12]}). If nobody made it "
+                "with your root or signing key elsewhere, that key is in foreign hands; see docs/keys.md"
+            )
