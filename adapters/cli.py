@@ -12,6 +12,7 @@ from adapters.commands import (
     casework,
     console_access,
     enrolments,
+    exclusions,
     keeping,
     key_ends,
     keys,
@@ -66,6 +67,7 @@ for _module in (
     casework,
     sharing,
     reading,
+    exclusions,
     panel,
 ):
     for _command in _module.COMMANDS:

@@ -48,6 +48,8 @@ class StatementType(StrEnum):
     VOTE = "nrmhub-vote+jws"
     WITNESS_CHANGE = "nrmhub-witness-change+jws"
     CONSOLE_ACCESS = "nrmhub-console-access+jws"
+    EXCLUSION = "nrmhub-exclusion+jws"
+    EXCLUSION_CONFIRMATION = "nrmhub-exclusion-confirmation+jws"
 
 
 MEMBERS: Mapping[StatementType, frozenset[str]] = {
@@ -91,6 +93,10 @@ MEMBERS: Mapping[StatementType, frozenset[str]] = {
     StatementType.CONSOLE_ACCESS: frozenset(
         {"agency", "member", "provider", "subject_sha256", "not_before", "not_after"}
     ),
+    StatementType.EXCLUSION: frozenset(
+        {"case", "member", "membership", "act", "exclusion", "excluded", "until", "detail"}
+    ),
+    StatementType.EXCLUSION_CONFIRMATION: frozenset({"case", "member", "membership", "proposal"}),
 }
 
 

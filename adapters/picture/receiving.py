@@ -140,7 +140,7 @@ class Receiver:
         return self._drop_refused(case, besides=None)
 
     def _drop_refused(self, case: str, besides: tuple[str | None, Purpose] | None) -> int:
-        gone = 0
+        gone = self._forget_excluded(case)
         for member, purpose in self.inbox.readers(case):
             if (member, purpose) == besides:
                 continue
@@ -155,6 +155,15 @@ class Receiver:
         if gone:
             self.store.forget_deleted()
         return gone
+
+    def _forget_excluded(self, case: str) -> int:
+        """Delete whole what was pulled for whoever is excluded now, as if the case had ended for them (attack 45)."""
+        try:
+            kept_out = self.book.load(case).members.kept_out.excluded(self.book.follower.clock())
+        except CaseRefused:
+            return 0
+        ours = {member for agency, member in kept_out if agency == self.book.agency}
+        return sum(self.inbox.forget(case, member) for member in sorted(ours))
 
     def permitted(self, view: CaseView, stage: Stage) -> frozenset[str]:
         """Return the opened fragments for which the policy permits this reader a further stage (export, submit)."""
@@ -337,7 +346,9 @@ class Receiver:
 
         Raises ``LogRefused`` where each leaves out something that the other has: the hub shows two cases.
         """
-        came = verify_case(case, line, directory)
+        at = self.book.follower.clock()
+        # What the pull brought says nothing of exclusions: those that came to this adapter count.
+        came = verify_case(case, {**line, "exclusions": self.book.exclusions_of(case)}, directory, at)
         try:
             known = self.book.load(case)
         except CaseRefused:

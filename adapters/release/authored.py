@@ -356,13 +356,13 @@ def statement_detail(
     given_by_role: str | None = None,
     competence: str | None = None,
 ) -> dict[str, Any]:
-    """The words of a consent or a refusal statement, which itself shows codes only.
+    """The words of a consent, a refusal or an exclusion, whose statement itself shows codes only.
 
-    ``statement_kind`` is ``consent`` or ``refusal``. ``competence`` says who judged, and how, that the child
-    understands (Gillick); it belongs to consent only.
+    ``statement_kind`` is ``consent``, ``refusal`` or ``exclusion``. ``competence`` says who judged, and how, that the
+    child understands (Gillick); it belongs to consent only.
     """
-    if statement_kind not in ("consent", "refusal"):
-        raise AuthoredRefused("statement_kind: expected consent or refusal")
+    if statement_kind not in ("consent", "refusal", "exclusion"):
+        raise AuthoredRefused("statement_kind: expected consent, refusal or exclusion")
     if competence is not None and statement_kind != "consent":
         raise AuthoredRefused("competence: expected with consent only")
     fields: Fields = {

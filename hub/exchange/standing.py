@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from itertools import chain
 from operator import attrgetter
 
+from hub.exchange.exclusions import load_exclusions
 from hub.store import exchange_rows as rows
 from hub.store.base import Session
 from hub.store.tables import AgencyRow, CertificateRow, RenewalRow, RevocationRow
@@ -14,6 +16,7 @@ from keys.certificates import verify_agency, verify_certificate
 from keys.directory import Directory
 from keys.statements import StatementType, peek
 from policies.case import parse_consent
+from policies.exclusions import without_excluded
 from policies.membership import CaseStatements, Said, Standing, case_state, standing_of
 from policies.model import NO_CONSENT, CaseState
 
@@ -79,8 +82,12 @@ def load_standing(session: Session, case: str) -> Standing:
     )
 
 
-def load_case_state(session: Session, case: str) -> CaseState:
-    """Return the case as its accepted statements make it now. Raises ``Malformed`` as ``load_standing`` does."""
+def load_case_state(session: Session, case: str, at: datetime) -> CaseState:
+    """Return the case as its accepted statements make it now, without whoever is excluded from it.
+
+    Raises ``Malformed`` as ``load_standing`` does.
+    """
     consent = rows.newest_statement(session, case, StatementType.CONSENT.value)
     found = NO_CONSENT if consent is None else parse_consent(consent.digest, peek(consent.statement).members)
-    return case_state(load_standing(session, case), found)
+    state = case_state(load_standing(session, case), found)
+    return without_excluded(state, load_exclusions(session, case).excluded(at))
