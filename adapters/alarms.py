@@ -124,6 +124,18 @@ MEANINGS: Mapping[str, Meaning] = {
         "Ask them, by a way other than their account. If it was not they: end their sessions (nrm-adapter people "
         "sign-out), and have their password and second factor at the identity provider replaced.",
     ),
+    "break_glass": Meaning(
+        "somebody opened for a short time what they are not given otherwise, maybe records of this agency",
+        "Look who, why and until when: nrm-adapter break-glass list. If it is not explained, call the lead agency.",
+    ),
+    "break_glass_unreviewed": Meaning(
+        "nobody of another agency has reviewed within a day that somebody broke the glass",
+        "Ask the reviewer they named, or review it: nrm-adapter break-glass review.",
+    ),
+    "break_glass_often": Meaning(
+        "one person breaks the glass again and again",
+        "Call their agency's information governance officer; take them out of the case if it is not explained.",
+    ),
     "freeze": Meaning(
         "the witnesses have seen no new head for ten minutes",
         "Ask the operator and the witnesses' agencies whether all of them run. Nothing is shared until then.",

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.case_sync import end_case
-from adapters.exclusions import read_words, verify_exclusions
+from adapters.exclusions import BREAK_GLASS_TYPES, EXCLUSION_TYPES, read_glass, read_words, verify_words
 from adapters.following import Follower, LogRefused
 from adapters.membership import Change, plan_members
 from adapters.receipts import require_entry
@@ -26,6 +26,7 @@ from keys.directory import Directory
 from keys.jose import SignatureRefused, Signer, UnverifiedJws, statement_digest
 from keys.statements import Statement, StatementType, make_statement, verify_statement
 from keys.uses import KeyUse
+from policies.break_glass import BrokenGlass, with_broken_glass
 from policies.case import parse_consent
 from policies.exclusions import NO_EXCLUSIONS, Exclusions, without_excluded
 from policies.membership import CaseStatements, Said, Standing, case_state, standing_of, widens
@@ -78,6 +79,9 @@ class VerifiedCase:
     refusals: tuple[Statement, ...]
     exclusions: tuple[Statement, ...] = ()
     """What people of the case have said of conflicts of interest."""
+    break_glass: tuple[Statement, ...] = ()
+    broken: tuple[BrokenGlass, ...] = ()
+    """What they have said of broken glass, and each time it was."""
 
     @property
     def membership(self) -> tuple[Statement, ...]:
@@ -122,12 +126,16 @@ def verify_case(case: str, answer: Mapping[str, Any], directory: Directory, at: 
         if consent.state is ConsentState.GIVEN and not still_counts(consents[-1], directory):
             consent = NO_CONSENT
         opened_at = parse_time(answer["opened_at"])
-        words = verify_exclusions(case, answer.get("exclusions", ()), directory)
+        words = verify_words(case, answer.get("exclusions", ()), EXCLUSION_TYPES, directory)
+        glass = verify_words(case, answer.get("break_glass", ()), BREAK_GLASS_TYPES, directory)
     except (Malformed, NotCanonical, SignatureRefused, NotCertified, KeyError, TypeError) as error:
         raise CaseRefused(f"case {case[:8]}: a statement was not believed: {error}") from error
     members = replace(members, kept_out=read_words(words, members))
     state = without_excluded(case_state(members.standing, consent), members.kept_out.excluded(at))
-    return VerifiedCase(CaseId(case), opened_at, state, members, consents, refusals, words)
+    broken = read_glass(glass, members)
+    if at is not None:
+        state = with_broken_glass(state, broken, at, since_signed=True)
+    return VerifiedCase(CaseId(case), opened_at, state, members, consents, refusals, words, glass, broken)
 
 
 def verify_members(case: str, answer: Mapping[str, Any], directory: Directory) -> VerifiedMembers:
@@ -280,11 +288,12 @@ class CaseBook:
             raise CaseRefused("this case is not known here; run: nrm-adapter sync")
         return verify_case(case, answer, self.follower.directory_for(case), self.follower.clock())
 
-    def exclusions_of(self, case: str) -> list[str]:
-        """Return what this adapter was given of a case's exclusions, as received; none of a case it does not know."""
+    def said_by_people(self, case: str) -> dict[str, list[str]]:
+        """Return what came to this adapter alone, as received: exclusions and broken glass. Of an unknown case none."""
         with self.follower.store.write() as session:
             row = session.get(CaseRow, case)
-            return [] if row is None else list(json.loads(row.statements).get("exclusions", []))
+            held = {} if row is None else json.loads(row.statements)
+        return {name: list(held.get(name, [])) for name in ("exclusions", "break_glass")}
 
     def send(self, kind: StatementType, members: Mapping[str, Any], signer: Signer | None = None) -> Statement:
         """Sign a statement, send it, prove that it is in the log, take the newest state.

@@ -9,6 +9,7 @@ import click
 from adapters.commands import (
     alarms,
     backups,
+    break_glass,
     casework,
     console_access,
     enrolments,
@@ -68,6 +69,7 @@ for _module in (
     sharing,
     reading,
     exclusions,
+    break_glass,
     panel,
 ):
     for _command in _module.COMMANDS:

@@ -1,12 +1,12 @@
-"""The words of a case's exclusions as this agency can prove them, and who is excluded by them.
+"""What people of a case have signed of it as this agency can prove it: who is excluded, and who broke the glass.
 
-Two people said it, each with their own key, as people of the case in a role that may: held against the very membership
-that each names, so that the hub can neither add one nor end one (docs/adr/0016-exclusions.md).
+Each said it with their own key, as a person of the case in a role that may, held against the very membership that they
+name; of an exclusion two people. So the hub can neither add such a word nor end one (docs/adr/0016-exclusions.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from keys.canonical import parse_canonical
@@ -14,17 +14,21 @@ from keys.directory import Directory
 from keys.jose import SignatureRefused, UnverifiedJws
 from keys.statements import Statement, StatementType, peek
 from keys.uses import KeyUse
-from policies.exclusions import Exclusions, Word, read_exclusions
+from policies.break_glass import BrokenGlass, is_review, may_review, read_broken
+from policies.exclusions import Exclusions, Word, counts, read_exclusions
 from policies.membership import CaseStatements, Said, Standing, standing_of
 from policies.model import Malformed, parse_time
 
 if TYPE_CHECKING:
     from adapters.cases import VerifiedMembers
 
-TYPES = frozenset({StatementType.EXCLUSION, StatementType.EXCLUSION_CONFIRMATION})
+EXCLUSION_TYPES = frozenset({StatementType.EXCLUSION, StatementType.EXCLUSION_CONFIRMATION})
+BREAK_GLASS_TYPES = frozenset({StatementType.BREAK_GLASS, StatementType.BREAK_GLASS_REVIEW})
 
 
-def verify_exclusions(case: str, tokens: Iterable[object], directory: Directory) -> tuple[Statement, ...]:
+def verify_words(
+    case: str, tokens: Iterable[object], types: frozenset[StatementType], directory: Directory
+) -> tuple[Statement, ...]:
     """Verify each word by the key that its person's agency had certified when it was said.
 
     Raises ``Malformed``, ``SignatureRefused``, ``NotCertified`` or ``NotCanonical``.
@@ -32,8 +36,8 @@ def verify_exclusions(case: str, tokens: Iterable[object], directory: Directory)
     found = []
     for token in tokens:
         kind = peek(token).type
-        if kind not in TYPES:
-            raise SignatureRefused("a word of an exclusion is of another type")
+        if kind not in types:
+            raise SignatureRefused("a word of a person of the case is of another type")
         issued_at = parse_time(parse_canonical(UnverifiedJws.parse(token).payload)["issued_at"])
         statement = directory.verify(token, kind, KeyUse.MEMBER_SIGNING, issued_at, as_taken=True)
         if statement.members["case"] != case:
@@ -44,6 +48,23 @@ def verify_exclusions(case: str, tokens: Iterable[object], directory: Directory)
 
 def read_words(words: Sequence[Statement], members: VerifiedMembers) -> Exclusions:
     """Return who is excluded by verified words, each held against the membership that it names."""
+    return read_exclusions(map(word_of, words), _standings(members))
+
+
+def read_glass(words: Sequence[Statement], members: VerifiedMembers) -> tuple[BrokenGlass, ...]:
+    """Return each time the glass was broken, by verified words of people who counted, and might, when they said it."""
+    standing_for = _standings(members)
+
+    def counted(word: Word) -> bool:
+        standing = standing_for(word)
+        if standing is None or not counts(members.kept_out, word, standing):
+            return False
+        return not is_review(word) or may_review(standing, word.person, word.issued_at)
+
+    return read_broken(word for word in map(word_of, words) if counted(word))
+
+
+def _standings(members: VerifiedMembers) -> Callable[[Word], Standing | None]:
     known: dict[str, Standing | None] = {}
 
     def standing_for(word: Word) -> Standing | None:
@@ -52,7 +73,7 @@ def read_words(words: Sequence[Statement], members: VerifiedMembers) -> Exclusio
             known[named] = _standing_under(named, members)
         return known[named]
 
-    return read_exclusions(map(word_of, words), standing_for)
+    return standing_for
 
 
 def word_of(statement: Statement) -> Word:

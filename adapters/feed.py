@@ -33,7 +33,7 @@ LISTS = {
     "refusal": "refusals",
 }
 """Types of a case's statements in the log, and the list of a case in which each stands: what a pull brings."""
-FOLLOWED = {**LISTS, "exclusion": "exclusions"}
+FOLLOWED = {**LISTS, "exclusion": "exclusions", "break_glass": "break_glass"}
 """The same with what comes to an agency's adapter alone, never with a person's pull (docs/adr/0016-exclusions.md)."""
 
 Digests = Mapping[str, Sequence[str]]

@@ -50,6 +50,8 @@ class StatementType(StrEnum):
     CONSOLE_ACCESS = "nrmhub-console-access+jws"
     EXCLUSION = "nrmhub-exclusion+jws"
     EXCLUSION_CONFIRMATION = "nrmhub-exclusion-confirmation+jws"
+    BREAK_GLASS = "nrmhub-break-glass+jws"
+    BREAK_GLASS_REVIEW = "nrmhub-break-glass-review+jws"
 
 
 MEMBERS: Mapping[StatementType, frozenset[str]] = {
@@ -97,6 +99,8 @@ MEMBERS: Mapping[StatementType, frozenset[str]] = {
         {"case", "member", "membership", "act", "exclusion", "excluded", "until", "detail"}
     ),
     StatementType.EXCLUSION_CONFIRMATION: frozenset({"case", "member", "membership", "proposal"}),
+    StatementType.BREAK_GLASS: frozenset({"case", "member", "membership", "reason", "until", "reviewer"}),
+    StatementType.BREAK_GLASS_REVIEW: frozenset({"case", "member", "membership", "break_glass", "outcome"}),
 }
 
 

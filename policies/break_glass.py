@@ -1,7 +1,8 @@
 """Breaking the glass: somebody of a case opens, for a short time and on the record, what they are not given otherwise.
 
 It makes no key and widens nothing for whoever does not count in the case: it is one fact of a decision,
-``break_glass``, and a rule of the agreement says what it opens. Another person reviews it. Pure, the same for hub and adapter.
+``break_glass``, and a rule of the agreement says what it opens. Another person reviews it. Pure, the same for hub and
+adapter.
 """
 
 from __future__ import annotations

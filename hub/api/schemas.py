@@ -135,6 +135,7 @@ class CaseStatementsSchema(Strict):
     consents = fields.List(fields.String(), required=True)
     refusals = fields.List(fields.String(), required=True)
     exclusions = fields.List(fields.String(), required=True)
+    break_glass = fields.List(fields.String(), required=True)
 
 
 class CaseLogQuerySchema(Strict):

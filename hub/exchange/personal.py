@@ -6,11 +6,11 @@ Whoever does not count in the case, or is excluded from it, is answered as for a
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hub.exchange.acts import CaseAct, Receipt, lock_case
 from hub.exchange.cases import MAX_OUTBOX_AGE, find_repeat, keep_statement, require_fresh
-from hub.exchange.exclusions import EXCLUSION_TYPES, load_exclusions
+from hub.exchange.exclusions import BREAK_GLASS_TYPES, EXCLUSION_TYPES, broken_by, load_broken, load_exclusions
 from hub.exchange.room import require_room_for_statement
 from hub.exchange.standing import load_standing
 from hub.refusal import Refused, not_found
@@ -20,11 +20,12 @@ from keys.directory import Directory
 from keys.jose import SignatureRefused
 from keys.statements import Statement, StatementType, peek
 from keys.uses import KeyUse
+from policies.break_glass import MAX_PER_HOUR, may_review, take_broken
 from policies.exclusions import EXCLUDING_ROLES, ExclusionAct, Exclusions, Word, counts, parse_proposal, take_word
 from policies.membership import Standing
 from policies.model import Malformed, require_digest, require_id
 
-PERSONAL_TYPES = frozenset(EXCLUSION_TYPES)
+PERSONAL_TYPES = frozenset({*EXCLUSION_TYPES, *BREAK_GLASS_TYPES})
 MAX_WORDS_PER_PERSON = 100
 """So many words of one person on exclusions a case takes: every adapter reads all of them."""
 
@@ -61,7 +62,7 @@ def submit(session: Session, directory: Directory, caller: str, token: object, a
     statement = _verify(directory, token, caller, at)
     try:
         spoken = _lock(session, directory, statement, at)
-        return _exclusion(spoken)
+        return _break_glass(spoken, at) if statement.type in BREAK_GLASS_TYPES else _exclusion(spoken)
     except Malformed as error:
         raise Refused(422, "malformed", str(error)) from error
 
@@ -116,6 +117,27 @@ def _exclusion(spoken: Spoken) -> Receipt:
         spoken.session, spoken.directory, spoken.act.row.case, spoken.statement.issuer, narrows=narrows
     )
     return keep_statement(spoken.act, spoken.statement, "exclusion")
+
+
+def _break_glass(spoken: Spoken, at: datetime) -> Receipt:
+    """Take that somebody broke the glass, or another agency's review of it. It counts from here in the case's order."""
+    session, case, word, standing = spoken.session, spoken.act.row.case, spoken.word, spoken.standing
+    try:
+        take_broken(load_broken(session, case), word)
+    except Malformed as error:
+        raise Refused(409, "conflict", str(error)) from error
+    if spoken.statement.type is StatementType.BREAK_GLASS_REVIEW:
+        if not may_review(standing, word.person, at):
+            raise Refused(403, "role", "it is reviewed by an officer, the lead professional or the chair")
+        return keep_statement(spoken.act, spoken.statement, "break_glass")
+    named = word.members["reviewer"]
+    reviewer = (str(named["agency"]), str(named["member"]))
+    if reviewer in spoken.exclusions.excluded(at) or not may_review(standing, reviewer, at):
+        raise Refused(422, "reviewer", "expected as reviewer an officer, lead professional or chair of the case")
+    if broken_by(session, *word.person, at - timedelta(hours=1)) >= MAX_PER_HOUR:
+        raise Refused(429, "too_often", f"one person breaks the glass at most {MAX_PER_HOUR} times an hour")
+    require_room_for_statement(session, spoken.directory, case, spoken.statement.issuer)
+    return keep_statement(spoken.act, spoken.statement, "break_glass")
 
 
 def _require_person(directory: Directory, agency: str, member: str) -> None:

@@ -17,7 +17,7 @@ from hub.exchange.acts import CaseAct, Receipt, lock_case, outcomes, record_case
 from hub.exchange.batch import parse_stored_header
 from hub.exchange.cases import require_fresh
 from hub.exchange.disowned import disowned_disclosures
-from hub.exchange.exclusions import exclusion_rows
+from hub.exchange.exclusions import break_glass_rows, exclusion_rows
 from hub.exchange.standing import load_case_state
 from hub.refusal import Refused, not_found
 from hub.store import exchange_rows as rows
@@ -306,9 +306,10 @@ def describe_case(session: Session, row: CaseRow) -> dict[str, Any]:
 
 
 def describe_to_agency(session: Session, row: CaseRow) -> dict[str, Any]:
-    """The same for an agency's adapter, with what no person's pull brings: the words of the case's exclusions."""
+    """The same for an agency's adapter, with what no person's pull brings: its exclusions and its broken glass."""
     words = [item.statement for item in exclusion_rows(session, row.case)]
-    return {**describe_case(session, row), "exclusions": words}
+    broken = [item.statement for item in break_glass_rows(session, row.case)]
+    return {**describe_case(session, row), "exclusions": words, "break_glass": broken}
 
 
 def render_lines(pulled: Pulled, receipts: Mapping[int, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -8,13 +8,14 @@ from datetime import datetime
 from itertools import chain
 from operator import attrgetter
 
-from hub.exchange.exclusions import load_exclusions
+from hub.exchange.exclusions import load_broken, load_exclusions
 from hub.store import exchange_rows as rows
 from hub.store.base import Session
 from hub.store.tables import AgencyRow, CertificateRow, RenewalRow, RevocationRow
 from keys.certificates import verify_agency, verify_certificate
 from keys.directory import Directory
 from keys.statements import StatementType, peek
+from policies.break_glass import with_broken_glass
 from policies.case import parse_consent
 from policies.exclusions import without_excluded
 from policies.membership import CaseStatements, Said, Standing, case_state, standing_of
@@ -90,4 +91,5 @@ def load_case_state(session: Session, case: str, at: datetime) -> CaseState:
     consent = rows.newest_statement(session, case, StatementType.CONSENT.value)
     found = NO_CONSENT if consent is None else parse_consent(consent.digest, peek(consent.statement).members)
     state = case_state(load_standing(session, case), found)
-    return without_excluded(state, load_exclusions(session, case).excluded(at))
+    state = without_excluded(state, load_exclusions(session, case).excluded(at))
+    return with_broken_glass(state, load_broken(session, case), at)

@@ -39,6 +39,7 @@ class EntryType(StrEnum):
     CONSENT = "consent"
     REFUSAL = "refusal"
     EXCLUSION = "exclusion"
+    BREAK_GLASS = "break_glass"
     CHANNEL = "channel"
     FRAGMENT = "fragment"
     DISCLOSURE = "disclosure"
@@ -84,6 +85,7 @@ MEMBERS: Mapping[EntryType, frozenset[str]] = {
     EntryType.CONSENT: _STATEMENT_OF_CASE,
     EntryType.REFUSAL: _STATEMENT_OF_CASE,
     EntryType.EXCLUSION: _STATEMENT_OF_CASE,
+    EntryType.BREAK_GLASS: _STATEMENT_OF_CASE,
     EntryType.CHANNEL: frozenset(
         {"agency", "statement", "channel", "recipient", "recipient_agency", "recipient_member"}
     ),
