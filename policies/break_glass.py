@@ -12,10 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from policies.engine import Bundle, decide
 from policies.exclusions import Person, Word
 from policies.membership import Standing
 from policies.model import (
     CaseState,
+    Decision,
+    Facts,
     Malformed,
     parse_time,
     require_agency,
@@ -85,6 +88,18 @@ class BrokenGlass:
     def is_overdue(self, at: datetime) -> bool:
         """Whether nobody has reviewed it for longer than a day."""
         return self.review is None and at - self.at > REVIEW_WITHIN
+
+
+def decide_to_grant(bundle: Bundle, facts: Facts) -> Decision:
+    """Return whether somebody is to be granted something: broken glass alone grants nobody anything.
+
+    It opens what is granted already; only an originator's standing rule goes further, and asks ``decide`` itself.
+    """
+    decision = decide(bundle, facts)
+    if not facts.break_glass or not decision.is_permit:
+        return decision
+    otherwise = decide(bundle, replace(facts, break_glass=False))
+    return decision if otherwise.is_permit else otherwise
 
 
 def is_review(word: Word) -> bool:

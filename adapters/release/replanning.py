@@ -35,6 +35,7 @@ from keys.certificates import Certificate, NotCertified
 from keys.directory import Directory
 from keys.statements import peek
 from keys.uses import KeyUse
+from policies.break_glass import decide_to_grant
 from policies.engine import Bundle, decide
 from policies.model import AgencyId, Basis, Decision, Facts, Handling, Header, Recipient, facts_for
 from policies.vocabulary import INTAKE_CATEGORIES, HandlingCode, HandlingInstruction, Purpose, Stage
@@ -227,7 +228,8 @@ class _Planning:
         for key in sorted(({*earlier, *self.offers} - held) | (set(ruled) - lasting)):
             own = () if key in held else self._bases(recipient, key, earlier)
             for basis, why in (*own, *ruled.get(key, ())):
-                made = self._decide(recipient, key[0], basis, Why.OUR_KEY if key in ours else why)
+                is_ours = key in ours and why is not Why.BREAK_GLASS
+                made = self._decide(recipient, key[0], basis, Why.OUR_KEY if is_ours else why)
                 if made.decision.is_permit:
                     chosen.append(made)
                     break
@@ -272,7 +274,8 @@ class _Planning:
             at=self.at,
             enabled_gateways=self.enabled,
         )
-        return Chosen(header, self.rows[fragment].digest, basis, facts, decide(self.bundle, facts), why)
+        decision = (decide if why is Why.BREAK_GLASS else decide_to_grant)(self.bundle, facts)
+        return Chosen(header, self.rows[fragment].digest, basis, facts, decision, why)
 
     def _by_hand(self, recipient: Recipient, had: set[Granted], lost: set[Granted]) -> tuple[ByHand, ...]:
         found = []

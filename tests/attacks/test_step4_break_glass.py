@@ -153,6 +153,15 @@ def test_attack_41_nothing_else_is_opened_by_it(scene: Scene) -> None:
     assert opened(scene, WORKER) == set()
 
 
+def test_attack_41_a_release_meanwhile_grants_nothing_by_it(scene: Scene) -> None:
+    """What is shared with everybody while the glass is broken reaches whoever the agreement gives it otherwise."""
+    break_it(scene, WORKER)
+    before = granted(scene, scene.main, CHARITY)
+    scene[POLICE].follower.sync_cases()
+    release(scene, POLICE, {**OFFENCE, "summary": "Another invented offence"})
+    assert granted(scene, scene.main, CHARITY) == before
+
+
 def rule(scene: Scene, *categories: Category) -> None:
     """The police's standing rules."""
     with scene[POLICE].store.write() as session:
@@ -235,7 +244,7 @@ def codes(scene: Scene, agency: str) -> list[str]:
     return [code for code, _ in scene.alarms(agency)]
 
 
-def test_attack_41_originators_are_told_by_their_next_look(scene: Scene, scene_source: Any) -> None:
+def test_attack_41_originators_are_told_by_their_next_look(scene: Scene) -> None:
     """By the watch itself; once, with who, why and until when, and no name."""
     digest = break_it(scene, LEAD)
     adapter = Adapter(scene[POLICE].home, environ={})
