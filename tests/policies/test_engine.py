@@ -37,7 +37,7 @@ from policies.vocabulary import (
     Stage,
 )
 
-EXPECTED_ROWS = 1434
+EXPECTED_ROWS = 1459
 BUNDLE = load_bundle()
 DEFAULT = default_files()
 POLICIES = [
@@ -103,7 +103,7 @@ def test_deleting_a_policy_fails_a_row(policy: str) -> None:
 
 
 def test_there_are_as_many_policies_as_rules() -> None:
-    assert len(POLICIES) == len(BUNDLE.rules) == 50
+    assert len(POLICIES) == len(BUNDLE.rules) == 51
 
 
 def test_answer_is_the_same_at_every_stage_within_the_hub() -> None:
@@ -113,7 +113,7 @@ def test_answer_is_the_same_at_every_stage_within_the_hub() -> None:
     for facts in questions.values():
         answers = {decide(BUNDLE, replace(facts, stage=stage)) for stage in WITHIN_STAGES}
         assert len(answers) == 1
-    assert len(questions) == 126
+    assert len(questions) == 138
 
 
 @CHECKED
