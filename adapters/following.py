@@ -24,6 +24,7 @@ from adapters.store.database import Session, Store
 from adapters.store.rows import public_entries, raise_alarm, read_setting, write_setting
 from adapters.store.tables import PublicEntryRow
 from adapters.witness_keys import witness_pairs
+from keys.bundle_changes import ActiveBundle
 from keys.canonical import NotCanonical, parse_canonical
 from keys.certificates import Certificate
 from keys.cosigning import cosign
@@ -288,6 +289,10 @@ class Follower:
     def directory(self) -> Directory:
         """Return the certified keys of every agency whose pinned root vouches for them. Nothing else is believed."""
         return self._read_directory().directory
+
+    def active_bundle(self) -> ActiveBundle | None:
+        """Return which policy bundle decides, by the log as far as it was followed; None before it was."""
+        return next(reversed(self._read_directory().bundles), None)
 
     def _read_directory(self) -> DirectoryReading:
         with self.store.write() as session:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.home import HubPin
+from keys.bundle_changes import ActiveBundle
 from keys.canonical import parse_canonical
 from keys.certificates import Certificate, verify_agency
 from keys.console_access import ConsoleAccess
@@ -38,6 +39,8 @@ class DirectoryReading:
     ours: Mapping[str, str]
     pinned: WitnessSet
     accesses: tuple[ConsoleAccess, ...]
+    bundles: tuple[ActiveBundle, ...]
+    """Every policy bundle that was ever active, oldest first."""
     witness_sets: tuple[tuple[int, WitnessSet], ...]
     """Position and set, from the pinned one on: those that the quorum before approved."""
 
@@ -56,6 +59,7 @@ class DirectoryReading:
 
 _GOES_ON = {
     "witnesses": "; the witnesses before go on counting",
+    "bundle": "; the agreement before goes on deciding",
     "log_key": "; the log key before goes on counting",
 }
 
@@ -164,6 +168,7 @@ def read_directory(entries: Iterable[tuple[int, str]], pin: HubPin, agency: str)
         ours=reading.ours,
         pinned=reading.pinned,
         accesses=tuple(item for item in reading.log.accesses.values() if item.agency == agency),
+        bundles=reading.log.bundles.bundles if is_ours else (),
         witness_sets=reading.log.witnesses.sets if is_ours else (),
         log_keys=tuple(reading.log.log_keys.changes) if is_ours else (),
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 
+from adapters.agreements import Agreements
 from adapters.cases import CaseBook
 from adapters.following import Follower
 from adapters.home import Home, HubPin
@@ -23,8 +24,6 @@ from keys.custody.interface import Custody
 from keys.jose import Signer
 from keys.storage import Vault
 from keys.uses import KeyUse
-from policies.bundles import load_bundle
-from policies.engine import Bundle
 
 
 def system_clock() -> datetime:
@@ -81,7 +80,7 @@ class Adapter:
         """
         fresh = self.home.agency_keys(self.environ, present=self.__dict__.get("keys")) if keys is None else keys
         client: HubClient | None = self.__dict__.get("client")
-        for name in ("client", "follower", "book", "releaser", "regranter", "retriever", "outbox", "receiver"):
+        for name in ("client", "follower", "book", "agreements", "retriever"):
             self.__dict__.pop(name, None)
         self.keys = fresh
         store: Store | None = self.__dict__.get("store")
@@ -101,34 +100,36 @@ class Adapter:
         return CaseBook(self.follower, working_key(self.keys.keys, KeyUse.SIGNING))
 
     @cached_property
-    def bundle(self) -> Bundle:
-        """The federation's policy bundle."""
-        return load_bundle()
+    def agreements(self) -> Agreements:
+        """The agreements the log names."""
+        return Agreements(self.home, self.client, self.follower)
 
-    @cached_property
+    # What decides is asked for each time: an agreement may have been replaced since, also while a process runs.
+
+    @property
     def releaser(self) -> Releaser:
         """Releases drafts."""
-        return Releaser(self.store, self.book, self.bundle)
+        return Releaser(self.store, self.book, self.agreements.for_sharing())
 
-    @cached_property
+    @property
     def outbox(self) -> Outbox:
         """Pushes what was released."""
-        return Outbox(self.store, self.book, self.bundle)
+        return Outbox(self.store, self.book, self.agreements.for_sharing())
 
-    @cached_property
+    @property
     def regranter(self) -> Regranter:
         """Grants again what was shared before: to new keys and new readers."""
-        return Regranter(self.store, self.book, self.bundle)
+        return Regranter(self.store, self.book, self.agreements.for_sharing())
 
     @cached_property
     def retriever(self) -> Retriever:
         """Fetches our own things back from the hub."""
         return Retriever(self.store, self.book, self.keys)
 
-    @cached_property
+    @property
     def receiver(self) -> Receiver:
         """Pulls and opens."""
-        return Receiver(self.store, self.book, self.bundle)
+        return Receiver(self.store, self.book, self.agreements.active())
 
     def member_keys(self, member: str) -> Custody:
         """Open one person's keys with their own passphrase."""

@@ -291,7 +291,7 @@ def run(
     if not every_seconds >= MIN_SECONDS:
         raise HomeRefused(f"seconds between two looks: expected at least {MIN_SECONDS}, got {every_seconds}")
     # Everything that may be missing is asked for here, where it ends the command; in the thread it would end the watch.
-    _ = adapter.follower, adapter.receiver, adapter.regranter
+    _ = adapter.follower, adapter.book, adapter.agreements
     watch = Watch(adapter, every_seconds)
     try:
         listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from bench.comparing import measure_comparing
 from bench.deciding import measure_deciding
 from bench.federation import federation
 from bench.log import measure_log
@@ -37,6 +38,7 @@ def run(scale: Scale, console: Console) -> list[Result]:
         results = [*measure_sealing(bench, scale), *measure_opening(bench, scale), *measure_refusing(bench, scale)]
         agencies = make_agencies(scale.recipients)
         results += measure_deciding(bench, scale, agencies)
+        results += measure_comparing(bench, scale, agencies)
         results += measure_log(bench, scale, folder)
         with bench.step("a hub and four adapters", 1) as advance, federation(folder, agencies) as fed:
             advance()

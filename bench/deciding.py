@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cedarpy
 
@@ -37,7 +37,8 @@ BASIS = Basis(
 )
 
 
-def _questions(scale: Scale, agencies: dict[str, AgencyKeys], bundle: Bundle) -> list[Facts]:
+def push_facts(scale: Scale, agencies: dict[str, AgencyKeys], bundle: Bundle) -> Callable[[], list[Facts]]:
+    """Return what builds the questions of one push, each time anew: one for each fragment and recipient."""
     at, case = now(), new_id()
     members = tuple(
         Member(AgencyId(person.agency), MemberId(person.member), person.roles, at.replace(year=at.year + 1))
@@ -49,19 +50,24 @@ def _questions(scale: Scale, agencies: dict[str, AgencyKeys], bundle: Bundle) ->
     state = CaseState(membership, "0" * 64, frozenset((item.agency, item.member) for item in members))
     recipients = [Recipient(item.agency, item.member) for item in members]
     enabled = bundle.enabled_gateways(at.date())
-    return [
-        facts_for(header, recipient, BASIS, state, stage=Stage.WRAP, at=at, enabled_gateways=enabled)
-        for header in make_headers(case, scale.fragments)
-        for recipient in recipients
-    ]
+    headers = make_headers(case, scale.fragments)
+
+    def build() -> list[Facts]:
+        return [
+            facts_for(header, recipient, BASIS, state, stage=Stage.WRAP, at=at, enabled_gateways=enabled)
+            for header in headers
+            for recipient in recipients
+        ]
+
+    return build
 
 
 def measure_deciding(bench: Bench, scale: Scale, agencies: dict[str, AgencyKeys]) -> list[Result]:
     """Decisions of one release, from an empty memory and from a full one."""
     bundle = load_bundle()
-    questions = _questions(scale, agencies, bundle)
+    questions = push_facts(scale, agencies, bundle)()
     # What Cedar is asked is private to the engine; here it is built beforehand, so that only Cedar is measured.
-    requests = [engine._request(bundle, facts) for facts in questions]
+    requests = [engine._request(facts, engine.derive(bundle.gateways, facts)) for facts in questions]
 
     def decide_all() -> Sequence[Decision]:
         return [engine.decide(bundle, facts) for facts in questions]

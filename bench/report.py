@@ -51,6 +51,10 @@ def explain(scale: Scale) -> dict[str, str]:
         "log.append_committed.large_to_small": f"append and commit at {scale.large_log:,} : at {scale.small_log:,}",
         "decide.first_time.cedar_each": f"decide {scale.fragments} x {scale.recipients}, nothing known : Cedar each",
         "decide.again.cedar_each": f"decide {scale.fragments} x {scale.recipients} again : Cedar each",
+        "decide.push.cedar_each": (
+            f"facts of {scale.fragments} x {scale.recipients} built and decided from memory : Cedar each"
+        ),
+        "policy.diff.cedar_as_often": "two agreements compared whole : Cedar asked as often",
     }
 
 

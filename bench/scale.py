@@ -17,6 +17,7 @@ class Scale:
     small_log: int
     large_log: int
     appends: int
+    generated: int
 
 
 FULL = Scale(
@@ -28,6 +29,7 @@ FULL = Scale(
     small_log=1_000,
     large_log=100_000,
     appends=100,
+    generated=10_000,
 )
 TINY = Scale(
     rounds=1,
@@ -38,4 +40,5 @@ TINY = Scale(
     small_log=5,
     large_log=20,
     appends=2,
+    generated=60,
 )

@@ -18,6 +18,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from hub.audit_agreements import Agreements
 from hub.audit_counts import CaseAudit
 from hub.audit_entries import add_entry, by_digest, line_of, read_body
 from hub.audit_lines import AuditLine
@@ -34,7 +35,6 @@ from hub.store.ledger_rows import StoredEntry
 from keys.certificates import verify_agency
 from keys.custody.keyfile import write_private_file
 from keys.jose import KeyRefused, SignatureRefused
-from policies.bundles import Bundle
 from policies.model import Malformed
 from policies.unusual import Deed, Unusual, counted, find_unusual
 
@@ -50,7 +50,7 @@ class Audit:
     made_at: str
     report: LogReport | None
     unverified: str
-    bundle: Bundle
+    agreements: Agreements
     entries: int = 0
     cases: dict[str, CaseAudit] = field(default_factory=dict)
     names: Names = field(default_factory=Names)
@@ -102,12 +102,13 @@ def read_audit(config: Config, passphrase: str) -> Audit:
     report, unverified = _verify(config, passphrase)
     services = open_services(config, passphrase, upgrade=False)
     try:
-        audit = Audit(config.origin, render_instant(system_clock()), report, unverified, services.bundle)
         with services.database.read() as session:
+            agreements = Agreements(services.bundles.every(session))
+            audit = Audit(config.origin, render_instant(system_clock()), report, unverified, agreements)
             _collect(audit, session)
         return audit
     finally:
-        services.database.close()
+        services.close()
 
 
 def _verify(config: Config, passphrase: str) -> tuple[LogReport | None, str]:
@@ -135,7 +136,7 @@ def _collect(audit: Audit, session: Session) -> None:
         if deed is not None:
             audit.deeds[deed] += 1
         if row.type == "denied" and row.case is None:
-            audit.denied.append(("", line_of(row, body, {}, wrong, audit.bundle, audit.names)))
+            audit.denied.append(("", line_of(row, body, {}, wrong, audit.agreements, audit.names)))
         if row.case is None:
             continue
         if row.case not in statements:
@@ -143,7 +144,7 @@ def _collect(audit: Audit, session: Session) -> None:
         if row.case not in audit.cases:
             # The agencies' names are those of the whole log; roles are those of the case.
             audit.cases[row.case] = CaseAudit(row.case, Names(audit.names.agencies))
-        line = add_entry(audit.cases[row.case], row, statements[row.case], wrong, audit.bundle)
+        line = add_entry(audit.cases[row.case], row, statements[row.case], wrong, audit.agreements)
         if row.type == "denied":
             audit.denied.append((row.case, line))
 

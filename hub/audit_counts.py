@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hub.audit_agreements import Agreements
 from hub.audit_groups import Day, group_by_day
-from hub.audit_lines import OTHER_AGREEMENT, AuditLine, claims_of, sentence_of
+from hub.audit_lines import AuditLine, claims_of
 from hub.audit_words import DECLINED, NOT_GIVEN, VOIDED, Names, count, meaning, say_roles, words
-from policies.bundles import Bundle
 from policies.vocabulary import Effect
 
 Reader = tuple[str, str]
@@ -121,9 +121,9 @@ class CaseAudit:
         except (KeyError, TypeError, ValueError, AttributeError):
             return
 
-    def refusals(self, bundle: Bundle) -> list[Refusal]:
+    def refusals(self, agreements: Agreements) -> list[Refusal]:
         """Return what was not given, and what was refused at reading and at sharing."""
-        return [*self._not_given(), *self._refused_reading(bundle), *self._refused_sharing(), *self._declined()]
+        return [*self._not_given(), *self._refused_reading(agreements), *self._refused_sharing(), *self._declined()]
 
     def _not_given(self) -> list[Refusal]:
         counted: Counter[tuple[str, Reader, str]] = Counter()
@@ -137,7 +137,7 @@ class CaseAudit:
             for (agency, reader, code), number in sorted(counted.items())
         ]
 
-    def _refused_reading(self, bundle: Bundle) -> list[Refusal]:
+    def _refused_reading(self, agreements: Agreements) -> list[Refusal]:
         counted: Counter[tuple[Reader, tuple[str, ...]]] = Counter()
         earlier: Counter[tuple[Reader, tuple[str, ...]]] = Counter()
         for reader, refused in self.refused.items():
@@ -149,7 +149,7 @@ class CaseAudit:
                 "the hub, by the agreement",
                 self.name(reader),
                 f"{count(number, 'record')} when asked for{_seen(earlier[reader, rules])}",
-                " ".join(sentence_of(rule, bundle) for rule in rules or ("",)),
+                " ".join(agreements.sentence_of(rule, None) for rule in rules or ("",)),
             )
             for (reader, rules), number in sorted(counted.items())
         ]
@@ -171,15 +171,16 @@ class CaseAudit:
             for (agency, reader, why), number in sorted(self.declined.items())
         ]
 
-    def rules(self, bundle: Bundle) -> list[RuleCount]:
+    def rules(self, agreements: Agreements) -> list[RuleCount]:
         """Return which rules decided how often; rules that decided together stand together."""
         found = []
         for (digest, rules), (giving, reading) in sorted(self.decisions.items()):
-            same = digest == bundle.digest
-            known = [bundle.rules.get(rule) for rule in rules]
+            known = [agreements.find_rule(rule, digest) for rule in rules]
             is_refused = not rules or any(rule is not None and rule.effect is Effect.REFUSE for rule in known)
-            effect = "not known here" if not same else "refused" if is_refused else "permitted"
-            named = tuple((rule, sentence_of(rule, bundle) if same else OTHER_AGREEMENT) for rule in rules or ("",))
+            effect = (
+                "not known here" if digest not in agreements.by_digest else "refused" if is_refused else "permitted"
+            )
+            named = tuple((rule, agreements.sentence_of(rule, digest)) for rule in rules or ("",))
             found.append(RuleCount(named, effect, giving, reading))
         return sorted(found, key=lambda item: item.effect)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from hub.audit_agreements import Agreements
 from hub.audit_counts import CaseAudit
 from hub.audit_lines import AuditLine, Source, claims_of, make_line, unreadable
 from hub.audit_words import Names
 from hub.store.ledger_rows import StoredEntry
 from keys.canonical import NotCanonical, parse_canonical
 from keys.jose import statement_digest
-from policies.bundles import Bundle
 
 
 def read_body(row: StoredEntry) -> Mapping[str, Any] | None:
@@ -33,22 +33,22 @@ def line_of(
     body: Mapping[str, Any] | None,
     statements: Mapping[str, str],
     fault: str,
-    bundle: Bundle,
+    agreements: Agreements,
     names: Names,
 ) -> AuditLine:
     """Return the line of one entry. ``fault`` says what is wrong with the entry itself."""
     if body is None:
         return unreadable(row.position, fault)
     token = statements.get(str(body.get("statement")))
-    return make_line(Source(row.position, body, None if token is None else claims_of(token), fault), bundle, names)
+    return make_line(Source(row.position, body, None if token is None else claims_of(token), fault), agreements, names)
 
 
 def add_entry(
-    case: CaseAudit, row: StoredEntry, statements: Mapping[str, str], fault: str, bundle: Bundle
+    case: CaseAudit, row: StoredEntry, statements: Mapping[str, str], fault: str, agreements: Agreements
 ) -> AuditLine:
     """Add one entry to its case, in the case's order, and return its line."""
     body = read_body(row)
     case.note(body, statements)
-    line = line_of(row, body, statements, fault, bundle, case.names)
+    line = line_of(row, body, statements, fault, agreements, case.names)
     case.lines.append(line)
     return line

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hub.audit_agreements import NO_RULE, Agreements
 from hub.audit_words import (
     DECLINED,
     DENIED,
@@ -31,13 +32,11 @@ from hub.audit_words import (
 )
 from keys.jose import SignatureRefused
 from keys.statements import peek
-from policies.bundles import Bundle
 from policies.model import Malformed
+from policies.rules import Rule
 from policies.vocabulary import Effect, Gateway
 
 UNREADABLE = "This entry cannot be read as it is stored."
-OTHER_AGREEMENT = "decided under another version of the agreement"
-NO_RULE = "No rule of the agreement permits it."
 NOTHING_GIVEN = "nothing_given"
 """The kind of a disclosure without records: it only says what is not given."""
 _ABSENT = "; what the statement said is not stored"
@@ -153,7 +152,7 @@ class Told:
 class _Context:
     body: Mapping[str, Any]
     said: Mapping[str, Any]
-    bundle: Bundle
+    agreements: Agreements
     names: Names
 
 
@@ -165,10 +164,10 @@ def claims_of(token: str) -> Mapping[str, Any] | None:
         return None
 
 
-def make_line(source: Source, bundle: Bundle, names: Names) -> AuditLine:
+def make_line(source: Source, agreements: Agreements, names: Names) -> AuditLine:
     """Return the line of one entry of a case."""
     try:
-        return _line(source, bundle, names)
+        return _line(source, agreements, names)
     except (KeyError, TypeError, ValueError, AttributeError):
         return unreadable(source.index, source.fault)
 
@@ -178,9 +177,9 @@ def unreadable(index: int, fault: str) -> AuditLine:
     return AuditLine(index, "", "", "", "", UNREADABLE, fault=fault)
 
 
-def _line(source: Source, bundle: Bundle, names: Names) -> AuditLine:
+def _line(source: Source, agreements: Agreements, names: Names) -> AuditLine:
     body, kind = source.body, str(source.body["type"])
-    told = _TELLERS[kind](_Context(body, source.statement or {}, bundle, names))
+    told = _TELLERS[kind](_Context(body, source.statement or {}, agreements, names))
     is_whole = source.statement is not None or kind in _SPEAK_FOR_THEMSELVES
     decision = body["lines"] if kind == "denied" else body.get("decision")
     return AuditLine(
@@ -191,7 +190,7 @@ def _line(source: Source, bundle: Bundle, names: Names) -> AuditLine:
         kind=told.kind or kind,
         act=told.act if is_whole else told.act + _ABSENT,
         purpose=told.purpose,
-        rules=rules_of(decision, bundle),
+        rules=rules_of(decision, agreements),
         withheld=told.withheld,
         refused=told.refused,
         power=told.power,
@@ -203,11 +202,11 @@ def _line(source: Source, bundle: Bundle, names: Names) -> AuditLine:
     )
 
 
-def rules_of(decision: Any, bundle: Bundle) -> tuple[RuleLine, ...]:
+def rules_of(decision: Any, agreements: Agreements) -> tuple[RuleLine, ...]:
     """Return the rules of a body's ``decision``, or of a denied push's ``lines``, each with how often it decided."""
     if decision is None:
         return ()
-    same = isinstance(decision, list) or decision["bundle"] == bundle.digest
+    digest = None if isinstance(decision, list) else str(decision["bundle"])
     counted: Counter[str] = Counter()
     for outcome in decision if isinstance(decision, list) else decision["outcomes"]:
         if isinstance(decision, list) and outcome["code"] != "policy":
@@ -215,24 +214,15 @@ def rules_of(decision: Any, bundle: Bundle) -> tuple[RuleLine, ...]:
         for rule in outcome["rules"] or ("",):
             counted[str(rule)] += int(outcome["count"])
     return tuple(
-        RuleLine(rule, sentence_of(rule, bundle) if same else OTHER_AGREEMENT, number, _effect(rule, bundle, same=same))
+        RuleLine(rule, agreements.sentence_of(rule, digest), number, _effect(agreements.find_rule(rule, digest), rule))
         for rule, number in sorted(counted.items())
     )
 
 
-def sentence_of(rule: str, bundle: Bundle) -> str:
-    """Return a rule's sentence in the agreement."""
-    if not rule:
-        return NO_RULE
-    known = bundle.rules.get(rule)
-    return "this rule is not in the agreement" if known is None else known.sentence
-
-
-def _effect(rule: str, bundle: Bundle, *, same: bool) -> str:
-    known = bundle.rules.get(rule)
-    if not rule or (same and known is not None and known.effect is Effect.REFUSE):
+def _effect(known: Rule | None, rule: str) -> str:
+    if not rule or (known is not None and known.effect is Effect.REFUSE):
         return "refused"
-    return "permitted" if same and known is not None else ""
+    return "permitted" if known is not None else ""
 
 
 def _membership(of: _Context) -> Told:
@@ -335,7 +325,7 @@ def _disclosure(of: _Context) -> Told:
         f"Gave {count(amount, 'record')} to {to}",
         purpose=", ".join(sorted({say_purpose(item["purpose"]) for item in bases})),
         withheld=withheld,
-        power="; ".join(sorted({_gateway(str(item["gateway"]), of.bundle) for item in bases})),
+        power="; ".join(sorted({_gateway(str(item["gateway"]), of.agreements) for item in bases})),
         to=to,
         amount=amount,
         records=tuple(short(item["fragment"]) for item in said.get("items", ())),
@@ -349,8 +339,8 @@ def say_withheld(withheld: tuple[Withheld, ...]) -> str:
     )
 
 
-def _gateway(name: str, bundle: Bundle) -> str:
-    entry = bundle.gateways.get(Gateway(name)) if name in set(Gateway) else None
+def _gateway(name: str, agreements: Agreements) -> str:
+    entry = agreements.active.gateways.get(Gateway(name)) if name in set(Gateway) else None
     return name if entry is None else entry.title
 
 
@@ -362,7 +352,10 @@ def _void(of: _Context) -> Told:
 def _viewed(of: _Context) -> Told:
     body = of.body
     reader = of.names.reader(body["agency"], body["member"])
-    counted = Counter(" ".join(sentence_of(str(rule), of.bundle) for rule in item["rules"]) for item in body["refused"])
+    digest = str(body["decision"]["bundle"])
+    counted = Counter(
+        " ".join(of.agreements.sentence_of(str(rule), digest) for rule in item["rules"]) for item in body["refused"]
+    )
     shown = len(body["fragments"])
     return Told(
         f"Was shown {count(shown, 'record')}",

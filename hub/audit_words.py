@@ -97,7 +97,7 @@ ENTRIES: Mapping[str, tuple[str, str]] = {
         "Log key replaced",
         "Two officers of the hub put another key in the place of the one before.",
     ),
-    "bundle": ("Agreement changed", "The agencies approved another version of the sharing agreement."),
+    "bundle": ("Agreement changed", "Officers of enough agencies approved another version of the sharing agreement."),
     "membership": ("Case opened, or its members changed", "The lead agency signed who takes part."),
     "acceptance": ("Members confirmed", "An agency confirmed its own people in a case."),
     "endorsement": ("Members endorsed", "A second agency stood for an agency that the lead added, or for a new lead."),

@@ -166,7 +166,7 @@ def read_request(path: Path) -> Any:
 @contextmanager
 def _log(config: Config) -> Iterator[Session]:
     """One transaction on the hub's log. The hub's own keys are not needed: the officers' are what counts."""
-    database = Database(config.database_url)
+    database = Database(config.database_url, config.database_password)
     try:
         database.upgrade()
         with database.write() as session:

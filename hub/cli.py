@@ -13,7 +13,9 @@ import click
 from rich.console import Console
 
 from hub.config import Config, ConfigRefused, read_passphrase, read_token_pin, read_unlocking
+from hub.policy_commands import policy
 from hub.refusal import Refused
+from hub.store.errors import AddressRefused, StoreUnavailable
 from keys.custody.place import TokenPlace
 from keys.custody.secret import Secret, read_secret
 from keys.fingerprints import ask_for_words, render_words
@@ -37,7 +39,7 @@ class Commands(click.Group):
         """Run a command; our refusals end with exit code 1 and their own words."""
         try:
             return super().invoke(ctx)
-        except (ConfigRefused, Refused, KeysRefusal) as error:
+        except (ConfigRefused, Refused, KeysRefusal, AddressRefused, StoreUnavailable) as error:
             raise click.ClickException(str(error)) from error
 
 
@@ -79,18 +81,33 @@ def main(context: click.Context, home: Path) -> None:
     help="A hardware token's PKCS #11 library: the hub's keys are made in the token.",
 )
 @click.option("--token-label", help="The label of the token.")
+@click.option(
+    "--database",
+    help="A PostgreSQL database: postgresql://user@host/name. Without it the hub keeps a SQLite file in its folder.",
+)
 @click.pass_obj
 def init(
-    home: Path, issuer: str, origin: str, environment: str, token_module: Path | None, token_label: str | None
+    home: Path,
+    issuer: str,
+    origin: str,
+    environment: str,
+    token_module: Path | None,
+    token_label: str | None,
+    database: str | None,
 ) -> None:
     """Make a new hub: keys, database, the first log entry.
+
+    The password of a PostgreSQL user comes from NRM_HUB_DATABASE_PASSWORD_FILE, _FD or the variable, for every
+    command (docs/postgresql.md).
 
     \b
     Example: nrm-hub --home hub-home init --issuer https://hub.example --origin hub.example/main
     """
     from hub.setting_up import init_hub
 
-    config = Config.checked(home, {"issuer": issuer, "origin": origin, "environment": environment})
+    config = Config.checked(
+        home, {"issuer": issuer, "origin": origin, "environment": environment, "database_url": database}
+    )
     if (token_module is None) != (token_label is None):
         raise ConfigRefused("a token is named by both --token-module and --token-label")
     token = None if token_module is None else TokenPlace(token_module.absolute(), token_label or "")
@@ -123,8 +140,15 @@ def sign_in_key(home: Path) -> None:
     type=click.IntRange(1, 64),
     help="How many requests are answered at the same time.",
 )
+@click.option(
+    "--processes",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 16),
+    help="How many processes answer, each with its threads; more than one takes PostgreSQL.",
+)
 @click.pass_obj
-def serve(home: Path, bind: str, threads: int) -> None:
+def serve(home: Path, bind: str, threads: int, processes: int) -> None:
     """Serve the hub's API with gunicorn until Ctrl-C; say at which address as soon as it answers there.
 
     With [[sign_in]] tables in hub.toml it also serves the console at /console (docs/console.md).
@@ -134,7 +158,7 @@ def serve(home: Path, bind: str, threads: int) -> None:
     """
     from hub.serving import run
 
-    run(Config.load(home), read_unlocking(home), bind=bind, threads=threads)
+    run(Config.load(home), read_unlocking(home), bind=bind, threads=threads, processes=processes)
 
 
 @main.command()
@@ -380,31 +404,7 @@ def audit(home: Path, output: Path) -> None:
     click.echo(f"{entries} entries written to {output}")
 
 
-@main.group()
-def policy() -> None:
-    """The policy bundle.
-
-    \b
-    Example: nrm-hub policy test
-    """
-
-
-@policy.command(name="test")
-def policy_test() -> None:
-    """Run the bundle's own table of expected decisions. Exit 1 where one differs.
-
-    \b
-    Example: nrm-hub policy test
-    """
-    from policies.bundles import load_bundle
-    from policies.testing import run_table
-
-    report = run_table(load_bundle())
-    for failure in report.failures:
-        click.echo(str(failure))
-    click.echo(f"{report.rows} rows, {len(report.failures)} wrong")
-    if not report.is_passed:
-        sys.exit(1)
+main.add_command(policy)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import re
 import tomllib
@@ -10,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hub.store.address import read_address
+from hub.store.errors import AddressRefused
 from keys.custody.place import read_place
 from keys.custody.secret import Secret, read_secret
 from keys.sign_in import Provider, ProvidersRefused, read_providers
@@ -18,6 +21,7 @@ CONFIG_NAME = "hub.toml"
 KEYS_NAME = "hub.key"
 TOKEN_KEYS_NAME = "hub.token"  # noqa: S105 - the name of a file
 DATABASE_NAME = "hub.db"
+DATABASE_PASSWORD = "NRM_HUB_DATABASE_PASSWORD"  # noqa: S105 - the name of a variable
 _ORIGIN = re.compile(r"[a-z0-9.-]{1,100}/[a-z0-9-]{1,40}")
 _ISSUER = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,200}")
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
@@ -48,6 +52,8 @@ class Config:
     origin: str
     environment: str
     database_url: str
+    database_password: Secret | None = None
+    """Of the PostgreSQL user that the address names; never in a file of settings."""
     providers: tuple[Provider, ...] = ()
     """Identity providers of the agencies whose officers sign in to the console, each of one agency."""
     fronts: tuple[str, ...] = ()
@@ -64,8 +70,8 @@ class Config:
         return self.home / TOKEN_KEYS_NAME
 
     @classmethod
-    def load(cls, home: Path) -> Config:
-        """Read ``hub.toml`` in the hub's home. Raises ``ConfigRefused`` naming file and setting."""
+    def load(cls, home: Path, environ: Mapping[str, str] = os.environ) -> Config:
+        """Read ``hub.toml`` in the hub's home. Raises ``ConfigRefused`` naming file and setting, ``CustodyRefused``."""
         path = home / CONFIG_NAME
         try:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -76,7 +82,7 @@ class Config:
         unknown = sorted(set(data) - _SETTINGS)
         if unknown:
             raise ConfigRefused(f"{path}: unknown settings: {', '.join(unknown)}")
-        config = cls.checked(home, data)
+        config = cls.checked(home, data, environ)
         try:
             providers = read_providers(data.get("sign_in", []), path, config.environment)
         except ProvidersRefused as error:
@@ -84,8 +90,8 @@ class Config:
         return replace(config, providers=providers, fronts=_read_fronts(data.get("fronts", []), path))
 
     @classmethod
-    def checked(cls, home: Path, data: Mapping[str, object]) -> Config:
-        """Build from plain settings. Raises ``ConfigRefused``."""
+    def checked(cls, home: Path, data: Mapping[str, object], environ: Mapping[str, str] = os.environ) -> Config:
+        """Build from plain settings. Raises ``ConfigRefused`` and ``CustodyRefused``."""
         issuer, origin = str(data.get("issuer", "")), str(data.get("origin", ""))
         environment = str(data.get("environment", "production"))
         if not _ISSUER.fullmatch(issuer):
@@ -99,12 +105,24 @@ class Config:
                 "issuer: production needs https (terminate TLS in front of the hub); to try a hub out over http, add: "
                 "--environment demo"
             )
-        database = str(data.get("database_url") or f"sqlite:///{(home / DATABASE_NAME).resolve()}")
-        return cls(home, issuer, origin, environment, database)
+        database = str(data.get("database_url") or _own_file(home))
+        try:
+            address = read_address(database)
+        except AddressRefused as error:
+            raise ConfigRefused(str(error)) from error
+        password = None if address.is_sqlite else read_database_password(environ)
+        return cls(home, issuer, origin, environment, database, password)
 
     def render(self) -> str:
         """Return the text of ``hub.toml``."""
-        return f'issuer = "{self.issuer}"\norigin = "{self.origin}"\nenvironment = "{self.environment}"\n'
+        said = f'issuer = "{self.issuer}"\norigin = "{self.origin}"\nenvironment = "{self.environment}"\n'
+        if self.database_url == _own_file(self.home):
+            return said
+        return f"{said}database_url = {json.dumps(self.database_url, ensure_ascii=False)}\n"
+
+
+def _own_file(home: Path) -> str:
+    return f"sqlite:///{(home / DATABASE_NAME).resolve()}"
 
 
 def _read_fronts(value: object, path: Path) -> tuple[str, ...]:
@@ -136,3 +154,14 @@ def read_passphrase(environ: Mapping[str, str] = os.environ) -> Secret:
     It never stands in a command line. Raises ``CustodyRefused`` where none is set or what is named cannot be read.
     """
     return read_secret("NRM_HUB_PASSPHRASE", "passphrase of the hub's keys", environ)
+
+
+def read_database_password(environ: Mapping[str, str] = os.environ) -> Secret | None:
+    """Return the password of the database's user from ``NRM_HUB_DATABASE_PASSWORD_FD``, ``_FILE`` or the variable.
+
+    None where none is set: the server may know the user otherwise, or libpq's own password file has it. Raises
+    ``CustodyRefused``.
+    """
+    if not any(environ.get(f"{DATABASE_PASSWORD}{end}") for end in ("_FD", "_FILE", "")):
+        return None
+    return read_secret(DATABASE_PASSWORD, "password of the hub's database", environ)

@@ -72,7 +72,7 @@ def take_certificates(config: Config, path: Path, clock: Clock = system_clock) -
 
 
 def _take(config: Config, found: KeysFile, clock: Clock) -> list[int]:
-    database = Database(config.database_url)
+    database = Database(config.database_url, config.database_password)
     try:
         database.upgrade()
         with database.write() as session:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from hub.hub_keys import drop_from, make_beside, open_or_make
 from hub.ledger.log_keys import read_log_key_changes
 from hub.refusal import Refused
 from hub.services import FORMER_LOG_KEY, LOG_KEY, NEXT_LOG_KEY, find_log_keys, log_verifier
-from hub.serving import only_process
+from hub.serving import nobody_serving
 from hub.store import ledger_rows
 from hub.store.base import Session
 from hub.store.database import Database
@@ -82,18 +83,16 @@ def rotate_log_key(
     ``former_pin`` names the key where it is lost and no earlier change does. One that broke off behind its entry is
     finished, and none begun. Raises ``ConfigRefused`` while the hub runs, ``Refused`` and ``CustodyRefused``.
     """
-    lock = only_process(config.home)
-    database = Database(config.database_url)
-    try:
+    with (
+        nobody_serving(config),
+        closing(Database(config.database_url, config.database_password)) as database,
+    ):
         database.upgrade()
         held = open_or_make(config, unlocking, is_lost=reason is not RevocationReason.SUPERSEDED)
         try:
             return _Change(config, unlocking, database, held, clock).sign(by, reason, former_pin)
         finally:
             held.close()
-    finally:
-        database.close()
-        lock.close()
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hub.config import Config, ConfigRefused
 from hub.services import open_keys
-from hub.serving import only_process
+from hub.serving import nobody_serving
 from keys.custody.token import TokenKeys
 from keys.custody.token_changes import renew_sealing_key
 
@@ -16,8 +16,7 @@ SEALING_SUMMARY = (
 
 def rotate_sealing_key(config: Config, pin: str) -> None:
     """Replace the key. Raises ``ConfigRefused`` while the hub runs or without a token, and ``CustodyRefused``."""
-    lock = only_process(config.home)
-    try:
+    with nobody_serving(config):
         held = open_keys(config, pin)
         try:
             if not isinstance(held, TokenKeys):
@@ -25,5 +24,3 @@ def rotate_sealing_key(config: Config, pin: str) -> None:
             renew_sealing_key(held, config.token_keys_path)
         finally:
             held.close()
-    finally:
-        lock.close()

@@ -9,6 +9,7 @@ from datetime import datetime
 from hub.auth.authorization import Authorization
 from hub.config import Config
 from hub.exchange.acts import system_clock
+from hub.exchange.bundle_changes import BundleCache
 from hub.exchange.standing import DirectoryCache
 from hub.ledger.log_keys import read_log_key_changes
 from hub.store.database import Database
@@ -23,7 +24,6 @@ from keys.jose import Signer
 from keys.log_keys import LogKeyChange
 from keys.revocation import RevocationReason
 from keys.transparency import VerifierKey
-from policies.bundles import Bundle, load_bundle
 
 LOG_KEY = "log"
 NEXT_LOG_KEY, FORMER_LOG_KEY = "log-next", "log-former"
@@ -42,7 +42,7 @@ class Services:
     config: Config
     database: Database
     directory: DirectoryCache
-    bundle: Bundle
+    bundles: BundleCache
     authorization: Authorization
     log_key: Signer
     clock: Callable[[], datetime]
@@ -89,18 +89,18 @@ def open_services(
     may. Raises ``CustodyRefused``.
     """
     custody = open_keys(config, unlocking)
-    database = Database(config.database_url)
+    database = Database(config.database_url, config.database_password)
     if upgrade:
         database.upgrade()
     log_key, former = _log_keys(config, custody, database, must_hold=upgrade)
-    directory, moment = DirectoryCache(), Moment(config.database_url)
+    directory, moment = DirectoryCache(), Moment(config.database_url, config.database_password)
     if upgrade:
         moment.open(anew=anew)
     return Services(
         config=config,
         database=database,
         directory=directory,
-        bundle=load_bundle(),
+        bundles=BundleCache(),
         authorization=Authorization(config.issuer, custody.keys[TOKEN_KEY], database, directory, clock, moment=moment),
         log_key=log_key,
         former_log_key=former,

@@ -1,10 +1,15 @@
-"""Run a hub with gunicorn: on SQLite one process with threads, held by a file lock."""
+"""Run a hub with gunicorn: on SQLite one process with threads, on PostgreSQL any number, on any number of machines.
+
+A file lock keeps each hub's folder to one server.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +23,8 @@ from hub.app import create_app
 from hub.arriving import PatientWorker
 from hub.config import Config, ConfigRefused
 from hub.services import open_services
+from hub.store.address import read_address
+from hub.store.presence import Presence
 
 LOCK_NAME = "hub.lock"
 GRACEFUL_SECONDS = 10
@@ -78,14 +85,19 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         return create_app(open_services(self._config, self._passphrase))
 
 
-def run(config: Config, passphrase: str, *, bind: str, threads: int) -> None:
+def run(config: Config, passphrase: str, *, bind: str, threads: int, processes: int = 1) -> None:
     """Serve until stopped; write the address to standard output as soon as the hub answers there.
 
-    Raises ``ConfigRefused`` for an address that is none, and where another process serves this hub already.
+    Raises ``ConfigRefused`` for an address that is none, where another process serves this hub's folder already, and
+    for more than one process on SQLite.
     """
     _require_bind(bind)
+    if processes > 1 and read_address(config.database_url).is_sqlite:
+        raise ConfigRefused("processes: a hub on SQLite is one process; for more give it a PostgreSQL database")
 
     def say_address(worker: PatientWorker) -> None:
+        if worker.age > 1:
+            return
         for listening in worker.sockets:
             sys.stdout.write(f"nrm-hub serves {config.issuer} on {_address(listening)}; Ctrl-C stops it\n")
         sys.stdout.flush()
@@ -93,10 +105,13 @@ def run(config: Config, passphrase: str, *, bind: str, threads: int) -> None:
     # Said in every answer's Server header: the project's name, not that of what it runs on.
     wsgi.SERVER = SERVER
     lock = only_process(config.home)
+    presence = None
     try:
-        # Under the lock nobody else serves this hub: what was of an earlier moment is forgotten here.
-        services = open_services(config, passphrase, anew=True)
+        presence = Presence(config.database_url, config.database_password)
+        # Where nobody else serves this hub, what was of an earlier moment is forgotten here.
+        services = open_services(config, passphrase, anew=presence.is_alone)
         try:
+            presence.share()
             # What keeps it from serving is said here, before a worker starts.
             create_app(services)
         finally:
@@ -106,7 +121,7 @@ def run(config: Config, passphrase: str, *, bind: str, threads: int) -> None:
             passphrase,
             {
                 "bind": bind,
-                "workers": 1,
+                "workers": processes,
                 "threads": threads,
                 "worker_class": _Worker,
                 "logger_class": _Logger,
@@ -123,6 +138,8 @@ def run(config: Config, passphrase: str, *, bind: str, threads: int) -> None:
             },
         ).run()
     finally:
+        if presence is not None:
+            presence.close()
         lock.close()
 
 
@@ -147,3 +164,19 @@ def only_process(home: Path) -> Any:
         file.close()
         raise ConfigRefused(f"another process serves this hub already (it holds {path.name})") from error
     return file
+
+
+@contextmanager
+def nobody_serving(config: Config) -> Iterator[None]:
+    """Keep a hub from being served, on any machine. Raises ``ConfigRefused`` where it is, and ``StoreUnavailable``."""
+    lock = only_process(config.home)
+    try:
+        presence = Presence(config.database_url, config.database_password)
+        try:
+            if not presence.is_alone:
+                raise ConfigRefused("another machine serves this hub already, on the same database")
+            yield
+        finally:
+            presence.close()
+    finally:
+        lock.close()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hub.config import CONFIG_NAME, Config, ConfigRefused
-from hub.exchange import enrolment
-from hub.exchange.acts import record_public, system_clock
+from hub.exchange import bundle_changes, enrolment
+from hub.exchange.acts import system_clock
 from hub.hub_keys import ALGORITHMS
 from hub.ledger import ledger
 from hub.ledger.entries import EntryType
@@ -21,7 +22,6 @@ from hub.services import (
     HOLDER,
     LOG_KEY,
     SIGN_IN_KEY,
-    Services,
     log_verifier,
     open_keys,
     open_services,
@@ -40,7 +40,6 @@ from keys.private import PrivateKey
 from keys.public_log import PublicLog
 from keys.sign_in import public_jwks
 from keys.transparency import SignatureType, VerifierKey, Witness, WitnessSet
-from policies.bundles import load_bundle
 from policies.protocol import PROTOCOL_VERSION
 
 ACTED_TYPES = frozenset(
@@ -73,15 +72,14 @@ def init_hub(config: Config, unlocking: str, token: TokenPlace | None = None) ->
         raise ConfigRefused(f"{config.home} holds a hub already")
     config.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     config.home.chmod(0o700)
-    database = Database(config.database_url)
+    database = Database(config.database_url, config.database_password)
     database.upgrade()
     has_genesis = _has_genesis(database, config)
     log_key = _make_keys(config, unlocking, token)
     if not has_genesis:
         with database.write() as session:
             ledger.create(session)
-            members = {"origin": config.origin, "bundle": load_bundle().digest}
-            record_public(session, "genesis", members, system_clock())
+            bundle_changes.begin(session, config.origin, system_clock())
     database.close()
     # The settings come last: a folder without them is not a hub yet, so a crash before here is repeated from the start.
     # A genesis entry that stands already is kept: nothing was signed over it.
@@ -133,14 +131,16 @@ def _has_genesis(database: Database, config: Config) -> bool:
     body = json.loads(entries[0].body or "null")
     if len(entries) > 1 or not isinstance(body, dict) or body.get("origin") != config.origin:
         database.close()
-        raise ConfigRefused(f"{config.home} holds the log of a hub, but no {CONFIG_NAME}; put the settings back")
+        raise ConfigRefused(
+            f"the database of {config.home} holds the log of a hub, but the folder no {CONFIG_NAME}; put the settings "
+            "back, or take another database"
+        )
     return True
 
 
 def record_witnesses(config: Config, passphrase: str, quorum: int, agencies: Sequence[str]) -> None:
     """Record the first witness set from the named agencies' certified witness keys. Raises ``Refused``."""
-    services = open_services(config, passphrase)
-    with services.database.write() as session:
+    with closing(open_services(config, passphrase)) as services, services.database.write() as session:
         certificates = services.directory.current(session).certificates
         listed = tuple(_witness(config.origin, agency, certificates) for agency in sorted(agencies))
         enrolment.set_witnesses(session, WitnessSet(quorum, listed), services.clock())
@@ -158,9 +158,9 @@ def _witness(origin: str, agency: str, certificates: Sequence[Certificate]) -> W
 
 def write_pin(config: Config, passphrase: str, output: Path) -> str:
     """Write what every agency pins and return the fingerprint to read out. Raises ``Refused`` without witnesses."""
-    services = open_services(config, passphrase)
-    with services.database.read() as session:
+    with closing(open_services(config, passphrase)) as services, services.database.read() as session:
         witnesses = ledger.current_witnesses(session)
+        log_key = services.log_vkey.render()
         directory = services.directory.current(session)
         officers = enrolment.require_officers(session)
     if witnesses is None:
@@ -168,7 +168,7 @@ def write_pin(config: Config, passphrase: str, output: Path) -> str:
     pin = {
         "issuer": config.issuer,
         "origin": config.origin,
-        "log_vkey": services.log_vkey.render(),
+        "log_vkey": log_key,
         "witnesses": witnesses.to_json(),
         "officers": officers.digest,
         "protocol": PROTOCOL_VERSION,
@@ -215,8 +215,10 @@ def verify_hub(config: Config, passphrase: str) -> HubReport:
 
     Raises ``Refused`` without witnesses.
     """
-    services: Services = open_services(config, passphrase, upgrade=False)
-    with services.database.read() as session:
+    with (
+        closing(open_services(config, passphrase, upgrade=False)) as services,
+        services.database.read() as session,
+    ):
         witnesses = ledger.current_witnesses(session)
         if witnesses is None:
             raise Refused(409, "no_witnesses", "record the witnesses first: nrm-hub witnesses")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from hub.config import Config
 from hub.hub_keys import make_beside
 from hub.services import TOKEN_KEY, open_keys
-from hub.serving import only_process
+from hub.serving import nobody_serving
 
 TOKEN_SUMMARY = (
     "Makes a new key for access tokens; every token signed with the one before is refused from the next start on.",
@@ -22,13 +22,10 @@ def rotate_token_key(config: Config, unlocking: str) -> str:
 
     Killed at any moment, the hub has the old key or the new one; what is left in a token goes with the next rotation.
     """
-    lock = only_process(config.home)
-    try:
+    with nobody_serving(config):
         held = open_keys(config, unlocking)
         try:
             held, new = make_beside(config, held, unlocking, TOKEN_KEY, TOKEN_KEY)
             return new.public.kid
         finally:
             held.close()
-    finally:
-        lock.close()

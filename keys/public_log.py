@@ -1,4 +1,4 @@
-"""What the public entries of a log come to: officers, agencies, keys and their ends, witnesses, accesses. Pure.
+"""What the public entries of a log come to: officers, agencies, keys, witnesses, console accesses, bundles. Pure.
 
 Every reader follows them by these rules, entry by entry in the order of the log (docs/protocol.md sections 2 and 10):
 the hub's own check of the log, which has nothing pinned, and each agency's adapter, which holds them against its pin.
@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from keys.bundle_changes import ActiveBundle, BundleChain
 from keys.certificates import AgencyRecord, Certificate, verify_agency, verify_certificate
 from keys.console_access import ConsoleAccess, verify_console_access
 from keys.directory import Directory
@@ -23,7 +24,7 @@ from keys.witnesses import WitnessSet
 from policies.model import Malformed, require_agency
 from policies.protocol import PROTOCOL_VERSION, require_floor, version_of
 
-Taken = AgencyRecord | Certificate | Revocation | ConsoleAccess
+Taken = ActiveBundle | AgencyRecord | Certificate | ConsoleAccess | Revocation
 """What one public entry can add."""
 _STATEMENTS = {
     "agency": StatementType.AGENCY,
@@ -55,6 +56,7 @@ class PublicLog:
         self.directory = Directory((), (), heard=heard, floor=floor)
         self.enrolments = EnrolmentCheck(origin, officers)
         self.witnesses = WitnessChain(witnesses)
+        self.bundles = BundleChain()
         self.log_keys = LogKeyChain(origin)
         self.accesses: dict[tuple[str, str, str], ConsoleAccess] = {}
         """The newest word on each account that is, or was, let into the hub's console."""
@@ -82,6 +84,12 @@ class PublicLog:
             self.enrolments.take_officers(entry)
         elif kind == "witnesses":
             self.witnesses.take(entry, index, self.directory, _time_of(entry))
+        elif kind == "genesis":
+            self.bundles.begin(entry, index)
+        elif kind == "bundle":
+            sets = self.witnesses.sets
+            newest = sets[-1][1] if sets else None
+            return self.bundles.take(entry, index, newest, self.directory, _time_of(entry))
         elif kind == "log_key":
             self.log_keys.take(entry, index, self.enrolments.current)
         elif kind == "console_access":

@@ -52,6 +52,7 @@ class StatementType(StrEnum):
     EXCLUSION_CONFIRMATION = "nrmhub-exclusion-confirmation+jws"
     BREAK_GLASS = "nrmhub-break-glass+jws"
     BREAK_GLASS_REVIEW = "nrmhub-break-glass-review+jws"
+    BUNDLE_APPROVAL = "nrmhub-bundle-approval+jws"
 
 
 MEMBERS: Mapping[StatementType, frozenset[str]] = {
@@ -101,6 +102,7 @@ MEMBERS: Mapping[StatementType, frozenset[str]] = {
     StatementType.EXCLUSION_CONFIRMATION: frozenset({"case", "member", "membership", "proposal"}),
     StatementType.BREAK_GLASS: frozenset({"case", "member", "membership", "reason", "until", "reviewer"}),
     StatementType.BREAK_GLASS_REVIEW: frozenset({"case", "member", "membership", "break_glass", "outcome"}),
+    StatementType.BUNDLE_APPROVAL: frozenset({"member", "bundle", "version", "replaces"}),
 }
 
 

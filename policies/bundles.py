@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cache
@@ -89,17 +89,14 @@ def parse_bundle(contents: Mapping[str, bytes]) -> Bundle:
         raise BundleRefused(f"{MANIFEST}: lists other files than there are")
     # (2)
     schema_text = _decode(SCHEMA, contents[SCHEMA])
-    policies = [item for name in manifest["policies"] for item in parse_policies(name, _decode(name, contents[name]))]
-    for file, names in [(SCHEMA, names_in(schema_text)), *((item.file, names_in_policy(item)) for item in policies)]:
-        prohibited = find_prohibited(names)
-        if prohibited is not None:
-            raise BundleRefused(f"{file}: {prohibited[:60]!r}: no decision may rest on this")
+    _require_permissible(SCHEMA, names_in(schema_text))
+    policies = policy_texts({name: contents[name] for name in manifest["policies"]})
     # (3)
     if schema_text != render_schema():
         raise BundleRefused(f"{SCHEMA}: expected the schema of this version of the vocabulary, found another")
     schema = parse_schema(schema_text)
     # (4)
-    rules, by_id = _build_rules(policies)
+    rules, by_id = build_rules(policies)
     # (5)
     compiled = compile_policies(by_id, schema)
     permits = {name: item for name, item in by_id.items() if rules[name].effect is Effect.PERMIT}
@@ -120,7 +117,22 @@ def parse_bundle(contents: Mapping[str, bytes]) -> Bundle:
         schema=schema,
         policies=compiled,
         permits=compile_policies(permits, schema),
+        parsed=MappingProxyType(by_id),
     )
+
+
+def policy_texts(contents: Mapping[str, bytes]) -> list[Policy]:
+    """Read the policies of files, in the files' order. Raises ``BundleRefused``, for a prohibited matter too."""
+    policies = [item for name, data in contents.items() for item in parse_policies(name, _decode(name, data))]
+    for item in policies:
+        _require_permissible(item.file, names_in_policy(item))
+    return policies
+
+
+def _require_permissible(file: str, names: Iterable[str]) -> None:
+    prohibited = find_prohibited(names)
+    if prohibited is not None:
+        raise BundleRefused(f"{file}: {prohibited[:60]!r}: no decision may rest on this")
 
 
 def _read(folder: Traversable, name: str) -> bytes:
@@ -178,7 +190,8 @@ def _listed_names(manifest: Mapping[str, Any]) -> set[str]:
     return set(names)
 
 
-def _build_rules(policies: list[Policy]) -> tuple[dict[str, Rule], dict[str, Policy]]:
+def build_rules(policies: list[Policy]) -> tuple[dict[str, Rule], dict[str, Policy]]:
+    """Return rules and policies by id. Raises ``BundleRefused`` where one is incomplete, or not within the language."""
     if len(policies) > MAX_POLICIES:
         raise BundleRefused(f"bundle: expected at most {MAX_POLICIES} policies, got {len(policies)}")
     rules: dict[str, Rule] = {}

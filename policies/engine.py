@@ -7,7 +7,7 @@ refuse.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -28,8 +28,32 @@ NO_RULE = "No rule of the agreement permits this. One that would for another pur
 NO_RULE_AT_ALL = "No rule of the agreement permits this for any purpose or role."
 NOT_EVALUATED = "The agreement could not be evaluated for this question; nothing is shared until it can be."
 
+DERIVED_FROM = {
+    "gateway_in_use": ("gateway",),
+    "gateway_open_to_originator": ("gateway", "originator_kind"),
+    "gateway_reaches_recipient": ("gateway", "originator_kind", "recipient_kind"),
+    "gateway_serves_purpose": ("gateway", "purpose"),
+    "article6_fits_gateway": ("gateway", "article6"),
+    "condition_fits_gateway": ("gateway", "condition"),
+}
+"""The facts that each derived fact is worked out from, beside the table."""
+
 _PRINCIPAL = {"type": "Recipient", "id": "recipient"}
 _RESOURCE = {"type": "Fragment", "id": "fragment"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OwnForbids:
+    """An agency's own forbids: they narrow what the agreement permits, and nothing else. Equal if their digests are."""
+
+    digest: str
+    policies: cedarpy.PolicySet
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OwnForbids) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,12 +70,16 @@ class Bundle:
     policies: cedarpy.PolicySet
     permits: cedarpy.PolicySet
     """The permits alone: what a refusal that no rule determined is explained from."""
+    parsed: Mapping[str, Policy]
+    """Each policy as it was read, by its id: what an analysis takes apart."""
+    own: OwnForbids | None = None
+    """What an agency forbids besides, for its own fragments. Nobody else knows of it."""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Bundle) and self.digest == other.digest
+        return isinstance(other, Bundle) and (self.digest, self.own) == (other.digest, other.own)
 
     def __hash__(self) -> int:
-        return hash(self.digest)
+        return hash((self.digest, self.own))
 
     def enabled_gateways(self, at: date) -> frozenset[Gateway]:
         """Return the gateways the agreement relies on at a date (a day in UTC; of a ``datetime`` its day counts)."""
@@ -84,10 +112,9 @@ def parse_policies(file: str, text: str) -> list[Policy]:
 
 def compile_policies(policies: Mapping[str, Policy], schema: cedarpy.Schema) -> cedarpy.PolicySet:
     """Return the evaluable set, each policy under its own id. Raises ``BundleRefused`` where one fails the schema."""
-    bodies = {name: {**policy.body, "annotations": {"id": name}} for name, policy in policies.items()}
-    document = json.dumps({"templates": {}, "staticPolicies": bodies, "templateLinks": []})
+    document = _document(policies)
     try:
-        compiled = cedarpy.PolicySet.from_json_str(document)
+        compiled = _as_set(policies)
         text = cedarpy.policies_from_json_str(document)
         result = cedarpy.validate_policies(text, schema)
     except ValueError as error:
@@ -97,6 +124,15 @@ def compile_policies(policies: Mapping[str, Policy], schema: cedarpy.Schema) -> 
         names = sorted({by_position.get(found.policy_id, "?") for found in result.errors})
         raise BundleRefused(f"policies {term_list(names[:5])}: do not fit the schema (an attribute, a term or a type)")
     return compiled
+
+
+def _document(policies: Mapping[str, Policy]) -> str:
+    bodies = {name: {**policy.body, "annotations": {"id": name}} for name, policy in policies.items()}
+    return json.dumps({"templates": {}, "staticPolicies": bodies, "templateLinks": []})
+
+
+def _as_set(policies: Mapping[str, Policy]) -> cedarpy.PolicySet:
+    return cedarpy.PolicySet.from_json_str(_document(policies))
 
 
 def decide(bundle: Bundle, facts: Facts) -> Decision:
@@ -115,9 +151,46 @@ def _decide(bundle: Bundle, facts: Facts) -> Decision:
         return Decision(Effect.REFUSE, (), (NOT_EVALUATED,))
     is_allowed, rules = answer
     if is_allowed and rules:
-        return Decision(Effect.PERMIT, rules)
+        return Decision(Effect.PERMIT, rules) if bundle.own is None else _decide_own(bundle, bundle.own, facts, rules)
     missing = tuple(bundle.rules[name].sentence for name in rules) if rules else _nearest(bundle, facts)
     return Decision(Effect.REFUSE, rules, missing)
+
+
+class NotEvaluated(ValueError):
+    """Cedar could not evaluate a policy for a question; no analysis may go on as if it did not apply."""
+
+
+def applying(bundle: Bundle, facts: Facts) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the ids of the permits and of the forbids that apply to a question. Raises ``NotEvaluated``."""
+    given, whole = _ask(bundle.permits, bundle, facts), _ask(bundle.policies, bundle, facts)
+    if given is None or whole is None:
+        raise NotEvaluated(NOT_EVALUATED)
+    return given[1], () if whole[0] else whole[1]
+
+
+def answers_of_one(policy: Policy, questions: Iterable[tuple[Facts, Mapping[str, bool]]]) -> Iterator[bool]:
+    """Ask Cedar of one policy alone, question by question as they are taken: whether it applies.
+
+    The derived facts stand beside each question, so that a policy can be asked about every combination of them, also
+    those that no table of gateways makes. Raises ``NotEvaluated``.
+    """
+    alone = _as_set({"alone": policy})
+    for facts, derived in questions:
+        request, entities = _request(facts, derived)
+        result = cedarpy.is_authorized(request, alone, entities)
+        if result.diagnostics.errors or result.decision not in (cedarpy.Decision.Allow, cedarpy.Decision.Deny):
+            raise NotEvaluated(f"{policy.file}: Cedar could not evaluate a policy")
+        yield bool(result.diagnostics.reasons)
+
+
+def _decide_own(bundle: Bundle, own: OwnForbids, facts: Facts, permits: tuple[str, ...]) -> Decision:
+    """Ask the agency's own forbids about what the agreement permits."""
+    answer = _ask(own.policies, bundle, facts)
+    if answer is None:
+        return Decision(Effect.REFUSE, (), (NOT_EVALUATED,))
+    if answer[1]:
+        return Decision(Effect.REFUSE, answer[1], tuple(bundle.rules[name].sentence for name in answer[1]))
+    return Decision(Effect.PERMIT, permits)
 
 
 def _nearest(bundle: Bundle, facts: Facts) -> tuple[str, ...]:
@@ -131,7 +204,7 @@ def _nearest(bundle: Bundle, facts: Facts) -> tuple[str, ...]:
 
 def _ask(policies: cedarpy.PolicySet, bundle: Bundle, facts: Facts) -> tuple[bool, tuple[str, ...]] | None:
     """Ask Cedar: whether it allows, and the sorted ids that determined it. None if a policy could not be evaluated."""
-    request, entities = _request(bundle, facts)
+    request, entities = _request(facts, derive(bundle.gateways, facts))
     result = cedarpy.is_authorized(request, policies, entities)
     is_answer = result.decision in (cedarpy.Decision.Allow, cedarpy.Decision.Deny)
     if result.diagnostics.errors or not is_answer:
@@ -139,8 +212,7 @@ def _ask(policies: cedarpy.PolicySet, bundle: Bundle, facts: Facts) -> tuple[boo
     return result.decision is cedarpy.Decision.Allow, tuple(sorted(result.diagnostics.reasons))
 
 
-def _request(bundle: Bundle, facts: Facts) -> tuple[dict[str, Any], str]:
-    derived = derive(bundle.gateways, facts)
+def _request(facts: Facts, derived: Mapping[str, bool]) -> tuple[dict[str, Any], str]:
     context = {**_attributes(facts, CONTEXT_FACTS), **derived}
     group = "within" if facts.stage in WITHIN_STAGES else "beyond"
     request = {

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from policies.engine import Bundle
-from policies.model import Decision
+from dataclasses import dataclass
+from datetime import date
+
+from policies.engine import NOT_EVALUATED, Bundle, NotEvaluated, applying, decide, derive
+from policies.model import Decision, Facts
+from policies.rules import GatewayEntry, Rule
 
 NOTHING_TO_SHOW = (
     "There is nothing here that can be shown to you. "
     "If you expected something, ask your own agency's information governance officer."
 )
+UNCONFIRMED = "Nobody has checked this entry against the law (confirmed_by: none)."
 
 
 def explain(decision: Decision, bundle: Bundle) -> str:
@@ -39,3 +44,140 @@ def explain_safely(decision: Decision, bundle: Bundle) -> str:
     names = ", ".join(rule.id for rule in rules)
     owners = ", ".join(sorted({rule.owner for rule in rules}))
     return f"Not shared with you under {names}. Whom to ask: {owners}."
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Everything about one answer, for information governance officers and auditors only.
+
+    ``forbids`` and ``permits`` are all rules that apply, also the permits that a forbid overrules. ``nearest`` says
+    which permit would apply for another purpose or role, where none does. ``gateway`` is the entry relied on, None
+    where the agreement has none; ``derived`` what was worked out from it.
+    """
+
+    facts: Facts
+    decision: Decision
+    forbids: tuple[Rule, ...]
+    permits: tuple[Rule, ...]
+    nearest: tuple[str, ...]
+    gateway: GatewayEntry | None
+    derived: tuple[tuple[str, bool], ...]
+    safe: str
+    is_evaluated: bool = True
+
+    @property
+    def whom_to_ask(self) -> tuple[str, ...]:
+        """The owners of the rules in the way; where none is, whoever shares the record decides."""
+        return tuple(sorted({rule.owner for rule in self.forbids}))
+
+
+def trace(bundle: Bundle, facts: Facts) -> Trace:
+    """Answer a question and keep all that the answer rests on. Pure."""
+    decision = decide(bundle, facts)
+    is_evaluated = True
+    try:
+        permits, forbids = applying(bundle, facts)
+    except NotEvaluated:
+        permits, forbids, is_evaluated = (), (), False
+    return Trace(
+        facts=facts,
+        decision=decision,
+        forbids=tuple(bundle.rules[name] for name in forbids),
+        permits=tuple(bundle.rules[name] for name in permits),
+        nearest=() if permits or forbids else decision.missing,
+        gateway=bundle.gateways.get(facts.gateway),
+        derived=tuple(derive(bundle.gateways, facts).items()),
+        safe=explain_safely(decision, bundle),
+        is_evaluated=is_evaluated,
+    )
+
+
+def render_trace(found: Trace, at: date) -> list[str]:
+    """Return a trace in lines: the answer, why, what would have to be true, whom to ask, and what was asked.
+
+    ``at`` is the day on which reviews are looked at.
+    """
+    lines = _permit_lines(found, at) if found.decision.is_permit else _refusal_lines(found, at)
+    lines += ["", "What the person who asked is told:", f"  {found.safe}"]
+    lines += ["", "The gateway:", *_gateway_lines(found)]
+    lines += ["", "What was asked:"]
+    for name, value in found.facts.to_json().items():
+        lines.append(f"  {name}: {_say(value)}")
+    return [
+        *lines,
+        "",
+        "Worked out from the gateway's entry:",
+        *(f"  {name}: {_say(is_so)}" for name, is_so in found.derived),
+    ]
+
+
+def overdue(bundle: Bundle, at: date) -> list[str]:
+    """Return a warning for each rule whose review is overdue at a day. An overdue rule holds all the same."""
+    return [f"Warning: {_overdue(rule)}" for rule in bundle.rules.values() if rule.is_overdue(at)]
+
+
+def unconfirmed(bundle: Bundle) -> list[str]:
+    """Return a line for each gateway that is relied on although nobody has checked its entry against the law."""
+    return [
+        f"{name.value} is relied on from {entry.enabled_from}, and nobody has checked its entry against the law."
+        for name, entry in bundle.gateways.items()
+        if entry.enabled_from is not None and not entry.is_confirmed
+    ]
+
+
+def _permit_lines(found: Trace, at: date) -> list[str]:
+    facts = found.facts
+    lines = ["Permitted.", "", "By which rules:", *_rule_lines(found.permits, at)]
+    basis = [
+        f"  gateway {facts.gateway.value}, Article 6 basis {facts.article6.value}, condition {facts.condition.value}"
+    ]
+    return [*lines, "", "On which basis:", *basis]
+
+
+def _refusal_lines(found: Trace, at: date) -> list[str]:
+    if not found.is_evaluated:
+        return ["Refused: " + NOT_EVALUATED]
+    if found.forbids:
+        lines = ["Refused: forbidden.", "", "By which rules:", *_rule_lines(found.forbids, at)]
+        lines += ["", "What would have to be true:", *(f"  {rule.sentence}" for rule in found.forbids)]
+        if found.permits:
+            lines += [
+                "  Then it would be permitted by:",
+                *(f"    {rule.id}: {rule.sentence}" for rule in found.permits),
+            ]
+        else:
+            lines.append("  That alone would not do: no rule of the agreement permits this either.")
+        return [*lines, "", "Whom to ask:", *(f"  {owner}" for owner in found.whom_to_ask)]
+    lines = ["Refused: permitted by no rule.", "", "What would have to be true:"]
+    return [*lines, *(f"  {text}" for text in found.nearest), "", "Whom to ask:", "  the originating agency"]
+
+
+def _rule_lines(rules: tuple[Rule, ...], at: date) -> list[str]:
+    lines = []
+    for rule in rules:
+        lines += [f"  {rule.id}: {rule.sentence}", f"    clause: {rule.clause}", f"    owner: {rule.owner}"]
+        lines.append(f"    to be reviewed by {rule.review_date.isoformat()}")
+        if rule.is_overdue(at):
+            lines.append(f"    Warning: {_overdue(rule)}")
+    return lines
+
+
+def _overdue(rule: Rule) -> str:
+    return f"the review of {rule.id} was due on {rule.review_date.isoformat()}; ask its owner: {rule.owner}."
+
+
+def _gateway_lines(found: Trace) -> list[str]:
+    entry = found.gateway
+    if entry is None:
+        return [f"  {found.facts.gateway.value}: the agreement has no such gateway"]
+    since = "switched off" if entry.enabled_from is None else f"relied on from {entry.enabled_from.isoformat()}"
+    confirmed = f"Checked against the law: {entry.confirmed_by}." if entry.is_confirmed else UNCONFIRMED
+    return [f"  {entry.gateway.value}: {entry.title}; {since}", f"  {entry.law}", f"  {confirmed}"]
+
+
+def _say(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value) or "none"
+    return str(value)

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from policies.rules import BundleRefused
-from policies.schema import CONTEXT_FACTS, DERIVED_FACTS, PRINCIPAL_FACTS, RESOURCE_FACTS, fact_list
+from policies.schema import (
+    BEYOND_STAGES,
+    CONTEXT_FACTS,
+    DERIVED_FACTS,
+    PRINCIPAL_FACTS,
+    RESOURCE_FACTS,
+    fact_list,
+    is_set,
+)
 
 # A thousand nested brackets end the process inside Cedar's parser, so they are counted before it sees the text.
 MAX_NESTING = 16
@@ -112,6 +120,49 @@ def _check_terms(fact: str, expression: Mapping[str, Any], name: str) -> None:
         if entity is None or entity["type"] != terms.__name__ or entity["id"] not in set(terms):
             got = "something else" if entity is None else f"{entity['type']}::{entity['id']}"[:80]
             raise BundleRefused(f"policy {name}: {fact} expects a term of {terms.__name__}, got {got}")
+
+
+def terms_named(policy: Policy) -> dict[str, list[frozenset[str]]]:
+    """Return the facts that a checked policy looks at, each with the sets of terms it holds the fact against.
+
+    Two terms of a fact that stand in the same of these sets are one to the policy. A fact that is true or false has no
+    sets. A fact that holds several terms has one set for each term that the policy can tell present from absent.
+    """
+    found: dict[str, list[frozenset[str]]] = {}
+    stages = _stages_named(policy.body["action"])
+    if stages:
+        found["stage"] = [stages]
+    pending = [condition["body"] for condition in policy.body["conditions"]]
+    while pending:
+        node = pending.pop()
+        operator, inner = next(iter(node.items()))
+        if operator in {"&&", "||"}:
+            pending += [inner["left"], inner["right"]]
+        elif operator == "!":
+            pending.append(inner["arg"])
+        elif operator == ".":
+            found.setdefault(inner["attr"], [])
+        else:
+            # What is held against terms stands on either side, as ``_check_expression`` has made sure.
+            is_first = "." in inner["left"]
+            fact, terms = (inner["left"], inner["right"]) if is_first else (inner["right"], inner["left"])
+            name = str(fact["."]["attr"])
+            listed = frozenset(item["Value"]["__entity"]["id"] for item in terms.get("Set", [terms]))
+            if is_set(name):
+                # Equality, and a written set that has to hold all of the fact, also look at the terms not written.
+                is_partial = operator == "containsAny" or (is_first and operator in {"contains", "containsAll"})
+                looked_at = listed if is_partial else frozenset(item.value for item in fact_list(name) or ())
+                found.setdefault(name, []).extend(frozenset({term}) for term in sorted(looked_at))
+            else:
+                found.setdefault(name, []).append(listed)
+    return found
+
+
+def _stages_named(scope: Mapping[str, Any]) -> frozenset[str]:
+    if scope["op"] == "All":
+        return frozenset()
+    named = scope["entity"]["id"]
+    return frozenset(stage.value for stage in BEYOND_STAGES) if named == "beyond" else frozenset({named})
 
 
 def names_in_policy(policy: Policy) -> list[str]:

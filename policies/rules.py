@@ -30,6 +30,10 @@ class Rule:
     review_date: date
     silent: bool
 
+    def is_overdue(self, at: date) -> bool:
+        """Whether the day by which the rule was to be reviewed has passed. It holds all the same."""
+        return date(at.year, at.month, at.day) > self.review_date
+
 
 @dataclass(frozen=True, slots=True)
 class Route:

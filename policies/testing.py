@@ -98,7 +98,7 @@ def _expand(file: str, base: Mapping[str, Any], item: Any, rule_ids: frozenset[s
     rows = []
     for values in product(*each.values()):
         chosen = dict(zip(each, values, strict=True))
-        facts = _parse_facts({**base, **changed, **chosen}, where)
+        facts = parse_facts({**base, **changed, **chosen}, where)
         suffix = "".join(f", {name} {value}" for name, value in chosen.items())
         rows.append(TableRow(file, item["name"] + suffix, facts, effect, tuple(rules)))
     return rows
@@ -111,7 +111,9 @@ def _count(each: Mapping[str, list[Any]]) -> int:
     return total
 
 
-def _parse_facts(values: Mapping[str, Any], where: str) -> Facts:
+def parse_facts(payload: object, where: str) -> Facts:
+    """Read one question: an object with every fact by its name and nothing else. Raises ``Malformed``."""
+    values = require_members(payload, _FACT_NAMES, where)
     return Facts(**{name: _parse_fact(_HINTS[name], values[name], f"{where}: {name}") for name in _FACT_NAMES})
 
 

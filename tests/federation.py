@@ -33,6 +33,7 @@ from keys.uses import KeyUse
 from policies.bundles import load_bundle
 from policies.model import AgencyId, Member, MemberId
 from policies.vocabulary import AgencyKind, AgePath, Purpose, Role
+from tests import postgres
 from tests.officers import enrol, record_officers
 
 KINDS = {
@@ -233,7 +234,10 @@ class Federation:
 def make_hub(folder: Path, *, with_officers: bool = True) -> HubProcess:
     """Make a hub's home, with two officers recorded; not started."""
     hub = HubProcess(folder / "hub", free_port(), secrets.token_hex(16))
-    config = Config.checked(hub.home, {"issuer": hub.issuer, "origin": "hub.example/test", "environment": "demo"})
+    settings = {"issuer": hub.issuer, "origin": "hub.example/test", "environment": "demo"}
+    if postgres.is_chosen():
+        settings["database_url"] = postgres.server().make()
+    config = Config.checked(hub.home, settings)
     init_hub(config, hub.passphrase)
     if with_officers:
         record_officers(config)

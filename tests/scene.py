@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -34,6 +35,7 @@ from adapters.store.database import Store
 from hub.app import create_app
 from hub.auth.authorization import Authorization
 from hub.config import CONFIG_NAME, Config
+from hub.exchange.bundle_changes import BundleCache
 from hub.exchange.standing import DirectoryCache
 from hub.ledger.log_keys import read_log_key_changes
 from hub.services import TOKEN_KEY, Services, find_log_keys
@@ -45,6 +47,7 @@ from keys.storage import Vault
 from keys.uses import KeyUse
 from policies.bundles import Bundle, load_bundle
 from policies.vocabulary import AgePath, Category, Gateway, Purpose, Role
+from tests import postgres
 from tests.federation import HubProcess, federation, free_port, now
 
 CARE, POLICE, HEALTH, CHARITY = "fern-care", "fern-police", "fern-health", "fern-charity"
@@ -231,10 +234,21 @@ class Scene:
         for party in self.parties.values():
             party.sync()
 
+    @contextmanager
+    def by_hand(self) -> Iterator[postgres.Execute]:
+        """One transaction in the hub's database behind its back."""
+        url = self.hub.config.database_url
+        if url.startswith("postgresql"):
+            with postgres.server().by_hand(url) as execute:
+                yield execute
+            return
+        with closing(sqlite3.connect(self.hub.home / "hub.db", timeout=10)) as connection, connection:
+            yield lambda statement, *values: list(connection.execute(statement, values))
+
     def sql(self, statement: str, *values: Any) -> list[Any]:
         """Change or read the hub's database behind its back."""
-        with closing(sqlite3.connect(self.hub.home / "hub.db", timeout=10)) as connection, connection:
-            return list(connection.execute(statement, values))
+        with self.by_hand() as execute:
+            return execute(statement, *values)
 
     def log_types(self, case: str | None = None) -> list[str]:
         """Return the types of all log entries, or of a case's, in order."""
@@ -256,6 +270,8 @@ class Scene:
         if self.database is not None:
             self.database.close()
         self.hub.kill()
+        if postgres.is_chosen():
+            postgres.server().drop(self.hub.config.database_url)
 
 
 def embedded_services(hub: HubProcess, clock: Callable[[], datetime], *, anew: bool = True) -> Services:
@@ -270,7 +286,7 @@ def embedded_services(hub: HubProcess, clock: Callable[[], datetime], *, anew: b
         config=config,
         database=database,
         directory=directory,
-        bundle=bundle(),
+        bundles=BundleCache(),
         authorization=Authorization(config.issuer, keys.keys[TOKEN_KEY], database, directory, clock, moment=moment),
         log_key=log_key,
         former_log_key=former,
@@ -318,8 +334,13 @@ def build(folder: Path) -> None:
         )
 
 
+SCENE_VARIABLE = "NRM_TEST_SCENE"
+"""Names a folder with a federation that was built before, for runs that start many test processes."""
+
+
 def template(base: Path) -> Path:
     """Return the built federation's folder; of several test processes one builds it and the others wait."""
+    base = Path(os.environ.get(SCENE_VARIABLE, base))
     folder = base / "scene"
     with (base / "scene.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -336,6 +357,9 @@ def copy(source: Path, folder: Path) -> Scene:
     said = json.loads((source / "scene.json").read_text())
     hub = HubProcess(folder / "hub", free_port(), said["passphrase"])
     config = replace(Config.load(hub.home), issuer=hub.issuer)
+    if postgres.is_chosen():
+        copied = postgres.server().make(postgres.name_of(config.database_url))
+        config = replace(config, database_url=copied)
     (hub.home / CONFIG_NAME).write_text(config.render())
     for name in said["environ"]:
         home = Home.load(folder / name)

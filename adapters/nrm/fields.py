@@ -22,7 +22,8 @@ MAX_ANSWER_CHARS = 15_000
 
 EARLIEST_BIRTH = date(1900, 1, 1)
 _DATA = Path(__file__).parent / "child_path.toml"
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+# The part after the @ is looked through once for its full stop, never once for each full stop in it.
+_EMAIL = re.compile(r"[^@\s]+@(?=[^@\s]+\.[^@\s])[^@\s]++")
 _ADDRESS = re.compile(r"https?://|www\.", re.IGNORECASE)
 
 

@@ -135,7 +135,7 @@ def prepare(adapter: Adapter, settings: WorkspaceSettings, *, set_up: Callable[[
     """
     own = Adapter(adapter.home, environ=adapter.environ, clock=adapter.clock)
     own.__dict__["keys"] = adapter.keys
-    _ = own.receiver
+    _ = own.book, own.agreements
     app = create_app(own, settings, keys_now=lambda: adapter.keys)
     if set_up is not None:
         set_up(app)

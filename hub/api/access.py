@@ -14,6 +14,7 @@ from hub.config import MAX_FORM_BYTES, MAX_JSON_BYTES, MAX_REQUEST_BYTES
 from hub.exchange import cases
 from hub.refusal import Refused
 from hub.services import Services
+from hub.store.errors import StoreUnavailable
 
 OAUTH_ENDPOINTS = frozenset({"oauth_token", "oauth_introspection", "oauth_revocation"})
 LARGE_ENDPOINTS = frozenset({"exchange.push"})
@@ -24,6 +25,10 @@ AGENCY_REQUESTS_PER_MINUTE = 3_000
 """An adapter that looks every second asks some 300 times a minute; pushes and pulls come in batches."""
 PERSON_REQUESTS_PER_MINUTE = 120
 """What one person reads. More is a program that reads in a person's name."""
+WENT_WRONG = "the hub failed; whether it was recorded, the same request with the same bytes will say"
+"""An act is recorded before it is answered, and the answer is what failed perhaps."""
+RETRY_SECONDS = 5
+"""When to come back to a hub whose database does not answer."""
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
@@ -82,9 +87,21 @@ def install(app: Flask, services: Services) -> None:
             response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
         return response
 
+    _render_refusals(app)
+
+
+def _render_refusals(app: Flask) -> None:
+    """Answer whatever is raised as problem details."""
+
     @app.errorhandler(Refused)
     def _refused(refusal: Refused) -> Response:
         return problem(refusal)
+
+    @app.errorhandler(StoreUnavailable)
+    def _unavailable(error: StoreUnavailable) -> Response:
+        app.logger.error("the database failed at %s", request.endpoint)
+        code = "outcome_unknown" if error.is_open else "unavailable"
+        return problem(Refused(503, code, str(error), wait=RETRY_SECONDS))
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
@@ -98,7 +115,7 @@ def install(app: Flask, services: Services) -> None:
     def _unexpected(error: Exception) -> Response:
         # The type is logged, never the text: it could hold what a caller sent.
         app.logger.error("unexpected %s at %s", type(error).__name__, request.endpoint)
-        return problem(Refused(500, "internal", "the hub could not do this; nothing was recorded"))
+        return problem(Refused(500, "internal", WENT_WRONG))
 
 
 def _pace_of(caller: Caller) -> tuple[str, int]:
@@ -149,7 +166,7 @@ def _from_http(error: HTTPException) -> Refused:
         ),
         415: ("media_type", "this address does not take this media type"),
     }
-    code, text = texts.get(status, ("internal", "the hub could not do this; nothing was recorded"))
+    code, text = texts.get(status, ("internal", WENT_WRONG))
     return Refused(status, code, text)
 
 

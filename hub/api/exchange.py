@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import chain
 from typing import Any
 
@@ -12,7 +13,17 @@ from marshmallow import RAISE
 from hub.api import ndjson, schemas
 from hub.api.receipts import prove_positions, recorded, signed_head
 from hub.auth.needs import Need, needs
-from hub.exchange import cases, console_access, personal, pulling, pushing, retrieving, revoking, witness_changes
+from hub.exchange import (
+    bundle_changes,
+    cases,
+    console_access,
+    personal,
+    pulling,
+    pushing,
+    retrieving,
+    revoking,
+    witness_changes,
+)
 from hub.exchange.acts import Receipt
 from hub.ledger import ledger
 from hub.refusal import Refused
@@ -33,7 +44,43 @@ def services() -> Services:
 @blueprint.response(200, schemas.PolicySchema)
 def policy() -> dict[str, Any]:
     """The policy bundle that the hub decides with."""
-    return {"bundle": services().bundle.digest, "version": services().bundle.version}
+    with services().database.read() as session:
+        active = services().bundles.active(session)
+    return {"bundle": active.digest, "version": active.version}
+
+
+@blueprint.get("/policy/<digest>")
+@needs(Need.AGENCY)
+@blueprint.response(200, schemas.BundleFilesSchema)
+def bundle_files(digest: str) -> dict[str, Any]:
+    """The files of a policy bundle that is active, was, or waits for approvals."""
+    with services().database.read() as session:
+        row = bundle_changes.files_of(session, digest)
+        return {"bundle": row.digest, "version": row.version, "files": json.loads(row.files)}
+
+
+@blueprint.get("/bundle-changes")
+@needs(Need.AGENCY)
+@blueprint.response(200, schemas.BundleChangesSchema)
+def waiting_bundle_changes() -> dict[str, Any]:
+    """Policy bundles that wait for approvals, with those that they have."""
+    with services().database.read() as session:
+        return {"waiting": bundle_changes.describe(session)}
+
+
+@blueprint.post("/bundle-changes")
+@needs(Need.AGENCY)
+@blueprint.arguments(schemas.BundleChangeSchema)
+@blueprint.response(200, schemas.BundleApprovedSchema)
+def change_bundle(payload: dict[str, Any]) -> dict[str, Any]:
+    """An officer's approval of another policy bundle; with a quorum it is active."""
+    at = services().clock()
+    brought = None if payload["files"] is None else bundle_changes.check(payload["files"])
+    with services().database.write() as session:
+        known = services().directory.current(session)
+        done = bundle_changes.approve(session, known, g.agency, payload["statement"], brought, at)
+    index = done.receipt.index if isinstance(done.receipt, Receipt) else done.receipt
+    return {"agencies": list(done.agencies), "missing": done.missing, "index": index}
 
 
 @blueprint.get("/directory")
@@ -169,7 +216,7 @@ def push(case: str) -> Response:
         results = pushing.push(
             session,
             services().directory.current(session),
-            services().bundle,
+            services().bundles.active(session),
             case=case,
             originator=g.agency,
             lines=lines,
@@ -220,7 +267,7 @@ def pull(payload: dict[str, str], case: str) -> Response:
             pulled = pulling.pull(
                 session,
                 services().directory.current(session),
-                services().bundle,
+                services().bundles.active(session),
                 case=case,
                 caller=g.caller,
                 token=payload["statement"],

@@ -182,6 +182,44 @@ class PolicySchema(Strict):
     version = fields.Integer(required=True)
 
 
+class BundleFilesSchema(Strict):
+    """A policy bundle: its files, text by name. Its digest is theirs (docs/policies.md)."""
+
+    bundle = fields.String(required=True)
+    version = fields.Integer(required=True)
+    files = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+
+
+class BundleChangeSchema(Strict):
+    """An officer's approval of another policy bundle, and its files where the hub does not have them yet."""
+
+    statement = fields.String(required=True, validate=_statement)
+    files = fields.Dict(keys=fields.String(), values=fields.String(), required=True, allow_none=True)
+
+
+class BundleApprovedSchema(Strict):
+    """Whose officers have approved the bundle, how many are missing, and where it stands once none is."""
+
+    agencies = fields.List(fields.String(), required=True)
+    missing = fields.Integer(required=True)
+    index = fields.Integer(required=True, allow_none=True)
+
+
+class WaitingBundleSchema(Strict):
+    """A policy bundle that waits: who brought it, and the approvals (statements) that it has."""
+
+    bundle = fields.String(required=True)
+    version = fields.Integer(required=True)
+    brought_by = fields.String(required=True)
+    approvals = fields.List(fields.String(), required=True)
+
+
+class BundleChangesSchema(Strict):
+    """The policy bundles that wait for approvals."""
+
+    waiting = fields.List(fields.Nested(WaitingBundleSchema), required=True)
+
+
 class ConsistencyQuerySchema(Strict):
     """Two tree sizes."""
 

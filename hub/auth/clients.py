@@ -131,7 +131,7 @@ class AgencyAssertion(JWTBearerClientAssertion):  # type: ignore[misc]
         if claims.get("iss") != claims.get("sub"):
             raise TokenRefused("iss and sub must be the agency, both")
         jti = claims.get("jti")
-        if not isinstance(jti, str) or not 16 <= len(jti) <= 64 or not jti.isascii():
+        if not isinstance(jti, str) or not 16 <= len(jti) <= 64 or not (jti.isascii() and jti.isprintable()):
             raise TokenRefused("it has no number (jti) of 16 to 64 characters")
         with self._database.read() as session:
             if rows.is_assertion_used(session, jti):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from hub.audit_agreements import Agreements
 from hub.audit_counts import CaseAudit
 from hub.audit_entries import add_entry, by_digest
 from hub.audit_words import Names
@@ -26,7 +27,6 @@ from hub.store import console_rows, exchange_rows, ledger_rows
 from hub.store.base import Session
 from hub.store.ledger_rows import StoredEntry
 from hub.store.tables import CasePartyRow
-from policies.bundles import Bundle
 from policies.model import Malformed, require_id
 
 MAX_ENTRIES = 20_000
@@ -39,13 +39,14 @@ class CaseTooLong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CaseAccount:
-    """One case as the page shows it. ``bundle`` is the agreement; ``faults`` what the entries contradict each other in.
+    """One case as the page shows it. ``agreements`` are those it was decided under.
 
-    ``left`` says that the agency has left: the entries end with the one by which it did.
+    ``faults`` is what the entries contradict each other in. ``left`` says that the agency has left: the entries end
+    with the one by which it did.
     """
 
     case: CaseAudit
-    bundle: Bundle
+    agreements: Agreements
     faults: Sequence[Fault]
     entries: int
     witnessed: int
@@ -59,6 +60,7 @@ class _Read:
     tokens: list[str]
     witnessed_size: int
     names: Names
+    agreements: Agreements
     left: bool
 
 
@@ -101,7 +103,7 @@ def look_at_case(
             f"It has more than {MAX_ENTRIES:,} entries. Whoever runs this hub can write its whole account for you: "
             "nrm-hub audit. That you asked is recorded in the case."
         )
-    return _account(services, case, read)
+    return _account(case, read)
 
 
 def _said(officer: Officer, last: int) -> dict[str, object]:
@@ -132,11 +134,12 @@ def _read(services: Services, store: Session, party: CasePartyRow, case: str, la
         exchange_rows.case_tokens(store, case),
         0 if witnessed is None else witnessed.size,
         Names({str(name): record.name for name, record in agencies.items()}),
+        Agreements(services.bundles.every(store)),
         party.left_seq is not None,
     )
 
 
-def _account(services: Services, case: str, read: _Read) -> CaseAccount:
+def _account(case: str, read: _Read) -> CaseAccount:
     faults = Faults()
     checks = EntryChecks(faults, erased=())
     for row in read.rows:
@@ -147,10 +150,10 @@ def _account(services: Services, case: str, read: _Read) -> CaseAccount:
             wrong.setdefault(fault.index, fault.message)
     account, statements = CaseAudit(case, read.names), by_digest(read.tokens)
     for row in read.rows:
-        add_entry(account, row, statements, wrong.get(row.position, ""), services.bundle)
+        add_entry(account, row, statements, wrong.get(row.position, ""), read.agreements)
     return CaseAccount(
         account,
-        services.bundle,
+        read.agreements,
         tuple(faults.kept),
         entries=len(read.rows),
         witnessed=sum(row.position < read.witnessed_size for row in read.rows),

@@ -130,7 +130,7 @@ def _log_key(body: _Said, _said: _Said, _names: Names) -> str:
 
 
 def _bundle(body: _Said, _said: _Said, _names: Names) -> str:
-    return f"Its fingerprint begins {str(body['bundle'])[:16]}."
+    return f"Version {body['version']}; its fingerprint begins {str(body['bundle'])[:16]}."
 
 
 _TOLD: Mapping[str, Callable[[_Said, _Said, Names], str]] = {

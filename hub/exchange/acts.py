@@ -16,7 +16,7 @@ from hub.store import exchange_rows as rows
 from hub.store.base import Session
 from hub.store.tables import CaseRow
 from keys.jose import b64u
-from policies.model import Decision
+from policies.model import Decision, Malformed, require_id
 
 Clock = Callable[[], datetime]
 Randomness = Callable[[int], bytes]
@@ -87,8 +87,17 @@ class CaseAct:
         return Receipt(appended.index, appended.body_text, appended.salt)
 
 
+def require_case_id(case: str) -> None:
+    """Raise ``Refused`` (not_found) for what is no case's id: no database is asked for just any characters."""
+    try:
+        require_id(case, "case")
+    except Malformed:
+        raise not_found() from None
+
+
 def lock_case(session: Session, case: str, agency: str, at: datetime) -> CaseAct:
     """Lock a case for an agency that takes part in it. Raises ``Refused`` (not_found) for anybody else."""
+    require_case_id(case)
     row = rows.lock_case(session, case)
     if row is None or not rows.takes_part(session, case, agency):
         raise not_found()

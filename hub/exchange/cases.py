@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hub.exchange.acts import CaseAct, Receipt, lock_case
+from hub.exchange.acts import CaseAct, Receipt, lock_case, require_case_id
 from hub.exchange.room import require_room_for_statement
 from hub.exchange.standing import load_standing
 from hub.refusal import Refused, not_found
@@ -322,6 +322,7 @@ def list_cases(session: Session, agency: str) -> list[dict[str, object]]:
 
 def require_party(session: Session, case: str, agency: str) -> CaseRow:
     """Return a case's row for an agency that takes part in it. Raises ``Refused`` (not_found)."""
+    require_case_id(case)
     row, is_in = rows.find_case(session, case), rows.takes_part(session, case, agency)
     # Both are asked always: how long a "no" takes says nothing about whether the case exists.
     if row is None or not is_in:

@@ -69,7 +69,7 @@ COMMON_MEMBERS = frozenset({"type", "at"})
 CASE_MEMBERS = frozenset({"case", "case_seq", "previous"})
 _STATEMENT_OF_CASE = frozenset({"agency", "statement", "decision"})
 MEMBERS: Mapping[EntryType, frozenset[str]] = {
-    EntryType.GENESIS: frozenset({"origin", "bundle"}),
+    EntryType.GENESIS: frozenset({"origin", "bundle", "version"}),
     EntryType.OFFICERS: frozenset({"officers", "previous", "signatures"}),
     EntryType.AGENCY: frozenset({"statement", "request", "officers"}),
     EntryType.CERTIFICATE: frozenset({"statement"}),
@@ -77,7 +77,7 @@ MEMBERS: Mapping[EntryType, frozenset[str]] = {
     EntryType.CONSOLE_ACCESS: frozenset({"statement"}),
     EntryType.WITNESSES: frozenset({"quorum", "witnesses", "approvals"}),
     EntryType.LOG_KEY: frozenset({"key", "previous", "reason", "signatures"}),
-    EntryType.BUNDLE: frozenset({"bundle", "approvals"}),
+    EntryType.BUNDLE: frozenset({"bundle", "version", "replaces", "approvals"}),
     EntryType.MEMBERSHIP: _STATEMENT_OF_CASE,
     EntryType.ACCEPTANCE: _STATEMENT_OF_CASE,
     EntryType.ENDORSEMENT: _STATEMENT_OF_CASE,

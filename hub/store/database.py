@@ -1,7 +1,8 @@
-"""The hub's database: one engine, short write transactions, SQLite in WAL with full durability.
+"""The hub's database: one engine, short write transactions, on SQLite or PostgreSQL.
 
-On SQLite one process writes (a file lock says so) and its threads take turns; on PostgreSQL the rows that acts lock
-keep them apart. Schema changes are Alembic migrations from the first table on.
+Either way one act writes at a time, and sees all that was committed before it began. On SQLite (WAL, full durability)
+one process writes, a file lock says so, and its threads take turns; on PostgreSQL any number of processes on any number
+of machines take turns by an advisory lock (``hub.store.postgresql``). Schema changes are Alembic migrations.
 """
 
 from __future__ import annotations
@@ -18,59 +19,106 @@ from alembic.config import Config as AlembicConfig
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.orm import Session
 
+from hub.store import postgresql
+from hub.store.address import read_address
+from hub.store.errors import StoreUnavailable
+
 BUSY_TIMEOUT_MS = 10_000
 
 
 class Database:
     """Sessions on the hub's database. ``write()`` commits at the end of its block or rolls everything back."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, password: str | None = None) -> None:
+        """Take an address (``hub.store.address``) and a PostgreSQL user's password. Raises ``AddressRefused``."""
         self.url = url
-        self.engine: Engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        address = read_address(url)
+        self._is_sqlite = address.is_sqlite
         self._writer = threading.Lock()
-        self._is_sqlite = self.engine.dialect.name == "sqlite"
-        file = self.engine.url.database
-        self._path = Path(file) if self._is_sqlite and file else None
+        self._path = Path(address.path) if address.path is not None else None
         self._inode: int | None = None
         if self._is_sqlite:
+            self.engine: Engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
+            self._reading = self.engine
             event.listen(self.engine, "connect", self._prepare)
             event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            self.engine = postgresql.make_engine(address, password)
+            # One view of everything for as long as it is read, as SQLite gives it; whoever reads cannot write.
+            self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session that writes nothing."""
-        with Session(self.engine) as session:
-            yield session
-            session.rollback()
+        """A session that writes nothing and sees one state of the database. Raises ``StoreUnavailable``."""
+        try:
+            with Session(self._reading) as session:
+                yield session
+                session.rollback()
+        except Exception as error:
+            if self._is_sqlite or not postgresql.is_passing(error):
+                raise
+            raise postgresql.unavailable(error) from error
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A session whose block is one transaction: all of it, or nothing."""
-        if not self._is_sqlite:
-            with Session(self.engine) as session, session.begin():
+        """A session whose block is one transaction: all of it, or nothing. Raises ``StoreUnavailable``.
+
+        A block is never run twice: waiting for its turn may be repeated, an act that has begun is not.
+        """
+        if self._is_sqlite:
+            with (
+                self._writer,
+                self.engine.connect().execution_options(hub_writes=True) as connection,
+                Session(bind=connection) as session,
+                session.begin(),
+            ):
                 yield session
             return
-        with (
-            self._writer,
-            self.engine.connect().execution_options(hub_writes=True) as connection,
-            Session(bind=connection) as session,
-            session.begin(),
-        ):
+        with self._turn() as session:
+            try:
+                yield session
+                session.flush()
+            except Exception as error:
+                if not postgresql.is_passing(error):
+                    raise
+                raise postgresql.unavailable(error) from error
+            _commit(session)
+
+    @contextmanager
+    def _turn(self) -> Iterator[Session]:
+        """A session whose transaction has the right to write. Rolled back at the end unless it was committed."""
+        for attempt in range(1, postgresql.LOCK_ATTEMPTS + 1):
+            session = Session(self.engine)
+            try:
+                postgresql.take_turn(session.connection(), postgresql.ACT_LOCK)
+                break
+            except Exception as error:
+                session.close()
+                if not postgresql.is_passing(error):
+                    raise
+                if attempt == postgresql.LOCK_ATTEMPTS:
+                    raise postgresql.unavailable(error) from error
+        with session:
             yield session
 
     def upgrade(self) -> None:
-        """Bring the schema to this version (Alembic)."""
+        """Bring the schema to this version (Alembic). Raises ``AddressRefused`` and ``StoreUnavailable``."""
         config = AlembicConfig()
         config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
         config.attributes["engine"] = self.engine
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except Exception as error:
+            if self._is_sqlite or not postgresql.is_passing(error):
+                raise
+            raise postgresql.unavailable(error) from error
 
     def require_file(self) -> None:
         """Raise ``OSError`` or ``sqlite3.Error`` where the file on disk is not the database that is open here.
 
         SQLite goes on answering from what it holds open after its file was removed or replaced: what is written then
         is lost with the process. The file is read through SQLite alone: closing a descriptor of our own would drop
-        the locks that this process holds on it.
+        the locks that this process holds on it. On PostgreSQL there is nothing to ask: the server has the files.
         """
         if self._path is None:
             return
@@ -89,6 +137,21 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def _commit(session: Session) -> None:
+    try:
+        session.commit()
+    except Exception as error:
+        if not postgresql.is_passing(error):
+            raise
+        if postgresql.is_undone(error):
+            raise postgresql.unavailable(error) from error
+        raise StoreUnavailable(
+            "the hub's database went away while this was being recorded; it is recorded whole or not at all: send the "
+            "same again, which is then found or recorded",
+            is_open=True,
+        ) from error
 
 
 def _prepare_sqlite(connection: Any) -> None:

@@ -30,14 +30,14 @@ from sqlalchemy import (
     exists,
     func,
     select,
-    text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from hub.store import console_sessions as console_sessions  # its table is made with the others
+from hub.store import postgresql as server
+from hub.store.address import Address, read_address
 from hub.store.moment_tables import EpochRow, MomentBase, RevokedTokenRow, UsedProofRow
 from hub.store.rates import Paces
 
@@ -48,8 +48,6 @@ MAX_PROOFS = 200_000
 """Proofs remembered with one expiry. Beyond, none is accepted: what could be used unseen is not."""
 COUNTED_EVERY = 500
 """After how many uses of its own a process counts again what all processes remember."""
-_LOCK = 0x6E726D6F
-"""PostgreSQL's advisory lock under which the tables are made."""
 _NEWEST = select(EpochRow.name, EpochRow.secret)
 
 
@@ -78,14 +76,16 @@ class Moment:
     ``read()`` and ``write()`` give sessions on it, for tables that other parts of the hub keep here.
     """
 
-    def __init__(self, database_url: str) -> None:
-        self._engine = _engine(database_url)
-        self._is_sqlite = self._engine.dialect.name == "sqlite"
+    def __init__(self, database_url: str, password: str | None = None) -> None:
+        """Take the address of the acts' database and its user's password. Raises ``AddressRefused``."""
+        address = read_address(database_url)
+        self._is_sqlite = address.is_sqlite
+        self._engine = _engine(address) if self._is_sqlite else server.make_engine(address, password)
         # Every statement of the hot path stands alone. On SQLite none opens a transaction unless it is to write more.
         self._alone = self._engine if self._is_sqlite else self._engine.execution_options(isolation_level="AUTOCOMMIT")
         # Written out once: composing it takes longer than doing it.
         self._use = _use_statement(self._is_sqlite).compile(dialect=self._engine.dialect)
-        self.paces = Paces(self._alone.connect)
+        self.paces = Paces(self._standing_alone)
         self._epoch: Epoch | None = None
         self._lock = threading.Lock()
         self._tidied_at = 0
@@ -96,9 +96,9 @@ class Moment:
 
         Only who knows that no other process serves this hub may begin anew (the holder of its lock does).
         """
-        with self._engine.begin() as connection:
+        with self._faults(), self._engine.begin() as connection:
             if not self._is_sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+                server.take_turn(connection, server.MOMENT_LOCK)
             if anew:
                 MomentBase.metadata.drop_all(connection)
             MomentBase.metadata.create_all(connection)
@@ -123,7 +123,7 @@ class Moment:
         given: dict[str, Any] = {"epoch": epoch, "expires_at": expires_at, "digest": digest, "jti": jti}
         order = self._use.positiontup
         values = given if order is None else tuple(given[name] for name in order)
-        with self._alone.connect() as connection:
+        with self._standing_alone() as connection:
             if connection.exec_driver_sql(self._use.string, values).rowcount == 1:
                 return Use.FIRST
             if jti is not None and _is_revoked(connection, jti):
@@ -140,37 +140,58 @@ class Moment:
         """Remember that a token is revoked, until it would have expired."""
         insert = sqlite.insert if self._is_sqlite else postgresql.insert
         statement = insert(RevokedTokenRow).values(jti=jti, expires_at=expires_at).on_conflict_do_nothing()
-        with self._alone.connect() as connection:
+        with self._standing_alone() as connection:
             connection.execute(statement)
 
     def is_revoked(self, jti: str) -> bool:
         """Whether a token was revoked."""
-        with self._alone.connect() as connection:
+        with self._standing_alone() as connection:
             return _is_revoked(connection, jti)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that writes nothing."""
-        with Session(self._engine) as session:
+        with self._faults(), Session(self._engine) as session:
             yield session
             session.rollback()
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A session whose block is one transaction. On SQLite writers, of whatever process, take turns."""
-        with (
-            self._engine.connect().execution_options(hub_writes=True) as connection,
-            Session(bind=connection) as session,
-            session.begin(),
-        ):
+        """A session whose block is one transaction. Writers, of whatever process, take turns."""
+        if self._is_sqlite:
+            with (
+                self._engine.connect().execution_options(hub_writes=True) as connection,
+                Session(bind=connection) as session,
+                session.begin(),
+            ):
+                yield session
+            return
+        with self._faults(), Session(self._engine) as session, session.begin():
+            server.take_turn(session.connection(), server.MOMENT_LOCK)
             yield session
+
+    @contextmanager
+    def _standing_alone(self) -> Iterator[Connection]:
+        """A connection on which each statement is whole in itself: on PostgreSQL it waits for nobody's turn."""
+        with self._faults(), self._alone.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """Raise ``StoreUnavailable`` for what is the server's fault."""
+        try:
+            yield
+        except Exception as error:
+            if self._is_sqlite or not server.is_passing(error):
+                raise
+            raise server.unavailable(error) from error
 
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
 
     def _load_epoch(self) -> Epoch:
-        with self._alone.connect() as connection:
+        with self._standing_alone() as connection:
             row = connection.execute(_NEWEST).one_or_none()
             if row is None:
                 insert = sqlite.insert if self._is_sqlite else postgresql.insert
@@ -203,20 +224,15 @@ class Moment:
             return True
         if since >= COUNTED_EVERY or known + since >= MAX_PROOFS:
             counting = select(func.count()).select_from(UsedProofRow).where(UsedProofRow.expires_at == expires_at)
-            with self._alone.connect() as connection:
+            with self._standing_alone() as connection:
                 known, since = connection.scalar(counting) or 0, 0
         self._counts[expires_at] = (known, since + 1)
         return known >= MAX_PROOFS
 
 
-def _engine(database_url: str) -> Engine:
-    url = make_url(database_url)
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
-    if not url.database or url.database == ":memory:":
-        raise ValueError("the hub's database is a file")
-    path = Path(url.database)
-    engine = create_engine(url.set(database=str(path.with_name(f"{path.stem}-moment.db"))), hide_parameters=True)
+def _engine(address: Address) -> Engine:
+    path = Path(str(address.path))
+    engine = create_engine(f"sqlite:///{path.with_name(f'{path.stem}-moment.db')}", hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

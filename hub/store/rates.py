@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from enum import StrEnum
 
 from sqlalchemy import BigInteger, Connection, Index, Integer, String
@@ -42,7 +43,7 @@ class Pace(StrEnum):
 class Paces:
     """Counts requests. A caller who is over their limit costs the store nothing more in that minute."""
 
-    def __init__(self, connect: Callable[[], Connection]) -> None:
+    def __init__(self, connect: Callable[[], AbstractContextManager[Connection]]) -> None:
         """``connect`` gives connections on which every statement stands alone."""
         self._connect = connect
         self._over: dict[str, tuple[int, int]] = {}

@@ -83,6 +83,31 @@ class WitnessApprovalRow(Base):
     statement: Mapped[str] = mapped_column(Text)
 
 
+class BundleRow(Base):
+    """The files of a policy bundle, by its digest: canonical JSON of names and texts. ``log_index`` is where it was
+    agreed; null while it waits for approvals of the change from ``replaces``."""
+
+    __tablename__ = "bundle"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    version: Mapped[int] = mapped_column(BigInteger)
+    replaces: Mapped[str | None] = mapped_column(String(64))
+    agency: Mapped[str | None] = mapped_column(ForeignKey("agency.agency"))
+    files: Mapped[str] = mapped_column(Text)
+    log_index: Mapped[int | None] = mapped_column(BigInteger, unique=True)
+
+
+class BundleApprovalRow(Base):
+    """An agency's newest word for another bundle in the place of ``replaces``, until one is agreed."""
+
+    __tablename__ = "bundle_approval"
+
+    replaces: Mapped[str] = mapped_column(String(64), primary_key=True)
+    agency: Mapped[str] = mapped_column(ForeignKey("agency.agency"), primary_key=True)
+    bundle: Mapped[str] = mapped_column(ForeignKey("bundle.digest"))
+    statement: Mapped[str] = mapped_column(Text)
+
+
 class CaseRow(Base):
     """A case: its order of acts and its chain in the log. Locked by every act of the case."""
 

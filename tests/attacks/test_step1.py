@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from adapters.cases import CaseRefused
+from adapters.cases import CaseRefused, verify_case
 from adapters.following import LogRefused
 from adapters.home import certify
 from adapters.hub_client import HubRefused
@@ -251,6 +251,11 @@ def test_attack_02_ghost_member(scene: Scene) -> None:
     text = is_refused("withheld", care.follower.sync_cases, scene, CARE)
     assert "the log has 1 statements" in text
     assert care.book.load(scene.other).membership == verified.membership
+    # Nor is it believed where nothing but its signature is looked at.
+    answer = care.client.get(f"/v1/cases/{scene.other}")
+    assert answer["membership"][-1] == forged
+    with pytest.raises(CaseRefused, match="not believed"):
+        verify_case(scene.other, answer, care.follower.directory())
     assert not verify_hub(scene.hub.config, scene.hub.passphrase).ok
 
 
@@ -294,7 +299,7 @@ def test_attack_03_split_view(scene: Scene) -> None:
     database = Database(scene.hub.config.database_url)
     with database.write() as session:
         for _ in range(20):
-            record_public(session, "genesis", {"origin": "hub.example/test", "bundle": "0" * 64}, now())
+            record_public(session, "genesis", {"origin": "hub.example/test", "bundle": "0" * 64, "version": 1}, now())
     database.close()
     witnessed = scene.sql("SELECT MAX(size) FROM checkpoint WHERE witnessed_at IS NOT NULL")
     for name, party in scene.parties.items():
@@ -411,7 +416,9 @@ def test_attack_07_back_dated_entry(scene: Scene) -> None:
     hour_ago = now() - timedelta(hours=1)
     database = Database(scene.hub.config.database_url)
     with database.write() as session:
-        index = record_public(session, "genesis", {"origin": "hub.example/test", "bundle": "0" * 64}, hour_ago).index
+        index = record_public(
+            session, "genesis", {"origin": "hub.example/test", "bundle": "0" * 64, "version": 1}, hour_ago
+        ).index
     database.close()
     scene.witness()
     report = verify_hub(scene.hub.config, scene.hub.passphrase).log

@@ -267,6 +267,7 @@ def endless(start: bytes, again: bytes, pause: float = 0.0) -> Talk:
         (b"", b"x" * 65536),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1" * 65536),
     ],
+    ids=["of no length", "of a length", "in chunks", "of heads", "one head", "one line", "one length"],
 )
 def test_attack_63_an_endless_answer_is_cut_off(start: bytes, again: bytes) -> None:
     with speaking(endless(start, again)) as port:

@@ -58,7 +58,7 @@ def assert_nothing_gained(office: Office, page: Page, relay: Relay) -> None:
     page.wait_for_url(re.compile("/unlock"))
 
 
-def test_82_the_browser_does_not_use_a_passkey_on_a_relays_page(
+def test_attack_82_the_browser_does_not_use_a_passkey_on_a_relays_page(
     office: Office, relay: Relay, member: tuple[Desktop, Authenticator]
 ) -> None:
     page, device = member[0].page, member[1]
@@ -73,7 +73,7 @@ def test_82_the_browser_does_not_use_a_passkey_on_a_relays_page(
     assert_nothing_gained(office, page, relay)
 
 
-def test_82_asking_for_passkeys_of_its_own_name_finds_none(
+def test_attack_82_asking_for_passkeys_of_its_own_name_finds_none(
     office: Office, relay: Relay, member: tuple[Desktop, Authenticator]
 ) -> None:
     page = member[0].page
@@ -86,7 +86,7 @@ def test_82_asking_for_passkeys_of_its_own_name_finds_none(
 
 
 @pytest.mark.parametrize("lies", [False, True])
-def test_82_an_answer_given_on_a_relays_page_is_refused(
+def test_attack_82_an_answer_given_on_a_relays_page_is_refused(
     office: Office, relay: Relay, member: tuple[Desktop, Authenticator], lies: bool
 ) -> None:
     """Even an authenticator that were fooled into signing says where; changing that breaks the signature."""
@@ -105,7 +105,7 @@ def test_82_an_answer_given_on_a_relays_page_is_refused(
     assert_nothing_gained(office, page, relay)
 
 
-def test_82_a_passphrase_that_a_relay_passes_on_shows_no_content(
+def test_attack_82_a_passphrase_that_a_relay_passes_on_shows_no_content(
     office: Office, relay: Relay, member: tuple[Desktop, Authenticator]
 ) -> None:
     """What the passkey is for: the relay passes a typed passphrase on and the key opens, yet no content is shown."""

@@ -21,6 +21,7 @@ from lxml import html
 from adapters.cli import main as adapter
 from adapters.hub_client import HubRefused
 from hub.audit import TEMPLATES, read_audit, render_audit, write_audit
+from hub.audit_agreements import Agreements
 from hub.audit_groups import group_by_day
 from hub.audit_lines import NOTHING_GIVEN, UNREADABLE, AuditLine, Source, make_line
 from hub.audit_words import (
@@ -43,6 +44,8 @@ from hub.ledger.entries import EntryType
 from keys.canonical import canonical_bytes
 from policies.vocabulary import Gateway, HandlingCode, NotGivenCode, Purpose, Role, VoidCode
 from tests.scene import CANARIES, CARE, CHARITY, HEALTH, POLICE, Scene, bundle, now
+
+AGREEMENTS = Agreements({bundle().digest: bundle()})
 
 NOTE = {"kind": "concern", "summary": "An invented note", "fields": {}}
 
@@ -214,7 +217,7 @@ def test_each_public_code_has_a_meaning(code: str, reason: str) -> None:
         **{"channel": "c", "recipient_agency": "fern-police", "recipient_member": None, "items": 0, "decision": None},
     }
     said = {"bases": [], "items": [], "not_given": [{"sha256": "1" * 64, "code": code}, {"sha256": "2", "code": code}]}
-    line = make_line(Source(7, body, said), bundle(), Names({"fern-police": "Fernshire police"}))
+    line = make_line(Source(7, body, said), AGREEMENTS, Names({"fern-police": "Fernshire police"}))
     assert line.act.startswith("Nothing given: 2 records not shared with Fernshire police, intake, because ")
     assert reason in line.act
     assert (line.kind, line.purpose, line.rules) == (NOTHING_GIVEN, "", ())
@@ -542,9 +545,9 @@ def test_rules_of_another_agreement_are_not_given_this_ones_sentences() -> None:
         "refused": [],
         "decision": {"bundle": "0" * 64, "outcomes": [{"rules": ["panel-reads-evidence"], "count": 2}]},
     }
-    line = make_line(Source(7, body, None), bundle(), Names())
+    line = make_line(Source(7, body, None), AGREEMENTS, Names())
     assert [(rule.rule, rule.sentence) for rule in line.rules] == [
-        ("panel-reads-evidence", "decided under another version of the agreement")
+        ("panel-reads-evidence", "decided under an agreement that is not in this hub's database")
     ]
 
 

@@ -6,9 +6,7 @@ Whoever edits here has the hub's whole database: the entry, the tree above it an
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -45,25 +43,23 @@ def enrolment_of(scene: Scene, agency: str) -> tuple[int, dict[str, Any]]:
 def edit(scene: Scene, position: int, body: dict[str, Any]) -> None:
     """Write another body at a position and make everything above it fit; heads that would contradict it are gone."""
     text = canonical_bytes(body)
-    with closing(sqlite3.connect(scene.hub.home / "hub.db", timeout=10)) as connection, connection:
-        connection.execute(
+    with scene.by_hand() as execute:
+        execute(
             "UPDATE log_entry SET body = ?, entry = ? WHERE position = ?",
-            (text.decode(), entry_bytes(text, None), position),
+            *(text.decode(), entry_bytes(text, None), position),
         )
-        connection.execute("DELETE FROM cosignature")
-        connection.execute("DELETE FROM checkpoint")
-        connection.execute("DELETE FROM log_node")
-        entries = [row[0] for row in connection.execute("SELECT entry FROM log_entry ORDER BY position")]
+        execute("DELETE FROM cosignature")
+        execute("DELETE FROM checkpoint")
+        execute("DELETE FROM log_node")
+        entries = [row[0] for row in execute("SELECT entry FROM log_entry ORDER BY position")]
         level, hashes, frontier = 0, [leaf_hash(entry) for entry in entries], b""
         while hashes:
-            connection.executemany(
-                "INSERT INTO log_node (level, position, hash) VALUES (?, ?, ?)",
-                [(level, place, value) for place, value in enumerate(hashes)],
-            )
+            for place, value in enumerate(hashes):
+                execute("INSERT INTO log_node (level, position, hash) VALUES (?, ?, ?)", level, place, value)
             frontier = (hashes[-1] if len(hashes) % 2 else b"") + frontier
             hashes = [node_hash(hashes[at], hashes[at + 1]) for at in range(0, len(hashes) - 1, 2)]
             level += 1
-        connection.execute("UPDATE log_state SET frontier = ?", (frontier,))
+        execute("UPDATE log_state SET frontier = ?", frontier)
 
 
 def only(scene: Scene) -> tuple[int | None, str]:

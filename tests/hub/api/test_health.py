@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.postgres import only_sqlite
 from tests.scene import Scene, now
 
 
@@ -82,6 +83,7 @@ def test_a_hub_whose_directory_does_not_verify_fails(embedded: Scene) -> None:
 @pytest.mark.parametrize("damage", ["gone", "emptied", "overwritten"])
 def test_a_process_whose_database_is_unusable_answers_503(make_scene: Callable[[], Scene], damage: str) -> None:
     """A running hub notices that its file was removed, emptied or overwritten under it."""
+    only_sqlite("it is damaged")
     scene = make_scene().start()
     assert ask(scene)[0] == 200
     # The shared-memory index is mapped by the process: without it under its feet it would not answer at all.
@@ -99,6 +101,7 @@ def test_a_process_whose_database_is_unusable_answers_503(make_scene: Callable[[
 
 def test_asking_for_health_leaves_the_locks_alone(make_scene: Callable[[], Scene]) -> None:
     """Another process that looks into the database and leaves must not take the hub's write-ahead log with it."""
+    only_sqlite("its locks")
     scene = make_scene().start()
     for _ in range(3):
         assert ask(scene)[0] == 200

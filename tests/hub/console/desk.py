@@ -257,7 +257,7 @@ class Desk:
         """A case in which the health agency takes no part, put into the hub's database."""
         case = "f0" * 16
         self.scene.sql(
-            'INSERT OR IGNORE INTO "case" ("case", lead, opened_at, case_seq) VALUES (?, ?, ?, 0)',
+            'INSERT INTO "case" ("case", lead, opened_at, case_seq) VALUES (?, ?, ?, 0) ON CONFLICT DO NOTHING',
             *(case, CARE, "2026-01-31T12:00:00Z"),
         )
         return case

@@ -11,6 +11,7 @@ from werkzeug.serving import make_server
 from hub.app import create_app
 from hub.auth.authorization import Authorization
 from hub.config import Config
+from hub.exchange.bundle_changes import BundleCache
 from hub.exchange.standing import DirectoryCache
 from hub.services import SIGN_IN_KEY, Services
 from hub.store.database import Database
@@ -18,7 +19,7 @@ from hub.store.moment import Moment
 from keys.custody.keyfile import KeyFile, generate_storage
 from keys.private import PrivateKey
 from tests.hub.console.desk import provider
-from tests.scene import bundle, now
+from tests.scene import now
 
 
 def main(home: Path) -> None:
@@ -31,7 +32,7 @@ def main(home: Path) -> None:
         config=config,
         database=database,
         directory=directory,
-        bundle=bundle(),
+        bundles=BundleCache(),
         authorization=Authorization(config.issuer, key, database, directory, now, moment=moment),
         log_key=key,
         clock=now,

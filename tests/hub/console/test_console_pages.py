@@ -13,6 +13,7 @@ from flask import render_template
 
 from adapters.membership import plan_departure
 from hub.audit import read_audit, render_audit
+from hub.audit_agreements import Agreements
 from hub.audit_counts import CaseAudit
 from hub.audit_words import Names
 from hub.console import case_account, security
@@ -23,7 +24,7 @@ from hub.store.ledger_rows import StoredEntry
 from policies import unusual
 from policies.unusual import Deed
 from tests.hub.console.desk import ISSUER, SUBJECT, Desk, vouched
-from tests.scene import CANARIES, CARE, CHARITY, HEALTH, POLICE, Scene
+from tests.scene import CANARIES, CARE, CHARITY, HEALTH, POLICE, Scene, bundle
 
 
 @pytest.fixture(scope="module")
@@ -321,7 +322,7 @@ def test_what_agencies_wrote_is_escaped_and_made_visible(worked: Desk) -> None:
     wild = "<script>alert(1)</script>\u202etxt.exe"
     case = CaseAudit("ab" * 16, Names({"x": wild}))
     case.people = [("x", "cd" * 16, wild, "")]
-    account = CaseAccount(case, worked.services.bundle, (), 1, 0, left=False)
+    account = CaseAccount(case, Agreements({bundle().digest: bundle()}), (), 1, 0, left=False)
     with worked.app.test_request_context("/console/", base_url=worked.scene.hub.issuer):
         text = render_template("case.html", account=account, audit=account, case=case)
     assert "&lt;script&gt;alert(1)" in text

@@ -17,6 +17,7 @@ from hub.store.console_sessions import ConsoleSessionRow
 from keys.sessions import COOKIE, WANTED_COOKIE, digest_of, new_token
 from policies.vocabulary import Role
 from tests.hub.console.desk import SUBJECT, Desk, provider, vouched
+from tests.postgres import only_sqlite
 from tests.scene import CARE, HEALTH
 
 
@@ -30,6 +31,7 @@ def rows(desk: Desk) -> list[ConsoleSessionRow]:
 
 def test_the_store_keeps_digests_and_no_account(desk: Desk) -> None:
     """A copy of it signs nobody in and says of nobody who they are."""
+    only_sqlite("it reads the bytes of the store")
     browser = desk.signed_in()
     path = desk.scene.hub.home / "hub-moment.db"
     [row] = [row for row in rows(desk) if row.digest == digest_of(browser.token)]

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,9 +47,9 @@ def line_of(fragment: SealedFragment) -> dict[str, Any]:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def database(database_url: str) -> Iterator[Database]:
     """A hub's tables with one case and one channel."""
-    made = Database(f"sqlite:///{tmp_path / 'hub.db'}")
+    made = Database(database_url)
     Base.metadata.create_all(made.engine)
     with made.write() as session:
         rows.add(session, CaseRow(case=CASE, lead="fern-care", opened_at="", case_seq=0, last_leaf=None))

@@ -1,9 +1,8 @@
-"""The log under test, in a real SQLite file."""
+"""The log under test, in a real database of either engine."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,8 +10,8 @@ from tests.hub.ledger.builder import Log
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Iterator[Log]:
-    made = Log(tmp_path / "log.db")
+def log(database_url: str) -> Iterator[Log]:
+    made = Log(database_url)
     made.create()
     yield made
     made.engine.dispose()

@@ -34,10 +34,9 @@ def test_the_protocol_lists_the_same_types_and_members() -> None:
     section = (DOCS / "protocol.md").read_text(encoding="utf-8").split("### 10.2", 1)[1].split("### 10.3", 1)[0]
     rows = [line for line in section.splitlines() if line.startswith("| `")]
     listed = {name: row for row in rows for name in row.split("|")[1].replace("`", "").replace(" ", "").split(",")}
-    assert set(listed) >= {kind.value for kind in EntryType} - {"bundle"}
+    assert set(listed) >= {kind.value for kind in EntryType}
     for kind, members in MEMBERS.items():
-        if kind is not EntryType.BUNDLE:
-            assert all(f"`{member}`" in listed[kind.value] for member in members), kind
+        assert all(f"`{member}`" in listed[kind.value] for member in members), kind
 
 
 def test_the_documented_faults_exist() -> None:

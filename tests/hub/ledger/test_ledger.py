@@ -1,4 +1,4 @@
-"""Appending, proving and serving tiles on a real SQLite file."""
+"""Appending, proving and serving tiles on a real database."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_the_log_continues_after_a_restart(log: Log) -> None:
     """A new process on the same file goes on where the old one stopped."""
     log.fill(7)
     log.engine.dispose()
-    again = Log(log.path)
+    again = Log(log.url)
     again.now, again.chains, again.salts = log.now, log.chains, log.salts
     assert again.void().index == 7
     assert again.verify().ok
@@ -194,12 +194,17 @@ def test_proofs_read_a_logarithmic_number_of_nodes_in_few_statements(log: Log) -
 
 def test_node_reads_use_the_primary_key(log: Log) -> None:
     """A proof must not scan the tree."""
+    query = "SELECT hash FROM log_node WHERE (level=0 AND position IN (1,2)) OR (level=3 AND position IN (4))"
     with log.engine.connect() as connection:
-        plan = connection.exec_driver_sql(
-            "EXPLAIN QUERY PLAN SELECT hash FROM log_node WHERE (level=0 AND position IN (1,2)) OR"
-            " (level=3 AND position IN (4))"
-        ).fetchall()
-    assert all("SCAN" not in row[3] for row in plan), plan
+        if not log.is_sqlite:
+            # It reads a short table whole, and is right to.
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            plan = connection.exec_driver_sql(f"EXPLAIN {query}").scalars().all()
+            assert any("pk_log_node" in line for line in plan), plan
+            assert not any("Seq Scan" in line for line in plan), plan
+            return
+        found = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}").fetchall()
+    assert all("SCAN" not in row[3] for row in found), found
 
 
 def test_tiles_hold_the_hashes_tlog_tiles_describes(log: Log) -> None:

@@ -308,7 +308,7 @@ def test_one_lying_witness_cannot_accuse_the_hub(log: Log) -> None:
         ("UPDATE cosignature SET line = 'x' WHERE size = 31 AND kind = 6 AND name LIKE '%care'", None),
         ("UPDATE cosignature SET signed_at = 5 WHERE size = 31 AND kind = 6 AND name LIKE '%care'", None),
         (
-            "UPDATE cosignature SET line = (SELECT line FROM cosignature WHERE size = 21 AND kind = 4) "
+            "UPDATE cosignature SET line = (SELECT line FROM cosignature WHERE size = 21 AND kind = 4 LIMIT 1) "
             "WHERE size = 31 AND kind = 4 AND name LIKE '%care'",
             None,
         ),
@@ -427,10 +427,10 @@ def rebuild_tree(log: Log) -> None:
         frontier = b""
         while hashes:
             connection.exec_driver_sql(
-                "INSERT INTO log_node (level, position, hash) VALUES (?, ?, ?)",
+                log.spoken("INSERT INTO log_node (level, position, hash) VALUES (?, ?, ?)"),
                 [(level, place, value) for place, value in enumerate(hashes)],
             )
             frontier = (hashes[-1] if len(hashes) % 2 else b"") + frontier
             hashes = [node_hash(hashes[i], hashes[i + 1]) for i in range(0, len(hashes) - 1, 2)]
             level += 1
-        connection.exec_driver_sql("UPDATE log_state SET size = ?, frontier = ?", (len(entries), frontier))
+        connection.exec_driver_sql(log.spoken("UPDATE log_state SET size = ?, frontier = ?"), (len(entries), frontier))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from sqlalchemy import BigInteger, event, select
+from sqlalchemy import BigInteger, event, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.auth.dpop import NONCE_SECONDS, Nonces
@@ -37,8 +35,8 @@ def digest(number: int) -> bytes:
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'hub.db'}"
+def url(database_url: str) -> str:
+    return database_url
 
 
 @pytest.fixture
@@ -122,13 +120,13 @@ def test_a_new_beginning_ends_everything_from_before_in_every_process(moment: Mo
     assert Nonces(moment).expiry_of(Nonces(other).issue(at(0)), at(0)) is not None
 
 
-def test_a_store_emptied_under_a_running_process_is_a_new_epoch(moment: Moment, other: Moment, tmp_path: Path) -> None:
+def test_a_store_emptied_under_a_running_process_is_a_new_epoch(url: str, moment: Moment, other: Moment) -> None:
     """As a database does that empties unlogged tables after a crash."""
     nonce, epoch = Nonces(moment).issue(at(0)), moment.epoch().name
     assert use(moment, 1) is Use.FIRST
-    with closing(sqlite3.connect(tmp_path / "hub-moment.db")) as connection, connection:
+    with closing(Moment(url)) as third, third.write() as session:
         for table in ("used_proof", "revoked_token", "moment_epoch"):
-            connection.execute(f"DELETE FROM {table}")
+            session.execute(text(f"DELETE FROM {table}"))
     assert moment.use_proof(epoch, DIES, digest(1), now=NOW) is Use.FORGOTTEN
     assert Nonces(moment).expiry_of(nonce, at(0)) is None
     assert moment.epoch() == other.epoch(again=True)
