@@ -134,6 +134,18 @@ MEANINGS: Mapping[str, Meaning] = {
         "Plan it with the person: an adult must agree to stay in the NRM, and is asked anew for each of the three "
         "consents. The day itself: nrm-adapter status. See docs/consent.md.",
     ),
+    "break_glass": Meaning(
+        "somebody opened for a short time what they are not given otherwise, maybe records of this agency",
+        "Look who, why and until when: nrm-adapter break-glass list. If it is not explained, call the lead agency.",
+    ),
+    "break_glass_unreviewed": Meaning(
+        "nobody of another agency has reviewed within a day that somebody broke the glass",
+        "Ask the reviewer they named, or review it: nrm-adapter break-glass review.",
+    ),
+    "break_glass_often": Meaning(
+        "one person breaks the glass again and again",
+        "Call their agency's information governance officer; take them out of the case if it is not explained.",
+    ),
     "freeze": Meaning(
         "the witnesses have seen no new head for ten minutes",
         "Ask the operator and the witnesses' agencies whether all of them run. Nothing is shared until then.",

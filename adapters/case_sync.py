@@ -7,12 +7,12 @@ A case that is listed no more has ended for this agency: what was pulled of it i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from adapters.feed import LISTS, CaseFeed, followed
+from adapters.feed import FOLLOWED, LISTS, CaseFeed, followed
 from adapters.hub_client import HubClient
 from adapters.refusal import LogRefused
 from adapters.store.database import Session, Store
@@ -75,7 +75,7 @@ class CaseSync:
     def _sync_case(self, listed: Listed, before: Mapping[str, Any]) -> None:
         case, feed = listed.case, self.feed(listed.case)
         for attempt in range(ATTEMPTS):
-            statements = _case_statements(self.client.get(f"/v1/cases/{case}"))
+            statements = _case_statements(self.client.get(f"/v1/cases/{case}"), tuple(FOLLOWED.values()))
             fault = _shortened(before, statements)
             if fault is not None:
                 raise LogRefused("case_rollback", f"case {case[:8]}: {fault}")
@@ -100,7 +100,7 @@ class CaseSync:
 
         Raises ``LogRefused``.
         """
-        statements = _case_statements(answer)
+        statements = _case_statements(answer, tuple(LISTS.values()))
         with self.store.write() as session:
             if session.get(CaseRow, case) is not None:
                 _keep(session, case, statements, None)
@@ -150,6 +150,9 @@ def _keep(session: Session, case: str, statements: Mapping[str, Any], opened_at:
     if opened_at is not None:
         row.ended_at = None
     held = json.loads(row.statements)
+    for name in set(FOLLOWED.values()) - set(statements):
+        # A person's pull brings less than comes to the adapter.
+        statements = {**statements, name: held.get(name, [])}
     if _shortened(held, statements) is None:
         row.statements = json.dumps(statements, sort_keys=True)
     elif _shortened(statements, held) is not None:
@@ -173,8 +176,7 @@ def _case_list(answer: object) -> list[Listed]:
         raise LogRefused("answer", "the hub's list of cases is not of the agreed form") from error
 
 
-def _case_statements(answer: object) -> dict[str, Any]:
-    lists = tuple(LISTS.values())
+def _case_statements(answer: object, lists: Sequence[str]) -> dict[str, Any]:
     if not isinstance(answer, dict) or not all(isinstance(answer.get(name), list) for name in lists):
         raise LogRefused("answer", "the hub's statements of a case are not of the agreed form")
     return {name: answer.get(name) for name in (*lists, "opened_at")}
@@ -182,14 +184,14 @@ def _case_statements(answer: object) -> dict[str, Any]:
 
 def _digests(statements: Mapping[str, Any]) -> dict[str, list[str]]:
     try:
-        return {name: [statement_digest(token) for token in statements[name]] for name in LISTS.values()}
+        return {name: [statement_digest(token) for token in statements[name]] for name in FOLLOWED.values()}
     except (SignatureRefused, AttributeError) as error:
         raise LogRefused("answer", "the hub's statements of a case are not of the agreed form") from error
 
 
 def _shortened(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
     """Return what is missing where the hub shows a case without statements that it showed before (attacks 2, 4)."""
-    for name in LISTS.values():
+    for name in FOLLOWED.values():
         before, now = old.get(name, []), new.get(name, [])
         if now[: len(before)] != before:
             return f"the hub shows a case without {name} that it showed before"

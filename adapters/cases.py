@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from adapters.case_sync import end_case
+from adapters.exclusions import BREAK_GLASS_TYPES, EXCLUSION_TYPES, read_glass, read_words, verify_words
 from adapters.following import Follower, LogRefused
 from adapters.membership import Change, plan_members
 from adapters.receipts import require_entry
@@ -25,8 +26,10 @@ from keys.directory import Directory
 from keys.jose import SignatureRefused, Signer, UnverifiedJws, statement_digest
 from keys.statements import Statement, StatementType, make_statement, verify_statement
 from keys.uses import KeyUse
+from policies.break_glass import BrokenGlass, with_broken_glass
 from policies.case import follow, read_consents
 from policies.consent import NO_CONSENT, Consents, lets_more_rest
+from policies.exclusions import NO_EXCLUSIONS, Exclusions, without_excluded
 from policies.membership import CaseStatements, Said, Standing, case_state, standing_of, widens
 from policies.model import (
     AgencyId,
@@ -53,11 +56,17 @@ class VerifiedMembers:
     endorsements: tuple[Statement, ...]
     departures: tuple[Statement, ...]
     standing: Standing
+    kept_out: Exclusions = NO_EXCLUSIONS
+    """What is known of who is excluded: nothing where the case was read from a decision alone."""
 
     @property
     def state(self) -> CaseState:
-        """What decisions rest on, consent left aside."""
+        """The case as its lists make it, consent and exclusions left aside."""
         return case_state(self.standing, NO_CONSENT)
+
+    def state_at(self, at: datetime) -> CaseState:
+        """The same without whoever was excluded at a time."""
+        return without_excluded(self.state, self.kept_out.excluded_then(at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,11 @@ class VerifiedCase:
     members: VerifiedMembers
     consents: tuple[Statement, ...]
     refusals: tuple[Statement, ...]
+    exclusions: tuple[Statement, ...] = ()
+    """What people of the case have said of conflicts of interest."""
+    break_glass: tuple[Statement, ...] = ()
+    broken: tuple[BrokenGlass, ...] = ()
+    """What they have said of broken glass, and each time it was."""
 
     @property
     def membership(self) -> tuple[Statement, ...]:
@@ -97,10 +111,11 @@ class VerifiedCase:
         return self.members.standing
 
 
-def verify_case(case: str, answer: Mapping[str, Any], directory: Directory) -> VerifiedCase:
+def verify_case(case: str, answer: Mapping[str, Any], directory: Directory, at: datetime | None = None) -> VerifiedCase:
     """Verify a case's statements as the hub gave them. Raises ``CaseRefused``.
 
-    (1) who takes part, see ``verify_members``; (2) the consent chain; (3) refusals. Each signature by a key certified
+    (1) who takes part, see ``verify_members``; (2) the consent chain; (3) refusals; (4) exclusions, where ``answer``
+    has them: ``at`` says which have ended by their time, None that none has. Each signature by a key certified
     when it was made and not revoked when the log took it: others have built on it since. Where a later revocation
     reaches back behind a consent, what it lets rest on it counts no more; what it ended is ended.
     """
@@ -112,10 +127,16 @@ def verify_case(case: str, answer: Mapping[str, Any], directory: Directory) -> V
         disbelieved = {item.digest for item in consents if not still_counts(item, directory)}
         consent = Consents.of(listed.statements, disbelieved) if disbelieved else listed
         opened_at = parse_time(answer["opened_at"])
+        words = verify_words(case, answer.get("exclusions", ()), EXCLUSION_TYPES, directory)
+        glass = verify_words(case, answer.get("break_glass", ()), BREAK_GLASS_TYPES, directory)
     except (Malformed, NotCanonical, SignatureRefused, NotCertified, KeyError, TypeError) as error:
         raise CaseRefused(f"case {case[:8]}: a statement was not believed: {error}") from error
-    state = case_state(members.standing, consent)
-    return VerifiedCase(CaseId(case), opened_at, state, members, consents, refusals)
+    members = replace(members, kept_out=read_words(words, members))
+    state = without_excluded(case_state(members.standing, consent), members.kept_out.excluded(at))
+    broken = read_glass(glass, members)
+    if at is not None:
+        state = with_broken_glass(state, broken, at, since_signed=True)
+    return VerifiedCase(CaseId(case), opened_at, state, members, consents, refusals, words, glass, broken)
 
 
 def verify_members(case: str, answer: Mapping[str, Any], directory: Directory) -> VerifiedMembers:
@@ -256,17 +277,25 @@ class CaseBook:
             answer = None if row is None else json.loads(row.statements)
         if answer is None:
             raise CaseRefused("this case is not known here; run: nrm-adapter sync")
-        return verify_case(case, answer, self.follower.directory_for(case))
+        return verify_case(case, answer, self.follower.directory_for(case), self.follower.clock())
 
-    def send(self, kind: StatementType, members: Mapping[str, Any]) -> Statement:
+    def said_by_people(self, case: str) -> dict[str, list[str]]:
+        """Return what came to this adapter alone, as received: exclusions and broken glass. Of an unknown case none."""
+        with self.follower.store.write() as session:
+            row = session.get(CaseRow, case)
+            held = {} if row is None else json.loads(row.statements)
+        return {name: list(held.get(name, [])) for name in ("exclusions", "break_glass")}
+
+    def send(self, kind: StatementType, members: Mapping[str, Any], signer: Signer | None = None) -> Statement:
         """Sign a statement, send it, prove that it is in the log, take the newest state.
 
-        Raises ``HubRefused``, ``HubUnreachable``, or ``LogRefused`` where the hub says yes and proves nothing.
+        ``signer`` is a person's key where one of our people says it. Raises ``HubRefused``, ``HubUnreachable``, or
+        ``LogRefused`` where the hub says yes and proves nothing.
         """
-        return self._send(kind, members, ends_here=False)
+        return self._send(kind, members, signer or self.signing, ends_here=False)
 
-    def _send(self, kind: StatementType, members: Mapping[str, Any], *, ends_here: bool) -> Statement:
-        token = self._sign(kind, members)
+    def _send(self, kind: StatementType, members: Mapping[str, Any], signer: Signer, *, ends_here: bool) -> Statement:
+        token = self._sign(kind, members, signer)
         answer = self.follower.client.post("/v1/statements", {"statement": token})
         try:
             self._require_recorded(answer, {"case": members["case"], "statement": statement_digest(token)})
@@ -280,7 +309,7 @@ class CaseBook:
             self.follower.store.forget_deleted()
         self.follower.sync_cases()
         # Our own word, by our own key: after a rotation the witnessed log may not have its certificate yet.
-        return verify_statement(token, kind, self.signing.public)
+        return verify_statement(token, kind, signer.public)
 
     def _require_recorded(self, answer: object, expected: dict[str, Any]) -> None:
         receipts = answer.get("receipts") if isinstance(answer, dict) else None
@@ -289,12 +318,12 @@ class CaseBook:
         head = self.follower.accept_head(str(answer.get("checkpoint")))
         require_entry(receipts[0], head.size, head.root, expected)
 
-    def _sign(self, kind: StatementType, members: Mapping[str, Any]) -> str:
+    def _sign(self, kind: StatementType, members: Mapping[str, Any], signer: Signer) -> str:
         return make_statement(
             kind,
             members,
             issuer=self.agency,
-            signer=self.signing,
+            signer=signer,
             issued_at=self.follower.clock(),
             statement_id=os.urandom(16).hex(),
             checkpoint=self.follower.newest_reference(),
@@ -378,18 +407,18 @@ class CaseBook:
             self._require_fresh_quorum()
             self._require_enrolled(change.invited)
             self._require_certified(change.given)
-        return self._send(change.kind, change.members, ends_here=change.ends_here)
+        return self._send(change.kind, change.members, self.signing, ends_here=change.ends_here)
 
     def accept(self, case: str) -> Statement:
         """Accept this agency's entries of the newest membership. Somebody new needs a fresh quorum (``LogRefused``)."""
-        verified = self.load(case)
-        state = verified.state
-        ours = [item for item in state.membership.members if item.agency == self.agency]
-        if any((item.agency, item.member) not in state.accepted for item in ours):
+        # Of the list as signed: what an agency accepts says nothing of who may be excluded.
+        standing = self.load(case).standing
+        ours = [item for item in standing.effective.members if item.agency == self.agency]
+        if any((item.agency, item.member) not in standing.accepted for item in ours):
             self._require_fresh_quorum()
         return self.send(
             StatementType.ACCEPTANCE,
-            {"case": case, "membership": state.membership_digest, "members": [item.to_json() for item in ours]},
+            {"case": case, "membership": standing.digest, "members": [item.to_json() for item in ours]},
         )
 
     def next_consent(self, case: str, members: Mapping[str, Any]) -> tuple[VerifiedCase, dict[str, Any], Consents]:

@@ -9,9 +9,11 @@ import click
 from adapters.commands import (
     alarms,
     backups,
+    break_glass,
     casework,
     console_access,
     enrolments,
+    exclusions,
     keeping,
     key_ends,
     keys,
@@ -68,6 +70,8 @@ for _module in (
     casework,
     sharing,
     reading,
+    exclusions,
+    break_glass,
     panel,
 ):
     for _command in _module.COMMANDS:

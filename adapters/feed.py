@@ -32,7 +32,9 @@ LISTS = {
     "consent": "consents",
     "refusal": "refusals",
 }
-"""Types of a case's statements in the log, and the list of a case in which each stands."""
+"""Types of a case's statements in the log, and the list of a case in which each stands: what a pull brings."""
+FOLLOWED = {**LISTS, "exclusion": "exclusions", "break_glass": "break_glass"}
+"""The same with what comes to an agency's adapter alone, never with a person's pull (docs/adr/0016-exclusions.md)."""
 
 Digests = Mapping[str, Sequence[str]]
 """Digests of a case's statements, by list, in the case's order."""
@@ -131,7 +133,7 @@ class CaseFeed:
         Statements of the case, and channels to this agency with their numbers.
         """
         held = self._held()
-        listed = [item for name in LISTS.values() for item in held["statements"][name]]
+        listed = [item for name in FOLLOWED.values() for item in held["statements"][name]]
         for said in held["channels"].values():
             listed += [[said["seq"], said["statement"], said["index"]], *said["numbers"]]
         return {digest: index for _, digest, index in listed}
@@ -168,7 +170,7 @@ class CaseFeed:
         Later ones may be among them: an answer that is asked for twice brings what was recorded in between.
         """
         held = self._held()
-        if any(len(came[name]) > len(held["statements"][name]) for name in LISTS.values()):
+        if any(len(came[name]) > len(held["statements"][name]) for name in came):
             self.follow()
             held = self._held()
         fault = _difference(held, came, up_to)
@@ -209,8 +211,8 @@ class CaseFeed:
                 count_own(held["own"], entry)
             if entry["type"] == "fragment":
                 seen["fragments"].append(held["seq"])
-            if entry["type"] in LISTS:
-                held["statements"][LISTS[entry["type"]]].append([held["seq"], entry["statement"], index])
+            if entry["type"] in FOLLOWED:
+                held["statements"][FOLLOWED[entry["type"]]].append([held["seq"], entry["statement"], index])
             else:
                 self._take_act(held, entry, index)
         except (KeyError, TypeError) as error:
@@ -266,7 +268,7 @@ def followed_to(session: Session, case: str) -> tuple[int, str | None]:
 
 
 def _difference(held: Mapping[str, Any], came: Digests, up_to: int) -> str | None:
-    for name in LISTS.values():
+    for name in came:
         logged = [digest for _, digest, _ in held["statements"][name]]
         needed = sum(seq <= up_to for seq, _, _ in held["statements"][name])
         shown = list(came[name])
@@ -292,11 +294,11 @@ def _read(session: Session, case: str) -> dict[str, Any]:
             "channels": {},
             "pulls": {},
             "agencies": {},
-            "statements": {name: [] for name in LISTS.values()},
+            "statements": {name: [] for name in FOLLOWED.values()},
         }
     found: dict[str, Any] = held
     found.setdefault("own", {})
-    for name in LISTS.values():
+    for name in FOLLOWED.values():
         # What was kept by an earlier version knows fewer lists.
         found["statements"].setdefault(name, [])
     return found

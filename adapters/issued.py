@@ -77,6 +77,6 @@ def not_issued_here(folder: Path, ours: Mapping[str, str]) -> Iterator[str]:
     for digest, what in ours.items():
         if digest not in issued:
             yield (
-                f"the log holds a {what} in this agency's name that was not made here ({digest[:12]}). If nobody made it "
-                "with your root or signing key elsewhere, that key is in foreign hands; see docs/keys.md"
+                f"the log holds a {what} in this agency's name that was not made here ({digest[:12]}). If nobody made "
+                "it with your root or signing key elsewhere, that key is in foreign hands; see docs/keys.md"
             )

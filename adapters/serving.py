@@ -9,6 +9,7 @@ import hashlib
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from adapters.alarms import meaning_of
 from adapters.birthdays import warn
+from adapters.broken_glass import tell
 from adapters.cases import CaseRefused
 from adapters.following import LogRefused
 from adapters.home import AGENCY_NAME, TOKEN_KEYS_NAME, HomeRefused
@@ -80,6 +82,7 @@ class Watch:
             self._tidy(cases)
             self._adapter.consents.run(cases)
             self._warn(cases)
+            self._tell(cases)
             if cases:
                 # What was shared before reaches new keys and new readers without anybody being asked, where it may.
                 self._adapter.regranter.run(cases)
@@ -146,6 +149,17 @@ class Watch:
             if done is None or done[0] != known or now - done[1] >= TIDY_EVERY:
                 self._adapter.receiver.drop_refused(case)
                 self._tidied[case] = (known, now)
+
+    def _tell(self, cases: Sequence[str]) -> None:
+        """Keep alarms for broken glass, at once and where nobody reviews it. What does not verify tells of none."""
+        verified = []
+        for case in cases:
+            if not self._adapter.book.said_by_people(case)["break_glass"]:
+                continue
+            with suppress(CaseRefused):
+                verified.append(self._adapter.book.load(case))
+        with self._adapter.store.write() as session:
+            tell(session, verified, self._adapter.clock())
 
     @property
     def since(self) -> datetime:

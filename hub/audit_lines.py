@@ -47,6 +47,8 @@ _WITHOUT_RULE: Mapping[str, str] = {
     "departure": "No rule decides this: an agency takes itself or its own people out.",
     "consent": "No rule decides this: it is recorded, and later decisions rest on it.",
     "refusal": "No rule decided this: a person judged it.",
+    "exclusion": "No rule decides this: two people sign it, and it ends by itself unless others renew it.",
+    "break_glass": "No rule decides this; what was shown because of it stands at each showing, with its rules.",
     "channel": "No rule decides this: nothing is given by it.",
     "fragment": "No rule decides this: nothing is given by it.",
     "disclosure": "No rule is recorded with it.",
@@ -283,6 +285,23 @@ def _refusal(of: _Context) -> Told:
     return Told(text, refused=(f"not shared, because {meaning(said['code'], DECLINED)}",))
 
 
+def _exclusion(_of: _Context) -> Told:
+    # Whom it concerns, and what it does, is for those who may open its words (docs/adr/0016-exclusions.md).
+    return Told("Spoke on a conflict of interest; whom it concerns stays sealed, and it counts when two have said it")
+
+
+def _break_glass(of: _Context) -> Told:
+    said = of.said
+    if not said:
+        return Told("Broke the glass, or reviewed that somebody did")
+    who = of.names.person(of.body["agency"], said["member"])
+    if "outcome" in said:
+        return Told(f"{who} reviewed that somebody broke the glass, and found: {words(said['outcome'])}")
+    reviewer = of.names.person(said["reviewer"]["agency"], said["reviewer"]["member"])
+    until = say_moment(said["until"])
+    return Told(f"{who} broke the glass until {until}, because: {words(said['reason'])}; {reviewer} is to review it")
+
+
 def _channel(of: _Context) -> Told:
     if of.said.get("use") == "archive":
         return Told("Delivered a key to its own archive", topic="archive")
@@ -393,6 +412,8 @@ _TELLERS: Mapping[str, Callable[[_Context], Told]] = {
     "departure": _departure,
     "consent": _consent,
     "refusal": _refusal,
+    "exclusion": _exclusion,
+    "break_glass": _break_glass,
     "channel": _channel,
     "fragment": _fragment,
     "disclosure": _disclosure,

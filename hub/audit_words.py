@@ -104,6 +104,14 @@ ENTRIES: Mapping[str, tuple[str, str]] = {
     "departure": ("Members left", "An agency left a case, or took its own people out."),
     "consent": ("Consent recorded", "Given, refused, withdrawn, or why it was not asked for."),
     "refusal": ("Considered and not shared", "Somebody judged that a record should not be shared."),
+    "exclusion": (
+        "Word on a conflict of interest",
+        "A person of the case spoke for keeping somebody out of it, or for ending that. Who that is stays sealed.",
+    ),
+    "break_glass": (
+        "Glass broken, or reviewed",
+        "Somebody opened for a short time what they are not given otherwise, or another agency's person looked at it.",
+    ),
     "channel": ("Key delivered", "An agency can now give records to a reader; nothing is given by this alone."),
     "fragment": ("Record stored", "A sealed record came to the hub; nobody is given it by this alone."),
     "disclosure": ("Records given, or said not to be given", "An agency told one reader what they are given."),

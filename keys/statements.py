@@ -48,6 +48,10 @@ class StatementType(StrEnum):
     VOTE = "nrmhub-vote+jws"
     WITNESS_CHANGE = "nrmhub-witness-change+jws"
     CONSOLE_ACCESS = "nrmhub-console-access+jws"
+    EXCLUSION = "nrmhub-exclusion+jws"
+    EXCLUSION_CONFIRMATION = "nrmhub-exclusion-confirmation+jws"
+    BREAK_GLASS = "nrmhub-break-glass+jws"
+    BREAK_GLASS_REVIEW = "nrmhub-break-glass-review+jws"
     BUNDLE_APPROVAL = "nrmhub-bundle-approval+jws"
 
 
@@ -111,6 +115,12 @@ MEMBERS: Mapping[StatementType, frozenset[str]] = {
     StatementType.CONSOLE_ACCESS: frozenset(
         {"agency", "member", "provider", "subject_sha256", "not_before", "not_after"}
     ),
+    StatementType.EXCLUSION: frozenset(
+        {"case", "member", "membership", "act", "exclusion", "excluded", "until", "detail"}
+    ),
+    StatementType.EXCLUSION_CONFIRMATION: frozenset({"case", "member", "membership", "proposal"}),
+    StatementType.BREAK_GLASS: frozenset({"case", "member", "membership", "reason", "until", "reviewer"}),
+    StatementType.BREAK_GLASS_REVIEW: frozenset({"case", "member", "membership", "break_glass", "outcome"}),
     StatementType.BUNDLE_APPROVAL: frozenset({"member", "bundle", "version", "replaces"}),
 }
 

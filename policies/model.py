@@ -54,6 +54,10 @@ KNOWN_VERSIONS = frozenset({PROTOCOL_VERSION})
 """Versions of the protocol that this program understands; which of them members accept is pinned."""
 MAX_MEMBERS = 200
 MAX_AGENCIES = 50
+_HEADER = (
+    *("typ", "enc", "schema", "fragment", "case", "agency", "category", "handling", "version", "supersedes"),
+    *("sealed_at", "commitment"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +107,7 @@ class Header:
     @classmethod
     def from_json(cls, payload: object) -> Header:
         """Read a decoded JWE protected header. Raises ``Malformed``."""
-        names = (
-            *("typ", "enc", "schema", "fragment", "case", "agency", "category", "handling", "version", "supersedes"),
-            *("sealed_at", "commitment"),
-        )
-        got = require_members(payload, names, "fragment header")
+        got = require_members(payload, _HEADER, "fragment header")
         if got["typ"] != "nrmhub-fragment+jwe" or got["enc"] != "A256GCM":
             raise Malformed("fragment header: typ or enc is not the one of this protocol")
         if type(got["schema"]) is not int or got["schema"] not in KNOWN_VERSIONS:
@@ -305,13 +305,15 @@ class Membership:
 class CaseState:
     """A case as its accepted statements make it at one moment.
 
-    ``accepted`` holds (agency, member) pairs that the member's own agency has accepted; only those count.
+    ``accepted`` holds (agency, member) pairs that the member's own agency has accepted; only those count. Of them
+    ``break_glass`` holds those for whom the glass is broken now (``policies.break_glass``).
     """
 
     membership: Membership
     membership_digest: str
     accepted: frozenset[tuple[str, str]]
     consent: Consents = NO_CONSENT
+    break_glass: frozenset[tuple[str, str | None]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +347,8 @@ class Facts:
     consent_covers: bool
     gateway_enabled: bool
     basis_expired: bool
+    break_glass: bool = False
+    """Whether the recipient broke the glass, and neither its time is over nor anybody else is meant by it."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the facts as JSON-ready terms and booleans."""
@@ -415,6 +419,7 @@ def facts_for(
         consent_covers=_consent_covers(header.category, recipient_kind, basis, consent),
         gateway_enabled=basis.gateway in enabled_gateways,
         basis_expired=basis.expires_at is not None and at >= basis.expires_at,
+        break_glass=(recipient.agency, recipient.member) in case.break_glass,
     )
 
 

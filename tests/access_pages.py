@@ -12,10 +12,12 @@ from adapters.workspace.access import routes as workspace_routes
 from hub.console.access import routes as console_routes
 from tests.adapters.workspace.desk import AGENCY, TEST_SIGN_IN, Vouched
 from tests.adapters.workspace.desk import Desk as Workspace
+from tests.attacks.exclusion_acts import exclude
 from tests.attacks.key_acts import revoke_person
 from tests.hub.console.desk import TEST_SIGN_IN as CONSOLE_SIGN_IN
 from tests.hub.console.desk import Desk as Console
 from tests.hub.console.desk import vouched
+from tests.scene import HEALTH, POLICE
 
 UNKNOWN = "0123456789abcdef" * 2
 Table = dict[str, dict[str, str]]
@@ -46,8 +48,32 @@ def _ask(browser: Any, method: str, path: str, form_of: str) -> str:
     return said(browser.post(path, form_of=form_of))
 
 
+EXCLUDED = "the same, excluded from the case since"
+CHAIR = (POLICE, "chair")
+
+
+def _after(once: Callable[[], Any], then: Callable[[], Any]) -> Callable[[], Any]:
+    """Return what brings somebody in, after something that happens before the first time only."""
+    done: list[Any] = []
+
+    def bring_in() -> Any:
+        if not done:
+            done.append(once())
+        return then()
+
+    return bring_in
+
+
+def require_as_stranger(found: Table, before: str) -> None:
+    """Fail unless whoever is excluded is answered of the case as of one that is not theirs, and else as before."""
+    strange = " of a case that is not theirs"
+    assert sum(strange in row for row in found) >= 1
+    for row, cells in found.items():
+        assert cells[EXCLUDED] == found.get(row + strange, cells)[before], row
+
+
 def workspace_table(desk: Workspace) -> Table:
-    """Play every route of the workspace. The desk's person is revoked at the end."""
+    """Play every route of the workspace. The desk's person is excluded on the way and revoked at the end."""
     bound = desk.signed_in
     people: dict[str, Callable[[], Any]] = {
         "nobody": desk.browser,
@@ -55,6 +81,9 @@ def workspace_table(desk: Workspace) -> Table:
         "one factor, key unlocked": lambda: desk.unlocked(Vouched(is_two_factor=False)),
         "two factors": bound,
         "two factors, key unlocked": desk.unlocked,
+        EXCLUDED: _after(
+            lambda: exclude(desk.scene, desk.scene.main, (AGENCY, desk.member), second=CHAIR), desk.unlocked
+        ),
         "the same, keys revoked since": desk.unlocked,
     }
     return _play(desk, people, workspace_routes(desk.app), TEST_SIGN_IN, "/unlock", UNKNOWN, lambda: _revoke(desk))
@@ -71,6 +100,9 @@ def console_table(desk: Console) -> Table:
         "nobody": desk.browser,
         "an officer, one factor": lambda: desk.signed_in(vouched(two=False)),
         "an officer": desk.signed_in,
+        EXCLUDED: _after(
+            lambda: exclude(desk.scene, desk.scene.main, (HEALTH, desk.officer), second=CHAIR), desk.signed_in
+        ),
         "an officer whose keys were revoked since": desk.signed_in,
     }
     return _play(
@@ -122,4 +154,4 @@ def _paths(method: str, rule: str, desk: Any, other: str) -> list[tuple[str, str
     ]
 
 
-__all__ = ["console_table", "workspace_table"]
+__all__ = ["console_table", "require_as_stranger", "workspace_table"]

@@ -28,6 +28,9 @@ from hub.auth.needs import Need, need_of
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
 from keys.uses import KeyUse
+from policies.model import AgencyId, Member, MemberId
+from policies.vocabulary import Role
+from tests.attacks.exclusion_acts import exclude
 from tests.attacks.key_acts import revocation, revoke_person
 from tests.scene import CARE, CHARITY, HEALTH, POLICE, Party, Scene, copy, embedded_services, now, template
 
@@ -72,11 +75,12 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Scenes:
-    """The same federation as it is, when every membership has run out, and after two revocations."""
+    """The same federation as it is, when memberships have run out, after two revocations, and after an exclusion."""
 
     now: Scene
     later: Scene
     revoked: Scene
+    excluded: Scene
 
 
 def callers(scenes: Scenes) -> dict[str, Caller | None]:
@@ -87,7 +91,8 @@ def callers(scenes: Scenes) -> dict[str, Caller | None]:
         "an agency of other cases": Caller(scenes.now, CHARITY),
         "an agency whose key was revoked": Caller(scenes.revoked, HEALTH),
         "a member of the case": Caller(scenes.now, POLICE, "chair"),
-        "their colleague, excluded or never named": Caller(scenes.now, POLICE, "constable"),
+        "their colleague, never named": Caller(scenes.now, POLICE, "constable"),
+        "the same colleague, a member who is excluded": Caller(scenes.excluded, POLICE, "constable"),
         "a member whose time is over": Caller(scenes.later, POLICE, "chair"),
         "a member whose keys were revoked": Caller(scenes.revoked, POLICE, "chair"),
         "a person of an agency of other cases": Caller(scenes.now, CHARITY, "worker"),
@@ -187,6 +192,20 @@ def table(scenes: Scenes, application: Flask) -> dict[str, dict[str, str]]:
     return found
 
 
+def _exclude_one(scene: Scene) -> Scene:
+    """Make the constable a member of the case, in every form, and let two people keep them out of it."""
+    scene.witness()
+    care, police, case = scene[CARE], scene[POLICE], scene.other
+    listed = care.book.load(case).standing.remaining.members
+    who = MemberId(police.people["constable"])
+    until = (now() + timedelta(days=30)).replace(microsecond=0)
+    care.book.change_members(case, [*listed, Member(AgencyId(POLICE), who, (Role.PRACTITIONER,), until)])
+    police.follower.sync_cases()
+    police.book.accept(case)
+    exclude(scene, case, (POLICE, who), second=(POLICE, "chair"))
+    return scene
+
+
 @contextmanager
 def played(source: Path, folder: Path) -> Iterator[tuple[Scenes, Flask]]:
     """Set the three scenes up, each in a folder of its own."""
@@ -203,7 +222,8 @@ def played(source: Path, folder: Path) -> Iterator[tuple[Scenes, Flask]]:
         revoked[CARE].client.get("/v1/policy")
         own = revocation(revoked[HEALTH], kid)
         revoked[HEALTH].client.post("/v1/keys", {"certificates": [], "revocations": [own]})
-        scenes = Scenes(scene("now"), scene("later", lambda: now() + LONGER_THAN_ANY_MEMBERSHIP), revoked)
+        later = scene("later", lambda: now() + LONGER_THAN_ANY_MEMBERSHIP)
+        scenes = Scenes(scene("now"), later, revoked, _exclude_one(scene("excluded")))
         services = embedded_services(scenes.now.hub, now)
         closing.callback(services.close)
         yield scenes, create_app(services)

@@ -88,7 +88,7 @@ def sign_vote(
         raise PanelRefused(f"only voting members vote; this role is {role.value} ({words_for(role)})")
     if frozen.manifest["case"] != case:
         raise PanelRefused("the frozen manifest is of another case")
-    require_standing(members.state, agency, member, role, at)
+    require_standing(members.state_at(at), agency, member, role, at)
     return make_statement(
         StatementType.VOTE,
         {
@@ -162,7 +162,7 @@ def verify_vote(token: object, members: VerifiedMembers, directory: Directory) -
         raise PanelRefused("a vote names no question or outcome of the agreed lists")
     if said["case"] != members.state.membership.case:
         raise PanelRefused("a vote is of another case")
-    require_standing(members.state, statement.issuer, str(said["member"]), role, cast_at)
+    require_standing(members.state_at(cast_at), statement.issuer, str(said["member"]), role, cast_at)
     return statement
 
 

@@ -97,7 +97,7 @@ def sign_manifest(
     """Return the chair's statement that exactly this was frozen, for this question. Raises ``PanelRefused``."""
     if question not in QUESTIONS:
         raise PanelRefused(f"question: expected one of {', '.join(sorted(QUESTIONS))}")
-    require_standing(members.state, agency, member, Role.PANEL_CHAIR, at)
+    require_standing(members.state_at(at), agency, member, Role.PANEL_CHAIR, at)
     return make_statement(
         StatementType.MANIFEST,
         {
@@ -147,7 +147,7 @@ def verify_manifest(token: object, manifest: object, members: VerifiedMembers, d
         raise PanelRefused("a manifest is not signed by a chair: its statement is not of the agreed form") from error
     if Role.PANEL_CHAIR not in certificate.roles:
         raise PanelRefused("a manifest is signed by somebody whom their agency did not certify as chair")
-    require_standing(members.state, statement.issuer, str(said["member"]), Role.PANEL_CHAIR, made_at)
+    require_standing(members.state_at(made_at), statement.issuer, str(said["member"]), Role.PANEL_CHAIR, made_at)
     if (said["case"], said["manifest"]) != (members.state.membership.case, digest):
         raise PanelRefused("the chair's statement is over another manifest or of another case")
     if not isinstance(said["question"], str) or said["question"] not in QUESTIONS:

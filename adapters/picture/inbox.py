@@ -74,6 +74,14 @@ class Inbox:
                 raise CaseRefused("nothing was pulled for this person, case and purpose yet")
             return _open(self.store, row)
 
+    def forget(self, case: str, member: str) -> int:
+        """Delete every answer that was kept of a case for a person; return how many there were."""
+        with self.store.write() as session:
+            kept = [row for row in inbox_of_case(session, case) if row.member == member]
+            for row in kept:
+                session.delete(row)
+        return len(kept)
+
     def readers(self, case: str) -> list[tuple[str | None, Purpose]]:
         """Return for whom and what for answers of a case are kept."""
         with self.store.write() as session:

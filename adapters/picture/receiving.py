@@ -140,7 +140,7 @@ class Receiver:
         return self._drop_refused(case, besides=None)
 
     def _drop_refused(self, case: str, besides: tuple[str | None, Purpose] | None) -> int:
-        gone = 0
+        gone = self._forget_excluded(case)
         for member, purpose in self.inbox.readers(case):
             if (member, purpose) == besides:
                 continue
@@ -155,6 +155,15 @@ class Receiver:
         if gone:
             self.store.forget_deleted()
         return gone
+
+    def _forget_excluded(self, case: str) -> int:
+        """Delete whole what was pulled for whoever is excluded now, as if the case had ended for them (attack 45)."""
+        try:
+            kept_out = self.book.load(case).members.kept_out.excluded(self.book.follower.clock())
+        except CaseRefused:
+            return 0
+        ours = {member for agency, member in kept_out if agency == self.book.agency}
+        return sum(self.inbox.forget(case, member) for member in sorted(ours))
 
     def permitted(self, view: CaseView, stage: Stage) -> frozenset[str]:
         """Return the opened fragments for which the policy permits this reader a further stage (export, submit)."""
@@ -226,7 +235,8 @@ class Receiver:
         directory = self.book.follower.directory_for(case)
         groups = split_lines(pull.lines, pull.dropped)
         reader = Recipient(AgencyId(self.book.agency), None if member is None else MemberId(member))
-        came, verified = self._newest_case(case, groups["case"][0], directory)
+        pulled_at = parse_time(pull.pulled_at)
+        came, verified = self._newest_case(case, groups["case"][0], directory, pulled_at)
         answer = verify_answer(
             groups,
             case=verified,
@@ -239,7 +249,7 @@ class Receiver:
             dropped=pull.dropped,
         )
         # What the hub calls refused was refused under the case that came with it, at that time.
-        judge_refused(self.bundle, answer, came.state, reader, parse_time(pull.pulled_at))
+        judge_refused(self.bundle, answer, came.state, reader, pulled_at)
         at = self.book.follower.clock()
         decided = tuple((given, decide_given(self.bundle, verified, reader, given, at)) for given in answer.given)
         viewed = verify_entry(groups["viewed"][0]["receipt"], checkpoint)
@@ -331,21 +341,23 @@ class Receiver:
                     )
 
     def _newest_case(
-        self, case: str, line: Mapping[str, Any], directory: Directory
+        self, case: str, line: Mapping[str, Any], directory: Directory, pulled_at: datetime
     ) -> tuple[VerifiedCase, VerifiedCase]:
         """Verify the case's statements; return them as they came, and as they are known here where that is more.
 
         Raises ``LogRefused`` where each leaves out something that the other has: the hub shows two cases.
         """
-        came = verify_case(case, line, directory)
+        # A pull brings nothing of exclusions and broken glass: what came to this adapter counts, as it stood then.
+        came = verify_case(case, {**line, **self.book.said_by_people(case)}, directory, pulled_at)
         try:
             known = self.book.load(case)
         except CaseRefused:
             return came, came
-        if _continues(came, known):
-            return came, came
         if _continues(known, came):
             return came, known
+        if _continues(came, known):
+            newest = {**line, **self.book.said_by_people(case)}
+            return came, verify_case(case, newest, directory, self.book.follower.clock())
         raise LogRefused("case_rollback", "the hub shows a case without statements that it showed before")
 
 

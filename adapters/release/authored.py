@@ -73,7 +73,7 @@ __all__ = [
 ]
 
 MAX_POSITIONS = 20
-STATEMENT_KINDS = ("consent", "refusal", "override")
+STATEMENT_KINDS = ("consent", "refusal", "exclusion", "override")
 MAX_SHORT_CHARS = 2_000
 MAX_REQUEST_CHARS = 4_000
 
@@ -359,11 +359,11 @@ def statement_detail(
     told: str | None = None,
     interpreter: str | None = None,
 ) -> dict[str, Any]:
-    """The words of a consent or refusal statement, which shows codes only; or why an objection is overridden.
+    """The words of a consent, a refusal or an exclusion, which show codes only; or why an objection is overridden.
 
-    ``statement_kind`` is ``consent``, ``refusal`` or ``override``. ``competence`` says who judged, and how, whether
-    the person understands (Gillick, capacity), ``told`` what they were told, ``interpreter`` who interpreted; all three
-    belong to consent only.
+    ``statement_kind`` is a term of ``STATEMENT_KINDS``. ``competence`` says who judged, and how, whether the person
+    understands (Gillick, capacity), ``told`` what they were told, ``interpreter`` who interpreted; all three belong to
+    consent only.
     """
     if statement_kind not in STATEMENT_KINDS:
         raise AuthoredRefused(f"statement_kind: expected one of {', '.join(STATEMENT_KINDS)}")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from adapters.broken_glass import read_rules
 from adapters.cases import CaseBook, CaseRefused
 from adapters.following import LogRefused
 from adapters.hub_client import HubRefused
@@ -173,6 +174,7 @@ class Regranter:
             count_accepted(session, case),
             self.bundle.digest,
             self.book.follower.clock().date().isoformat(),
+            sorted(read_rules(session)),
         ]
         return hashlib.sha256(json.dumps(rests_on).encode()).hexdigest()
 
@@ -225,6 +227,7 @@ _REASONS = {
     Why.NEW_KEY: "because their key changed",
     Why.OUR_KEY: "because what our own key signed for them was dated back",
     Why.NEW_READER: "of what was shared with others before",
+    Why.BREAK_GLASS: "because they broke the glass and a standing rule of this agency says so",
 }
 
 

@@ -21,7 +21,8 @@ from adapters.release.standing import settled_case
 from adapters.store.database import Store
 from adapters.store.rows import keep_offers
 from keys.certificates import NotCertified
-from policies.engine import Bundle, decide
+from policies.break_glass import decide_to_grant
+from policies.engine import Bundle
 from policies.model import Basis, Decision, Facts, Header, Recipient, facts_for
 from policies.vocabulary import INTAKE_CATEGORIES, AgencyKind, Gateway, OverrideReason, Purpose, Stage
 
@@ -84,7 +85,7 @@ class Releaser:
             for recipient in self._recipients(verified, draft, terms):
                 basis = self._basis(verified, header, terms)
                 facts = self._facts(header, recipient, basis, verified, Stage.DRAFT, at)
-                planned.append(Planned(draft, recipient, facts.recipient_kind, decide(self.bundle, facts)))
+                planned.append(Planned(draft, recipient, facts.recipient_kind, decide_to_grant(self.bundle, facts)))
         return planned
 
     def release(self, case: str, drafts: Sequence[Draft], terms: ReleaseTerms) -> Released:
@@ -134,7 +135,7 @@ class Releaser:
                 continue
             basis = self._basis(maker.case, header, terms)
             facts = self._facts(header, recipient, basis, maker.case, sealed.stage, maker.at)
-            decision = decide(self.bundle, facts)
+            decision = decide_to_grant(self.bundle, facts)
             if decision.is_permit:
                 items.append(Item(header, sealed.digest, sealed.key, basis, facts, decision))
             else:

@@ -15,8 +15,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from adapters.broken_glass import GIVEN_FOR, read_rules
 from adapters.cases import VerifiedCase
 from adapters.presence import Presence
+from adapters.release.bases import default_basis
 from adapters.release.held import is_told_in_the_past
 from adapters.store.database import Session
 from adapters.store.rows import (
@@ -33,6 +35,7 @@ from keys.certificates import Certificate, NotCertified
 from keys.directory import Directory
 from keys.statements import peek
 from keys.uses import KeyUse
+from policies.break_glass import decide_to_grant
 from policies.engine import Bundle, decide
 from policies.model import AgencyId, Basis, Decision, Facts, Handling, Header, Recipient, facts_for
 from policies.vocabulary import (
@@ -65,6 +68,7 @@ class Why(StrEnum):
     NEW_KEY = "new_key"
     OUR_KEY = "our_key"
     NEW_READER = "new_reader"
+    BREAK_GLASS = "break_glass"
 
 
 class ByHandBecause(StrEnum):
@@ -145,6 +149,7 @@ class _Planning:
             if row.fragment in self.rows
         }
         self.session, self.presence = session, Presence.of(case)
+        self.rules = read_rules(session)
         self.granted, self.given, self.disowned = _granted_by_channel(session, case.case, self.presence)
 
     def all(self) -> list[Waiting]:
@@ -179,7 +184,9 @@ class _Planning:
         earlier = self._given_in([row for row in theirs if row not in holding])
         lost = {key for row in theirs for key in self.disowned.get(row.channel, ())}
         ours = lost | set(self._given_in([row for row in to_newest if row not in holding]))
-        chosen, refused = self._decide_all(recipient, set(held), earlier, ours)
+        # What a standing rule granted until a time that is over is granted again when the glass is broken again.
+        lasting = {key for key, basis in held.items() if not _has_ended(basis, self.at)}
+        chosen, refused = self._decide_all(recipient, (set(held), lasting), earlier, ours)
         return Waiting(
             recipient=recipient,
             chosen=chosen,
@@ -217,19 +224,40 @@ class _Planning:
         return found
 
     def _decide_all(
-        self, recipient: Recipient, held: set[Granted], earlier: Mapping[Granted, Basis], ours: set[Granted]
+        self,
+        recipient: Recipient,
+        has: tuple[set[Granted], set[Granted]],
+        earlier: Mapping[Granted, Basis],
+        ours: set[Granted],
     ) -> tuple[tuple[Chosen, ...], tuple[tuple[str, Decision], ...]]:
         chosen: list[Chosen] = []
         refused: dict[str, Decision] = {}
-        for key in sorted({*earlier, *self.offers} - held):
-            for basis, why in self._bases(recipient, key, earlier):
-                made = self._decide(recipient, key[0], basis, Why.OUR_KEY if key in ours else why)
+        (held, lasting), ruled = has, self._by_standing_rule(recipient)
+        for key in sorted(({*earlier, *self.offers} - held) | (set(ruled) - lasting)):
+            own = () if key in held else self._bases(recipient, key, earlier)
+            for basis, why in (*own, *ruled.get(key, ())):
+                is_ours = key in ours and why is not Why.BREAK_GLASS
+                made = self._decide(recipient, key[0], basis, Why.OUR_KEY if is_ours else why)
                 if made.decision.is_permit:
                     chosen.append(made)
                     break
                 refused.setdefault(key[0], made.decision)
         given = {item.header.fragment for item in chosen} | {fragment for fragment, _ in held}
         return tuple(chosen), tuple((name, decision) for name, decision in refused.items() if name not in given)
+
+    def _by_standing_rule(self, recipient: Recipient) -> dict[Granted, list[tuple[Basis, Why]]]:
+        """Return what this agency's standing rules grant to whoever broke the glass, until it ends; nothing marked."""
+        if (recipient.agency, recipient.member) not in self.case.state.break_glass:
+            return {}
+        until = max(item.until for item in self.case.broken if item.person == (recipient.agency, recipient.member))
+        kind = self.case.state.membership.kind_of(self.agency)
+        if kind is None:
+            return {}
+        return {
+            (name, GIVEN_FOR): [(default_basis(kind, header.category, GIVEN_FOR, expires_at=until), Why.BREAK_GLASS)]
+            for name, header in self.headers.items()
+            if header.category in self.rules and not is_asked_first(header.handling)
+        }
 
     def _bases(
         self, recipient: Recipient, key: Granted, earlier: Mapping[Granted, Basis]
@@ -259,7 +287,8 @@ class _Planning:
             at=self.at,
             enabled_gateways=self.enabled,
         )
-        return Chosen(header, self.rows[fragment].digest, basis, facts, decide(self.bundle, facts), why)
+        decision = (decide if why is Why.BREAK_GLASS else decide_to_grant)(self.bundle, facts)
+        return Chosen(header, self.rows[fragment].digest, basis, facts, decision, why)
 
     def _by_hand(self, recipient: Recipient, had: set[Granted], lost: set[Granted]) -> tuple[ByHand, ...]:
         found = []
@@ -281,6 +310,10 @@ class _Planning:
             if asked.decision.is_permit:
                 found.append(ByHand(fragment, self.rows[fragment].draft, purpose, because))
         return tuple(found)
+
+
+def _has_ended(basis: Basis | None, at: datetime) -> bool:
+    return basis is not None and basis.expires_at is not None and at >= basis.expires_at
 
 
 def _is_believed_without_key(row: _Channel) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adapters.case_sync import has_ended
 from adapters.cases import CaseBook, CaseRefused, VerifiedCase
-from adapters.feed import LISTS, require_settled
+from adapters.feed import FOLLOWED, require_settled
 from adapters.following import LogRefused
 from adapters.release.disowned import disown
 
@@ -27,7 +27,7 @@ def settled_case(book: CaseBook, case: str) -> VerifiedCase:
 
 def _require_settled(book: CaseBook, case: str) -> VerifiedCase:
     verified = book.load(case)
-    digests = {name: [item.digest for item in getattr(verified, name)] for name in LISTS.values()}
+    digests = {name: [item.digest for item in getattr(verified, name)] for name in FOLLOWED.values()}
     with book.follower.store.write() as session:
         if has_ended(session, case):
             raise CaseRefused("this case has ended for this agency; nothing of it is shared")

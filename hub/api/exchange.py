@@ -13,7 +13,17 @@ from marshmallow import RAISE
 from hub.api import ndjson, schemas
 from hub.api.receipts import prove_positions, recorded, signed_head
 from hub.auth.needs import Need, needs
-from hub.exchange import bundle_changes, cases, console_access, pulling, pushing, retrieving, revoking, witness_changes
+from hub.exchange import (
+    bundle_changes,
+    cases,
+    console_access,
+    personal,
+    pulling,
+    pushing,
+    retrieving,
+    revoking,
+    witness_changes,
+)
 from hub.exchange.acts import Receipt
 from hub.ledger import ledger
 from hub.refusal import Refused
@@ -158,11 +168,12 @@ def list_cases() -> dict[str, Any]:
 @blueprint.arguments(schemas.StatementSchema)
 @blueprint.response(200, schemas.RecordedSchema)
 def submit_statement(payload: dict[str, str]) -> dict[str, Any]:
-    """A membership, acceptance, endorsement, departure, consent or refusal statement of a case; its type says which."""
+    """A statement of a case by an agency, or by one of its people; its type says which."""
     at = services().clock()
     with services().database.write() as session:
         directory_now = services().directory.current(session)
-        receipt = cases.submit(session, directory_now, g.agency, payload["statement"], at)
+        taker = personal if personal.is_personal(payload["statement"]) else cases
+        receipt = taker.submit(session, directory_now, g.agency, payload["statement"], at)
     return recorded(services(), [receipt])
 
 
@@ -173,7 +184,7 @@ def case_statements(case: str) -> dict[str, Any]:
     """A case's statements, for its parties."""
     with services().database.read() as session:
         row = cases.require_party(session, case, g.agency)
-        return pulling.describe_case(session, row)
+        return pulling.describe_to_agency(session, row)
 
 
 @blueprint.get("/cases/<case>/log")

@@ -134,6 +134,8 @@ class CaseStatementsSchema(Strict):
     departures = fields.List(fields.String(), required=True)
     consents = fields.List(fields.String(), required=True)
     refusals = fields.List(fields.String(), required=True)
+    exclusions = fields.List(fields.String(), required=True)
+    break_glass = fields.List(fields.String(), required=True)
 
 
 class CaseLogQuerySchema(Strict):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from hub.audit_agreements import Agreements
 from hub.audit_counts import CaseAudit
@@ -17,6 +18,7 @@ from hub.audit_words import Names
 from hub.console.sessions import Ended, SignedIn
 from hub.console.standing import Guard, Officer
 from hub.exchange.acts import CaseAct, record_caseless
+from hub.exchange.exclusions import excluded_cases
 from hub.ledger.entries import EntryType
 from hub.ledger.entry_checks import EntryChecks
 from hub.ledger.report import Fault, Faults
@@ -62,6 +64,13 @@ class _Read:
     left: bool
 
 
+def cases_for(store: Session, officer: Officer, at: datetime) -> list[console_rows.CaseCount]:
+    """Return the cases that an officer sees: their agency's, without those they are excluded from."""
+    listed = console_rows.cases_of(store, officer.agency)
+    kept_from = excluded_cases(store, [item.case for item in listed], officer.agency, officer.member, at)
+    return [item for item in listed if item.case not in kept_from]
+
+
 def look_at_case(
     services: Services, guard: Guard, who: SignedIn, session: str, case: str, on_denied: Callable[[], None]
 ) -> CaseAccount | Ended | None:
@@ -80,7 +89,8 @@ def look_at_case(
         officer = guard.judge_in(store, who, session)
         if isinstance(officer, Ended):
             return officer
-        if row is None or party is None:
+        is_excluded = excluded_cases(store, [case], officer.agency, officer.member, services.clock())
+        if row is None or party is None or is_excluded:
             on_denied()
             record_caseless(store, EntryType.DENIED.value, _denied(officer), services.clock())
             return None

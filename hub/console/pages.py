@@ -10,12 +10,12 @@ from hub.console import security
 from hub.console.access import Need, needs
 from hub.console.app import HOME, ROOT, SECOND_FACTOR, console, current_officer, sign_out, this_session
 from hub.console.assets import PREFIX
-from hub.console.case_account import CaseTooLong, look_at_case
+from hub.console.case_account import CaseTooLong, cases_for, look_at_case
 from hub.console.public_log import MAX_PAGE, read_public_log
 from hub.console.sessions import Ended
 from hub.console.standing import Officer
 from hub.console.unusual import unusual_of
-from hub.store import console_rows, ledger_rows
+from hub.store import ledger_rows
 from keys.sign_in import Identity
 
 _SEE_OTHER, _UNAUTHORISED, _FORBIDDEN = 303, 401, 403
@@ -82,7 +82,7 @@ def home() -> str:
     """Who you are here, how far the log was seen, and your agency's cases with what their entries come to."""
     officer = _officer()
     with console().services.database.read() as store:
-        cases = console_rows.cases_of(store, officer.agency)
+        cases = cases_for(store, officer, console().services.clock())
         entries = ledger_rows.count_entries(store)
         witnessed = ledger_rows.find_newest_checkpoint(store, witnessed=True)
         unusual = unusual_of(store, officer.agency, console().services.clock())

@@ -208,7 +208,7 @@ def _acceptance(submitted: Submitted) -> Receipt:
     if not isinstance(listed, list) or [Member.from_json(item) for item in listed] != ours:
         raise Refused(422, "malformed", "an acceptance repeats the agency's entries of the membership unchanged")
     submitted.require_room(act)
-    return _keep(act, statement, "acceptance")
+    return keep_statement(act, statement, "acceptance")
 
 
 def _require_newest(session: Session, case: str, statement: Statement, what: str) -> Standing:
@@ -260,7 +260,7 @@ def _consent(submitted: Submitted) -> Receipt:
         raise Refused(409, "conflict", f"another consent was recorded meanwhile; expected sequence {expected}")
     after = follow(before, statement.digest, members)
     submitted.require_room(act, narrows=ends(before, after))
-    return _keep(act, statement, "consent")
+    return keep_statement(act, statement, "consent")
 
 
 def _refusal(submitted: Submitted) -> Receipt:
@@ -278,10 +278,11 @@ def _refusal(submitted: Submitted) -> Receipt:
     if not isinstance(code, str) or code not in REFUSAL_CODES:
         raise Malformed(f"refusal code: expected one of: {term_list(sorted(REFUSAL_CODES))}")
     submitted.require_room(act)
-    return _keep(act, statement, "refusal")
+    return keep_statement(act, statement, "refusal")
 
 
-def _keep(act: CaseAct, statement: Statement, kind: str) -> Receipt:
+def keep_statement(act: CaseAct, statement: Statement, kind: str) -> Receipt:
+    """Record a statement of a case under an entry type, and keep its bytes."""
     sequence = act.next_seq
     receipt = act.record(kind, {"agency": statement.issuer, "statement": statement.digest, "decision": None})
     rows.add(
@@ -301,7 +302,7 @@ def _keep(act: CaseAct, statement: Statement, kind: str) -> Receipt:
 
 def _keep_standing(act: CaseAct, statement: Statement, kind: str) -> Receipt:
     """Record a statement about who takes part, and who does from now on."""
-    receipt = _keep(act, statement, kind)
+    receipt = keep_statement(act, statement, kind)
     standing = load_standing(act.session, act.row.case)
     act.row.lead = standing.effective.lead
     listed = [agency for agency, _ in standing.effective.agencies]

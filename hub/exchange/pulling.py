@@ -17,6 +17,7 @@ from hub.exchange.acts import CaseAct, Receipt, lock_case, outcomes, record_case
 from hub.exchange.batch import parse_stored_header
 from hub.exchange.cases import require_fresh
 from hub.exchange.disowned import disowned_disclosures
+from hub.exchange.exclusions import break_glass_rows, exclusion_rows
 from hub.exchange.standing import load_case_state
 from hub.refusal import Refused, not_found
 from hub.store import exchange_rows as rows
@@ -113,7 +114,7 @@ def pull(
     except Refused as error:
         raise Denied(None, caller.agency, named, statement.digest, error.code) from error
     _require_live_key(directory, statement, at)
-    state = load_case_state(session, case)
+    state = load_case_state(session, case, at)
     recipient = Recipient(statement.issuer, None if named is None else MemberId(named))
     _require_member(state, recipient, statement, at)
     # 3. Decide again for each grant.
@@ -287,7 +288,7 @@ def record_denied(session: Session, denied: Denied, at: datetime) -> Receipt:
 
 
 def describe_case(session: Session, row: CaseRow) -> dict[str, Any]:
-    """Return a case's statements as received, in the case's order."""
+    """Return a case's statements as received, in the case's order: those that its people are shown."""
     case = row.case
 
     def tokens(kind: StatementType) -> list[str]:
@@ -302,6 +303,13 @@ def describe_case(session: Session, row: CaseRow) -> dict[str, Any]:
         "refusals": tokens(StatementType.REFUSAL),
         "opened_at": row.opened_at,
     }
+
+
+def describe_to_agency(session: Session, row: CaseRow) -> dict[str, Any]:
+    """The same for an agency's adapter, with what no person's pull brings: its exclusions and its broken glass."""
+    words = [item.statement for item in exclusion_rows(session, row.case)]
+    broken = [item.statement for item in break_glass_rows(session, row.case)]
+    return {**describe_case(session, row), "exclusions": words, "break_glass": broken}
 
 
 def render_lines(pulled: Pulled, receipts: Mapping[int, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

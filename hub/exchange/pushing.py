@@ -93,7 +93,7 @@ class Push:
     refused: RefusedLines = field(default_factory=RefusedLines)
 
     def __post_init__(self) -> None:
-        self.state = load_case_state(self.act.session, self.act.row.case)
+        self.state = load_case_state(self.act.session, self.act.row.case, self.at)
         self.rows = BatchRows(self.act.session)
 
     def lines(self, payloads: Sequence[object]) -> list[LineResult]:

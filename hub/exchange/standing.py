@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from itertools import chain
 from operator import attrgetter
 
+from hub.exchange.exclusions import load_broken, load_exclusions
 from hub.store import exchange_rows as rows
 from hub.store.base import Session
 from hub.store.tables import AgencyRow, CertificateRow, RenewalRow, RevocationRow
 from keys.certificates import verify_agency, verify_certificate
 from keys.directory import Directory
 from keys.statements import StatementType, peek
+from policies.break_glass import with_broken_glass
 from policies.case import read_consents
 from policies.consent import Consents
+from policies.exclusions import without_excluded
 from policies.membership import CaseStatements, Said, Standing, case_state, standing_of
 from policies.model import CaseState
 
@@ -86,6 +90,11 @@ def load_consents(session: Session, case: str) -> Consents:
     return read_consents((row.digest, peek(row.statement).members) for row in found)
 
 
-def load_case_state(session: Session, case: str) -> CaseState:
-    """Return the case as its accepted statements make it now. Raises ``Malformed`` as ``load_standing`` does."""
-    return case_state(load_standing(session, case), load_consents(session, case))
+def load_case_state(session: Session, case: str, at: datetime) -> CaseState:
+    """Return the case as its accepted statements make it now, without whoever is excluded from it.
+
+    Raises ``Malformed`` as ``load_standing`` does.
+    """
+    state = case_state(load_standing(session, case), load_consents(session, case))
+    state = without_excluded(state, load_exclusions(session, case).excluded(at))
+    return with_broken_glass(state, load_broken(session, case), at)

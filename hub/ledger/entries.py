@@ -38,6 +38,8 @@ class EntryType(StrEnum):
     DEPARTURE = "departure"
     CONSENT = "consent"
     REFUSAL = "refusal"
+    EXCLUSION = "exclusion"
+    BREAK_GLASS = "break_glass"
     CHANNEL = "channel"
     FRAGMENT = "fragment"
     DISCLOSURE = "disclosure"
@@ -82,6 +84,8 @@ MEMBERS: Mapping[EntryType, frozenset[str]] = {
     EntryType.DEPARTURE: _STATEMENT_OF_CASE,
     EntryType.CONSENT: _STATEMENT_OF_CASE,
     EntryType.REFUSAL: _STATEMENT_OF_CASE,
+    EntryType.EXCLUSION: _STATEMENT_OF_CASE,
+    EntryType.BREAK_GLASS: _STATEMENT_OF_CASE,
     EntryType.CHANNEL: frozenset(
         {"agency", "statement", "channel", "recipient", "recipient_agency", "recipient_member"}
     ),

@@ -97,6 +97,18 @@ def case_statements(session: Session, case: str, kind: str) -> Sequence[CaseStat
     return session.scalars(query.order_by(CaseStatementRow.case_seq)).all()
 
 
+def statements_of_kinds(session: Session, cases: Sequence[str], kinds: Sequence[str]) -> Sequence[CaseStatementRow]:
+    """Return the statements of these types in some cases, by case and in each case's order."""
+    query = select(CaseStatementRow).where(CaseStatementRow.case.in_(cases), CaseStatementRow.type.in_(kinds))
+    return session.scalars(query.order_by(CaseStatementRow.case, CaseStatementRow.case_seq)).all()
+
+
+def newest_of_kind(session: Session, agency: str, kind: str, limit: int = 500) -> Sequence[CaseStatementRow]:
+    """Return the newest statements of a type by an agency, over all cases."""
+    query = select(CaseStatementRow).where(CaseStatementRow.agency == agency, CaseStatementRow.type == kind)
+    return session.scalars(query.order_by(CaseStatementRow.log_index.desc()).limit(limit)).all()
+
+
 def count_statements(session: Session, case: str, agency: str) -> int:
     """Return how many statements an agency has in a case."""
     query = select(func.count()).select_from(CaseStatementRow)

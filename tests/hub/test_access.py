@@ -41,7 +41,8 @@ def test_attack_43_what_each_need_lets_in(answers: dict[str, dict[str, str]], st
         "nobody",
         "an agency of other cases",
         "an agency whose key was revoked",
-        "their colleague, excluded or never named",
+        "their colleague, never named",
+        "the same colleague, a member who is excluded",
         "a member whose time is over",
         "a member whose keys were revoked",
         "a person of an agency of other cases",
@@ -57,6 +58,13 @@ def test_attack_43_what_each_need_lets_in(answers: dict[str, dict[str, str]], st
             assert let_in == {"an agency of the case", "an agency of other cases"}, route
         else:
             assert row["needs"] == "open", route
+
+
+def test_attack_43_an_excluded_member_is_answered_as_one_never_named(answers: dict[str, dict[str, str]]) -> None:
+    """At every route, cell by cell."""
+    assert len(answers) > 20
+    for route, row in answers.items():
+        assert row["the same colleague, a member who is excluded"] == row["their colleague, never named"], route
 
 
 def test_an_agency_that_asks_too_often_is_told_when_to_come_back(

@@ -398,6 +398,9 @@ PARSERS: dict[str, list[tuple[Callable[..., object], Inputs]]] = {
 }
 
 VERIFIED_BEFORE = {
+    "policies.break_glass.read_broken": "words that Directory.verify read; what is not of the form is none",
+    "policies.exclusions.read_exclusions": "words that Directory.verify read; what is not of the form is none",
+    "policies.exclusions.parse_proposal": "a word that Directory.verify read; tests/policies/test_exclusions",
     "keys.fetching._Wire.open": "a connection; what comes over it goes into the readers of keys.sign_in; attack 63",
     "keys.provider_link.ProviderClient.parse_response_token": "an answer that read_object has read",
     "keys.checkpoints.verify_cosignature": "a parsed line; test_properties_flips",

@@ -315,6 +315,32 @@ def _console_access() -> Json:
     }
 
 
+def _of_people() -> dict[T, tuple[Json, str]]:
+    """What people of a case sign: that somebody is kept out, that the glass is broken, what became of that."""
+    who = {"case": CASE, "member": MEMBER, "membership": statement_digest(membership_statement())}
+    exclusion = {
+        **who,
+        "act": "add",
+        "exclusion": id_of("exclusion"),
+        "excluded": {"agency": "example-police", "member": id_of("excluded")},
+        "until": "2026-02-14T12:00:00Z",
+        "detail": None,
+    }
+    broken = {
+        **who,
+        "reason": "danger_now",
+        "until": "2026-01-31T14:00:00Z",
+        "reviewer": {"agency": "example-police", "member": id_of("reviewer")},
+    }
+    key = "council member-signing"
+    return {
+        T.EXCLUSION: (exclusion, key),
+        T.EXCLUSION_CONFIRMATION: ({**who, "proposal": digest_of("proposal")}, key),
+        T.BREAK_GLASS: (broken, key),
+        T.BREAK_GLASS_REVIEW: ({**who, "break_glass": digest_of("broken"), "outcome": "justified"}, key),
+    }
+
+
 def _plain_statements(channel: Json, disclosure: Json) -> dict[T, tuple[Json, str]]:
     said_to = {"case": CASE, "membership": statement_digest(membership_statement())}
     acceptance = {**said_to, "members": membership_members()["members"]}
@@ -348,6 +374,11 @@ def _plain_statements(channel: Json, disclosure: Json) -> dict[T, tuple[Json, st
     return {
         T.WITNESS_CHANGE: ({"previous": digest_of("old"), "witnesses": digest_of("new")}, "police signing"),
         T.CONSOLE_ACCESS: (_console_access(), "council signing"),
+        T.BUNDLE_APPROVAL: (
+            {"member": MEMBER, "bundle": digest_of("new bundle"), "version": 2, "replaces": digest_of("old bundle")},
+            "council member-signing",
+        ),
+        **_of_people(),
         T.ACCEPTANCE: (acceptance, "council signing"),
         T.ENDORSEMENT: (said_to, "police signing"),
         T.DEPARTURE: ({**said_to, "members": [MEMBER]}, "council signing"),
