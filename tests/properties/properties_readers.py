@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from properties_material import ANYTHING, near, near_bytes, near_text
 
 import policies
+from keys.bundle_changes import BundleChange, require_version
 from keys.canonical import canonical_bytes, parse_canonical
 from keys.ceremony import EnrolmentClaim, OfficerSet, sign_officers, verify_officers, verify_officers_signed
 from keys.certificates import verify_agency, verify_certificate
@@ -56,6 +57,7 @@ from keys.storage import Vault
 from keys.tiles import TilePath
 from keys.uses import KeyUse
 from keys.witnesses import Witness, WitnessSet, require_quorum
+from policies.bundle_files import as_texts, parse_files, render_files, require_texts
 from policies.bundles import parse_bundle, read_files
 from policies.case import parse_consent, read_consents, require_detail, require_effect
 from policies.consent import ConsentScope
@@ -254,6 +256,7 @@ PROVIDER = {
     "client_id": "nrm-hub",
     "agency": "fern-care",
 }
+BUNDLE_CHANGE = BundleChange("1" * 64, "2" * 64, 2)
 PARSERS: dict[str, list[tuple[Callable[..., object], Inputs]]] = {
     "keys.canonical.parse_canonical": [(parse_canonical, of_bytes(canonical_bytes(FRAGMENT["content"])))],
     "keys.ceremony.EnrolmentClaim.verify": [(CLAIM.verify, with_fixed(one_of(SIGNATURES), OFFICERS))],
@@ -276,6 +279,13 @@ PARSERS: dict[str, list[tuple[Callable[..., object], Inputs]]] = {
         ),
     ],
     "keys.console_access.read_console_access": [(read_console_access, with_fixed(ACCESSES, DIRECTORY, IN_FORCE, 9))],
+    "keys.bundle_changes.BundleChange.verify_approval": [
+        (BUNDLE_CHANGE.verify_approval, with_fixed(one_of(*TOKENS), WITNESSES, DIRECTORY, IN_FORCE)),
+    ],
+    "keys.bundle_changes.BundleChange.require_approved": [
+        (BUNDLE_CHANGE.require_approved, with_fixed(one_of(TOKENS), WITNESSES, DIRECTORY, IN_FORCE, 9)),
+    ],
+    "keys.bundle_changes.require_version": [(require_version, one_of(1, 2))],
     "keys.console_access.require_provider": [(require_provider, one_of("https://login.council.example"))],
     "keys.console_access.verify_console_access": [
         (verify_console_access, with_fixed(ACCESSES, DIRECTORY, IN_FORCE, None)),
@@ -364,6 +374,8 @@ PARSERS: dict[str, list[tuple[Callable[..., object], Inputs]]] = {
     "keys.tiles.TilePath.parse": [(TilePath.parse, texts("tile/entries/x001/000.p/112"))],
     "keys.witnesses.WitnessSet.from_json": [(WitnessSet.from_json, objects(WITNESSES.to_json()))],
     "keys.witnesses.require_quorum": [(require_quorum, with_fixed(texts(NOTE + LINE + "\n"), LOG_VKEY, WITNESSES))],
+    "policies.bundle_files.parse_files": [(parse_files, texts(render_files(BUNDLE)))],
+    "policies.bundle_files.require_texts": [(require_texts, one_of(as_texts(BUNDLE)))],
     "policies.bundles.parse_bundle": [(parse_bundle, bundles())],
     "policies.case.parse_consent": [(parse_consent, consents())],
     "policies.case.read_consents": [(read_consents, consents().map(lambda item: ([item],)))],
@@ -412,6 +424,9 @@ VERIFIED_BEFORE = {
     "keys.sealing.open_channel": "a parsed channel; test_properties_flips",
     "keys.sealing.open_fragment": "a parsed fragment; test_properties_flips",
     "keys.sealing.parse_header": "raises ValueError by its contract; called by decrypt_hpke9 alone",
+    "policies.bundle_files.load_files": "files; what it returns goes into parse_bundle",
+    "policies.own_forbids.read_own_files": "files of the agency itself; with_own_forbids reads them, test_own_forbids",
+    "policies.testing.parse_facts": "a TOML document that was read; tests/hub/test_policy_commands",
     "policies.testing.parse_rows": "a TOML document; called by parse_bundle",
     "policies.bundles.load_bundle": "files; calls parse_bundle",
     "policies.bundles.read_files": "files; what it returns goes into parse_bundle",
