@@ -107,10 +107,16 @@ def dripping(port: int, number: int, begins: bytes) -> Iterator[list[socket.sock
 
 
 HONEST = b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
+CHUNKED = b"POST /length HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
 BEGUN = {
     "head": b"GET / HTTP/1.1\r\nHost: here\r\nX-Slow: ",
     "body": b"POST /length HTTP/1.1\r\nHost: here\r\nContent-Length: 5000\r\n\r\n",
-    "chunks": b"POST /length HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n0\r\n\r\n",
+    "chunks": CHUNKED + b"1000\r\n0\r\n\r\n",
+    "zeros before a length": b"POST /length HTTP/1.1\r\nHost: here\r\nContent-Length: 00000000000000005000\r\n\r\n",
+    "zeros before a chunk": CHUNKED + b"00000000000000005000\r\n",
+    "what a chunk's line adds": CHUNKED + b"5;" + b"a" * 2_000,
+    "trailers": CHUNKED + b"0\r\nX-T: " + b"a" * 140_000,
+    "little chunks": CHUNKED + (b"1;" + b"a" * 4_000 + b"\r\ny\r\n") * 35,
     "nothing": b"",
 }
 

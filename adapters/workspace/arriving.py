@@ -69,8 +69,8 @@ class _Unreader(SocketUnreader):  # type: ignore[misc]  # gunicorn ships no type
 class PatientWorker(ThreadWorker):  # type: ignore[misc]
     """A worker whose threads never wait for a request to come."""
 
-    gathered_bytes = 64 * 1024
-    """Of a body; more than any form has."""
+    gathered_bytes = 96 * 1024
+    """Of a body; more than any form has, and what the parser reads ahead."""
     bytes_per_second = 64 * 1024
     """At which a longer body must come, on average."""
 
