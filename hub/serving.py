@@ -28,6 +28,8 @@ from hub.store.presence import Presence
 
 LOCK_NAME = "hub.lock"
 GRACEFUL_SECONDS = 10
+CONNECTIONS = 500
+"""At a time; fewer than the files that a process may have open where nobody raised that."""
 MAX_PORT = 65_535
 SERVER = "nrm-hub"
 
@@ -123,6 +125,7 @@ def run(config: Config, passphrase: str, *, bind: str, threads: int, processes: 
                 "bind": bind,
                 "workers": processes,
                 "threads": threads,
+                "worker_connections": CONNECTIONS,
                 "worker_class": _Worker,
                 "logger_class": _Logger,
                 "graceful_timeout": GRACEFUL_SECONDS,
