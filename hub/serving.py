@@ -73,6 +73,22 @@ class _Logger(Logger):  # type: ignore[misc]
         self.error("unexpected %s at %s", "failure" if kind is None else kind.__name__, where)
 
 
+_OPTIONS: dict[str, Any] = {
+    "worker_class": _Worker,
+    "worker_connections": CONNECTIONS,
+    "logger_class": _Logger,
+    "graceful_timeout": GRACEFUL_SECONDS,
+    # Paths hold opaque ids only; bodies and headers are never logged.
+    "accesslog": None,
+    "errorlog": "-",
+    "loglevel": "warning",
+    # What a provider brings back in an address can be long.
+    "limit_request_line": 8190,
+    "limit_request_fields": 50,
+    "proc_name": "nrm-hub",
+}
+
+
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     def __init__(self, config: Config, passphrase: str, options: dict[str, Any]) -> None:
         self._config, self._passphrase, self._options = config, passphrase, options
@@ -125,19 +141,8 @@ def run(config: Config, passphrase: str, *, bind: str, threads: int, processes: 
                 "bind": bind,
                 "workers": processes,
                 "threads": threads,
-                "worker_connections": CONNECTIONS,
-                "worker_class": _Worker,
-                "logger_class": _Logger,
-                "graceful_timeout": GRACEFUL_SECONDS,
-                # Paths hold opaque ids only; bodies and headers are never logged.
-                "accesslog": None,
-                "errorlog": "-",
-                "loglevel": "warning",
-                # What a provider brings back in an address can be long.
-                "limit_request_line": 8190,
-                "limit_request_fields": 50,
-                "proc_name": "nrm-hub",
                 "post_worker_init": say_address,
+                **_OPTIONS,
             },
         ).run()
     finally:
