@@ -32,7 +32,7 @@ from policies.model import AgencyId, Member, MemberId
 from policies.vocabulary import Role
 from tests.attacks.exclusion_acts import exclude
 from tests.attacks.key_acts import revocation, revoke_person
-from tests.scene import CARE, CHARITY, HEALTH, POLICE, Party, Scene, copy, embedded_services, now, template
+from tests.scene import CARE, CHARITY, HEALTH, POLICE, Party, Scene, bundle, copy, embedded_services, now, template
 
 PAGE = Path(__file__).parent.parent / "docs" / "access.md"
 LONGER_THAN_ANY_MEMBERSHIP = timedelta(days=31)
@@ -120,6 +120,7 @@ def answer(caller: Caller | None, rule: Rule, method: str, scenes: Scenes) -> st
     """Ask once; return ``yes`` where the request came to the act itself, else what was said instead."""
     case = scenes.now.other
     path = rule.rule.replace("<case>", case).replace("<path:path>", "entries/000")
+    path = path.replace("<digest>", bundle().digest)
     query = {"first": 1, "second": 2} if rule.endpoint == "log.consistency" else None
     if caller is None:
         with httpx.Client(transport=scenes.now.transport, base_url=scenes.now.hub.issuer) as client:
