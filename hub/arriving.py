@@ -8,6 +8,7 @@ is there, for at most ``REQUEST_SECONDS``. The adapters have their own copy: hub
 from __future__ import annotations
 
 import contextlib
+import errno
 import selectors
 import socket
 import ssl
@@ -29,6 +30,7 @@ ANSWER_SECONDS = 20
 LINGER_SECONDS = 2
 _LINGER_BYTES = 64 * 1024
 _PIECE = 64 * 1024
+_PAUSE_SECONDS = 0.05
 _WAIT = object()
 _LATE = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -73,6 +75,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
     """Of a body; nobody whose token was not seen is answered anything that needs more."""
     bytes_per_second = 64 * 1024
     """At which a longer body must come, on average."""
+    _is_short = False
+    """Whether a connection could not be taken."""
 
     def handle(self, conn: Any) -> Any:
         """Gather without waiting; answer once the request is there."""
@@ -132,6 +136,26 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
 
     # --- in the main thread ---
 
+    def accept(self, listener: Any) -> None:
+        """Take a connection. Where no more files may be open, that passes; it must not end the process."""
+        try:
+            super().accept(listener)
+        except OSError as error:
+            self.log.warning("a connection was not taken: %s", errno.errorcode.get(error.errno or 0, "unknown"))
+            self._is_short = True
+            time.sleep(_PAUSE_SECONDS)
+
+    def _make_room(self) -> bool:
+        """Close what has waited longest; return whether anything was waiting."""
+        conn = min((*self.pending_conns, *self.keepalived_conns), key=lambda item: item.timeout, default=None)
+        if conn is None:
+            return False
+        (self.pending_conns if conn in self.pending_conns else self.keepalived_conns).remove(conn)
+        with contextlib.suppress(OSError, KeyError, ValueError):
+            self.poller.unregister(conn.sock)
+        self._forget(conn)
+        return True
+
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Put the connection where it waits: for the rest of a request, for the next one, or for its end."""
         try:
@@ -147,13 +171,18 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             self._forget(conn)
 
     def murder_pending(self) -> None:
-        """Close what has waited long enough."""
+        """Close what has waited long enough; where as many are here as are kept, who waited longest makes room."""
         now = time.monotonic()
         for conn in [item for item in self.pending_conns if item.timeout <= now]:
             self._take_off(conn)
             if not conn.is_parting:
                 _say_late(conn)
             self._forget(conn)
+        # Only here, when no event of this round is left: it could be one of what is closed.
+        while self._is_short or self.nr_conns > self.worker_connections - self.cfg.threads:
+            self._is_short = False
+            if not self._make_room():
+                break
 
     def _poll(self, conn: Any, then: Any) -> None:
         conn.sock.setblocking(False)

@@ -28,6 +28,8 @@ from hub.store.presence import Presence
 
 LOCK_NAME = "hub.lock"
 GRACEFUL_SECONDS = 10
+CONNECTIONS = 500
+"""At a time; fewer than the files that a process may have open where nobody raised that."""
 MAX_PORT = 65_535
 SERVER = "nrm-hub"
 
@@ -69,6 +71,22 @@ class _Logger(Logger):  # type: ignore[misc]
         frames = traceback.extract_tb(trace)
         where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"
         self.error("unexpected %s at %s", "failure" if kind is None else kind.__name__, where)
+
+
+_OPTIONS: dict[str, Any] = {
+    "worker_class": _Worker,
+    "worker_connections": CONNECTIONS,
+    "logger_class": _Logger,
+    "graceful_timeout": GRACEFUL_SECONDS,
+    # Paths hold opaque ids only; bodies and headers are never logged.
+    "accesslog": None,
+    "errorlog": "-",
+    "loglevel": "warning",
+    # What a provider brings back in an address can be long.
+    "limit_request_line": 8190,
+    "limit_request_fields": 50,
+    "proc_name": "nrm-hub",
+}
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
@@ -123,18 +141,8 @@ def run(config: Config, passphrase: str, *, bind: str, threads: int, processes: 
                 "bind": bind,
                 "workers": processes,
                 "threads": threads,
-                "worker_class": _Worker,
-                "logger_class": _Logger,
-                "graceful_timeout": GRACEFUL_SECONDS,
-                # Paths hold opaque ids only; bodies and headers are never logged.
-                "accesslog": None,
-                "errorlog": "-",
-                "loglevel": "warning",
-                # What a provider brings back in an address can be long.
-                "limit_request_line": 8190,
-                "limit_request_fields": 50,
-                "proc_name": "nrm-hub",
                 "post_worker_init": say_address,
+                **_OPTIONS,
             },
         ).run()
     finally:

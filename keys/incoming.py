@@ -11,8 +11,9 @@ from enum import StrEnum
 MAX_HEAD_BYTES = 64 * 1024
 """Request line and headers together."""
 _HEAD_END = b"\r\n\r\n"
-_MAX_SIZE_LINE = 1_024
-_MAX_HEX_DIGITS = 16
+_MAX_SIZE_LINE = 16 * 1024
+"""More than the parser reads: it refuses such a line without waiting for its end."""
+_MAX_DIGITS = 16
 
 
 class Stage(StrEnum):
@@ -22,7 +23,7 @@ class Stage(StrEnum):
     READY = "ready"
     """All of it is here, or as much as is gathered, or it is out of form: for the parser."""
     TOO_LONG = "too_long"
-    """Its head is longer than any that is read."""
+    """Its head is longer than any that is read, or what stands between its chunks is more than they hold."""
 
 
 class Arrival:
@@ -38,6 +39,7 @@ class Arrival:
         self._body_at: int | None = None
         self._length: int | None = None
         self._chunk_at = 0
+        self._in_chunks = 0
 
     def __repr__(self) -> str:
         return f"<Arrival of {len(self.data)} bytes (not shown)>"
@@ -56,6 +58,9 @@ class Arrival:
             self._read_head(end)
         if self._is_whole():
             self.stage, self.awaits_word = Stage.READY, False
+        elif len(self.data) - (self._body_at or 0) > 2 * self._most:
+            # Extensions and trailers without end: whoever read the body would wait for what it does not hold.
+            self.stage = Stage.TOO_LONG
         return self.stage
 
     def _read_head(self, end: int) -> None:
@@ -68,18 +73,17 @@ class Arrival:
                 self._length = None
             elif name == b"content-length" and self._length is not None:
                 # Out of form, or said twice: the parser refuses it without waiting for a body.
-                is_number = value.isdigit() and len(value) <= _MAX_HEX_DIGITS and not self._length
-                self._length = int(value) if is_number else 0
+                is_number = value.isdigit() and not self._length
+                digits = value.lstrip(b"0") or b"0"
+                said = int(digits) if is_number and len(digits) <= _MAX_DIGITS else self._most + 1
+                self._length = said if is_number else 0
             elif name == b"expect" and value == b"100-continue":
                 self.awaits_word = True
 
     def _is_whole(self) -> bool:
-        body_at = self._body_at or 0
-        if len(self.data) - body_at >= self._most:
-            return True
         if self._length is not None:
             # One that says it is longer is not waited for: whoever answers may refuse it before it comes.
-            return self._length > self._most or len(self.data) - body_at >= self._length
+            return self._length > self._most or len(self.data) - (self._body_at or 0) >= self._length
         return self._is_last_chunk_here()
 
     def _is_last_chunk_here(self) -> bool:
@@ -89,12 +93,15 @@ class Arrival:
             if line_end < 0:
                 return len(self.data) - self._chunk_at > _MAX_SIZE_LINE
             size = bytes(self.data[self._chunk_at : line_end]).partition(b";")[0].strip()
-            if not 1 <= len(size) <= _MAX_HEX_DIGITS or not set(size) <= set(b"0123456789abcdefABCDEF"):
+            if not size or not set(size) <= set(b"0123456789abcdefABCDEF"):
                 return True
             length = int(size, 16)
             if length == 0:
                 # Trailers end with an empty line, as a head does.
                 return self.data.startswith(b"\r\n", line_end + 2) or self.data.find(_HEAD_END, line_end) >= 0
+            if self._in_chunks + min(length, len(self.data) - line_end - 2) >= self._most:
+                return True
             if len(self.data) < line_end + 2 + length + 2:
                 return False
             self._chunk_at = line_end + 2 + length + 2
+            self._in_chunks += length

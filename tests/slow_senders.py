@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import threading
@@ -16,6 +17,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 THREADS = 2
+CONNECTIONS = 60
 PATIENCE = 1.5
 """Seconds that a request may take in these tests."""
 
@@ -26,7 +28,8 @@ class _Application(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def load_config(self) -> None:
-        for name, value in {"threads": THREADS, "keepalive": 1, "loglevel": "critical", "errorlog": "-"}.items():
+        options = {"threads": THREADS, "keepalive": 1, "loglevel": "critical", "errorlog": "-"}
+        for name, value in {**options, "worker_connections": CONNECTIONS}.items():
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
@@ -107,10 +110,16 @@ def dripping(port: int, number: int, begins: bytes) -> Iterator[list[socket.sock
 
 
 HONEST = b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
+CHUNKED = b"POST /length HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
 BEGUN = {
     "head": b"GET / HTTP/1.1\r\nHost: here\r\nX-Slow: ",
     "body": b"POST /length HTTP/1.1\r\nHost: here\r\nContent-Length: 5000\r\n\r\n",
-    "chunks": b"POST /length HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n0\r\n\r\n",
+    "chunks": CHUNKED + b"1000\r\n0\r\n\r\n",
+    "zeros before a length": b"POST /length HTTP/1.1\r\nHost: here\r\nContent-Length: 00000000000000005000\r\n\r\n",
+    "zeros before a chunk": CHUNKED + b"00000000000000005000\r\n",
+    "what a chunk's line adds": CHUNKED + b"5;" + b"a" * 2_000,
+    "trailers": CHUNKED + b"0\r\nX-T: " + b"a" * 140_000,
+    "little chunks": CHUNKED + (b"1;" + b"a" * 4_000 + b"\r\ny\r\n") * 35,
     "nothing": b"",
 }
 
@@ -175,3 +184,32 @@ def play_long_drips(port: int) -> None:
         assert ask(port, HONEST, within=30).endswith(b"answered")
         assert time.monotonic() - began < PATIENCE + 140_000 / 65_536 + 2
         assert all(b" 200 " not in _end_of(sock)[:20] for sock in socks)
+
+
+def play_crowd(module: Any, port: int, patch: pytest.MonkeyPatch) -> None:
+    """More connections than are kept: whoever waited longest makes room, and who comes with a request is answered."""
+    patch.setattr(module, "REQUEST_SECONDS", 60)
+    for begins in (b"", BEGUN["head"], HONEST.replace(b"Connection: close\r\n", b"")):
+        socks = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(CONNECTIONS)]
+        for sock in socks:
+            sock.sendall(begins)
+        more = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(CONNECTIONS)]
+        assert ask(port, HONEST, within=20).endswith(b"answered")
+        for sock in (*socks, *more):
+            sock.close()
+
+
+def play_no_more_files(port: int, patch: pytest.MonkeyPatch) -> None:
+    """Where the process may open no more files for a while, it goes on all the same."""
+    accept, failed = socket.socket.accept, threading.Event()
+
+    def refuse(sock: socket.socket) -> tuple[socket.socket, Any]:
+        failed.set()
+        raise OSError(errno.EMFILE, "too many open files")
+
+    patch.setattr(socket.socket, "accept", refuse)
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+        sock.sendall(HONEST)
+        assert failed.wait(5)
+        patch.setattr(socket.socket, "accept", accept)
+        assert read_all(sock).endswith(b"answered")

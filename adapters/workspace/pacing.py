@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from adapters.store.database import Store
@@ -85,7 +85,7 @@ class Pace:
     ) -> None:
         at = turns.get(session)
         if at is None:
-            at = max([latest, *turns.values()]) + TURN
+            at = _first_free(latest + TURN, turns.values())
         if at > now:
             turns[session] = at
             self._turns[member] = turns
@@ -98,6 +98,17 @@ class Pace:
         self._failed.move_to_end(session)
         while len(self._failed) > MAX_SESSIONS:
             self._failed.popitem(last=False)
+
+
+def _first_free(at: datetime, taken: Iterable[datetime]) -> datetime:
+    """Return the first time from ``at`` on that is a turn away from those taken.
+
+    Not after the last of them: whoever signs in anew again and again would move the end further away each time.
+    """
+    for other in sorted(taken):
+        if abs(at - other) < TURN:
+            at = other + TURN
+    return at
 
 
 def wait_after(failed: int) -> timedelta:

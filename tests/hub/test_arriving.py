@@ -8,7 +8,16 @@ import pytest
 
 from hub import arriving
 from hub.serving import _Worker
-from tests.slow_senders import BEGUN, play_drips, play_idle, play_long_drips, play_whole_requests, working
+from tests.slow_senders import (
+    BEGUN,
+    play_crowd,
+    play_drips,
+    play_idle,
+    play_long_drips,
+    play_no_more_files,
+    play_whole_requests,
+    working,
+)
 
 
 @pytest.fixture
@@ -37,3 +46,13 @@ def test_idle_connections_are_closed(port: int) -> None:
 def test_a_long_body_keeps_its_pace(port: int) -> None:
     """A push may be long, not slow."""
     play_long_drips(port)
+
+
+def test_a_crowd_of_connections_keeps_nobody_out(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silent, dripping, or kept open after an answer."""
+    play_crowd(arriving, port, monkeypatch)
+
+
+def test_it_goes_on_where_no_more_files_may_be_open(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's connections end the process."""
+    play_no_more_files(port, monkeypatch)

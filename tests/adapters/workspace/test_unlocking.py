@@ -14,6 +14,7 @@ from adapters.store.tables import UnlockAttemptRow
 from adapters.workspace.app import mark_two_factor, recognised, this_session, unlock_with
 from adapters.workspace.pacing import FREE_TOGETHER, FREE_TRIES, LONGEST_WAIT, TURN, Pace, wait_after
 from adapters.workspace.refusal import UnlockRefused
+from adapters.workspace.sessions import MAX_PER_PERSON
 from adapters.workspace.unlocking import How
 from keys.custody.keyfile import KeyFile
 from keys.custody.secret import Secret
@@ -195,6 +196,28 @@ def test_all_together_get_one_try_in_half_a_minute(shared: Desk) -> None:
         raised = [row.text for row in open_alarms(session) if row.code == "unlock_tries"]
     assert raised == [f"member {shared.member}: 20 passphrases in a row did not open the key"]
     assert "people sign-out" in meaning_of("unlock_tries").to_do
+    forget_tries(shared)
+
+
+def test_signing_in_anew_moves_nobodys_turn_away(shared: Desk) -> None:
+    """A stranger who signs in every second, each time ending their oldest session, tries with each of the others."""
+    forget_tries(shared)
+    mine, theirs = digest_of(new_token()), list[str]()
+    pace = Pace(shared.adapter.store, shared.adapter.clock, lambda digest: digest == mine or digest in theirs)
+    failing(shared, pace, FREE_TOGETHER)
+    for _ in range(100):
+        shared.later += timedelta(seconds=1)
+        theirs = [*theirs[-(MAX_PER_PERSON - 2) :], digest_of(new_token())]
+        for digest in theirs:
+            with contextlib.suppress(UnlockRefused):
+                pace.claim(shared.member, digest)
+    with pytest.raises(UnlockRefused, match="Somebody has tried many passphrases") as refused:
+        pace.claim(shared.member, mine)
+    assert refused.value.wait is not None
+    assert refused.value.wait <= MAX_PER_PERSON * TURN
+    shared.later += refused.value.wait
+    assert pace.claim(shared.member, mine) == 1
+    shared.later *= 0
     forget_tries(shared)
 
 
