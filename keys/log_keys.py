@@ -136,6 +136,7 @@ def unlinked(
     if known and pinned not in known:
         return "the log names other log keys than the pinned one"
     for key in former:
-        if key not in known or known.index(key) >= known.index(pinned):
+        # The pinned one stands among them where a death came between the list and the pin.
+        if key != pinned and (key not in known or known.index(key) >= known.index(pinned)):
             return "the pinned log key took the place of another one, and no two officers say so in the log"
     return None

@@ -100,6 +100,13 @@ def test_a_pinned_key_is_one_of_the_log_and_later_than_those_pinned_before() -> 
     assert "no two officers say so" in str(unlinked([], SECOND, (FIRST,)))
 
 
+def test_a_list_of_before_that_has_the_pinned_key_is_no_fault() -> None:
+    """The list is written before the pin: a death between the two leaves the pinned key in it."""
+    assert unlinked([], FIRST, (FIRST,)) is None
+    assert unlinked(followed(entry(FIRST, SECOND)).changes, FIRST, (FIRST,)) is None
+    assert "no two officers" in str(unlinked(followed(entry(FIRST, SECOND)).changes, FIRST, (FIRST, SECOND)))
+
+
 def test_a_head_with_both_lines_is_good_for_either_key_and_for_no_other() -> None:
     """As the hub signs after a planned change; the refusal has a type of its own, for there it is not a lie."""
     note = sign_checkpoint(ORIGIN, 7, bytes(range(32)), *SIGNERS[:2])
