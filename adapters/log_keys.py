@@ -12,10 +12,10 @@ from pathlib import Path
 from adapters.hub_pin import HubPin
 from adapters.refusal import HomeRefused
 from keys.custody.keyfile import write_private_file
-from keys.log_keys import LogKeyChange
+from keys.log_keys import LogKeyChange, last_size_of
 from keys.notes import NoteInvalid, NotSigned
 from keys.revocation import RevocationReason
-from keys.transparency import VerifierKey, verify_checkpoint
+from keys.transparency import Checkpoint, VerifierKey, verify_checkpoint
 
 FORMER_NAME = "hub-log-keys.json"
 MAX_PIN_BYTES = 1024 * 1024
@@ -102,6 +102,24 @@ def key_of_kept(
                 return key
         raise error
     return pinned
+
+
+def head_fault(checkpoint: Checkpoint, pin: HubPin, changes: Sequence[LogKeyChange]) -> tuple[str, str] | None:
+    """Name why a head that the pinned key signed is not taken in, as an alarm's code and text; None: nothing is wrong.
+
+    ``changes`` are those that stand in the log as far as it was followed: behind the end of the pinned key, whoever
+    took it signs.
+    """
+    if checkpoint.origin != pin.origin:
+        return "head_invalid", "the hub shows the head of another log"
+    last = last_size_of(tuple(changes), VerifierKey.parse(pin.log_vkey))
+    if last is None or checkpoint.size <= last:
+        return None
+    return (
+        "log_key",
+        f"the hub shows a head of {checkpoint.size} entries by the pinned log key, which two officers of the hub ended "
+        f"at position {last} of the log; it was not taken in. Whoever signed it may have stolen the key: {PIN_ANEW}",
+    )
 
 
 def describe_change(changes: Sequence[LogKeyChange], pinned: VerifierKey) -> str | None:

@@ -125,6 +125,18 @@ def key_at(changes: list[LogKeyChange] | tuple[LogKeyChange, ...], size: int, pr
     return in_force
 
 
+def last_size_of(changes: list[LogKeyChange] | tuple[LogKeyChange, ...], key: VerifierKey) -> int | None:
+    """Return the largest log of which a head may carry this key's line; None: it has no end yet.
+
+    A key that was lost or taken ends with the change, one replaced as planned with the change after that.
+    """
+    for number, change in enumerate(changes):
+        if change.previous == key:
+            ends = changes[number:] if change.reason is not RevocationReason.SUPERSEDED else changes[number + 1 :]
+            return ends[0].index if ends else None
+    return None
+
+
 def unlinked(
     changes: list[LogKeyChange] | tuple[LogKeyChange, ...], pinned: VerifierKey, former: tuple[VerifierKey, ...]
 ) -> str | None:

@@ -145,6 +145,34 @@ def test_a_pinned_key_that_no_officers_put_there_gets_no_head_in(scene: Scene) -
     assert "no two officers say so" in str(found)
 
 
+def test_a_stolen_key_signs_nothing_more_for_who_has_read_that_it_was_taken(scene: Scene) -> None:
+    """Its thief puts its line under the true log, so that an agency need not pin; with the entry read, that is over."""
+    old = opened_keys(scene.hub.config.keys_path, scene.hub.passphrase).keys[LOG_KEY]
+
+    def signed_as_before(path: str, answer: Any) -> Any:
+        if "/log/checkpoint" not in path or "/witness/" not in answer:
+            return answer
+        head = verify_checkpoint(answer, scene[POLICE].follower.log_key)
+        lines = [line for line in answer.splitlines(keepends=True) if "/witness/" in line]
+        return sign_checkpoint(head.origin, head.size, head.root, old) + "".join(lines)
+
+    done = replace_log_key(scene, COMPROMISED)
+    pin_anew(scene, POLICE, CARE, HEALTH)
+    for name in (POLICE, CARE, HEALTH):
+        scene[name].witness()
+    lie(scene, signed_as_before, CHARITY)
+    scene[CHARITY].follower.sync()
+    assert "(compromised)" in str(scene[CHARITY].follower.notice)
+    assert scene.alarms(CHARITY) == []
+    seen = highest(scene, CHARITY)
+    assert seen["size"] > done.position
+    found = refused(scene[CHARITY].follower.sync)
+    assert (found.code, [code for code, _ in scene.alarms(CHARITY)]) == ("log_key", ["log_key"]), found
+    assert f"two officers of the hub ended at position {done.position}" in str(found)
+    assert "nrm-adapter pin-hub" in str(found)
+    assert highest(scene, CHARITY) == seen
+
+
 def test_an_old_pin_file_is_not_pinned_again(scene: Scene) -> None:
     """Two people with the right words of the pin of before a theft: refused, and nothing changes."""
     old = newest_pin(scene)
