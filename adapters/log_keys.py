@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from adapters.hub_pin import HubPin
 from adapters.refusal import HomeRefused
@@ -32,11 +33,26 @@ NOT_OF_THE_PIN = f"If two officers of the hub have replaced the log's key, {PIN_
 def pinned_log_key(path: Path) -> VerifierKey | None:
     """Return the log key that a kept pin names, None without one. A pin that is damaged otherwise is pinned anew."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_PIN_BYTES + 1)
-        return VerifierKey.parse(json.loads(raw)["log_vkey"]) if len(raw) <= MAX_PIN_BYTES else None
+        return VerifierKey.parse(_kept(path)["log_vkey"])
     except (OSError, KeyError, TypeError, ValueError, RecursionError):
         return None
+
+
+def pinned_floor(path: Path) -> int:
+    """Return the lowest protocol version that a kept pin accepts, spoken by this program or not; 0 without a pin."""
+    try:
+        found = _kept(path)["protocol"]
+    except (OSError, KeyError, TypeError, ValueError, RecursionError):
+        return 0
+    return found if isinstance(found, int) else 0
+
+
+def _kept(path: Path) -> Any:
+    with path.open("rb") as file:
+        raw = file.read(MAX_PIN_BYTES + 1)
+    if len(raw) > MAX_PIN_BYTES:
+        raise ValueError("too large")
+    return json.loads(raw)
 
 
 def former_log_keys(folder: Path, origin: str) -> tuple[VerifierKey, ...]:
