@@ -94,7 +94,7 @@ def require_not_going_back(folder: Path, before: VerifierKey | None, pin: HubPin
     raise HomeRefused(
         "this pin file names a log key that was pinned here before and was replaced since; nothing was pinned. Ask the "
         "hub's officers for the newest pin file, and where this one came from. Only where the key pinned now is the "
-        f"false one (the alarm log_key says so): keep hub.json and {FORMER_NAME} elsewhere, out of this home, and pin anew"
+        f"false one (the alarm log_key says so): keep hub.json and {FORMER_NAME} elsewhere, not in this home, and pin"
     )
 
 
