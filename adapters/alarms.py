@@ -51,7 +51,7 @@ MEANINGS: Mapping[str, Meaning] = {
         "Ask the operator whether the witnesses run. If they do, treat it like two different logs.",
     ),
     "log_key": Meaning(
-        "the pinned key of the log is not one that two officers of the hub put in its place in the log",
+        "the pinned key of the log is not, or not any more, the one that two officers of the hub put there",
         f"{_CALL}; read the pin's fingerprint to another agency. Nothing of this log is taken in until then.",
     ),
     "directory": Meaning(

@@ -40,6 +40,7 @@ _SEALED_AS = "backup of settings"
 _MEMBERS = ("agency", "kind", "name", "environment", "pin", "issued", "made_at")
 _IN_TOKEN = "in_token"  # noqa: S105 - the name of a member
 """Not in backups of before it was written down, nor where every key is in the backup."""
+_VERSION_BEFORE_FLOORS = 1
 MAX_NAMES = 100
 _WHAT_FOR = {
     KeyUse.INTAKE: "replaced, or never used; opens what was sealed to it",
@@ -191,11 +192,16 @@ def _parse(keys: KeyFile, got: Mapping[str, Any]) -> Backup:
         kind=AgencyKind(got["kind"]),
         name=got["name"],
         environment=got["environment"],
-        pin=None if got["pin"] is None else HubPin.from_json(got["pin"]),
+        pin=None if got["pin"] is None else _parse_pin(got["pin"]),
         issued=tuple(require_digest(item, "issued") for item in got["issued"]),
         made_at=parse_time(got["made_at"], "made_at"),
         in_token=_parse_in_token(got.get(_IN_TOKEN, {})),
     )
+
+
+def _parse_pin(said: Any) -> HubPin:
+    # A backup of before pins named a floor was made under the first version; it has the root and must not be lost.
+    return HubPin.from_json({"protocol": _VERSION_BEFORE_FLOORS, **said} if isinstance(said, dict) else said)
 
 
 def _parse_in_token(names: Any) -> dict[str, str]:

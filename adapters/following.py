@@ -17,7 +17,7 @@ from adapters.feed import CaseFeed
 from adapters.home import Home, HubPin
 from adapters.hub_client import MAX_BUNDLE_BYTES, HubClient, HubRefused
 from adapters.issued import not_issued_here
-from adapters.log_keys import NOT_OF_THE_PIN, OF_BEFORE, describe_change, former_log_keys, key_of_kept
+from adapters.log_keys import NOT_OF_THE_PIN, OF_BEFORE, describe_change, former_log_keys, head_fault, key_of_kept
 from adapters.reading_directory import DirectoryReading, read_directory
 from adapters.refusal import LogRefused as LogRefused  # re-exported: whoever follows the log may refuse it
 from adapters.store.database import Session, Store
@@ -89,8 +89,9 @@ class Follower:
             checkpoint = verify_checkpoint(note, self.log_key)
         except (NoteInvalid, ProofInvalid) as error:
             raise self._refuse_head("head_invalid", "the hub shows a head that does not verify", note, error) from error
-        if checkpoint.origin != self.pin.origin:
-            raise self._alarm("head_invalid", "the hub shows the head of another log")
+        fault = head_fault(checkpoint, self.pin, self._read_directory().log_keys)
+        if fault is not None:
+            raise self._alarm(*fault)
         head = {"size": checkpoint.size, "root": checkpoint.root.hex(), "note": note}
         while True:
             with self.store.write() as session:

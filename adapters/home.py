@@ -17,7 +17,7 @@ from typing import Any
 from adapters.hub_pin import HubPin as HubPin  # re-exported: what a home has pinned
 from adapters.hub_tls import MAX_CA_BYTES, CaRefused, require_ca
 from adapters.issued import remember_issued
-from adapters.log_keys import MAX_PIN_BYTES, pinned_log_key, remember_former, require_not_going_back
+from adapters.log_keys import MAX_PIN_BYTES, pinned_floor, pinned_log_key, remember_former, require_not_going_back
 from adapters.refusal import HomeRefused as HomeRefused  # re-exported: what a home refuses
 from keys.ceremony import request_fingerprint
 from keys.custody.interface import Custody, CustodyRefused
@@ -126,8 +126,15 @@ class Home:
             raise HomeRefused(f"hub pin: production needs an https address, got {pin.issuer[:100]!r}")
 
     def require_newer(self, pin: HubPin) -> None:
-        """Raise ``HomeRefused`` for a pin of a log key that was replaced since it was pinned here."""
-        require_not_going_back(self.folder, pinned_log_key(self.folder / HUB_NAME), pin)
+        """Raise ``HomeRefused`` for a pin of a log key that was replaced since it was pinned here, or a lower floor."""
+        path = self.folder / HUB_NAME
+        require_not_going_back(self.folder, pinned_log_key(path), pin)
+        floor = pinned_floor(path)
+        if pin.protocol < floor:
+            raise HomeRefused(
+                f"this pin file accepts protocol version {pin.protocol}; pinned here is {floor} and up, which is never "
+                "lowered; nothing was pinned. Ask the hub's officers for the newest pin file"
+            )
 
     def write_pin(self, pin: HubPin) -> None:
         """Keep what was pinned of the hub, and of another log key in its place which one it was before."""

@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from adapters.hub_pin import HubPin
 from adapters.refusal import HomeRefused
 from keys.custody.keyfile import write_private_file
-from keys.log_keys import LogKeyChange
+from keys.log_keys import LogKeyChange, last_size_of
 from keys.notes import NoteInvalid, NotSigned
 from keys.revocation import RevocationReason
-from keys.transparency import VerifierKey, verify_checkpoint
+from keys.transparency import Checkpoint, VerifierKey, verify_checkpoint
 
 FORMER_NAME = "hub-log-keys.json"
 MAX_PIN_BYTES = 1024 * 1024
@@ -32,11 +33,26 @@ NOT_OF_THE_PIN = f"If two officers of the hub have replaced the log's key, {PIN_
 def pinned_log_key(path: Path) -> VerifierKey | None:
     """Return the log key that a kept pin names, None without one. A pin that is damaged otherwise is pinned anew."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_PIN_BYTES + 1)
-        return VerifierKey.parse(json.loads(raw)["log_vkey"]) if len(raw) <= MAX_PIN_BYTES else None
+        return VerifierKey.parse(_kept(path)["log_vkey"])
     except (OSError, KeyError, TypeError, ValueError, RecursionError):
         return None
+
+
+def pinned_floor(path: Path) -> int:
+    """Return the lowest protocol version that a kept pin accepts, spoken by this program or not; 0 without a pin."""
+    try:
+        found = _kept(path)["protocol"]
+    except (OSError, KeyError, TypeError, ValueError, RecursionError):
+        return 0
+    return found if isinstance(found, int) else 0
+
+
+def _kept(path: Path) -> Any:
+    with path.open("rb") as file:
+        raw = file.read(MAX_PIN_BYTES + 1)
+    if len(raw) > MAX_PIN_BYTES:
+        raise ValueError("too large")
+    return json.loads(raw)
 
 
 def former_log_keys(folder: Path, origin: str) -> tuple[VerifierKey, ...]:
@@ -77,7 +93,8 @@ def require_not_going_back(folder: Path, before: VerifierKey | None, pin: HubPin
         return
     raise HomeRefused(
         "this pin file names a log key that was pinned here before and was replaced since; nothing was pinned. Ask the "
-        "hub's officers for the newest pin file, and where this one came from"
+        "hub's officers for the newest pin file, and where this one came from. Only where the key pinned now is the "
+        f"false one (the alarm log_key says so): keep hub.json and {FORMER_NAME} elsewhere, not in this home, and pin"
     )
 
 
@@ -102,6 +119,24 @@ def key_of_kept(
                 return key
         raise error
     return pinned
+
+
+def head_fault(checkpoint: Checkpoint, pin: HubPin, changes: Sequence[LogKeyChange]) -> tuple[str, str] | None:
+    """Name why a head that the pinned key signed is not taken in, as an alarm's code and text; None: nothing is wrong.
+
+    ``changes`` are those that stand in the log as far as it was followed: behind the end of the pinned key, whoever
+    took it signs.
+    """
+    if checkpoint.origin != pin.origin:
+        return "head_invalid", "the hub shows the head of another log"
+    last = last_size_of(tuple(changes), VerifierKey.parse(pin.log_vkey))
+    if last is None or checkpoint.size <= last:
+        return None
+    return (
+        "log_key",
+        f"the hub shows a head of {checkpoint.size} entries by the pinned log key, which two officers of the hub ended "
+        f"at position {last} of the log; it was not taken in. Whoever signed it may have stolen the key: {PIN_ANEW}",
+    )
 
 
 def describe_change(changes: Sequence[LogKeyChange], pinned: VerifierKey) -> str | None:

@@ -125,6 +125,18 @@ def key_at(changes: list[LogKeyChange] | tuple[LogKeyChange, ...], size: int, pr
     return in_force
 
 
+def last_size_of(changes: list[LogKeyChange] | tuple[LogKeyChange, ...], key: VerifierKey) -> int | None:
+    """Return the largest log of which a head may carry this key's line; None: it has no end yet.
+
+    A key that was lost or taken ends with the change, one replaced as planned with the change after that.
+    """
+    for number, change in enumerate(changes):
+        if change.previous == key:
+            ends = changes[number:] if change.reason is not RevocationReason.SUPERSEDED else changes[number + 1 :]
+            return ends[0].index if ends else None
+    return None
+
+
 def unlinked(
     changes: list[LogKeyChange] | tuple[LogKeyChange, ...], pinned: VerifierKey, former: tuple[VerifierKey, ...]
 ) -> str | None:
@@ -136,6 +148,7 @@ def unlinked(
     if known and pinned not in known:
         return "the log names other log keys than the pinned one"
     for key in former:
-        if key not in known or known.index(key) >= known.index(pinned):
+        # The pinned one stands among them where a death came between the list and the pin.
+        if key != pinned and (key not in known or known.index(key) >= known.index(pinned)):
             return "the pinned log key took the place of another one, and no two officers say so in the log"
     return None

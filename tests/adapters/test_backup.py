@@ -146,6 +146,19 @@ def test_a_damaged_or_exchanged_part_is_refused(
         assert "no backup of an agency" in hands.refused("backup", "check", str(target), "--offline")
 
 
+def test_a_backup_of_before_pins_named_a_floor_is_restored(made: tuple[Path, str], tmp_path: Path) -> None:
+    """It was made under the first version of the protocol, and accepts that one."""
+    target, opened = tmp_path / "copy", open_backup(made[0], OWN)
+    shutil.copytree(made[0], target)
+    vault = Vault(opened.keys.storage)
+    settings = json.loads(vault.open("backup of settings", (target / SETTINGS_NAME).read_bytes()))
+    assert settings["pin"].pop("protocol") == 1
+    (target / SETTINGS_NAME).write_bytes(vault.seal("backup of settings", json.dumps(settings).encode()))
+    hands = Hands(tmp_path / "care", {**NEW, "NRM_BACKUP_PASSPHRASE": OWN})
+    hands.run("restore", str(target))
+    assert json.loads((hands.home / "hub.json").read_text()) == {**settings["pin"], "protocol": 1}
+
+
 @pytest.fixture(scope="module")
 def restored(made: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Hands:
     """An empty home made from the backup, under new passphrases."""

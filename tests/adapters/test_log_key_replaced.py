@@ -126,6 +126,7 @@ def test_a_new_key_is_no_way_to_a_shorter_or_another_log(scene: Scene) -> None:
 def test_a_pinned_key_that_no_officers_put_there_gets_no_head_in(scene: Scene) -> None:
     """The hub's operator reads out a pin of a key of their own, and signs with it what honest witnesses have seen."""
     own, config, care = PrivateKey.generate("Ed25519"), scene.hub.config, scene[CARE]
+    signer = opened_keys(config.keys_path, scene.hub.passphrase).keys[LOG_KEY]
 
     def resigned(path: str, answer: Any) -> Any:
         if "/log/checkpoint" not in path:
@@ -134,7 +135,8 @@ def test_a_pinned_key_that_no_officers_put_there_gets_no_head_in(scene: Scene) -
         lines = [line for line in answer.splitlines(keepends=True) if "/witness/" in line]
         return sign_checkpoint(config.origin, found.size, found.root, own) + "".join(lines)
 
-    pin_anew(scene, CARE, pin=replace(care.home.pin(), log_vkey=log_vkey(config.origin, own).render()))
+    true = care.home.pin()
+    pin_anew(scene, CARE, pin=replace(true, log_vkey=log_vkey(config.origin, own).render()))
     # Something new stands in the log, and a quorum has seen it, before the lie begins.
     assert scene[POLICE].share(scene.main, CONTENTS[0]).refused == 0
     for name in (POLICE, HEALTH, CHARITY):
@@ -143,6 +145,46 @@ def test_a_pinned_key_that_no_officers_put_there_gets_no_head_in(scene: Scene) -
     found = refused(care.follower.sync)
     assert (found.code, [code for code, _ in scene.alarms(CARE)]) == ("log_key", ["log_key"]), found
     assert "no two officers say so" in str(found)
+    # They were led astray, and find back: what the log showed before is remembered all the same.
+    seen = highest(scene, CARE)
+    scene.embed()
+    with pytest.raises(HomeRefused, match=r"keep hub\.json and hub-log-keys\.json elsewhere"):
+        pin_anew(scene, CARE, pin=true)
+    for name in ("hub.json", FORMER_NAME):
+        (care.home.folder / name).unlink()
+    pin_anew(scene, CARE, pin=true)
+    scene[CARE].follower.sync()
+    assert highest(scene, CARE)["size"] >= seen["size"]
+    forged = sign_checkpoint(config.origin, seen["size"], os.urandom(32), signer)
+    assert refused(lambda: scene[CARE].follower.accept_head(forged)).code == "fork"
+
+
+def test_a_stolen_key_signs_nothing_more_for_who_has_read_that_it_was_taken(scene: Scene) -> None:
+    """Its thief puts its line under the true log, so that an agency need not pin; with the entry read, that is over."""
+    old = opened_keys(scene.hub.config.keys_path, scene.hub.passphrase).keys[LOG_KEY]
+
+    def signed_as_before(path: str, answer: Any) -> Any:
+        if "/log/checkpoint" not in path or "/witness/" not in answer:
+            return answer
+        head = verify_checkpoint(answer, scene[POLICE].follower.log_key)
+        lines = [line for line in answer.splitlines(keepends=True) if "/witness/" in line]
+        return sign_checkpoint(head.origin, head.size, head.root, old) + "".join(lines)
+
+    done = replace_log_key(scene, COMPROMISED)
+    pin_anew(scene, POLICE, CARE, HEALTH)
+    for name in (POLICE, CARE, HEALTH):
+        scene[name].witness()
+    lie(scene, signed_as_before, CHARITY)
+    scene[CHARITY].follower.sync()
+    assert "(compromised)" in str(scene[CHARITY].follower.notice)
+    assert scene.alarms(CHARITY) == []
+    seen = highest(scene, CHARITY)
+    assert seen["size"] > done.position
+    found = refused(scene[CHARITY].follower.sync)
+    assert (found.code, [code for code, _ in scene.alarms(CHARITY)]) == ("log_key", ["log_key"]), found
+    assert f"two officers of the hub ended at position {done.position}" in str(found)
+    assert "nrm-adapter pin-hub" in str(found)
+    assert highest(scene, CHARITY) == seen
 
 
 def test_an_old_pin_file_is_not_pinned_again(scene: Scene) -> None:

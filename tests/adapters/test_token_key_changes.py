@@ -177,11 +177,23 @@ def test_a_damaged_note_is_said_and_destroys_nothing(scene: TokenScene, content:
     _refuses_note(scene, note, content)
 
 
-@pytest.mark.parametrize("label", ["nrm-hub/fern-police/sealing", "nrm-hub/fern-care/signing", "", "x" * 300])
-def test_a_note_that_names_what_is_no_signing_key_of_ours_destroys_nothing(scene: TokenScene, label: str) -> None:
-    """The sealing key, another holder's, anything."""
+@pytest.mark.parametrize("label", ["nrm-hub/fern-care/sealing", "nrm-hub/fern-care/signing", "", "x" * 300])
+def test_a_note_that_names_what_is_no_key_of_ours_destroys_nothing(scene: TokenScene, label: str) -> None:
+    """Another holder's, anything."""
     note = scene.folder / (TOKEN_KEYS_NAME + NOTE_ENDING)
     _refuses_note(scene, note, f'{{"holder":"fern-police","labels":["{label}"]}}'.encode())
+
+
+def test_a_note_that_names_the_sealing_key_in_use_does_not_destroy_it(scene: TokenScene) -> None:
+    """As after a replacement that was killed before its file was written: what the file names stays."""
+    labels, sealing = scene.soft.labels(), label_of(POLICE, "sealing")
+    note = scene.folder / (TOKEN_KEYS_NAME + NOTE_ENDING)
+    note.write_bytes(f'{{"holder":"{POLICE}","labels":["{sealing}"]}}'.encode())
+    assert "done: rotate intake" in scene.hands().run("keys", "rotate", "intake", "--wait", "0").output
+    assert scene.soft.labels() == labels
+    assert not note.exists()
+    scene.settle()
+    assert scene.pull().view.unverified == ()
 
 
 def _refuses_note(scene: TokenScene, note: Path, content: bytes) -> None:

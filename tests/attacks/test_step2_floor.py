@@ -15,12 +15,13 @@ import policies.model
 from adapters.cases import CaseRefused
 from adapters.home import HomeRefused, HubPin, read_pin
 from adapters.hub_client import HubUnreachable
+from adapters.pinning import confirm_pin
 from adapters.reading_directory import read_directory
 from adapters.store.rows import public_entries, read_setting
 from hub.setting_up import write_pin
 from policies.protocol import VERSION_HEADER
 from tests.attacks.crafted import CANARY, CONTENT
-from tests.scene import CARE, HEALTH, POLICE, Scene
+from tests.scene import CARE, HEALTH, POLICE, Scene, now
 
 OLDER = frozenset({0, 1})
 
@@ -79,6 +80,20 @@ def scene_pin(scene_source: Any) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((scene_source / CARE / "hub.json").read_text())
     assert HubPin.from_json(found).protocol == 1
     return found
+
+
+def test_attack_13_a_pinned_floor_is_not_lowered(scene: Scene) -> None:
+    """An older pin file, with the right words, under a program that is older too. Check: ``Home.require_newer``."""
+    home = scene[CARE].home
+    pin = home.pin()
+    higher, path = replace(pin, protocol=2), home.folder / "hub.json"
+    home.write_pin(higher)
+    for person in ("records-1", "records-2"):
+        with pytest.raises(HomeRefused, match="never lowered; nothing was pinned"):
+            confirm_pin(home, pin, pin.fingerprint, person, now())
+    assert json.loads(path.read_text())["protocol"] == 2
+    changed = replace(higher, issuer="https://moved.example")
+    assert [confirm_pin(home, changed, changed.fingerprint, name, now()) for name in ("one", "two")] == [False, True]
 
 
 @pytest.mark.usefixtures("older_is_known")

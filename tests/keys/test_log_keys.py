@@ -10,7 +10,7 @@ import pytest
 
 from keys.ceremony import CeremonyRefused, OfficerSet
 from keys.cosigning import log_vkey, sign_checkpoint
-from keys.log_keys import LogKeyChain, LogKeyClaim, key_at, known_keys, unlinked
+from keys.log_keys import LogKeyChain, LogKeyClaim, key_at, known_keys, last_size_of, unlinked
 from keys.notes import NotSigned
 from keys.private import PrivateKey
 from keys.revocation import RevocationReason
@@ -98,6 +98,21 @@ def test_a_pinned_key_is_one_of_the_log_and_later_than_those_pinned_before() -> 
     for pinned, former in ((FIRST, (SECOND,)), (SECOND, (FOURTH,))):
         assert "no two officers say so" in str(unlinked(changes, pinned, former))
     assert "no two officers say so" in str(unlinked([], SECOND, (FIRST,)))
+
+
+def test_a_list_of_before_that_has_the_pinned_key_is_no_fault() -> None:
+    """The list is written before the pin: a death between the two leaves the pinned key in it."""
+    assert unlinked([], FIRST, (FIRST,)) is None
+    assert unlinked(followed(entry(FIRST, SECOND)).changes, FIRST, (FIRST,)) is None
+    assert "no two officers" in str(unlinked(followed(entry(FIRST, SECOND)).changes, FIRST, (FIRST, SECOND)))
+
+
+def test_a_key_ends_with_the_change_or_as_planned_with_the_one_after() -> None:
+    """Behind that no head counts by it; the newest has no end, nor has a key that this log never had."""
+    lost = RevocationReason.LOST
+    changes = followed(entry(FIRST, SECOND), entry(SECOND, THIRD, reason=lost), entry(THIRD, FOURTH)).changes
+    assert [last_size_of(changes, key) for key in (FIRST, SECOND, THIRD, FOURTH)] == [20, 20, None, None]
+    assert last_size_of([], FIRST) is None
 
 
 def test_a_head_with_both_lines_is_good_for_either_key_and_for_no_other() -> None:
