@@ -316,7 +316,7 @@ def keys() -> None:
 
 
 @keys.command()
-@click.argument("use", type=click.Choice(["log", "sealing", "token"]))
+@click.argument("use", type=click.Choice(["log", "sealing", "sign-in", "token"]))
 @click.option("--officer", help="Of the log's key: who you are, your id as an officer.")
 @click.option(
     "--reason",
@@ -340,6 +340,7 @@ def rotate(home: Path, use: str, officer: str | None, reason: str, former_pin: P
     log      the key that signs the log: two officers sign, each with their own passphrase; then a new pin file is
              pinned by two people of each agency (docs/keys.md)
     sealing  the AES key by which a hardware token seals what rests beside it
+    sign-in  the key with which the console proves itself to identity providers
 
     \b
     Example: nrm-hub --home hub-home keys rotate log --officer 3f8a… --dry-run

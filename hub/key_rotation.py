@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hub.ceremony import open_officer
 from hub.config import Config, ConfigRefused
 from hub.log_key import LogKeyProgress, rotate_log_key, summary_of
 from hub.sealing_key import SEALING_SUMMARY, rotate_sealing_key
-from hub.token_key import TOKEN_SUMMARY, rotate_token_key
+from hub.token_key import SIGN_IN_SUMMARY, TOKEN_SUMMARY, rotate_sign_in_key, rotate_token_key
 from keys.custody.secret import Secret
 from keys.revocation import RevocationReason
 
@@ -34,12 +35,15 @@ def rotate_key(
         return
     if officer is not None or former_pin is not None or reason != RevocationReason.SUPERSEDED:
         raise ConfigRefused("--officer, --reason and --former-pin are of the log's key: nobody pinned the others")
-    yield from TOKEN_SUMMARY if use == "token" else SEALING_SUMMARY
+    yield from {"token": TOKEN_SUMMARY, "sign-in": SIGN_IN_SUMMARY, "sealing": SEALING_SUMMARY}[use]
     if dry_run:
         return
     if use == "token":
         kid = rotate_token_key(config, unlocking())
         yield f"access tokens are signed with the key {kid[:12]} from the next start on; older ones are refused"
+    elif use == "sign-in":
+        yield "done; the public key, for providers that do not read it from its address:"
+        yield json.dumps(rotate_sign_in_key(config, unlocking()), indent=1)
     else:
         rotate_sealing_key(config, unlocking())
         yield "done: sealed anew by another key of the token; the one before is destroyed"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from click.testing import CliRunner, Result
 from hub.app import create_app
 from hub.cli import main
 from hub.config import Config
-from hub.services import LOG_KEY, TOKEN_KEY, open_keys, open_services
+from hub.services import LOG_KEY, SIGN_IN_KEY, TOKEN_KEY, open_keys, open_services
 from hub.serving import only_process
 from hub.setting_up import init_hub
 from keys.custody.token import TokenKeys, TokenRefused
@@ -23,8 +25,25 @@ from tests.soft_token import SoftTokens
 WORD = "an invented passphrase"
 
 
-def rotate(home: Path, **environ: str) -> Result:
-    return CliRunner().invoke(main, ["--home", str(home), "keys", "rotate", "token"], env=environ)
+def rotate(home: Path, use: str = "token", **environ: str) -> Result:
+    return CliRunner().invoke(main, ["--home", str(home), "keys", "rotate", use], env=environ)
+
+
+def test_the_key_for_identity_providers_is_replaced_alone(tmp_path: Path) -> None:
+    """The new one is shown as a provider wants it, and no other key changes; not while the hub runs."""
+    said = {"issuer": "http://127.0.0.1:9", "origin": "hub.example/t", "environment": "demo"}
+    config = Config.checked(tmp_path / "hub", said)
+    init_hub(config, WORD)
+    before = publics(config, WORD)
+    with closing(only_process(config.home)):
+        assert rotate(config.home, "sign-in", NRM_HUB_PASSPHRASE=WORD).exit_code == 1
+    assert publics(config, WORD) == before
+    done = rotate(config.home, "sign-in", NRM_HUB_PASSPHRASE=WORD)
+    assert done.exit_code == 0, done.output
+    after = publics(config, WORD)
+    assert {use for use in before if before[use] != after[use]} == {SIGN_IN_KEY}
+    [shown] = json.loads(done.output[done.output.index("{") :])["keys"]
+    assert (shown["kid"], shown["alg"], "d" in shown) == (after[SIGN_IN_KEY], "ES256", False)
 
 
 def publics(config: Config, unlocking: str) -> dict[str, str]:
