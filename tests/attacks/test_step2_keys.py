@@ -21,7 +21,7 @@ from adapters.release.drafts import list_drafts
 from adapters.release.releasing import ReleaseTerms
 from adapters.store.tables import OutboxRow
 from hub.setting_up import verify_hub
-from keys.certificates import NotCertified
+from keys.certificates import NotCertified, verify_certificate
 from keys.custody.keyfile import KeyFile
 from keys.private import PrivateKey
 from keys.statements import StatementType, make_statement
@@ -475,7 +475,15 @@ def test_attack_32_a_quorum_of_peers_ends_a_root(scene: Scene) -> None:
         'SELECT DISTINCT c.recipient_agency FROM "grant" g JOIN channel c USING (channel) WHERE g.fragment = ?', newest
     )
     assert {agency for (agency,) in reached} == {CARE, HEALTH}
-    assert certificates
+    # What the root's thief certifies now: were it in the log all the same, no reader would take the key for anybody's.
+    known = care.follower.directory().copy()
+    record = known.find_root(root)
+    assert record is not None
+    late = [verify_certificate(token, record, len(scene.log_types())) for token in certificates]
+    for certificate in late:
+        known.add_certificate(certificate)
+    assert known.ignored == tuple(late)
+    assert [known.holder_of(item.key.kid) for item in late] == [None, None]
 
 
 # --- 87: the adapter's own disk ---
