@@ -146,6 +146,11 @@ MEANINGS: Mapping[str, Meaning] = {
         "one person breaks the glass again and again",
         "Call their agency's information governance officer; take them out of the case if it is not explained.",
     ),
+    "agreement": Meaning(
+        "the agreement that decides cannot be read here",
+        "Follow the log: nrm-adapter sync. If it stays so, the hub gives other files than those that were agreed: call "
+        "its operator. Nothing is shared or opened until then.",
+    ),
     "freeze": Meaning(
         "the witnesses have seen no new head for ten minutes",
         "Ask the operator and the witnesses' agencies whether all of them run. Nothing is shared until then.",

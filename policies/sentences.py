@@ -24,6 +24,7 @@ _NAMES = {
     "originator_release": ("its originator released it", "its originator did not release it"),
     "consent_covers": ("the consent covers it", "no consent covers it"),
     "basis_expired": ("the basis has expired", "the basis has not expired"),
+    "break_glass": ("the recipient broke the glass", "the recipient did not break the glass"),
     "gateway_enabled": ("the gateway is switched on", "the gateway is switched off"),
     "same_agency": ("the recipient is of the agency that recorded it", "the recipient is of another agency"),
 }

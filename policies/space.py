@@ -62,6 +62,7 @@ ORDER = (
     "membership",
     "gateway_enabled",
     "basis_expired",
+    "break_glass",
 )
 _ANY = Facts(
     stage=Stage.PULL,
@@ -83,6 +84,7 @@ _ANY = Facts(
     consent_covers=False,
     gateway_enabled=True,
     basis_expired=False,
+    break_glass=False,
 )
 
 

@@ -33,10 +33,12 @@ from adapters.workspace.refusal import AssetsMissing, PeopleRefused, UnlockRefus
 from keys.refusal import KeysRefusal
 from policies.bundles import BundleRefused
 from policies.model import Malformed
+from policies.space import AnalysisRefused
 
 MAX_FORM_BYTES = 1024 * 1024
 EXPECTED = (
     AlarmRefused,
+    AnalysisRefused,
     AssetsMissing,
     AuthoredRefused,
     BundleRefused,

@@ -297,7 +297,7 @@ def test_cases_are_opened_and_listed(scene: Scene, hands: Mapping[str, Hands]) -
         ({**GIVEN, "note": "x"}, "form of a consent: unknown fields: note; its fields are"),
         ({**GIVEN, **WORDS, "source_kind": "rumour"}, "is not a term of SourceKind"),
         ({**GIVEN, **WORDS, "purpose": "gossip"}, "is not a term of Purpose"),
-        ({**GIVEN, **WORDS, "statement_kind": "oath"}, "expected one of consent, refusal, override"),
+        ({**GIVEN, **WORDS, "statement_kind": "oath"}, "expected one of consent, refusal, exclusion, override"),
         ({**GIVEN, **WORDS, "words": 7}, "words"),
         ({**GIVEN, "words": "Said without a writer."}, "missing fields: role, job_title"),
     ],

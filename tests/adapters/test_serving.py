@@ -20,8 +20,22 @@ from tests.federation import now
 def watching(act: Callable[[], Any]) -> Watch:
     """A watch whose look at the log does this."""
     follower = SimpleNamespace(witness_once=lambda _: act(), sync=lambda: None, sync_cases=list)
-    adapter: Any = SimpleNamespace(clock=now, follower=follower, keys=SimpleNamespace(keys={}))
+    adapter: Any = SimpleNamespace(
+        clock=now,
+        follower=follower,
+        keys=SimpleNamespace(keys={}),
+        consents=SimpleNamespace(run=lambda _: None),
+        book=SimpleNamespace(said_by_people=lambda _: {"break_glass": ()}),
+        store=SimpleNamespace(write=nullcontext),
+    )
     return Watch(adapter, 1.0)
+
+
+@pytest.fixture(autouse=True)
+def _without_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who turns 18 and who broke the glass have tests of their own, on a real store."""
+    monkeypatch.setattr("adapters.serving.warn", lambda *_: None)
+    monkeypatch.setattr("adapters.serving.tell", lambda *_: None)
 
 
 def raising(error: Exception) -> Callable[[], Any]:

@@ -247,7 +247,7 @@ def test_no_command_takes_a_secret_as_an_argument() -> None:
         for command, parameter in seen
         if any(word in (parameter.name or "").split("_") for word in words)
     ]
-    assert sorted(taking) == ["nrm-adapter pin-hub pin"]
+    assert sorted(taking) == ["nrm-adapter pin-hub pin", "nrm-hub keys rotate former_pin"]
     done = run_process("--home", "x", *INIT, "--pin", "1234")
     assert done.returncode == 2
     assert "No such option" in done.stderr

@@ -198,7 +198,7 @@ def test_a_name_of_this_machine_is_never_asked_of_anybody(monkeypatch: pytest.Mo
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("the resolver was asked"))
     assert resolve_name("fern-care.localhost", 80) == ["127.0.0.1"]
     reach = Reach(frozenset({"fern-care.localhost:443"}), is_private=True, is_demo=False)
-    with pytest.raises(OutgoingRefused, match="public internet"):
+    with pytest.raises(OutgoingRefused, match="for the demo alone"):
         Outgoing("production", connect=refuse_to_connect).get(
             "https://fern-care.localhost/", reach, ca_file=None, limit_bytes=100
         )

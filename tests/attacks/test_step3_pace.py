@@ -22,6 +22,7 @@ from sqlalchemy import Engine, event
 from hub.api import access
 from hub.app import create_app
 from hub.audit import Audit, _collect, render_audit
+from hub.audit_agreements import Agreements
 from hub.auth import clients
 from hub.console.unusual import unusual_of
 from hub.store.rates import WINDOW_SECONDS
@@ -210,7 +211,13 @@ def test_attack_28_officers_see_that_an_agency_asked_too_often(
         assert (found.deed, found.number) == (Deed.TOO_OFTEN, 1)
         assert unusual_of(session, CARE, clock[0] + timedelta(hours=26)) == []
         assert unusual_of(session, HEALTH, clock[0]) == []
-        audit = Audit("hub.example/main", "2026-01-01T00:00:00.000Z", None, "not asked here", bundle())
+        audit = Audit(
+            "hub.example/main",
+            "2026-01-01T00:00:00.000Z",
+            None,
+            "not asked here",
+            Agreements({bundle().digest: bundle()}),
+        )
         _collect(audit, session)
     page = render_audit(audit)
     assert "Look at this: more than is usual" in page

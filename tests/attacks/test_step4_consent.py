@@ -252,7 +252,7 @@ def test_attack_49_every_kind_of_record_can_be_declined_and_is_recorded(scene: S
     def decline(category: Category, code: str) -> None:
         said = {"case": scene.main, "recipient_agency": POLICE, "category": category.value, "request": None}
         said |= {"code": code, "reviewer": reviewer, "detail": None}
-        token = charity.book._sign(StatementType.REFUSAL, said)
+        token = charity.book._sign(StatementType.REFUSAL, said, charity.book.signing)
         charity.client.post("/v1/statements", {"statement": token})
 
     before = scene.log_types(scene.main).count("refusal")

@@ -279,7 +279,7 @@ REFUSALS: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
         "version: expected a whole number",
     ),
     (decision, {"manifest": "text"}, "manifest: expected an object"),
-    (detail, {"statement_kind": "gossip"}, "expected one of consent, refusal, override"),
+    (detail, {"statement_kind": "gossip"}, "expected one of consent, refusal, exclusion, override"),
     (detail, {"statement_kind": "refusal", "competence": "Judged able"}, "competence: expected with consent only"),
     (detail, {"words": None}, "words: expected words, got nothing"),
 ]

