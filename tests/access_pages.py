@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from adapters.workspace.access import routes as workspace_routes
+from adapters.workspace.security import Rate
 from hub.console.access import routes as console_routes
 from tests.adapters.workspace.desk import AGENCY, TEST_SIGN_IN, Vouched
 from tests.adapters.workspace.desk import Desk as Workspace
@@ -48,6 +49,7 @@ def _ask(browser: Any, method: str, path: str, form_of: str) -> str:
     return said(browser.post(path, form_of=form_of))
 
 
+MANY = 100_000
 EXCLUDED = "the same, excluded from the case since"
 CHAIR = (POLICE, "chair")
 
@@ -75,6 +77,8 @@ def require_as_stranger(found: Table, before: str) -> None:
 def workspace_table(desk: Workspace) -> Table:
     """Play every route of the workspace. The desk's person is excluded on the way and revoked at the end."""
     bound = desk.signed_in
+    # One person asks for every page here, in every state: how fast somebody may ask has tests of its own.
+    desk.here.per_person, desk.here.per_client = Rate(MANY), Rate(MANY)
     people: dict[str, Callable[[], Any]] = {
         "nobody": desk.browser,
         "one factor": lambda: bound(Vouched(is_two_factor=False)),
