@@ -33,7 +33,7 @@ ENDING = ("consent", "bundle", "membership")
 
 
 def begin(scene: Scene) -> Officer:
-    """Share on consent and on a duty; have two of three approvals of the trial agreement, and return the third officer."""
+    """Share on consent and on a duty, have the trial agreement approved by two; return the third officer."""
     scene.witness()
     officers = [certify_officer(scene, agency) for agency in (POLICE, HEALTH, CARE)]
     prepare(scene)
