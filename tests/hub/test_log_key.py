@@ -30,7 +30,7 @@ from keys.revocation import RevocationReason
 from keys.transparency import VerifierKey, verify_checkpoint
 from tests.federation import now
 from tests.officers import FIRST, SECOND, THIRD, record_officers
-from tests.soft_token import SoftTokens
+from tests.soft_token import SoftToken, SoftTokens
 
 PLANNED, LOST, COMPROMISED = RevocationReason.SUPERSEDED, RevocationReason.LOST, RevocationReason.COMPROMISED
 WORD = "an invented passphrase"
@@ -157,10 +157,10 @@ def test_one_officer_alone_or_a_stranger_replaces_nothing(config: Config) -> Non
     assert held(config)[LOG_KEY] == before[LOG_KEY]
 
 
-def is_whole(config: Config) -> bool:
+def is_whole(config: Config, unlocking: str) -> bool:
     """Whether a change is done, and custody and folder are tidy."""
     waits = (config.home / WAITING_FOLDER / "log-key.json").exists()
-    return bool(changes(config)) and NEXT_LOG_KEY not in held(config) and not waits
+    return bool(changes(config)) and NEXT_LOG_KEY not in held(config, unlocking) and not waits
 
 
 def is_kept(config: Config, officer: Officer) -> bool:
@@ -180,7 +180,23 @@ STEPS = (
 @pytest.mark.parametrize("after", [False, True])
 def test_killed_at_each_step_the_same_command_finishes(config: Config, step: str, after: bool) -> None:
     """Whatever was done: the hub opens and signs in between, and one key follows the first, signed by both officers."""
-    first, kills = held(config)[LOG_KEY], 0
+    _finishes_after_death(config, WORD, step, after=after)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [*(item for item in STEPS if isinstance(item, str)), "hub.log_key.find_log_keys"])
+@pytest.mark.parametrize("after", [False, True])
+def test_killed_at_each_step_with_a_token_too(soft_tokens: SoftTokens, tmp_path: Path, step: str, after: bool) -> None:
+    """The same where the hub's keys are in a token, and no key is left in it that nobody will use."""
+    config, soft = _in_a_token(soft_tokens, tmp_path)
+    labels = soft.labels()
+    _finishes_after_death(config, soft.pin, step, after=after)
+    both(config, COMPROMISED, soft.pin)
+    assert len(soft.labels()) == len(labels)
+
+
+def _finishes_after_death(config: Config, unlocking: str, step: str, *, after: bool) -> None:
+    first, kills = held(config, unlocking)[LOG_KEY], 0
 
     def dying(act: Callable[..., Any]) -> Callable[..., Any]:
         def run(*args: Any, **named: Any) -> Any:
@@ -197,24 +213,28 @@ def test_killed_at_each_step_the_same_command_finishes(config: Config, step: str
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(step, dying(getattr(log_key, step.rpartition(".")[2])))
             try:
-                done = rotate_log_key(config, WORD, officer, PLANNED)
+                done = rotate_log_key(config, unlocking, officer, PLANNED)
                 continue
             except Killed:
-                verify_checkpoint(head(config), first)
-        if is_whole(config):
+                verify_checkpoint(head(config, unlocking), first)
+        if is_whole(config, unlocking):
             # It died behind the very last step: another run would begin another change, and say where this one stands.
             done = LogKeyProgress(changes(config)[0].key, changes(config)[0].index)
-            assert rotate_log_key(config, WORD, officer, PLANNED).before == done.position
+            assert rotate_log_key(config, unlocking, officer, PLANNED).before == done.position
             (config.home / WAITING_FOLDER / "log-key.json").unlink()
             break
         # The signature of the first who was killed may have been kept; there is nothing to finish then.
         with pytest.raises(Refused, match="signed already") if is_kept(config, officer) else nullcontext():
-            done = rotate_log_key(config, WORD, officer, PLANNED)
+            done = rotate_log_key(config, unlocking, officer, PLANNED)
     assert kills
     assert done is not None
     assert [(item.previous, item.key) for item in changes(config)] == [(first, done.key)]
-    assert {**held(config), NEXT_LOG_KEY: None} == {LOG_KEY: done.key, FORMER_LOG_KEY: first, NEXT_LOG_KEY: None}
-    assert signers_of(config, [first, done.key], head(config)) == [True, True]
+    assert {**held(config, unlocking), NEXT_LOG_KEY: None} == {
+        LOG_KEY: done.key,
+        FORMER_LOG_KEY: first,
+        NEXT_LOG_KEY: None,
+    }
+    assert signers_of(config, [first, done.key], head(config, unlocking)) == [True, True]
 
 
 def test_a_hub_that_died_behind_the_entry_signs_with_the_new_key(config: Config, monkeypatch: Any) -> None:
@@ -274,13 +294,18 @@ def test_all_keys_are_gone(config: Config, tmp_path: Path) -> None:
     assert both(config, LOST).position is not None
 
 
-def test_in_a_token_keys_that_sign_no_more_are_destroyed(soft_tokens: SoftTokens, tmp_path: Path) -> None:
-    """Killed on the way nothing is left behind for good; the former key is destroyed with the change after."""
+def _in_a_token(soft_tokens: SoftTokens, tmp_path: Path) -> tuple[Config, SoftToken]:
     soft = soft_tokens.make("hub")
     said = {"issuer": "http://127.0.0.1:9", "origin": "hub.example/token", "environment": "demo"}
     config = Config.checked(tmp_path / "hub", said)
     init_hub(config, soft.pin, soft.place)
     record_officers(config)
+    return config, soft
+
+
+def test_in_a_token_keys_that_sign_no_more_are_destroyed(soft_tokens: SoftTokens, tmp_path: Path) -> None:
+    """Killed on the way nothing is left behind for good; the former key is destroyed with the change after."""
+    config, soft = _in_a_token(soft_tokens, tmp_path)
     first, labels = held(config, soft.pin)[LOG_KEY], soft.labels()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("hub.hub_keys.write_token_keys", lambda *_: (_ for _ in ()).throw(Killed))
