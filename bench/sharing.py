@@ -161,7 +161,7 @@ def _measure_in_process(bench: Bench, fed: Federation, made: _Batches, named: tu
             results = push(
                 session,
                 services.directory.current(session),
-                services.bundle,
+                services.bundles.active(session),
                 case=made.case,
                 originator=ORIGINATOR,
                 lines=lines,

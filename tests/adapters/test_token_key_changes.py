@@ -187,13 +187,14 @@ def test_a_note_that_names_what_is_no_key_of_ours_destroys_nothing(scene: TokenS
 def test_a_note_that_names_the_sealing_key_in_use_does_not_destroy_it(scene: TokenScene) -> None:
     """As after a replacement that was killed before its file was written: what the file names stays."""
     labels, sealing = scene.soft.labels(), label_of(POLICE, "sealing")
+    before = scene.pull().view.unverified
     note = scene.folder / (TOKEN_KEYS_NAME + NOTE_ENDING)
     note.write_bytes(f'{{"holder":"{POLICE}","labels":["{sealing}"]}}'.encode())
     assert "done: rotate intake" in scene.hands().run("keys", "rotate", "intake", "--wait", "0").output
     assert scene.soft.labels() == labels
     assert not note.exists()
     scene.settle()
-    assert scene.pull().view.unverified == ()
+    assert scene.pull().view.unverified == before
 
 
 def _refuses_note(scene: TokenScene, note: Path, content: bytes) -> None:
