@@ -147,7 +147,7 @@ def test_diff_prints_sentences_and_json(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     sentence = "What a rule gives to anyone is no longer refused, under `CA2004_S16LA`. [gateway-enabled]"
     assert f"- {sentence}" in done.output.splitlines()
-    assert "Compared: all 4," in done.output
+    assert "Compared: all 8,949,530,728,857,600" in done.output
     told = json.loads(run("diff", "--json", str(old), str(new)).stdout)
     assert [item["sentence"] for item in told["changes"]] == [sentence]
     assert told["changes"][0]["questions"] == told["newly_allowed"] > 0
