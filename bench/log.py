@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+from bench.log_checks import measure_proofs, measure_whole
 from bench.material import new_id, now
 from bench.measuring import Bench, Result
 from bench.scale import Scale
@@ -84,11 +85,17 @@ def _body(case: str, ends: Ends) -> dict[str, object]:
 
 
 def measure_log(bench: Bench, scale: Scale, folder: Path) -> list[Result]:
-    """One append among others of a transaction, and one that is committed, on a long log against a short one."""
+    """One append among others of a transaction, and one that is committed, on a long log against a short one; a proof
+    from the long one, and the check of the short one as a whole."""
     small = FilledLog(folder / "small.db", scale.small_log, bench)
-    large = FilledLog(folder / "large.db", scale.large_log, bench)
+    large_path = folder / "large.db"
+    large = FilledLog(large_path, scale.large_log, bench)
     try:
+        with small.database.read() as session:
+            whole = measure_whole(bench, session, ledger.size(session))
         return [
+            *whole,
+            *measure_proofs(bench, large_path, scale.large_log),
             *bench.compare(
                 ("log.append.large_to_small",),
                 lambda: large.append_and_undo(scale.appends),

@@ -47,6 +47,8 @@ def explain(scale: Scale) -> dict[str, str]:
         "push.bare_inserts": f"{push} : {inserts}",
         "push.granted.bare_inserts": f"{push} and their grants to {scale.recipients} : {inserts}",
         "push.http.bare_inserts": f"{push} through HTTP : {inserts}",
+        "log.verify.bare_sha256": f"check a log of {scale.small_log:,} whole : SHA-256 of the same",
+        "log.proof.bare_reads": f"prove an entry of {scale.large_log:,}, just opened : bare reads of the nodes",
         "log.append.large_to_small": f"append at {scale.large_log:,} entries : at {scale.small_log:,}",
         "log.append_committed.large_to_small": f"append and commit at {scale.large_log:,} : at {scale.small_log:,}",
         "decide.first_time.cedar_each": f"decide {scale.fragments} x {scale.recipients}, nothing known : Cedar each",

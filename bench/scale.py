@@ -27,7 +27,7 @@ FULL = Scale(
     content_bytes=4096,
     push_lines=100,
     small_log=1_000,
-    large_log=100_000,
+    large_log=1_000_000,
     appends=100,
     generated=10_000,
 )

@@ -16,7 +16,7 @@ from policies.model import term_list
 MAX_ENTRY_BYTES = 2**16 - 1
 # Bodies that stand outside the tiles are not bound by that; a pull of some 7,000 fragments is the largest it holds.
 MAX_SALTED_BODY_BYTES = 1024 * 1024
-_AT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z", re.ASCII)
+_AT = re.compile(r"\d{4}-\d{2}-\d{2}T([01]\d|2[0-3]):\d{2}:\d{2}\.\d{3}Z", re.ASCII)
 _HEX_HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -104,9 +104,29 @@ MEMBERS: Mapping[EntryType, frozenset[str]] = {
 def render_body(body: Mapping[str, Any]) -> tuple[EntryType, str]:
     """Check a whole body and return its type and canonical text. Raises ``EntryRefused``.
 
-    Checked: known type, exactly its members, the form of ``at``, ``case_seq`` and ``previous``, canonical JSON, size.
-    A witness set must be one that could hold. Other members' values are the caller's, who verified the statements.
+    Checked: what ``check_body`` checks, and that the body has a canonical form.
     """
+    kind = _require_form(body)
+    try:
+        text = canonical_bytes(dict(body))
+    except NotCanonical as error:
+        raise EntryRefused(f"{kind} entry: {error}") from error
+    _require_size(kind, len(text))
+    return kind, text.decode("utf-8")
+
+
+def check_body(body: Mapping[str, Any], size: int) -> EntryType:
+    """Check a body that was read from its canonical form of ``size`` bytes; return its type. Raises ``EntryRefused``.
+
+    Checked: known type, exactly its members, the form of ``at``, ``case_seq`` and ``previous``, size. A witness set
+    must be one that could hold. Other members' values are the caller's, who verified the statements.
+    """
+    kind = _require_form(body)
+    _require_size(kind, size)
+    return kind
+
+
+def _require_form(body: Mapping[str, Any]) -> EntryType:
     kind = _require_type(body)
     if not isinstance(body["at"], str) or not _AT.fullmatch(body["at"]):
         raise EntryRefused(f"{kind} entry: expected at as UTC with milliseconds, 2026-01-31T12:00:00.123Z")
@@ -119,14 +139,13 @@ def render_body(body: Mapping[str, Any]) -> tuple[EntryType, str]:
             raise EntryRefused(f"witnesses entry: {error}") from error
         if not isinstance(body["approvals"], list):
             raise EntryRefused("witnesses entry: expected approvals as a list, empty for the first set")
-    try:
-        text = canonical_bytes(dict(body))
-    except NotCanonical as error:
-        raise EntryRefused(f"{kind} entry: {error}") from error
+    return kind
+
+
+def _require_size(kind: EntryType, size: int) -> None:
     limit = MAX_ENTRY_BYTES - 1 if kind in PUBLIC_TYPES else MAX_SALTED_BODY_BYTES
-    if len(text) > limit:
-        raise EntryRefused(f"{kind} entry: got {len(text)} bytes of body, at most {limit}")
-    return kind, text.decode("utf-8")
+    if size > limit:
+        raise EntryRefused(f"{kind} entry: got {size} bytes of body, at most {limit}")
 
 
 def _require_type(body: Mapping[str, Any]) -> EntryType:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from hub.ledger.entries import PUBLIC_TYPES, EntryType, render_body
+from hub.ledger.entries import PUBLIC_TYPES, EntryType, check_body
 from hub.ledger.errors import EntryRefused
 from hub.ledger.report import FaultCode, Faults
 from hub.store.ledger_rows import StoredEntry
@@ -19,7 +19,6 @@ Judge = Callable[[Mapping[str, Any], int], str | None]
 
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 HASH_BYTES = 32
-_AT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +121,11 @@ class EntryChecks:
 
     def _body(self, row: StoredEntry) -> dict[str, Any] | None:
         try:
-            body = parse_canonical((row.body or "").encode("utf-8"))
+            text = (row.body or "").encode("utf-8")
+            body = parse_canonical(text)
             if not isinstance(body, dict):
                 raise EntryRefused("expected an object")
-            render_body(body)
+            check_body(body, len(text))
         except (NotCanonical, EntryRefused) as error:
             self._add(FaultCode.BODY_MALFORMED, row, f"its body is not one the protocol knows: {error}")
             return None
@@ -158,7 +158,7 @@ class EntryChecks:
     def _time(self, row: StoredEntry, text: str) -> None:
         """Attack 7: an entry is neither much older than those before it, nor than the head they were witnessed in."""
         try:
-            at = datetime.strptime(text, _AT).replace(tzinfo=UTC)
+            at = datetime.fromisoformat(text)
         except ValueError:
             self._add(FaultCode.TIME_IMPLAUSIBLE, row, "its time is not a real one")
             return

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import TextClause, and_, func, insert, or_, select, text, update
 
 from hub.store.base import Session
 from hub.store.ledger_tables import (
@@ -21,6 +22,8 @@ from hub.store.ledger_tables import (
 
 NodeId = tuple[int, int]
 MAX_IDS_PER_STATEMENT = 500
+MAX_NODES_OF_A_PROOF = 128
+"""A proof has fewer nodes than twice the bits of a position; so many are read by a statement that is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,11 @@ def insert_nodes(session: Session, nodes: Mapping[NodeId, bytes]) -> None:
 def read_nodes(session: Session, ids: Iterable[NodeId]) -> dict[NodeId, bytes]:
     """Return those of the nodes that are stored."""
     wanted = sorted(set(ids))
+    if 0 < len(wanted) <= MAX_NODES_OF_A_PROOF:
+        named = {f"l{place}": level for place, (level, _) in enumerate(wanted)}
+        named |= {f"p{place}": position for place, (_, position) in enumerate(wanted)}
+        rows = session.execute(_few_nodes(len(wanted)), named)
+        return {(level, position): bytes(kept) for level, position, kept in rows}
     found: dict[NodeId, bytes] = {}
     for start in range(0, len(wanted), MAX_IDS_PER_STATEMENT):
         by_level: defaultdict[int, list[int]] = defaultdict(list)
@@ -146,6 +154,13 @@ def read_nodes(session: Session, ids: Iterable[NodeId]) -> dict[NodeId, bytes]:
         query = select(LogNodeRow.level, LogNodeRow.position, LogNodeRow.hash).where(or_(*terms))
         found.update({(row.level, row.position): row.hash for row in session.execute(query)})
     return found
+
+
+@cache
+def _few_nodes(number: int) -> TextClause:
+    # Put together as an expression, the statement costs fifty times what reading the nodes does.
+    terms = " OR ".join(f"(level = :l{place} AND position = :p{place})" for place in range(number))
+    return text(f"SELECT level, position, hash FROM log_node WHERE {terms}")  # noqa: S608 - made of counted names
 
 
 def read_node_range(session: Session, level: int, start: int, end: int) -> dict[int, bytes]:
