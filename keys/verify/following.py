@@ -158,9 +158,11 @@ class _Check:
     def _place(self, line: EntryLine) -> None:
         header, index = self.header, line.index
         if index <= self.last_index or index >= header.size or index < self.last_head:
-            raise ExportRefused(ExportFault.MALFORMED, f"entry {index} stands at another place than its own")
+            raise ExportRefused(ExportFault.MALFORMED, f"entry {index} stands at another place than its own", index)
         if (line.inclusion is None) is not header.is_whole:
-            raise ExportRefused(ExportFault.MALFORMED, f"entry {index}: expected a proof unless the file is whole")
+            raise ExportRefused(
+                ExportFault.MALFORMED, f"entry {index}: expected a proof unless the file is whole", index
+            )
         if header.scope.kind == "log":
             expected = max(self.last_index + 1, header.scope.first)
             if index > expected and expected <= header.scope.last:
@@ -183,7 +185,7 @@ class _Check:
             "agency": case is not None,
         }
         if not (is_inside and fits[scope.kind]):
-            raise ExportRefused(ExportFault.MALFORMED, f"entry {index} does not belong in a file of this scope")
+            raise ExportRefused(ExportFault.MALFORMED, f"entry {index} does not belong in a file of this scope", index)
         self.has_case = self.has_case or case == scope.case
 
     def _count(self, line: EntryLine) -> None:
