@@ -48,7 +48,7 @@ def close_the_books(stage: Stage, story: Story) -> None:
     stage.wait_for_quorum()
     out = stage.hub_command("log", "verify", "--report", str(stage.folder / "log-report.json"))
     story.say(out.strip())
-    stage.hub_command("audit", str(stage.folder / "audit.html"))
+    stage.hub_command("audit", "page", str(stage.folder / "audit.html"))
     target = stage.folder / "hub.db"
     with sqlite3.connect(stage.hub_home / "hub.db") as source, sqlite3.connect(target) as copy:
         source.backup(copy)
