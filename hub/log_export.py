@@ -135,8 +135,8 @@ class _Export:
         else:
             return []
         if not found:
-            what = "case" if wanted.case is not None else "agency"
-            raise Refused(404, "not_found", f"no entry of such a {what} has been seen by a quorum of witnesses yet")
+            what = "a case" if wanted.case is not None else "an agency"
+            raise Refused(404, "not_found", f"no entry of such {what} has been seen by a quorum of witnesses yet")
         return [position for position in found if self.first <= position <= self.last]
 
     def lines(self, progress: Progress) -> Iterator[dict[str, Any]]:
