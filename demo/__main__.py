@@ -48,14 +48,24 @@ def close_the_books(stage: Stage, story: Story) -> None:
     stage.wait_for_quorum()
     out = stage.hub_command("log", "verify", "--report", str(stage.folder / "log-report.json"))
     story.say(out.strip())
-    stage.hub_command("audit", str(stage.folder / "audit.html"))
+    stage.hub_command("audit", "page", str(stage.folder / "audit.html"))
+    check_elsewhere(stage, story)
     target = stage.folder / "hub.db"
     with sqlite3.connect(stage.hub_home / "hub.db") as source, sqlite3.connect(target) as copy:
         source.backup(copy)
 
 
+def check_elsewhere(stage: Stage, story: Story) -> None:
+    """Export the case, and check it as somebody does who has that file, the pin file and no hub. Raises ``DemoFailed``."""
+    export, page = stage.folder / "case.export", stage.folder / "check.html"
+    stage.hub_command("log", "export", str(export), "--case", story.case)
+    out = stage.verify(export, stage.folder / "hub-pin.json", page)
+    story.say("The export was an entry of the case before the file was there. Checked without the hub:")
+    story.say(out.splitlines()[0])
+
+
 def say_what_to_open(stage: Stage, seconds: float) -> None:
-    """Ten plain lines."""
+    """Eleven plain lines."""
     folder = stage.folder
     lines = (
         f"Done in {seconds:.0f} seconds. Everybody in it is invented. Open:",
@@ -64,6 +74,7 @@ def say_what_to_open(stage: Stage, seconds: float) -> None:
         f"  {folder / 'nrm.json'}       the referral draft, from before the withdrawal: every field, its source",
         f"  {folder / 'audit.html'}     who saw what, under which rule, and what was refused",
         f"  {folder / 'log-report.json'} the check of the whole log",
+        f"  {folder / 'check.html'}     the case's entries, checked without a hub: a page to print",
         f"  {folder / 'decision.json'}  the panel's decision with its votes; it verifies without a hub",
         f"  {folder / 'hub.db'}         all the hub knows: try to find the child's name in it",
         "  nrm-adapter --help and nrm-hub --help: every step above, by hand",

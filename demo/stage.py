@@ -180,6 +180,16 @@ class Stage:
         """Return a person's opaque id."""
         return self.members[label][1]
 
+    def verify(self, export: Path, pin: Path, page: Path) -> str:
+        """Run ``nrm-verify`` in a process that has neither the hub's secrets nor an agency's. Raises ``DemoFailed``."""
+        args = [str(export), "--pin", str(pin), "--out", str(page)]
+        self.console.print(f"[dim]$ nrm-verify {escape(' '.join(_shorten(item, self.folder) for item in args))}[/dim]")
+        command = [sys.executable, "-m", "keys.verify.command", *args]
+        done = subprocess.run(command, env=plain_environment(), capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise DemoFailed(f"nrm-verify: expected exit 0, got {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done.stdout
+
     def _run(
         self,
         worker: str,

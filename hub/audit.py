@@ -11,6 +11,7 @@ import functools
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from hub.audit_lines import AuditLine
 from hub.audit_words import ENTRIES, UNKNOWN_ENTRY, Names, count, say_moment
 from hub.config import Config
 from hub.exchange.acts import render_instant, system_clock
+from hub.giving_out import Use, give_out
 from hub.ledger.report import LogReport
 from hub.refusal import Refused
 from hub.services import open_services
@@ -33,7 +35,6 @@ from hub.store import exchange_rows, ledger_rows
 from hub.store.base import Session
 from hub.store.ledger_rows import StoredEntry
 from keys.certificates import verify_agency
-from keys.custody.keyfile import write_private_file
 from keys.jose import KeyRefused, SignatureRefused
 from policies.model import Malformed
 from policies.unusual import Deed, Unusual, counted, find_unusual
@@ -89,11 +90,16 @@ class Audit:
 def write_audit(config: Config, passphrase: str, output: Path) -> int:
     """Write the audit page of a hub to a file (0600) and return how many log entries it covers.
 
-    Raises ``ConfigRefused`` or ``KeyFileRefused`` where the hub cannot be opened, ``OSError`` where the file cannot be
-    written. A log that does not verify is no error here: the page says so.
+    That it is written is recorded in the log, in every case of the page, before the file is there. Raises
+    ``ConfigRefused`` or ``KeyFileRefused`` where the hub cannot be opened, ``Refused`` where the file cannot be written
+    or the log cannot be appended to. A log that does not verify is no error here: the page says so.
     """
     audit = read_audit(config, passphrase)
-    write_private_file(output.resolve(), render_audit(audit).encode("utf-8", "replace"))
+    page = render_audit(audit).encode("utf-8", "replace")
+    cases = {case: len(account.lines) for case, account in audit.cases.items()}
+    with closing(open_services(config, passphrase)) as services:
+        use = Use("page", None, None, None, audit.entries, audit.entries, cases)
+        give_out(services, [(output, page)], use, b"")
     return audit.entries
 
 

@@ -15,6 +15,7 @@ from hub.audit_agreements import NO_RULE, Agreements
 from hub.audit_words import (
     DECLINED,
     DENIED,
+    EXPORTS,
     HANDLING,
     NOT_GIVEN,
     PATHS,
@@ -58,6 +59,7 @@ _WITHOUT_RULE: Mapping[str, str] = {
     "retrieved": "No rule decides this: an agency was given back only what it had brought itself.",
     "audited": "No rule decides this: the officer's agency takes part in the case, and shows no record to anybody.",
     "denied": "No rule was asked: who asked has no part in the case.",
+    "exported": "No rule decides this: whoever runs the hub did it, and it shows no record to anybody.",
 }
 _WITHOUT_PURPOSE: Mapping[str, str] = {
     NOTHING_GIVEN: "none, because nothing was given",
@@ -185,8 +187,8 @@ def _line(source: Source, agreements: Agreements, names: Names) -> AuditLine:
     return AuditLine(
         index=source.index,
         at=str(body["at"]),
-        agency=str(body["agency"]),
-        person=names.person(body["agency"], body.get("member") if kind in _BY_PERSONS else None),
+        agency=str(body["agency"] or ""),
+        person=_who(body, kind, names),
         kind=told.kind or kind,
         act=told.act if is_whole else told.act + _ABSENT,
         purpose=told.purpose,
@@ -200,6 +202,12 @@ def _line(source: Source, agreements: Agreements, names: Names) -> AuditLine:
         records=told.records,
         fault=source.fault,
     )
+
+
+def _who(body: Mapping[str, Any], kind: str, names: Names) -> str:
+    if kind == "exported" and body["member"] is None:
+        return "whoever runs the hub"
+    return names.person(body["agency"], body.get("member") if kind in _BY_PERSONS else None)
 
 
 def rules_of(decision: Any, agreements: Agreements) -> tuple[RuleLine, ...]:
@@ -384,6 +392,13 @@ def _audited(of: _Context) -> Told:
     return Told(f"Looked at the account of this case, its first {count(int(body['entries']), 'entry', 'entries')}")
 
 
+def _exported(of: _Context) -> Told:
+    body = of.body
+    what = f"{meaning(body['what'], EXPORTS)}, {count(int(body['entries']), 'entry', 'entries')} of it"
+    whom = "by whoever runs the hub" if body["member"] is None else "by whoever runs the hub, in this officer's name"
+    return Told(f"Was given out at the command line, {whom}: {what}")
+
+
 def _denied(of: _Context) -> Told:
     body = of.body
     if body["code"] == "too_many_requests":
@@ -422,6 +437,7 @@ _TELLERS: Mapping[str, Callable[[_Context], Told]] = {
     "retrieved": _retrieved,
     "audited": _audited,
     "denied": _denied,
+    "exported": _exported,
 }
-_SPEAK_FOR_THEMSELVES = frozenset({"fragment", "viewed", "retrieved", "audited", "denied"})
-_BY_PERSONS = frozenset({"viewed", "audited", "denied"})
+_SPEAK_FOR_THEMSELVES = frozenset({"fragment", "viewed", "retrieved", "audited", "denied", "exported"})
+_BY_PERSONS = frozenset({"viewed", "audited", "denied", "exported"})

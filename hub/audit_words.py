@@ -120,7 +120,17 @@ ENTRIES: Mapping[str, tuple[str, str]] = {
     "retrieved": ("Own records given back", "An agency took back what it had itself brought to a case."),
     "audited": ("Account looked at", "An information governance officer read the account of a case, as this is one."),
     "denied": ("Attempt denied", "A request was refused, or answered as if there were no such case."),
+    "exported": ("Given out at the command line", "Whoever runs the hub took an account or a proof out of the log."),
 }
+EXPORTS: Mapping[str, str] = {
+    "log": "a proof of the log to check elsewhere",
+    "page": "the whole account, of every case",
+    "search": "a search through its cases",
+    "case": "the account of a case",
+    "person": "what one person did and was given",
+    "matrix": "the table of who was given what",
+}
+"""What can be given out at the hub's command line."""
 UNKNOWN_ENTRY = ("Not readable", "The entry is damaged, or of a kind this page does not know.")
 
 

@@ -12,7 +12,9 @@ from typing import Any
 import click
 from rich.console import Console
 
+from hub.audit_commands import audit
 from hub.config import Config, ConfigRefused, read_passphrase, read_token_pin, read_unlocking
+from hub.log_commands import export
 from hub.policy_commands import policy
 from hub.refusal import Refused
 from hub.store.errors import AddressRefused, StoreUnavailable
@@ -389,23 +391,9 @@ def verify(home: Path, report: Path | None) -> None:
         sys.exit(1)
 
 
-@main.command()
-@click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
-@click.pass_obj
-def audit(home: Path, output: Path) -> None:
-    """Write an audit page: who saw what, under which rule, and what was refused. Metadata only.
-
-    \b
-    Example: nrm-hub --home hub-home audit audit.html
-    """
-    from hub.audit import write_audit
-
-    with _progress("reading the log"):
-        entries = write_audit(Config.load(home), read_unlocking(home), output)
-    click.echo(f"{entries} entries written to {output}")
-
-
 main.add_command(policy)
+main.add_command(audit)
+log.add_command(export)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ class EntryType(StrEnum):
     RETRIEVED = "retrieved"
     AUDITED = "audited"
     DENIED = "denied"
+    EXPORTED = "exported"
 
 
 PUBLIC_TYPES: frozenset[EntryType] = frozenset(
@@ -63,8 +64,9 @@ PUBLIC_TYPES: frozenset[EntryType] = frozenset(
         EntryType.BUNDLE,
     }
 )
-# A denial may concern something that is no case: whether a case exists is not told by the form of the entry.
-CASE_OPTIONAL: frozenset[EntryType] = frozenset({EntryType.DENIED})
+# A denial may concern something that is no case: whether a case exists is not told by the form of the entry. What is
+# given out at the command line is recorded once for itself, and in each case that it tells of.
+CASE_OPTIONAL: frozenset[EntryType] = frozenset({EntryType.DENIED, EntryType.EXPORTED})
 COMMON_MEMBERS = frozenset({"type", "at"})
 CASE_MEMBERS = frozenset({"case", "case_seq", "previous"})
 _STATEMENT_OF_CASE = frozenset({"agency", "statement", "decision"})
@@ -98,6 +100,7 @@ MEMBERS: Mapping[EntryType, frozenset[str]] = {
     EntryType.RETRIEVED: frozenset({"agency", "statement", "after", "fragments", "channels", "numbers"}),
     EntryType.AUDITED: frozenset({"agency", "member", "access", "entries"}),
     EntryType.DENIED: frozenset({"agency", "member", "act", "statement", "code", "rules", "lines"}),
+    EntryType.EXPORTED: frozenset({"what", "agency", "member", "access", "entries", "bodies", "sha256"}),
 }
 
 

@@ -85,7 +85,7 @@ def cases_of(session: Session, agency: str) -> list[CaseCount]:
             shared=counted.get(case, {}).get("disclosure", 0),
             refused=sum(counted.get(case, {}).get(kind, 0) for kind in ("refusal", "void", "denied")),
             viewed=counted.get(case, {}).get("viewed", 0),
-            audited=counted.get(case, {}).get("audited", 0),
+            audited=sum(counted.get(case, {}).get(kind, 0) for kind in ("audited", "exported")),
         )
         for case, opened_at, left_seq in listed
     ]

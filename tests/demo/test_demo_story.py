@@ -23,6 +23,7 @@ MAX_SECONDS = 600
 TODAY = date(2026, 11, 1)
 FILES = REPOSITORY / "demo" / "files"
 LEFT = ("picture.json", "picture.html", "nrm.json", "audit.html", "log-report.json", "decision.json", "hub.db")
+CHECKED = ("case.export", "check.html")
 NHS_NUMBER = re.compile(r"\b[4679]\d{9}\b")
 TELEPHONE = re.compile(r"\b(?:\+44 ?|0)[1-9][\d ]{8,11}")
 DRAMA = ("01632960", "07700900", "+441632960", "+447700900")
@@ -118,7 +119,7 @@ def _is_running(number: int) -> bool:
 
 @pytest.mark.slow
 def test_the_story_goes_as_told(tmp_path: Path) -> None:
-    """Without a terminal: exit 0, ten lines at the end, every file left, every turn of the story in what it prints."""
+    """Without a terminal: exit 0, eleven lines at the end, every file left, every turn of the story in what it prints."""
     folder = tmp_path / "demo"
     done = subprocess.run(
         [sys.executable, "-m", "demo", "--folder", str(folder)],
@@ -131,9 +132,9 @@ def test_the_story_goes_as_told(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert done.stderr == ""
-    assert all((folder / name).stat().st_size > 0 for name in LEFT)
+    assert all((folder / name).stat().st_size > 0 for name in (*LEFT, *CHECKED))
     lines = done.stdout.splitlines()
-    assert lines[-10].startswith("Done in ")
+    assert lines[-11].startswith("Done in ")
     turns = (
         "Housing was invited too. Nobody there has answered yet",
         "Date of birth differs between records",
@@ -143,6 +144,7 @@ def test_the_story_goes_as_told(tmp_path: Path) -> None:
         "FAULT entry ",
         "the decision holds: ",
         "the log is whole",
+        "Everything that was checked holds, and it is the log that your agency knows.",
     )
     places = [done.stdout.find(turn) for turn in turns]
     assert -1 not in places, turns[places.index(-1)]
@@ -165,7 +167,7 @@ def _look_at_what_it_left(folder: Path) -> None:
     assert all(field["provenance"] for field in filled)
     report = _json(folder / "log-report.json")
     assert (report["ok"], report["faults"]) == (True, [])
-    for page in ("picture.html", "audit.html"):
+    for page in ("picture.html", "audit.html", "check.html"):
         assert "<script" not in (folder / page).read_text(encoding="utf-8")
 
 

@@ -111,7 +111,9 @@ def scene(make_scene: Callable[[], Scene]) -> Scene:
 def page(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> html.HtmlElement:
     """The page as written, parsed."""
     output = tmp_path_factory.mktemp("audit") / "audit.html"
-    assert write_audit(scene.hub.config, scene.hub.passphrase, output) == len(scene.log_types())
+    before = len(scene.log_types())
+    assert write_audit(scene.hub.config, scene.hub.passphrase, output) == before
+    assert scene.log_types()[before:] == ["exported"] * 3, "once for itself, and in each of both cases"
     assert stat.S_IMODE(output.stat().st_mode) == 0o600
     return html.fromstring(output.read_text(encoding="utf-8"))
 
@@ -563,13 +565,14 @@ def test_entries_that_nobody_has_seen_are_counted(make_scene: Callable[[], Scene
 
 
 def test_the_command_writes_the_page(scene: Scene, tmp_path: Path) -> None:
-    """``nrm-hub audit FILE``: says how much it covers; a hub that is none is one line, not a traceback."""
+    """``nrm-hub audit page FILE``: says how much it covers; a hub that is none is one line, not a traceback."""
     output = tmp_path / "audit.html"
     environ = {"NRM_HUB_PASSPHRASE": scene.hub.passphrase}
-    done = CliRunner().invoke(main, ["--home", str(scene.hub.home), "audit", str(output)], env=environ)
-    assert (done.exit_code, done.output) == (0, f"{len(scene.log_types())} entries written to {output}\n")
+    before = len(scene.log_types())
+    done = CliRunner().invoke(main, ["--home", str(scene.hub.home), "audit", "page", str(output)], env=environ)
+    assert (done.exit_code, done.output) == (0, f"{before} entries written to {output}\n")
     assert output.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-    wrong = CliRunner().invoke(main, ["--home", str(tmp_path), "audit", str(output)], env=environ)
+    wrong = CliRunner().invoke(main, ["--home", str(tmp_path), "audit", "page", str(output)], env=environ)
     assert wrong.exit_code == 1
     assert wrong.output.startswith("Error: ")
     assert os.listdir(tmp_path) == ["audit.html"]
