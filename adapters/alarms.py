@@ -126,7 +126,7 @@ MEANINGS: Mapping[str, Meaning] = {
     ),
     "unlocked_often": Meaning(
         "a person's key was opened more often within an hour than anybody does by hand, and was not opened once more",
-        "Ask them, by a way other than their account. If it was not they, somebody has their passphrase or passkey: see "
+        "Ask them, by a way other than their account. If it was not they, somebody has what opens it: see "
         "nrm-adapter people unlocks, and docs/keys.md, after a theft.",
     ),
     "consent_invalid": Meaning(

@@ -1,4 +1,4 @@
-"""Attacks 28 and 71 by number: strangers who ask without end, and an agency that would hold every thread.
+"""Attack 77 by number: strangers who ask without end, and an agency that would hold every thread.
 
 Whoever proves nothing is counted by address, over all processes of the hub; whoever has a good token may be slow and
 holds a few threads, never all of them.
@@ -50,7 +50,7 @@ def services(scene: Scene, clock: list[datetime]) -> Services:  # noqa: F811
 
 
 @pytest.mark.usefixtures("few")
-def test_attack_28_strangers_at_one_address_are_capped_over_all_processes(
+def test_attack_77_strangers_at_one_address_are_capped_over_all_processes(
     scene: Scene,  # noqa: F811
     clock: list[datetime],  # noqa: F811
     services: Services,
@@ -76,7 +76,7 @@ def test_attack_28_strangers_at_one_address_are_capped_over_all_processes(
 
 
 @pytest.mark.usefixtures("few")
-def test_attack_28_a_flood_of_strangers_stops_nobody_with_a_good_token(
+def test_attack_77_a_flood_of_strangers_stops_nobody_with_a_good_token(
     scene: Scene,  # noqa: F811
     clock: list[datetime],  # noqa: F811
     services: Services,
@@ -93,7 +93,7 @@ def test_attack_28_a_flood_of_strangers_stops_nobody_with_a_good_token(
 
 
 @pytest.mark.usefixtures("few")
-def test_attack_28_nobody_chooses_the_address_that_they_are_counted_under(
+def test_attack_77_nobody_chooses_the_address_that_they_are_counted_under(
     scene: Scene,  # noqa: F811
     services: Services,
 ) -> None:
@@ -172,7 +172,7 @@ class Slow:
             assert not thread.is_alive()
 
 
-def test_attack_71_an_agency_that_sends_slowly_does_not_hold_every_thread(
+def test_attack_77_an_agency_that_sends_slowly_does_not_hold_every_thread(
     scene: Scene,  # noqa: F811
     clock: list[datetime],  # noqa: F811
     services: Services,
@@ -201,7 +201,7 @@ def test_attack_71_an_agency_that_sends_slowly_does_not_hold_every_thread(
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8, 64])
-def test_attack_71_each_agency_can_always_do_something_and_none_everything(threads: int) -> None:
+def test_attack_77_each_agency_can_always_do_something_and_none_everything(threads: int) -> None:
     """Whatever number of threads a process has."""
     places = AtOnce(threads)
     long = enter_all(places, "one", is_long=True)

@@ -63,7 +63,7 @@ def test_a_form_belongs_to_its_session_alone() -> None:
 
 
 def test_whoever_begins_many_sign_ins_pushes_out_their_own() -> None:
-    """Attack 28: three addresses fill the room, and the one sign-in of an office goes on."""
+    """Attack 77: three addresses fill the room, and the one sign-in of an office goes on."""
     begun = [("office", "192.0.2.1")]
     for number in range(300):
         client = f"198.51.100.{number % 3}"

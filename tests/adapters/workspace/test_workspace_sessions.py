@@ -177,7 +177,7 @@ def test_strangers_fill_nothing_but_their_own_share(shared: Desk, monkeypatch: p
     assert is_in(browser)
 
 
-def test_attack_28_three_addresses_do_not_push_out_a_sign_in_under_way(
+def test_attack_77_three_addresses_do_not_push_out_a_sign_in_under_way(
     shared: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each has a share, and where all is full whoever has most gives way."""

@@ -180,7 +180,7 @@ def test_thousands_of_visits_do_not_end_a_sign_in_under_way(desk: Desk, monkeypa
     assert len(rows(desk)) == before - 1
 
 
-def test_attack_28_three_addresses_do_not_push_out_a_sign_in_under_way(
+def test_attack_77_three_addresses_do_not_push_out_a_sign_in_under_way(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each has a share, and where all is full whoever has most gives way; whichever process they ask."""

@@ -157,7 +157,7 @@ def test_the_limit_counts_what_other_processes_remember(
 def test_one_clients_proofs_fill_no_room_but_its_own(
     moment: Moment, other: Moment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Attack 28: counted over the processes, each of which tells the others by the portion."""
+    """Attack 77: counted over the processes, each of which tells the others by the portion."""
     monkeypatch.setattr(module, "MAX_PROOFS_OF_ONE_CLIENT", 10)
     monkeypatch.setattr(tallies, "PORTION", 2)
     assert [use(other, number) for number in range(6)] == [Use.FIRST] * 6
