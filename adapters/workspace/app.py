@@ -3,7 +3,7 @@
 Before every page: the host that was asked for, size and rate, whether the browser's own page sent what is to change
 something; then the one rule of ``adapters.workspace.access``, with the session judged anew by ``Guard``.
 
-What other modules of the workspace build on: ``workspace()``, ``current_person()``, ``on_signed_in(identity)``,
+What other modules of the workspace build on: ``workspace()``, ``current_person()``, ``on_signed_in(identity, wanted)``,
 ``unlock_with(session, passphrase)``, ``mark_two_factor(session)``, ``sign_out()``.
 """
 
@@ -441,5 +441,5 @@ def _finish(response: Response) -> Response:
     return security.secure(response, policy=policy, is_https=here.settings.is_https)
 
 
-OnSignedIn = Callable[[Identity], AnyResponse]
-"""What signing in calls with whom a provider vouched for."""
+OnSignedIn = Callable[[Identity, str], AnyResponse]
+"""What signing in calls with whom a provider vouched for, and which page was asked for before."""

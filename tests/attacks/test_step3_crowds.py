@@ -201,7 +201,7 @@ def test_attack_77_an_agency_that_sends_slowly_does_not_hold_every_thread(
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8, 64])
-def test_attack_77_each_agency_can_always_do_something_and_none_everything(threads: int) -> None:
+def test_each_agency_can_always_do_something_and_none_everything(threads: int) -> None:
     """Whatever number of threads a process has."""
     places = AtOnce(threads)
     long = enter_all(places, "one", is_long=True)

@@ -43,7 +43,7 @@ def counts(party: Party) -> tuple[int, int, int]:
         return tuple(session.query(table).count() for table in (OwnFragmentRow, OutboxRow, GrantedRow))  # type: ignore[return-value]
 
 
-def test_attack_77_the_limit_is_below_what_a_case_may_list() -> None:
+def test_the_limit_is_below_what_a_case_may_list() -> None:
     """A limit of its own: no case has so few people that it never holds."""
     assert MAX_RECIPIENTS < MAX_MEMBERS + MAX_AGENCIES
 

@@ -62,7 +62,7 @@ def test_a_form_belongs_to_its_session_alone() -> None:
         assert not form_token_matches(token, wrong)
 
 
-def test_whoever_begins_many_sign_ins_pushes_out_their_own() -> None:
+def test_attack_77_whoever_begins_many_sign_ins_pushes_out_their_own() -> None:
     """Attack 77: three addresses fill the room, and the one sign-in of an office goes on."""
     begun = [("office", "192.0.2.1")]
     for number in range(300):

@@ -126,7 +126,7 @@ def test_the_workspace_goes_on_with_keys_that_were_replaced(desk: Desk) -> None:
     serving.lock.close()
 
 
-def test_one_process_serves_a_home(desk: Desk) -> None:
+def test_attack_77_one_process_serves_a_home(desk: Desk) -> None:
     """How often somebody may ask or guess is counted in its memory: a second one would let them twice as often."""
     settings = WorkspaceSettings(ORIGIN, "127.0.0.1", 0)
     first = prepare(desk.adapter, settings)

@@ -154,7 +154,7 @@ def test_the_limit_counts_what_other_processes_remember(
     assert [use(moment, 100 + number) for number in range(6)].count(Use.FULL) >= 1
 
 
-def test_one_clients_proofs_fill_no_room_but_its_own(
+def test_attack_77_one_clients_proofs_fill_no_room_but_its_own(
     moment: Moment, other: Moment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Attack 77: counted over the processes, each of which tells the others by the portion."""
