@@ -124,6 +124,11 @@ MEANINGS: Mapping[str, Meaning] = {
         "Ask them, by a way other than their account. If it was not they: end their sessions (nrm-adapter people "
         "sign-out), and have their password and second factor at the identity provider replaced.",
     ),
+    "unlocked_often": Meaning(
+        "a person's key was opened more often within an hour than anybody does by hand, and was not opened once more",
+        "Ask them, by a way other than their account. If it was not they, somebody has what opens it: see "
+        "nrm-adapter people unlocks, and docs/keys.md, after a theft.",
+    ),
     "consent_invalid": Meaning(
         "something your agency shared rested on a consent that was found to be none",
         "Run: nrm-adapter case consents CASE, then case receipt CASE STATEMENT. Decide each sharing again on another "

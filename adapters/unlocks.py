@@ -6,16 +6,26 @@ Whoever administers the adapter can change the program that writes it. A pull st
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from adapters.store.database import Store
+from adapters.store.database import Store, StoreRefused
+from adapters.store.rows import raise_alarm
 from adapters.store.tables import UnlockRow
-from adapters.store.unlock_rows import count_unlocks, keep_unlock, next_number, unlocks_of
+from adapters.store.unlock_rows import count_unlocks, count_unlocks_since, keep_unlock, next_number, unlocks_of
 from policies.model import parse_time, render_time
 
+KEPT_FOR = timedelta(days=400)
+"""No record is forgotten before, however many there are: whoever opens a key again and again pushes nothing out."""
 KEPT = 1_000
-"""Records of one member; the oldest gives way."""
+"""Records of one member that stay also when they are older; beyond, the oldest gives way."""
+MOST_AN_HOUR = 240
+"""A key that was opened so often within an hour is opened no more: the record would grow without end."""
+_HOUR = timedelta(hours=1)
+
+
+class OpenedTooOften(StoreRefused):
+    """A member's key was opened ``MOST_AN_HOUR`` times within an hour."""
 
 
 class By(StrEnum):
@@ -73,8 +83,11 @@ def record_opening(
 ) -> None:
     """Write down that a member's key was opened. ``session`` is when the workspace's session began that it is for.
 
-    Raises ``StoreRefused``: an opening that cannot be written down must not be one.
+    Raises ``StoreRefused``: an opening that cannot be written down must not be one; ``OpenedTooOften``, with an alarm
+    for the agency, where there were too many.
     """
+    if _is_too_often(store, member, at):
+        raise OpenedTooOften(f"this key was opened {MOST_AN_HOUR} times within an hour; wait some minutes")
     with store.write() as opened:
         number, moment = next_number(opened), render_time(at)
         said = {
@@ -85,7 +98,16 @@ def record_opening(
         }
         row = UnlockRow(number=number, member=member, at=moment, sealed_unlock=b"")
         row.sealed_unlock = store.seal_json(unlock_name(row), said)
-        keep_unlock(opened, row, KEPT)
+        keep_unlock(opened, row, KEPT, render_time(at - KEPT_FOR))
+
+
+def _is_too_often(store: Store, member: str, at: datetime) -> bool:
+    with store.write() as session:
+        is_over = count_unlocks_since(session, member, render_time(at - _HOUR)) >= MOST_AN_HOUR
+        if is_over:
+            text = f"member {member}: their key was opened {MOST_AN_HOUR} times within an hour"
+            raise_alarm(session, "unlocked_often", text, render_time(at))
+    return is_over
 
 
 def list_openings(store: Store, member: str | None, *, start: int = 0, limit: int = 20) -> list[Opening]:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from flask import Flask, Response
 
 from hub.api import access, exchange, health, log
+from hub.api.at_once import THREADS
 from hub.api.described import make_api
 from hub.console import mounting
 from hub.services import Services
 from policies.protocol import PROTOCOL_VERSION, VERSION_HEADER
 
 
-def create_app(services: Services) -> Flask:
-    """Return the hub's WSGI application on services that are already open."""
+def create_app(services: Services, *, threads: int = THREADS) -> Flask:
+    """Return the hub's WSGI application on services that are already open.
+
+    ``threads``: how many requests the process answers at the same time.
+    """
     app = Flask("hub", static_folder=None)
     app.config.update(
         API_TITLE="nrm-hub",
@@ -38,6 +42,6 @@ def create_app(services: Services) -> Flask:
     for module in (exchange, log, health):
         api.register_blueprint(module.blueprint)
     # Last, so that no other part's rendering of errors stands before ours.
-    access.install(app, services)
+    access.install(app, services, threads)
     mounting.mount(app, services)
     return app

@@ -25,6 +25,8 @@ from keys.incoming import Arrival, Stage
 
 REQUEST_SECONDS = 10
 """From a request's first moment to its last byte, TLS included, however steadily bytes drip."""
+LONGEST_SECONDS = 300
+"""From the moment a thread takes a long body on to its last byte: 64 MiB at 218 KiB a second."""
 ANSWER_SECONDS = 20
 """How long one piece of an answer may take to be taken."""
 LINGER_SECONDS = 2
@@ -56,7 +58,8 @@ class _Unreader(SocketUnreader):  # type: ignore[misc]  # gunicorn ships no type
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         """Return the next piece. Raises ``TimeoutError`` where the sender is slower than asked."""
-        left = self._began + REQUEST_SECONDS + self._taken / self._per_second - time.monotonic()
+        patience = min(REQUEST_SECONDS + self._taken / self._per_second, LONGEST_SECONDS)
+        left = self._began + patience - time.monotonic()
         if self._is_over or left <= 0:
             raise TimeoutError("the rest of the request did not come in time")
         self.sock.settimeout(left)

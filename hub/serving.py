@@ -100,7 +100,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
 
     def load(self) -> Flask:
         # In the worker: no database connection is ever shared between processes.
-        return create_app(open_services(self._config, self._passphrase))
+        return create_app(open_services(self._config, self._passphrase), threads=self._options["threads"])
 
 
 def run(config: Config, passphrase: str, *, bind: str, threads: int, processes: int = 1) -> None:

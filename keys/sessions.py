@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from keys.jose import b64u
@@ -45,6 +47,27 @@ def digest_of(token: str) -> str:
 def is_live(created_at: datetime, seen_at: datetime, now: datetime) -> bool:
     """Whether a session that began and was last used at these times goes on. A clock that went back ends it."""
     return created_at <= seen_at <= now and now - seen_at < IDLE and now - created_at < ABSOLUTE
+
+
+def who_gives_way(begun: Sequence[tuple[str, str]], client: str, *, most: int, most_of_one: int) -> list[str]:
+    """Return the sign-ins under way that end so that ``client`` may begin one more.
+
+    ``begun`` is each one's name and the address it was begun from, the one unused for longest first. An address has at
+    most ``most_of_one``, its own oldest gives way; where all together have ``most``, the oldest of the address that has
+    most of them. So whoever begins many pushes out their own, and others' only with as many addresses as there are
+    others.
+    """
+    of_this = [name for name, address in begun if address == client]
+    gone = of_this[: max(0, len(of_this) - most_of_one + 1)]
+    left = [item for item in begun if item[0] not in gone]
+    while len(left) >= most:
+        many = Counter(address for _, address in left)
+        many[client] += 1
+        greatest = max(many[address] for _, address in left)
+        first = next(item for item in left if many[item[1]] == greatest)
+        left.remove(first)
+        gone.append(first[0])
+    return gone
 
 
 def form_token(token: str) -> str:

@@ -6,21 +6,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from adapters.workspace.access import routes as workspace_routes
 from adapters.workspace.security import Rate
+from adapters.workspace.sessions import ServerSession, Sessions, SignedIn
 from hub.console.access import routes as console_routes
+from keys.sessions import new_token
+from policies.model import Member, render_time
+from policies.vocabulary import Role
 from tests.adapters.workspace.desk import AGENCY, TEST_SIGN_IN, Vouched
 from tests.adapters.workspace.desk import Desk as Workspace
 from tests.attacks.exclusion_acts import exclude
 from tests.attacks.key_acts import revoke_person
 from tests.hub.console.desk import TEST_SIGN_IN as CONSOLE_SIGN_IN
 from tests.hub.console.desk import Desk as Console
-from tests.hub.console.desk import vouched
-from tests.scene import HEALTH, POLICE
+from tests.hub.console.desk import provider, vouched
+from tests.scene import CARE, CHARITY, HEALTH, POLICE, now
 
 UNKNOWN = "0123456789abcdef" * 2
+THEIR_ISSUER = "https://login.fern-charity.example"
 Table = dict[str, dict[str, str]]
 LED = {"/sign-in": "no: sign in", "/console/sign-in": "no: sign in", "/console/second-factor": "no: second factor"}
 
@@ -50,7 +56,10 @@ def _ask(browser: Any, method: str, path: str, form_of: str) -> str:
 
 
 MANY = 100_000
+ELSEWHERE = "a person of another agency, signed in there"
+ENDED = "the same, whose membership of the case has ended"
 EXCLUDED = "the same, excluded from the case since"
+OTHER_OFFICER, LET_IN_NO_MORE = "an officer of another agency", "an officer whose access has ended"
 CHAIR = (POLICE, "chair")
 
 
@@ -81,16 +90,46 @@ def workspace_table(desk: Workspace) -> Table:
     desk.here.per_person, desk.here.per_client = Rate(MANY), Rate(MANY)
     people: dict[str, Callable[[], Any]] = {
         "nobody": desk.browser,
+        ELSEWHERE: lambda: _from_elsewhere(desk),
         "one factor": lambda: bound(Vouched(is_two_factor=False)),
         "one factor, key unlocked": lambda: desk.unlocked(Vouched(is_two_factor=False)),
         "two factors": bound,
         "two factors, key unlocked": desk.unlocked,
-        EXCLUDED: _after(
-            lambda: exclude(desk.scene, desk.scene.main, (AGENCY, desk.member), second=CHAIR), desk.unlocked
-        ),
+        ENDED: _after(lambda: _leave(desk, listed), desk.unlocked),
+        EXCLUDED: _after(lambda: _come_back_and_exclude(desk, listed), desk.unlocked),
         "the same, keys revoked since": desk.unlocked,
     }
-    return _play(desk, people, workspace_routes(desk.app), TEST_SIGN_IN, "/unlock", UNKNOWN, lambda: _revoke(desk))
+    listed: list[Member] = []
+    cases = desk.scene.main, UNKNOWN
+    return _play(desk, people, workspace_routes(desk.app), TEST_SIGN_IN, "/unlock", cases, lambda: _revoke(desk))
+
+
+def _from_elsewhere(desk: Workspace) -> Any:
+    """Bring somebody whom another agency's own provider and workspace know well, with their session there."""
+    browser, party = desk.browser(), desk.scene[POLICE]
+    theirs = Vouched(issuer="https://login.fern-police.example", subject="subject-of-a-constable")
+    assert browser.sign_in(theirs).status_code == 403
+    session = ServerSession(new_token())
+    who = SignedIn("0" * 64, party.people["chair"], True, ("pwd", "mfa"), render_time(now()), (), "", theirs.issuer)
+    there = Sessions(party.store, now)
+    there.sign_in(session, who)
+    assert there.open(session.token).who == who
+    browser.token = session.token
+    return browser
+
+
+def _leave(desk: Workspace, listed: list[Member]) -> None:
+    book, case = desk.scene[CARE].book, desk.scene.main
+    listed += book.load(case).state.membership.members
+    book.change_members(case, [item for item in listed if item.member != desk.member])
+    desk.scene[AGENCY].sync()
+
+
+def _come_back_and_exclude(desk: Workspace, listed: list[Member]) -> None:
+    desk.scene[CARE].book.change_members(desk.scene.main, listed)
+    desk.scene[AGENCY].sync()
+    desk.scene[AGENCY].book.accept(desk.scene.main)
+    exclude(desk.scene, desk.scene.main, (AGENCY, desk.member), second=CHAIR)
 
 
 def _revoke(desk: Workspace) -> None:
@@ -99,14 +138,23 @@ def _revoke(desk: Workspace) -> None:
 
 
 def console_table(desk: Console) -> Table:
-    """Play every route of the console. The officer's access is ended at the end."""
+    """Play every route of the console. The officer's access is ended at the end.
+
+    The case is one of three agencies, so that there is an officer of another.
+    """
+    case = desk.scene.other
+    desk.providers = (*desk.providers, provider(CHARITY, THEIR_ISSUER, "charity"))
+    desk.services, desk.hub = desk.build()
+    other = desk.add_person(CHARITY, Role.IG_OFFICER)
+    desk.give(desk.word(CHARITY, member=other, issuer=THEIR_ISSUER), by=CHARITY)
+    desk.give(desk.word(subject="ended", days=1))
     people: dict[str, Callable[[], Any]] = {
         "nobody": desk.browser,
+        OTHER_OFFICER: lambda: desk.signed_in(vouched(CHARITY, issuer=THEIR_ISSUER)),
+        LET_IN_NO_MORE: lambda: _let_in_no_more(desk),
         "an officer, one factor": lambda: desk.signed_in(vouched(two=False)),
         "an officer": desk.signed_in,
-        EXCLUDED: _after(
-            lambda: exclude(desk.scene, desk.scene.main, (HEALTH, desk.officer), second=CHAIR), desk.signed_in
-        ),
+        EXCLUDED: _after(lambda: exclude(desk.scene, case, (HEALTH, desk.officer), second=CHAIR), desk.signed_in),
         "an officer whose keys were revoked since": desk.signed_in,
     }
     return _play(
@@ -115,9 +163,20 @@ def console_table(desk: Console) -> Table:
         console_routes(desk.app),
         CONSOLE_SIGN_IN,
         "/console/account",
-        desk.foreign_case(),
+        (case, desk.foreign_case()),
         lambda: desk.revoke(desk.officer),
     )
+
+
+def _let_in_no_more(desk: Console) -> Any:
+    """Bring an officer who was let in for a day, two days later; those after them come today again."""
+    browser = desk.browser()
+    desk.later = timedelta(days=2)
+    try:
+        assert browser.sign_in(vouched(subject="ended")).status_code == 403
+    finally:
+        desk.later = timedelta(0)
+    return browser
 
 
 def _play(
@@ -126,35 +185,35 @@ def _play(
     found: list[Any],
     only_in_tests: str,
     form_of: str,
-    other: str,
+    cases: tuple[str, str],
     end: Callable[[], Any],
 ) -> Table:
     made: Table = {}
     *before, last = people
     for name in before:
         for method, rule, need in found:
-            for row, path in _paths(method, rule, desk, other):
+            for row, path in _paths(method, rule, cases):
                 if rule != only_in_tests:
                     cells = made.setdefault(row, {"needs": "nobody" if need is None else need.value})
                     cells[name] = _ask(people[name](), method, path, form_of)
     waiting = {row: people[last]() for row in made}
     end()
     for method, rule, _ in found:
-        for row, path in _paths(method, rule, desk, other):
+        for row, path in _paths(method, rule, cases):
             if rule != only_in_tests:
                 made[row][last] = _ask(waiting[row], method, path, form_of)
     return made
 
 
-def _paths(method: str, rule: str, desk: Any, other: str) -> list[tuple[str, str]]:
+def _paths(method: str, rule: str, cases: tuple[str, str]) -> list[tuple[str, str]]:
     """Return a rule's rows: what it is called on the page, and an address for it. A case is asked for twice."""
     named = "pages.css" if "static" in rule else "health"
     path = rule.replace("<name>", named).replace("<passkey>", "0" * 32).replace("<path:name>", named)
     if "<case>" not in rule:
         return [(f"{method} {rule}", path)]
     return [
-        (f"{method} {rule}", path.replace("<case>", desk.scene.main)),
-        (f"{method} {rule} of a case that is not theirs", path.replace("<case>", other)),
+        (f"{method} {rule}", path.replace("<case>", cases[0])),
+        (f"{method} {rule} of a case that is not theirs", path.replace("<case>", cases[1])),
     ]
 
 

@@ -94,6 +94,7 @@ class Site:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     identities: list[Identity] = field(default_factory=list)
     logged: list[str] = field(default_factory=list)
+    wanted: list[str] = field(default_factory=list)
     app: Flask = field(init=False)
 
     def __post_init__(self) -> None:
@@ -116,6 +117,7 @@ class Site:
             origin=self.origin,
             clock=self.clock,
             declare=_declare,
+            is_own_path=lambda path: path == "/wanted",
         )
 
     @property
@@ -130,8 +132,9 @@ class Site:
         if request.method == "POST" and not form_token_matches(session.token, request.form.get("form_token")):  # type: ignore[attr-defined]
             abort(403)
 
-    def _welcome(self, identity: Identity) -> Any:
+    def _welcome(self, identity: Identity, wanted: str) -> Any:
         self.identities.append(identity)
+        self.wanted.append(wanted)
         return make_response("<h1>Welcome</h1>")
 
     def sessions(self) -> list[dict[str, Any]]:

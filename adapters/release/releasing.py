@@ -18,12 +18,12 @@ from adapters.release.drafts import Draft
 from adapters.release.making import Maker, Sealed, header_for
 from adapters.release.overriding import require_override
 from adapters.release.standing import settled_case
-from adapters.store.database import Store
-from adapters.store.rows import keep_offers
+from adapters.store.database import Session, Store
+from adapters.store.rows import keep_offers, recipients_of, sealed_drafts
 from keys.certificates import NotCertified
 from policies.break_glass import decide_to_grant
 from policies.engine import Bundle
-from policies.model import Basis, Decision, Facts, Header, Recipient, facts_for
+from policies.model import MAX_RECIPIENTS, Basis, Decision, Facts, Header, Recipient, facts_for
 from policies.vocabulary import INTAKE_CATEGORIES, AgencyKind, Gateway, OverrideReason, Purpose, Stage
 
 MAX_ITEMS_PER_DISCLOSURE = 500
@@ -104,6 +104,7 @@ class Releaser:
         with self.store.write() as session:
             follower.require_fresh_quorum(session)
             require_override(session, verified, drafts, terms, at)
+            self._require_few(session, verified, drafts, terms, at)
             maker = Maker(self.store, self.book, self.bundle, session, verified, directory, at)
             sealed = maker.seal_drafts(drafts)
             released.fragments = [item.header.fragment for item in sealed]
@@ -117,6 +118,30 @@ class Releaser:
             # Whoever was not asked about is told that there is more, or what is not given grows stale.
             released.told = maker.tell_not_given()
         return released
+
+    def _require_few(
+        self, session: Session, verified: VerifiedCase, drafts: Sequence[Draft], terms: ReleaseTerms, at: datetime
+    ) -> None:
+        """Raise ``CaseRefused`` where a draft would reach more recipients than a fragment may have."""
+        before = sealed_drafts(session, verified.case, {draft.draft for draft in drafts})
+        known = recipients_of(session, [row.fragment for row in before.values()])
+        for draft in drafts:
+            row = before.get(draft.draft)
+            held = set() if row is None else known[row.fragment]
+            asked = {(str(to.agency), to.member): to for to in self._recipients(verified, draft, terms)}
+            if len(held | set(asked)) <= MAX_RECIPIENTS:
+                continue
+            header = header_for(draft, verified.case, self.book.agency, at)
+            basis = self._basis(verified, header, terms)
+            for who in set(asked) - held:
+                facts = self._facts(header, asked[who], basis, verified, Stage.DRAFT, at)
+                if decide_to_grant(self.bundle, facts).is_permit:
+                    held.add(who)
+            if len(held) > MAX_RECIPIENTS:
+                raise CaseRefused(
+                    f"draft {draft.draft[:12]} would go to {len(held)} people and agencies' intakes; a fragment has at "
+                    f"most {MAX_RECIPIENTS} recipients. Name those whom it is for (--only); nothing was released"
+                )
 
     def _disclose(
         self,

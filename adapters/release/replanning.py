@@ -29,6 +29,7 @@ from adapters.store.rows import (
     offers_of,
     own_channels,
     own_fragments,
+    recipients_of,
 )
 from adapters.store.tables import EarlierChannelRow, OwnChannelRow
 from keys.certificates import Certificate, NotCertified
@@ -37,7 +38,7 @@ from keys.statements import peek
 from keys.uses import KeyUse
 from policies.break_glass import decide_to_grant
 from policies.engine import Bundle, decide
-from policies.model import AgencyId, Basis, Decision, Facts, Handling, Header, Recipient, facts_for
+from policies.model import MAX_RECIPIENTS, AgencyId, Basis, Decision, Facts, Handling, Header, Recipient, facts_for
 from policies.vocabulary import (
     INTAKE_CATEGORIES,
     OBJECTIONS,
@@ -128,7 +129,21 @@ def find_waiting(
 
     Reads only. Fragments that the hub has not taken yet are left aside: their own release is under way.
     """
-    return _Planning(session, case, agency, directory, bundle, at).all()
+    return _within_limit(session, _Planning(session, case, agency, directory, bundle, at).all())
+
+
+def _within_limit(session: Session, found: Sequence[Waiting]) -> list[Waiting]:
+    """Leave out what has as many recipients as a fragment may have, and this one is none of them: it stays held."""
+    wanted = {chosen.header.fragment for item in found for chosen in item.chosen}
+    known, kept = recipients_of(session, wanted), []
+    for item in found:
+        who = (str(item.recipient.agency), item.recipient.member)
+        for chosen in item.chosen:
+            held = known[chosen.header.fragment]
+            if len(held) < MAX_RECIPIENTS:
+                held.add(who)
+        kept.append(replace(item, chosen=tuple(it for it in item.chosen if who in known[it.header.fragment])))
+    return kept
 
 
 class _Planning:

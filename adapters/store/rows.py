@@ -116,6 +116,18 @@ def keep_grants(session: Session, channel: str, granted: Iterable[tuple[str, str
         session.execute(statement.on_conflict_do_update(index_elements=keys, set_=newer), values)
 
 
+def recipients_of(session: Session, fragments: Collection[str]) -> dict[str, set[tuple[str, str | None]]]:
+    """Return who has been granted our fragments ever: agency and member (None: its intake), by fragment."""
+    found: dict[str, set[tuple[str, str | None]]] = {fragment: set() for fragment in fragments}
+    for some in _chunks(fragments):
+        for channels in (OwnChannelRow, EarlierChannelRow):
+            query = select(GrantedRow.fragment, channels.recipient_agency, channels.recipient_member).distinct()
+            joined = query.join(channels, channels.channel == GrantedRow.channel)
+            for fragment, agency, member in session.execute(joined.where(GrantedRow.fragment.in_(some))):
+                found[fragment].add((agency, member))
+    return found
+
+
 def keep_not_given(session: Session, channel: str, refused: Iterable[tuple[str, str, str]]) -> None:
     """Record (fragment, code, rules as JSON) of what a channel's recipient is not given, in place of earlier ones."""
     values = [

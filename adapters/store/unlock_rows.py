@@ -15,14 +15,15 @@ def next_number(session: Session) -> int:
     return int(session.scalar(select(func.max(UnlockRow.number))) or 0) + 1
 
 
-def keep_unlock(session: Session, row: UnlockRow, kept: int) -> None:
-    """Keep a record, and of its member only the newest ``kept``."""
+def keep_unlock(session: Session, row: UnlockRow, kept: int, since: str) -> None:
+    """Keep a record, and of its member what is not older than ``since``, and the newest ``kept`` however old."""
     session.add(row)
     session.flush()
     query = select(UnlockRow.number).where(UnlockRow.member == row.member).order_by(UnlockRow.number.desc())
     oldest = session.scalar(query.offset(kept - 1).limit(1))
     if oldest is not None:
-        session.execute(delete(UnlockRow).where(UnlockRow.member == row.member, UnlockRow.number < oldest))
+        is_over = (UnlockRow.member == row.member) & (UnlockRow.number < oldest) & (UnlockRow.at < since)
+        session.execute(delete(UnlockRow).where(is_over))
 
 
 def unlocks_of(session: Session, member: str | None, start: int, limit: int) -> Sequence[UnlockRow]:
@@ -34,3 +35,9 @@ def unlocks_of(session: Session, member: str | None, start: int, limit: int) -> 
 def count_unlocks(session: Session, member: str) -> int:
     """Return how many records of a member are kept."""
     return int(session.scalar(select(func.count()).select_from(UnlockRow).where(UnlockRow.member == member)) or 0)
+
+
+def count_unlocks_since(session: Session, member: str, since: str) -> int:
+    """Return how many records of a member are from ``since`` or later."""
+    query = select(func.count()).select_from(UnlockRow).where(UnlockRow.member == member, UnlockRow.at >= since)
+    return int(session.scalar(query) or 0)

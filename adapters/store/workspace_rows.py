@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from adapters.store.tables import EndedKeyRow, PersonRow, SessionRow, UnlockAttemptRow
@@ -48,16 +48,10 @@ def sessions_of(session: Session, *, member: str | None = None, person: str | No
     return session.scalars(query.order_by(SessionRow.seen_at.desc(), SessionRow.digest)).all()
 
 
-def count_anonymous(session: Session) -> int:
-    """Return how many sessions nobody has signed in with."""
-    query = select(func.count()).select_from(SessionRow).where(SessionRow.person.is_(None))
-    return int(session.scalar(query) or 0)
-
-
-def oldest_anonymous(session: Session, count: int) -> list[str]:
-    """Return the digests of so many sessions that nobody has signed in with, those unused for longest."""
-    query = select(SessionRow.digest).where(SessionRow.person.is_(None)).order_by(SessionRow.seen_at).limit(count)
-    return list(session.scalars(query))
+def anonymous(session: Session) -> list[str]:
+    """Return the digests of sessions that nobody has signed in with, the one unused for longest first."""
+    query = select(SessionRow.digest).where(SessionRow.person.is_(None))
+    return list(session.scalars(query.order_by(SessionRow.seen_at, SessionRow.created_at)))
 
 
 def sessions_past(session: Session, seen_before: str, created_before: str) -> list[str]:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from flask import Flask
+from werkzeug.exceptions import HTTPException
 
 _NEED = "workspace_need"
 _View = TypeVar("_View", bound=Callable[..., object])
@@ -40,6 +41,15 @@ def need_of(app: Flask, endpoint: str | None) -> Need | None:
     view = app.view_functions.get(endpoint) if endpoint is not None else None
     found = getattr(view, _NEED, None)
     return found if isinstance(found, Need) else None
+
+
+def need_of_path(app: Flask, path: str) -> Need | None:
+    """Return what the page at a path, with or without a query, has declared; None where there is none."""
+    try:
+        endpoint, _ = app.url_map.bind("").match(path.partition("?")[0], method="GET")
+    except HTTPException:
+        return None
+    return need_of(app, endpoint)
 
 
 def routes(app: Flask) -> list[tuple[str, str, Need | None]]:

@@ -3,7 +3,7 @@
 Before every page: the host that was asked for, size and rate, whether the browser's own page sent what is to change
 something; then the one rule of ``adapters.workspace.access``, with the session judged anew by ``Guard``.
 
-What other modules of the workspace build on: ``workspace()``, ``current_person()``, ``on_signed_in(identity)``,
+What other modules of the workspace build on: ``workspace()``, ``current_person()``, ``on_signed_in(identity, wanted)``,
 ``unlock_with(session, passphrase)``, ``mark_two_factor(session)``, ``sign_out()``.
 """
 
@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, cast
 
 from flask import Flask, Response, current_app, g, has_request_context, redirect, request
@@ -25,15 +25,16 @@ from werkzeug.wrappers import Response as AnyResponse
 from adapters.picture.neutral import neutral_text
 from adapters.runtime import Adapter
 from adapters.signed_in import SignedIn as Recognised
-from adapters.unlocks import Where, record_opening
+from adapters.unlocks import MOST_AN_HOUR, OpenedTooOften, Where, record_opening
 from adapters.workspace import security
-from adapters.workspace.access import Need, need_of
+from adapters.workspace.access import Need, need_of, need_of_path
 from adapters.workspace.assets import PREFIX, Assets
 from adapters.workspace.leaving import Leaving
 from adapters.workspace.people import Guard, People, person_digest
 from adapters.workspace.refusal import UnlockRefused
 from adapters.workspace.sessions import ServerSession, Sessions, SignedIn, StoredSessions
 from adapters.workspace.settings import WorkspaceSettings
+from adapters.workspace.sign_in import forget_wanted
 from adapters.workspace.unlocking import How, KeyRing, Unlocked, Unlocker
 from keys.custody.interface import Custody
 from keys.custody.keyfile import KeyFile
@@ -60,6 +61,7 @@ MAX_METHODS = 7
 HUB_WAIT_SECONDS = 5.0
 """How long a request waits for another's work with the hub; of so many threads at most half wait or work there."""
 HUB_RETRY_SECONDS = 10
+_OFTEN_WAIT = timedelta(minutes=5)
 
 
 class HubBusy(Exception):
@@ -203,16 +205,15 @@ def open_keys() -> KeyFile:
     return held.keys
 
 
-def on_signed_in(identity: Identity) -> AnyResponse:
+def on_signed_in(identity: Identity, wanted: str = "") -> AnyResponse:
     """Take in somebody whom a provider has just vouched for: a new session, or a page that says why not.
 
     What ``make_sign_in`` is given. The session that they came with is replaced, so that nobody who knew its token is
-    signed in with it.
+    signed in with it. ``wanted`` is the page of ours that they asked for before.
     """
     from adapters.workspace.pages import refuse_sign_in
 
     here, session = workspace(), this_session()
-    wanted = request.cookies.get(WANTED_COOKIE, "")
     member = here.people.find(identity.issuer, identity.subject)
     standing = None if member is None else here.guard.standing(member)
     if member is None or standing is None:
@@ -231,10 +232,13 @@ def on_signed_in(identity: Identity) -> AnyResponse:
     )
     here.sessions.sign_in(session, who)
     _judge_session(here, session)
-    answer = redirect(wanted if is_own_path(wanted) else HOME, 303)
-    if wanted:
-        answer.delete_cookie(WANTED_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
-    return answer
+    if not is_own_path(wanted):
+        return redirect(HOME, 303)
+    if need_of_path(current_app, wanted) not in (Need.TWO_FACTORS, Need.UNLOCKED):
+        return redirect(wanted, 303)
+    # Kept here and not asked for by the browser: coming from the provider, it would say that another site led there.
+    session[NEXT] = wanted
+    return redirect(UNLOCK, 303)
 
 
 def unlock_with(session: ServerSession, passphrase: Secret, how: How = How.PASSPHRASE) -> None:
@@ -251,10 +255,18 @@ def unlock_with(session: ServerSession, passphrase: Secret, how: How = How.PASSP
     if stamp != session.who.key_stamp:
         raise UnlockRefused("Your key was changed just now. Sign in again.")
     here.sessions.step_up(session)
-    began = session.created_at
-    record_opening(here.adapter.store, session.who.member, here.clock(), how, Where.WORKSPACE, session=began)
+    note_opening(here, session.who.member, how, Where.WORKSPACE, session)
     here.ring.put(session.digest, Unlocked(session.who.member, keys, how, here.clock(), stamp))
     _judge_session(here, session)
+
+
+def note_opening(here: Workspace, member: str, how: How, where: Where, session: ServerSession) -> None:
+    """Write down that a key was opened for a session. Raises ``UnlockRefused`` where that was too often."""
+    try:
+        record_opening(here.adapter.store, member, here.clock(), how, where, session=session.created_at)
+    except OpenedTooOften:
+        text = f"This key was opened {MOST_AN_HOUR} times within an hour. Wait some minutes, then try again."
+        raise UnlockRefused(f"{text} Was it not you? Tell your agency’s administrators.", _OFTEN_WAIT) from None
 
 
 def mark_two_factor(session: ServerSession) -> None:
@@ -295,7 +307,8 @@ def create_app(
     )
     here = Workspace(adapter, settings, keys_now)
     app.extensions[EXTENSION] = here
-    app.session_interface = StoredSessions(here.sessions, PREFIX)
+    fronts = settings.fronts
+    app.session_interface = StoredSessions(here.sessions, PREFIX, lambda asked: security.client_of(asked, fronts))
     app.wsgi_app = _Reached(app.wsgi_app, settings.origin.partition(":")[0])  # type: ignore[method-assign]
     _prepare_templates(app, here)
     app.before_request(_guard)
@@ -417,6 +430,8 @@ def _send(where: str) -> AnyResponse:
             # By the browser, not by us: else whoever asks for pages could fill the room of sign-ins in progress.
             age = int(IDLE.total_seconds())
             answer.set_cookie(WANTED_COOKIE, wanted, age, path="/", secure=True, httponly=True, samesite="Lax")
+    elif WANTED_COOKIE in request.cookies:
+        forget_wanted(answer)
     return answer
 
 
@@ -426,5 +441,5 @@ def _finish(response: Response) -> Response:
     return security.secure(response, policy=policy, is_https=here.settings.is_https)
 
 
-OnSignedIn = Callable[[Identity], AnyResponse]
-"""What signing in calls with whom a provider vouched for."""
+OnSignedIn = Callable[[Identity, str], AnyResponse]
+"""What signing in calls with whom a provider vouched for, and which page was asked for before."""

@@ -17,7 +17,7 @@ from flask import Blueprint, Flask, current_app, redirect, render_template, requ
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
-from adapters.unlocks import Where, record_opening
+from adapters.unlocks import Where
 from adapters.workspace.access import Need, needs
 from adapters.workspace.app import (
     HOME,
@@ -26,6 +26,7 @@ from adapters.workspace.app import (
     current_person,
     is_own_path,
     mark_two_factor,
+    note_opening,
     this_session,
     unlock_with,
     workspace,
@@ -234,8 +235,7 @@ def _require_passphrase(caller: Caller, passphrase: Secret) -> None:
     """See the passphrase open the key, and write that down. Raises ``UnlockRefused``."""
     here = workspace()
     here.unlocker.open(caller.member, passphrase, caller.session)
-    began = this_session().created_at
-    record_opening(here.adapter.store, caller.member, here.clock(), How.PASSPHRASE, Where.PASSKEYS, session=began)
+    note_opening(here, caller.member, How.PASSPHRASE, Where.PASSKEYS, this_session())
 
 
 def _elsewhere(caller: Caller) -> AnyResponse | None:

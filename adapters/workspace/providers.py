@@ -6,7 +6,7 @@ from flask import Flask
 
 from adapters.home import CONFIG_NAME, HomeRefused
 from adapters.workspace.access import Need, needs
-from adapters.workspace.app import EXTENSION, Workspace, on_signed_in
+from adapters.workspace.app import EXTENSION, Workspace, is_own_path, on_signed_in
 from adapters.workspace.sign_in import make_sign_in
 from keys.custody.sign_in_key import open_sign_in_key
 from keys.fetching import Outgoing
@@ -40,6 +40,7 @@ def add_sign_in(app: Flask) -> None:
         origin=here.settings.origin,
         clock=here.clock,
         declare=needs(Need.OPEN),
+        is_own_path=is_own_path,
     )
     here.form_targets = origins(providers)
     # Whoever came with a provider that was taken out of the settings since signs in anew, with another.

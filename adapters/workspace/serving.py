@@ -6,6 +6,7 @@ survive a fork. The worker runs in the main thread, where signals arrive; the wa
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import struct
@@ -16,7 +17,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
@@ -24,7 +25,7 @@ from gunicorn.glogging import Logger
 from gunicorn.http import errors, wsgi
 from gunicorn.util import write_nonblock
 
-from adapters.home import HomeRefused
+from adapters.home import Home, HomeRefused
 from adapters.runtime import Adapter
 from adapters.workspace.app import EXTENSION, Workspace, create_app
 from adapters.workspace.arriving import PatientWorker
@@ -32,6 +33,7 @@ from adapters.workspace.settings import WorkspaceSettings
 from keys.fetching import SUITES
 
 SERVER = "nrm-adapter"
+LOCK_NAME = "workspace.lock"
 GRACEFUL_SECONDS = 10
 SILENT_SECONDS = 20
 """How long a connection may stand still in the middle of a request or an answer."""
@@ -98,6 +100,8 @@ class Serving:
     settings: WorkspaceSettings
     listening: socket.socket
     adapter: Adapter
+    lock: IO[bytes]
+    """Held as long as it serves: no second one of the same home."""
 
     @property
     def here(self) -> Workspace:
@@ -125,14 +129,42 @@ class Serving:
             self.listening.close()
             tending.join(timeout=5)
             self.adapter.close()
+            self.lock.close()
 
 
 def prepare(adapter: Adapter, settings: WorkspaceSettings, *, set_up: Callable[[Flask], None] | None = None) -> Serving:
     """Take the address and build the pages, with a store and a client of the workspace's own and the agency's keys.
 
-    ``set_up`` adds pages of other parts. Raises ``HomeRefused``, ``AssetsMissing``, ``StoreRefused``,
-    ``CustodyRefused``.
+    ``set_up`` adds pages of other parts. Raises ``HomeRefused``, also where another process serves this home's
+    workspace, ``AssetsMissing``, ``StoreRefused``, ``CustodyRefused``.
     """
+    lock = only_workspace(adapter.home)
+    try:
+        return _prepare(adapter, settings, set_up, lock)
+    except BaseException:
+        lock.close()
+        raise
+
+
+def only_workspace(home: Home) -> IO[bytes]:
+    """Return the lock of a home's workspace, held until it is closed. Raises ``HomeRefused`` where it is taken.
+
+    Open keys, and how often somebody has asked or tried a passphrase, are in one process's memory: a second one would
+    let everybody ask and guess twice as often.
+    """
+    descriptor = os.open(home.folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    file = os.fdopen(descriptor, "rb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise HomeRefused(f"another process serves this adapter's workspace already (it holds {LOCK_NAME})") from error
+    return file
+
+
+def _prepare(
+    adapter: Adapter, settings: WorkspaceSettings, set_up: Callable[[Flask], None] | None, lock: IO[bytes]
+) -> Serving:
     own = Adapter(adapter.home, environ=adapter.environ, clock=adapter.clock)
     own.__dict__["keys"] = adapter.keys
     _ = own.book, own.agreements
@@ -150,7 +182,7 @@ def prepare(adapter: Adapter, settings: WorkspaceSettings, *, set_up: Callable[[
     patience = struct.pack("ll", SILENT_SECONDS, 0)
     for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
         listening.setsockopt(socket.SOL_SOCKET, direction, patience)
-    return Serving(app, settings, listening, own)
+    return Serving(app, settings, listening, own, lock)
 
 
 def _worker(serving: Serving) -> _Worker:

@@ -22,16 +22,15 @@ from werkzeug.datastructures import CallbackDict
 from adapters.store.database import Store
 from adapters.store.tables import SessionRow
 from adapters.store.workspace_rows import (
-    count_anonymous,
+    anonymous,
     delete_sessions,
     find_session,
     keep_session,
-    oldest_anonymous,
     sessions_of,
     sessions_past,
     update_session,
 )
-from keys.sessions import ABSOLUTE, COOKIE, IDLE, digest_of, form_token, is_live, is_token, new_token
+from keys.sessions import ABSOLUTE, COOKIE, IDLE, digest_of, form_token, is_live, is_token, new_token, who_gives_way
 from keys.storage import StorageRefused
 from policies.model import parse_time, render_time
 
@@ -40,6 +39,8 @@ MAX_DATA_BYTES = 16 * 1024
 MAX_PER_PERSON = 5
 """A desk, a laptop, a phone and two to spare; one more ends the one unused for longest, of one factor first."""
 MAX_ANONYMOUS = 2_000
+MAX_ANONYMOUS_OF_CLIENT = 200
+"""From one address: an office in which so many sign in at the same time."""
 SEEN_STEP = timedelta(seconds=15)
 """Use of a session is written down at most this often; idleness is therefore counted at most this much too early."""
 
@@ -110,6 +111,8 @@ class ServerSession(CallbackDict[str, Any], SessionMixin):
         """Whether the browser's token was good for something, and is not any more."""
         self.must_tell = is_new
         """Whether the browser does not have this token yet."""
+        self.client = ""
+        """The address that it is used from."""
         self.is_wanted = False
         """Whether a form of the page was bound to the token."""
 
@@ -145,6 +148,8 @@ class Sessions:
     ) -> None:
         self._store, self._clock = store, clock
         self._on_move, self._on_end = on_move, on_end
+        self._begun_at: dict[str, str] = {}
+        """The address that each sign-in under way was begun from; one process serves a home, so nobody else knows."""
 
     # --- one request ---
 
@@ -190,10 +195,12 @@ class Sessions:
     def _insert(self, session: ServerSession, now: datetime) -> None:
         row = self._row(session, now)
         with self._store.write() as store:
-            over = count_anonymous(store) - MAX_ANONYMOUS + 1
-            gone = oldest_anonymous(store, over) if over > 0 else []
+            # Of what an earlier process left nobody knows the address: it counts as one, and gives way first.
+            begun = [(name, self._begun_at.get(name, "")) for name in anonymous(store) if name != session.digest]
+            gone = who_gives_way(begun, session.client, most=MAX_ANONYMOUS, most_of_one=MAX_ANONYMOUS_OF_CLIENT)
             delete_sessions(store, [*gone, session.digest])
             keep_session(store, row)
+            self._begun_at = {**dict(begun), session.digest: session.client}
         session.created_at = session.seen_at = now.replace(microsecond=0)
         session.modified = False
 
@@ -357,14 +364,17 @@ def _name(digest: str) -> str:
 class StoredSessions(SessionInterface):
     """Flask's sessions, kept by ``Sessions``; the files of the pages need none."""
 
-    def __init__(self, sessions: Sessions, without: str) -> None:
-        self._sessions, self._without = sessions, without
+    def __init__(self, sessions: Sessions, without: str, client_of: Callable[[Request], str]) -> None:
+        """``client_of``: whom a request is counted under, an address."""
+        self._sessions, self._without, self._client_of = sessions, without, client_of
 
     def open_session(self, app: Flask, request: Request) -> ServerSession:  # noqa: ARG002 - Flask names it
         """Return the session of a request."""
         if request.path.startswith(self._without):
             return ServerSession(new_token())
-        return self._sessions.open(request.cookies.get(COOKIE))
+        session = self._sessions.open(request.cookies.get(COOKIE))
+        session.client = self._client_of(request)
+        return session
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:  # noqa: ARG002
         """Keep what changed; tell the browser a token that it does not have yet, where it needs one."""

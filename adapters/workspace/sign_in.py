@@ -19,6 +19,7 @@ from werkzeug.wrappers import Response
 from keys.fetching import Outgoing
 from keys.jose import Signer
 from keys.provider_link import ProviderClient, ProviderLink
+from keys.sessions import WANTED_COOKIE
 from keys.sign_in import (
     WORDS,
     Identity,
@@ -65,17 +66,19 @@ def make_sign_in(
     providers: Sequence[Provider],
     signer: Signer,
     outgoing: Outgoing,
-    on_signed_in: Callable[[Identity], Response],
+    on_signed_in: Callable[[Identity, str], Response],
     *,
     origin: str,
     clock: Callable[[], datetime],
     declare: Callable[[_View], _View],
+    is_own_path: Callable[[str], bool],
     prefix: str = PREFIX,
 ) -> None:
     """Add the pages of signing in: the list of providers, the way to each and back, and our public keys.
 
     ``origin`` is this site's own, as configured: answers return there and nowhere else. ``declare`` marks a view as
-    open to anybody, for the rule that answers what is not declared to nobody. ``on_signed_in`` replaces the session.
+    open to anybody, for the rule that answers what is not declared to nobody. ``on_signed_in`` replaces the session; it
+    is told which page was asked for before, empty where none was. ``is_own_path`` says whether one may be led there.
     That a form was sent by a page of this session is checked by the application before each POST.
     """
     # Authlib writes the PKCE verifier into its own debug log.
@@ -85,7 +88,7 @@ def make_sign_in(
         link = ProviderLink(provider, signer, outgoing, clock)
         kept = {"client_id": provider.client_id, "client_kwargs": {"link": link}}
         oauth.register(provider.name, client_cls=_ProviderApp, **kept)
-    pages = _Pages(app, oauth, providers, on_signed_in, origin, prefix)
+    pages = _Pages(app, oauth, providers, on_signed_in, is_own_path, origin, prefix)
     for rule, name, view, method in (
         (prefix, "choose", pages.choose, "GET"),
         (f"{prefix}/jwks.json", "jwks", lambda: jsonify(public_jwks(signer)), "GET"),
@@ -104,12 +107,13 @@ class _Pages:
         app: Flask,
         oauth: OAuth,
         providers: Sequence[Provider],
-        on_signed_in: Callable[[Identity], Response],
+        on_signed_in: Callable[[Identity, str], Response],
+        is_own_path: Callable[[str], bool],
         origin: str,
         prefix: str,
     ) -> None:
         self._app, self._oauth, self._providers, self._on_signed_in = app, oauth, providers, on_signed_in
-        self._origin, self._prefix = origin, prefix
+        self._is_own_path, self._origin, self._prefix = is_own_path, origin, prefix
 
     def _client_of(self, name: str) -> _ProviderApp:
         found: _ProviderApp | None = self._oauth.create_client(name)
@@ -118,9 +122,19 @@ class _Pages:
     def _address_of(self, name: str) -> str:
         return f"{self._origin}{self._prefix}/{name}/callback"
 
-    def choose(self) -> str:
-        """List the providers, a button each."""
-        return render_template("sign_in.html", providers=self._providers, prefix=self._prefix)
+    def choose(self) -> Response:
+        """List the providers, a button each.
+
+        Which page was asked for goes from the browser's cookie into this one page, and is said on it: whoever comes to
+        sign in later, at a desk that several share, is led nowhere that somebody else asked for.
+        """
+        said = request.cookies.get(WANTED_COOKIE)
+        wanted = said if said and self._is_own_path(said) else ""
+        page = render_template("sign_in.html", providers=self._providers, prefix=self._prefix, wanted=wanted)
+        answer = make_response(page)
+        if said is not None:
+            forget_wanted(answer)
+        return answer
 
     def start(self, name: str) -> Response:
         """Send the browser to a provider."""
@@ -133,6 +147,8 @@ class _Pages:
         except SignInRefused as refusal:
             return self._refuse(name, refusal)
         _forget_oldest()
+        wanted = request.form.get("wanted", "")
+        held["wanted"] = wanted if self._is_own_path(wanted) else ""
         client.framework.set_state_data(session, asked["state"], held)
         return redirect(address, 303)
 
@@ -154,7 +170,7 @@ class _Pages:
                 identity = client.link.finish(held, args, redeem)
         except SignInRefused as refusal:
             return self._refuse(name, refusal)
-        return self._on_signed_in(identity)
+        return self._on_signed_in(identity, held.get("wanted", ""))
 
     def _refuse(self, name: str, refusal: SignInRefused) -> Response:
         """Say what did not happen in our words; the log gets which check it was, the page does not."""
@@ -165,6 +181,11 @@ class _Pages:
         if refusal.wait_seconds is not None:
             answer.headers["Retry-After"] = str(refusal.wait_seconds)
         return answer
+
+
+def forget_wanted(answer: Response) -> None:
+    """Let the browser forget which page was asked for."""
+    answer.delete_cookie(WANTED_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
 
 
 def _forget_oldest() -> None:

@@ -6,10 +6,13 @@ from flask import Flask, Response, g, jsonify, request
 from marshmallow import Schema
 from werkzeug.exceptions import HTTPException
 
+from hub.api.at_once import AtOnce, Leaving, is_long, note_leave
+from hub.auth.authorization import refused_here
 from hub.auth.caller import Caller
 from hub.auth.dpop import ProofRefused
 from hub.auth.needs import Need, need_of
 from hub.auth.pace import record_first, refuse_known, require_pace
+from hub.auth.strangers import client_of, require_pace_of_stranger
 from hub.config import MAX_FORM_BYTES, MAX_JSON_BYTES, MAX_REQUEST_BYTES
 from hub.exchange import cases
 from hub.refusal import Refused
@@ -32,9 +35,11 @@ RETRY_SECONDS = 5
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
-def install(app: Flask, services: Services) -> None:
+def install(app: Flask, services: Services, threads: int) -> None:
     """Check every request before its view, and render every refusal as problem details (RFC 9457)."""
     app.config["MAX_CONTENT_LENGTH"] = MAX_JSON_BYTES
+    at_once = AtOnce(threads)
+    app.wsgi_app = Leaving(app.wsgi_app)  # type: ignore[method-assign]
 
     @app.before_request
     def _limit_body() -> None:
@@ -47,6 +52,7 @@ def install(app: Flask, services: Services) -> None:
     def _require_need() -> Response | None:
         need = need_of(app.view_functions.get(request.endpoint or ""))
         if need is Need.OPEN:
+            _require_pace_of_stranger(services)
             return None
         try:
             g.caller = services.authorization.require(
@@ -61,12 +67,16 @@ def install(app: Flask, services: Services) -> None:
             )
             g.agency = g.caller.agency
         except ProofRefused as error:
+            _require_pace_of_stranger(services)
             code = "use_dpop_nonce" if error.needs_nonce else "invalid_token"
             response = problem(Refused(401, code, str(error)))
             response.headers["WWW-Authenticate"] = f'DPoP error="{code}", algs="ES256 Ed25519"'
             return response
         _require_pace(services, g.caller)
         _require_caller(services, need)
+        chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
+        long = is_long(request.content_length, is_chunked=chunked)
+        note_leave(request.environ, at_once.enter(g.agency, is_long=long))
         return None
 
     @app.before_request
@@ -95,7 +105,7 @@ def _render_refusals(app: Flask) -> None:
 
     @app.errorhandler(Refused)
     def _refused(refusal: Refused) -> Response:
-        return problem(refusal)
+        return refused_here(refusal) if request.endpoint in OAUTH_ENDPOINTS else problem(refusal)
 
     @app.errorhandler(StoreUnavailable)
     def _unavailable(error: StoreUnavailable) -> Response:
@@ -133,6 +143,11 @@ def _require_pace(services: Services, caller: Caller) -> None:
         at,
         on_first=lambda: record_first(services.database, caller.agency, caller.member, "request", at),
     )
+
+
+def _require_pace_of_stranger(services: Services) -> None:
+    address = client_of(request, services.config.fronts)
+    require_pace_of_stranger(services.moment, address, services.clock())
 
 
 def _require_caller(services: Services, need: Need | None) -> None:

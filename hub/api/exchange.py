@@ -25,11 +25,21 @@ from hub.exchange import (
     witness_changes,
 )
 from hub.exchange.acts import Receipt
+from hub.exchange.disclosure_form import MAX_ITEMS
+from hub.exchange.recipients import require_few
 from hub.ledger import ledger
 from hub.refusal import Refused
 from hub.services import Services
 from hub.store import exchange_rows as rows
+from policies.model import MAX_RECIPIENTS
 
+PUSH_LIMITS = (
+    f"At most {ndjson.MAX_PUSH_BYTES} bytes, {pushing.MAX_LINES} lines of {ndjson.MAX_LINE_BYTES} bytes, "
+    f"{MAX_ITEMS} items of a disclosure; a fragment has at most {MAX_RECIPIENTS} recipients, people and "
+    "agencies' intakes, over all pushes. Beyond: 413. Too many requests in a minute: 429; too many of one agency at "
+    "the same time: 503; both with Retry-After."
+)
+"""What the OpenAPI document says of a push."""
 blueprint = Blueprint("exchange", __name__, url_prefix="/v1", description="Agencies, cases, fragments")
 
 
@@ -203,6 +213,7 @@ def case_log(query: dict[str, int], case: str) -> dict[str, Any]:
 @blueprint.post("/cases/<case>/push")
 @needs(Need.PARTY)
 @blueprint.doc(
+    description=PUSH_LIMITS,
     requestBody={"content": {ndjson.MEDIA_TYPE: {"schema": {"type": "string"}}}, "required": True},
     responses={200: {"content": {ndjson.MEDIA_TYPE: {"schema": {"type": "string"}}}, "description": "one line a line"}},
 )
@@ -211,6 +222,7 @@ def push(case: str) -> Response:
     if request.mimetype != ndjson.MEDIA_TYPE:
         raise Refused(415, "media_type", f"expected {ndjson.MEDIA_TYPE}")
     lines = ndjson.parse_lines(request.get_data(cache=False), pushing.MAX_LINES)
+    require_few(lines)
     at = services().clock()
     with services().database.write() as session:
         results = pushing.push(

@@ -44,7 +44,7 @@ class AgencyCredentials(ClientCredentialsGrant):  # type: ignore[misc]  # Authli
     def validate_token_request(self) -> None:
         """Authenticate the client, then use up its proof. Raises ``OAuth2Error``, ``ProofRefused``, ``Refused``."""
         super().validate_token_request()
-        g.dpop_proof.use(self.moment, g.now)
+        g.dpop_proof.use(self.moment, g.now, client=g.client.agency)
 
 
 class Authorization:
@@ -90,7 +90,7 @@ class Authorization:
             except ProofRefused as error:
                 return _finished(_oauth_error(400, _proof_code(error, "invalid_dpop_proof"), str(error)))
             except Refused as refusal:
-                return _finished(_refused(refusal))
+                return refused_here(refusal)
 
         def asked(name: str) -> Callable[[], Response]:
             @needs(Need.OPEN)
@@ -100,7 +100,7 @@ class Authorization:
                     _require_plain_form()
                     return _finished(server.create_endpoint_response(name))
                 except Refused as refusal:
-                    return _finished(_refused(refusal))
+                    return refused_here(refusal)
 
             return endpoint
 
@@ -136,7 +136,7 @@ class Authorization:
             raise ProofRefused("the access token is bound to another key")
         self._require_standing(token, at)
         before_use(token.caller)
-        made.use(self._moment, at, jti=token.jti)
+        made.use(self._moment, at, client=token.caller.agency, jti=token.jti)
         return token.caller
 
     def find_good(self, text: str) -> AccessToken | None:
@@ -205,11 +205,12 @@ def _proof_code(error: ProofRefused, otherwise: str) -> str:
     return "use_dpop_nonce" if error.needs_nonce else otherwise
 
 
-def _refused(refusal: Refused) -> Response:
+def refused_here(refusal: Refused) -> Response:
+    """Render a refusal as these endpoints do (RFC 6749 section 5.2)."""
     response = _oauth_error(refusal.status, refusal.code, refusal.detail)
     if "wait" in refusal.extra:
         response.headers["Retry-After"] = str(refusal.extra["wait"])
-    return response
+    return _finished(response)
 
 
 def _oauth_error(status: int, code: str, text: str) -> Response:

@@ -19,7 +19,7 @@ from joserfc.jwk import ECKey, OKPKey
 
 from hub.auth.jwts import MAX_TIME, TokenRefused, read_token
 from hub.refusal import Refused
-from hub.store.moment import Epoch, Moment, Use
+from hub.store.moment import MAX_PROOFS_OF_ONE_CLIENT, Epoch, Moment, Use
 from keys.jose import KeyRefused, parse_public_jwk
 
 MAX_PROOF_CHARS = 4096
@@ -87,13 +87,18 @@ class Proof:
     expires_at: int
     """When its nonce dies, in seconds since 1970."""
 
-    def use(self, moment: Moment, at: datetime, *, jti: str | None = None) -> None:
-        """Use it up; ``jti`` is that of the token it comes with.
+    def use(self, moment: Moment, at: datetime, *, client: str, jti: str | None = None) -> None:
+        """Use it up, for the agency ``client``; ``jti`` is that of the token it comes with.
 
-        Raises ``ProofRefused`` where it was used before or the token is revoked, ``Refused`` (503) where no more can
-        be remembered.
+        Raises ``ProofRefused`` where it was used before or the token is revoked, ``Refused`` where no more can be
+        remembered: of this agency's (429), of anybody's (503).
         """
-        use = moment.use_proof(self.epoch, self.expires_at, self.digest, now=int(at.timestamp()), jti=jti)
+        now = int(at.timestamp())
+        use = moment.use_proof(self.epoch, self.expires_at, self.digest, now=now, client=client, jti=jti)
+        if use is Use.FULL_FOR_CLIENT:
+            wait = NONCE_SECONDS - now % NONCE_SECONDS
+            text = f"at most {MAX_PROOFS_OF_ONE_CLIENT} requests of an agency and its people with one nonce"
+            raise Refused(429, "too_many_requests", f"{text}; try again in {wait} seconds with a new one", wait=wait)
         if use is Use.FULL:
             raise Refused(503, "temporarily_unavailable", "too many requests at this moment; try again in a while")
         if use is Use.REVOKED:

@@ -125,10 +125,10 @@ class PersonExchange(BaseGrant, TokenEndpointMixin):  # type: ignore[misc]  # Au
             raise InvalidRequestError(f"the subject token is refused: {error}") from error
         except MemberRevoked as revoked:
             # Used up first: the same request again is refused, and leaves no second entry.
-            g.dpop_proof.use(self.moment, g.now)
+            g.dpop_proof.use(self.moment, g.now, client=client.agency)
             self.on_revoked(revoked, g.now)
             raise Refused(403, "key_revoked", str(revoked)) from revoked
-        g.dpop_proof.use(self.moment, g.now)
+        g.dpop_proof.use(self.moment, g.now, client=client.agency)
 
     def create_token_response(self) -> tuple[int, dict[str, Any], Any]:
         """Return the token response of RFC 8693 section 2.2.1."""

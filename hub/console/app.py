@@ -20,12 +20,13 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from hub.audit_words import count, say_moment
+from hub.auth.strangers import client_of
 from hub.console import security
 from hub.console.access import Need, need_of, needs
 from hub.console.assets import PREFIX, Assets
 from hub.console.refusal import ConsoleRefused
 from hub.console.sessions import ServerSession, Sessions, StoredSessions
-from hub.console.sign_in import make_sign_in
+from hub.console.sign_in import forget_wanted, make_sign_in
 from hub.console.standing import Guard, Officer
 from hub.services import SIGN_IN_KEY, Services
 from keys.fetching import Outgoing
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 EXTENSION = "console"
 ROOT = "/console"
 HOME, SIGN_IN, SECOND_FACTOR = f"{ROOT}/", f"{ROOT}/sign-in", f"{ROOT}/second-factor"
+CASES = f"{ROOT}/cases/"
+NEXT = "next"
+"""Which case somebody asked for before they signed in: a path of ours, in their session."""
 MAX_NEXT_CHARS = 300
 
 
@@ -72,24 +76,28 @@ def current_officer() -> Officer | None:
     return cast("Officer | None", g.get("officer"))
 
 
-def on_signed_in(identity: Identity) -> AnyResponse:
+def on_signed_in(identity: Identity, wanted: str = "") -> AnyResponse:
     """Take in somebody whom a provider has just vouched for: a new session, or a page that says why not.
 
-    The session that they came with is replaced, so that nobody who knew its token is signed in with it.
+    The session that they came with is replaced, so that nobody who knew its token is signed in with it. ``wanted`` is
+    the page of ours that they asked for before.
     """
     from hub.console.pages import refuse_sign_in
 
     here, session = console(), this_session()
-    wanted = request.cookies.get(WANTED_COOKIE, "")
     who = here.guard.admit(identity)
     if who is None:
         here.sessions.end(session)
         return refuse_sign_in(identity)
     here.sessions.sign_in(session, who)
-    answer = redirect(wanted if is_own_path(wanted) else HOME, 303)
-    if wanted:
-        answer.delete_cookie(WANTED_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
-    return answer
+    if not is_own_path(wanted):
+        return redirect(HOME, 303)
+    if not wanted.startswith(CASES):
+        return redirect(wanted, 303)
+    # What is read leaves a trace in the log, and coming from the provider the browser would say that another site led
+    # there: the list of cases shows a link to it, once.
+    session[NEXT] = wanted
+    return redirect(HOME, 303)
 
 
 def sign_out() -> None:
@@ -121,7 +129,8 @@ def create_console(services: Services, *, signer: Signer | None = None, outgoing
         TRAP_HTTP_EXCEPTIONS=False,
     )
     app.extensions[EXTENSION] = here = Console(services)
-    app.session_interface = StoredSessions(here.sessions, PREFIX)
+    fronts = services.config.fronts
+    app.session_interface = StoredSessions(here.sessions, PREFIX, lambda asked: client_of(asked, fronts))
     app.wsgi_app = _Reached(app.wsgi_app, here.origin.partition(":")[0])  # type: ignore[method-assign]
     _prepare_templates(app, here)
     app.before_request(_guard)
@@ -136,6 +145,7 @@ def create_console(services: Services, *, signer: Signer | None = None, outgoing
         origin=here.origin,
         clock=services.clock,
         declare=needs(Need.OPEN),
+        is_own_path=is_own_path,
         prefix=SIGN_IN,
     )
     return app
@@ -198,7 +208,7 @@ def _guard() -> AnyResponse | None:
     g.officer = None
     if request.path.startswith(PREFIX):
         return _authorise(need_of(current_app, request.endpoint), session)
-    client = security.client_of(request, here.services.config.fronts)
+    client = client_of(request, here.services.config.fronts)
     here.rates.take("client", client, security.CLIENT_PER_MINUTE)
     _judge_session(here, session)
     officer = current_officer()
@@ -243,10 +253,14 @@ def _authorise(need: Need | None, session: ServerSession) -> AnyResponse | None:
 
 def _send_to_sign_in() -> AnyResponse:
     answer, wanted = redirect(SIGN_IN, 303), request.full_path.rstrip("?")
-    if request.method == "GET" and is_own_path(wanted) and wanted != HOME:
+    # Where another site's page led is not kept: whoever follows a link from elsewhere asks again after signing in.
+    is_asked = request.method == "GET" and not security.is_led_here(request)
+    if is_asked and is_own_path(wanted) and wanted != HOME:
         # By the browser, not by us: else whoever asks for pages could fill the room of sign-ins in progress.
         age = int(IDLE.total_seconds())
         answer.set_cookie(WANTED_COOKIE, wanted, age, path="/", secure=True, httponly=True, samesite="Lax")
+    elif WANTED_COOKIE in request.cookies:
+        forget_wanted(answer)
     return answer
 
 

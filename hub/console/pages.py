@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from hub.console import security
 from hub.console.access import Need, needs
-from hub.console.app import HOME, ROOT, SECOND_FACTOR, console, current_officer, sign_out, this_session
+from hub.console.app import HOME, NEXT, ROOT, SECOND_FACTOR, console, current_officer, sign_out, this_session
 from hub.console.assets import PREFIX
 from hub.console.case_account import CaseTooLong, cases_for, look_at_case
 from hub.console.public_log import MAX_PAGE, read_public_log
@@ -86,10 +86,8 @@ def home() -> str:
         entries = ledger_rows.count_entries(store)
         witnessed = ledger_rows.find_newest_checkpoint(store, witnessed=True)
         unusual = unusual_of(store, officer.agency, console().services.clock())
-    origin = console().services.config.origin
-    return render_template(
-        "home.html", cases=cases, entries=entries, witnessed=witnessed, origin=origin, unusual=unusual
-    )
+    said = {"origin": console().services.config.origin, "wanted": this_session().pop(NEXT, None)}
+    return render_template("home.html", cases=cases, entries=entries, witnessed=witnessed, unusual=unusual, **said)
 
 
 @pages.get(f"{HOME}cases/<case>")

@@ -5,7 +5,6 @@ OWASP ASVS 5.0 chapters 3 and 4; W3C Content Security Policy 3, Trusted Types, F
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
@@ -113,23 +112,6 @@ def is_led_here(request: Request) -> bool:
     """Whether another site leads the browser here, or the browser fetches without being asked to."""
     site = request.headers.get("Sec-Fetch-Site", "none")
     return site not in ("none", "same-origin") or "prefetch" in request.headers.get("Sec-Purpose", "")
-
-
-def client_of(request: Request, fronts: tuple[str, ...]) -> str:
-    """Return whom a request is counted under: the address it came from, of IPv6 the network.
-
-    Where that is a configured server in front, what that server says last in X-Forwarded-For.
-    """
-    address = request.remote_addr or ""
-    if address in fronts:
-        address = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or address
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return "unknown"
-    if found.version == 6:
-        return str(ipaddress.ip_network((found, 64), strict=False))
-    return str(found)
 
 
 class Rates:

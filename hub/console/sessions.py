@@ -20,23 +20,24 @@ from werkzeug.datastructures import CallbackDict
 
 from hub.store.console_sessions import (
     ConsoleSessionRow,
-    count_anonymous,
+    anonymous,
     delete_expired,
     delete_sessions,
     find_session,
     keep_session,
-    oldest_anonymous,
     sessions_of,
     update_session,
 )
 from hub.store.moment import Moment
-from keys.sessions import ABSOLUTE, COOKIE, IDLE, digest_of, form_token, is_live, is_token, new_token
+from keys.sessions import ABSOLUTE, COOKIE, IDLE, digest_of, form_token, is_live, is_token, new_token, who_gives_way
 
 MAX_DATA_BYTES = 16 * 1024
 """What pages may keep in a session, as JSON: an OpenID sign-in in progress."""
 MAX_PER_PERSON = 5
 """A desk, a laptop, a phone and two to spare; one more ends the one unused for longest, of one factor first."""
 MAX_ANONYMOUS = 2_000
+MAX_ANONYMOUS_OF_CLIENT = 200
+"""From one address: an office in which so many sign in at the same time."""
 SEEN_STEP = timedelta(seconds=15)
 """Use of a session is written down at most this often; idleness is therefore counted at most this much too early."""
 
@@ -99,6 +100,8 @@ class ServerSession(CallbackDict[str, Any], SessionMixin):
         self.created_at, self.seen_at = created_at, seen_at
         self.must_tell = is_new
         """Whether the browser does not have this token yet."""
+        self.client = ""
+        """The address that it is used from."""
         self.is_wanted = False
         """Whether a form of the page was bound to the token."""
 
@@ -171,8 +174,8 @@ class Sessions:
         row = _row(session)
         with self._moment.write() as store:
             delete_expired(store, _seconds(now))
-            over = count_anonymous(store) - MAX_ANONYMOUS + 1
-            gone = oldest_anonymous(store, over) if over > 0 else []
+            begun = [item for item in anonymous(store) if item[0] != session.digest]
+            gone = who_gives_way(begun, session.client, most=MAX_ANONYMOUS, most_of_one=MAX_ANONYMOUS_OF_CLIENT)
             delete_sessions(store, [*gone, session.digest])
             keep_session(store, row)
         session.modified = False
@@ -229,6 +232,7 @@ def _row(session: ServerSession) -> ConsoleSessionRow:
         digest=session.digest,
         account=None if session.who is None else session.who.account,
         agency=None if session.who is None else session.who.agency,
+        client=session.client,
         created_at=_seconds(began),
         seen_at=_seconds(used),
         expires_at=_expiry(began, used),
@@ -276,14 +280,17 @@ def _time(seconds: int) -> datetime:
 class StoredSessions(SessionInterface):
     """Flask's sessions, kept by ``Sessions``; the files of the pages need none."""
 
-    def __init__(self, sessions: Sessions, without: str) -> None:
-        self._sessions, self._without = sessions, without
+    def __init__(self, sessions: Sessions, without: str, client_of: Callable[[Request], str]) -> None:
+        """``client_of``: whom a request is counted under, an address."""
+        self._sessions, self._without, self._client_of = sessions, without, client_of
 
     def open_session(self, app: Flask, request: Request) -> ServerSession:  # noqa: ARG002 - Flask names it
         """Return the session of a request."""
         if request.path.startswith(self._without):
             return ServerSession(new_token())
-        return self._sessions.open(request.cookies.get(COOKIE))
+        session = self._sessions.open(request.cookies.get(COOKIE))
+        session.client = self._client_of(request)
+        return session
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:  # noqa: ARG002
         """Keep what changed; tell the browser a token that it does not have yet, where it needs one."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hub.exchange.disowned import disowned_since, is_disowned
+from hub.exchange.recipients import Recipient, require_room_for_recipient
 from hub.store import exchange_rows as rows
 from hub.store import push_rows
 from hub.store.base import Session
@@ -44,6 +45,7 @@ class BatchRows:
     _channels: dict[str, ChannelRow | None] = field(default_factory=dict)
     _held: Counter[tuple[str, str]] | None = None
     _disowned: Counter[tuple[str, str]] | None = None
+    _recipients: dict[str, set[Recipient]] = field(default_factory=dict)
     _new_fragments: list[Mapping[str, object]] = field(default_factory=list)
     _new_grants: list[Mapping[str, object]] = field(default_factory=list)
 
@@ -122,8 +124,21 @@ class BatchRows:
         self._channels[row.channel] = row
         self.channels_of(row.case, row.originator)[row.recipient, row.use] += 1
 
+    def require_room_for_recipient(self, fragments: Collection[str], channel: ChannelRow) -> None:
+        """Raise ``Refused`` where a fragment has as many recipients as it may, and the channel's is none of them."""
+        missing = set(fragments) - set(self._recipients)
+        if missing:
+            self._recipients |= {fragment: set() for fragment in missing}
+            for fragment, agency, member in push_rows.find_recipients(self.session, missing):
+                self._recipients[fragment].add((agency, member))
+        recipient = channel.recipient_agency, channel.recipient_member
+        require_room_for_recipient({fragment: self._recipients[fragment] for fragment in fragments}, recipient)
+
     def add_grant(self, fragment: str, channel: str, disclosure: str, encrypted_key: str, basis: str) -> None:
         """Take a grant that an accepted disclosure lists."""
+        to = self.find_channel(channel)
+        if to is not None:
+            self._recipients.setdefault(fragment, set()).add((to.recipient_agency, to.recipient_member))
         self._new_grants.append(
             {
                 "fragment": fragment,

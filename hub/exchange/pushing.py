@@ -98,8 +98,7 @@ class Push:
 
     def lines(self, payloads: Sequence[object]) -> list[LineResult]:
         """Answer each line in order, then write what was accepted."""
-        claimed = (claimed_fragment(payload) for payload in payloads)
-        self.rows.load(fragment for fragment in claimed if fragment is not None)
+        self.rows.load(found for payload in payloads if (found := claimed_fragment(payload)) is not None)
         with ledger.appending(self.session, self.act.randomness) as log:
             self.act.log = log
             results = [self.line(number, payload) for number, payload in enumerate(payloads, 1)]
@@ -345,6 +344,7 @@ class Push:
             for item in require_list(got["items"], MAX_ITEMS, "items", at_least=0 if got["not_given"] else 1)
         ]
         self.rows.load(require_id(item["fragment"], "fragment") for item in items)
+        self.rows.require_room_for_recipient([item["fragment"] for item in items], channel)
         decided: dict[tuple[Facts, int], Decision] = {}
         accepted: dict[str, Basis] = {}
         decisions: list[Decision] = []

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import BigInteger, String, Text, delete, func, select, update
+from sqlalchemy import BigInteger, String, Text, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hub.store.moment_tables import MomentBase
 
 
 class ConsoleSessionRow(MomentBase):
-    """One session, by the digest of its token. ``account`` is the digest of who is signed in, None where nobody is."""
+    """One session, by the digest of its token. ``account`` is the digest of who is signed in, None where nobody is;
+    ``client`` the address that it was begun from.
+    """
 
-    __tablename__ = "console_session"
+    __tablename__ = "console_session_2"
 
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     account: Mapped[str | None] = mapped_column(String(64), index=True)
     agency: Mapped[str | None] = mapped_column(String(40))
+    client: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[int] = mapped_column(BigInteger)
     seen_at: Mapped[int] = mapped_column(BigInteger)
     expires_at: Mapped[int] = mapped_column(BigInteger, index=True)
@@ -55,16 +58,11 @@ def sessions_of(session: Session, account: str, agency: str) -> Sequence[Console
     return session.scalars(query.order_by(ConsoleSessionRow.seen_at.desc(), ConsoleSessionRow.created_at.desc())).all()
 
 
-def count_anonymous(session: Session) -> int:
-    """Return how many sessions nobody is signed in with."""
-    query = select(func.count()).select_from(ConsoleSessionRow).where(ConsoleSessionRow.account.is_(None))
-    return session.scalar(query) or 0
-
-
-def oldest_anonymous(session: Session, number: int) -> list[str]:
-    """Return the digests of those of them that were unused for longest."""
-    query = select(ConsoleSessionRow.digest).where(ConsoleSessionRow.account.is_(None))
-    return list(session.scalars(query.order_by(ConsoleSessionRow.seen_at).limit(number)))
+def anonymous(session: Session) -> list[tuple[str, str]]:
+    """Return digest and address of the sessions nobody is signed in with, the one unused for longest first."""
+    query = select(ConsoleSessionRow.digest, ConsoleSessionRow.client).where(ConsoleSessionRow.account.is_(None))
+    found = session.execute(query.order_by(ConsoleSessionRow.seen_at, ConsoleSessionRow.created_at))
+    return [(row.digest, row.client) for row in found]
 
 
 def delete_expired(session: Session, now: int) -> None:

@@ -40,12 +40,16 @@ from hub.store import postgresql as server
 from hub.store.address import Address, read_address
 from hub.store.moment_tables import EpochRow, MomentBase, RevokedTokenRow, UsedProofRow
 from hub.store.rates import Paces
+from hub.store.tallies import Tallies
 
 BUSY_TIMEOUT_MS = 10_000
 TIDY_SECONDS = 60
 """How often a process deletes what has expired."""
 MAX_PROOFS = 200_000
 """Proofs remembered with one expiry. Beyond, none is accepted: what could be used unseen is not."""
+MAX_PROOFS_OF_ONE_CLIENT = 50_000
+"""Of these, one agency's and its people's: so one alone cannot fill the room of all. An agency's own requests at their
+limit, for the ten minutes that a nonce is good, are 30,000."""
 COUNTED_EVERY = 500
 """After how many uses of its own a process counts again what all processes remember."""
 _NEWEST = select(EpochRow.name, EpochRow.secret)
@@ -60,6 +64,7 @@ class Use(StrEnum):
     FORGOTTEN = "forgotten"
     """Its epoch or its nonce is over: whether it was used is not known any more."""
     FULL = "full"
+    FULL_FOR_CLIENT = "full_for_client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,9 @@ class Moment:
         # Written out once: composing it takes longer than doing it.
         self._use = _use_statement(self._is_sqlite).compile(dialect=self._engine.dialect)
         self.paces = Paces(self._standing_alone)
+        self._proofs = Tallies(self._standing_alone)
+        self.strangers = Tallies(self._standing_alone)
+        """Apart from the other: however many strangers come, no client's count is forgotten."""
         self._epoch: Epoch | None = None
         self._lock = threading.Lock()
         self._tidied_at = 0
@@ -111,21 +119,31 @@ class Moment:
             found = self._epoch = self._load_epoch()
         return found
 
-    def use_proof(self, epoch: str, expires_at: int, digest: bytes, *, now: int, jti: str | None = None) -> Use:
+    def use_proof(
+        self, epoch: str, expires_at: int, digest: bytes, *, now: int, client: str, jti: str | None = None
+    ) -> Use:
         """Remember a proof that dies at ``expires_at`` (seconds since 1970); say whether this is its first use.
 
-        ``jti`` is that of the access token it comes with, asked for in the same statement: revoked, or not.
+        ``client`` is the agency whose assertion or token it comes with, or whose person's; ``jti`` that of the access
+        token it comes with, asked for in the same statement: revoked, or not.
         """
         if now - self._tidied_at >= TIDY_SECONDS or now < self._tidied_at:
             self._tidy(now)
+        proofs = f"proofs {client}"
+        if self._proofs.known(proofs, expires_at) >= MAX_PROOFS_OF_ONE_CLIENT:
+            return Use.FULL_FOR_CLIENT
         if self._is_full(expires_at):
             return Use.FULL
         given: dict[str, Any] = {"epoch": epoch, "expires_at": expires_at, "digest": digest, "jti": jti}
         order = self._use.positiontup
         values = given if order is None else tuple(given[name] for name in order)
         with self._standing_alone() as connection:
-            if connection.exec_driver_sql(self._use.string, values).rowcount == 1:
-                return Use.FIRST
+            is_first = connection.exec_driver_sql(self._use.string, values).rowcount == 1
+        if is_first:
+            # Only what is remembered takes room: what somebody caught and sends again takes none of its client's.
+            self._proofs.count(proofs, expires_at, expires_at)
+            return Use.FIRST
+        with self._standing_alone() as connection:
             if jti is not None and _is_revoked(connection, jti):
                 return Use.REVOKED
             row = connection.execute(select(EpochRow.name, EpochRow.floor)).one_or_none()
@@ -211,6 +229,8 @@ class Moment:
                 return
             self._tidied_at = now
             self._counts = {}
+        self._proofs.forget(now)
+        self.strangers.forget(now)
         with self.write() as session:
             session.execute(update(EpochRow).where(EpochRow.floor < now).values(floor=now))
             for table in MomentBase.metadata.sorted_tables:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import insert, select
 
 from hub.store.base import Session
-from hub.store.tables import FragmentRow, GrantRow
+from hub.store.tables import ChannelRow, FragmentRow, GrantRow
 
 MAX_IDS_PER_STATEMENT = 500
 
@@ -48,6 +48,20 @@ def find_fragments(session: Session, fragments: Collection[str]) -> list[StoredF
     for start in range(0, len(wanted), MAX_IDS_PER_STATEMENT):
         query = select(*_STORED).where(FragmentRow.fragment.in_(wanted[start : start + MAX_IDS_PER_STATEMENT]))
         found += [StoredFragment(*row) for row in session.execute(query)]
+    return found
+
+
+def find_recipients(session: Session, fragments: Collection[str]) -> list[tuple[str, str, str | None]]:
+    """Return who has been granted which of the fragments, each once: fragment, agency, member (None: its intake)."""
+    wanted, found = sorted(set(fragments)), []
+    for start in range(0, len(wanted), MAX_IDS_PER_STATEMENT):
+        query = (
+            select(GrantRow.fragment, ChannelRow.recipient_agency, ChannelRow.recipient_member)
+            .join(ChannelRow, ChannelRow.channel == GrantRow.channel)
+            .where(GrantRow.fragment.in_(wanted[start : start + MAX_IDS_PER_STATEMENT]))
+            .distinct()
+        )
+        found += [(row[0], row[1], row[2]) for row in session.execute(query)]
     return found
 
 

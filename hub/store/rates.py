@@ -73,9 +73,14 @@ class Paces:
 
 def _count(connection: Connection, caller: str, now: int) -> int:
     window = now // WINDOW_SECONDS
+    return add_to_count(connection, caller, window, 1, (window + 1) * WINDOW_SECONDS)
+
+
+def add_to_count(connection: Connection, caller: str, window: int, number: int, expires_at: int) -> int:
+    """Add to what is counted of a caller in a window; return what all processes of the hub have counted together."""
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    first = insert(RateRow).values(caller=caller, window=window, count=1, expires_at=(window + 1) * WINDOW_SECONDS)
+    first = insert(RateRow).values(caller=caller, window=window, count=number, expires_at=expires_at)
     counted = first.on_conflict_do_update(
-        index_elements=(RateRow.caller, RateRow.window), set_={"count": RateRow.count + 1}
+        index_elements=(RateRow.caller, RateRow.window), set_={"count": RateRow.count + number}
     ).returning(RateRow.count)
     return int(connection.execute(counted).scalar_one())

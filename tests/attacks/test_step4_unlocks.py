@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from adapters import unlocks
 from adapters.runtime import Adapter
 from adapters.store.database import StoreRefused
 from adapters.store.resealing import reseal
-from adapters.store.tables import UnlockRow
+from adapters.store.tables import AlarmRow, UnlockRow
 from adapters.unlocks import By, Where, list_openings
 from adapters.workspace.app import this_session, unlock_with
 from keys.custody.secret import Secret
@@ -92,13 +93,42 @@ def test_attack_87_commands_are_on_record_too(desk: Desk) -> None:
     assert oldest.count("by passphrase in the workspace") == 1
 
 
+def test_attack_87_nobody_pushes_an_opening_out_of_the_record(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is younger than its time stays, however often the key is opened since; one too many opens nothing."""
+    forget(desk)
+    monkeypatch.setattr(unlocks, "KEPT", 3)
+    monkeypatch.setattr(unlocks, "MOST_AN_HOUR", 30)
+    store, at = desk.adapter.store, desk.adapter.clock()
+    unlocks.record_opening(store, desk.member, at, By.PASSPHRASE, Where.KEPT, case="c" * 32)
+    for number in range(1, 100):
+        unlocks.record_opening(store, desk.member, at + number * timedelta(minutes=3), By.PASSKEY, Where.WORKSPACE)
+    said = list_openings(store, desk.member, limit=200)
+    assert (len(said), said[-1].where) == (100, Where.KEPT)
+    later = at + unlocks.KEPT_FOR + timedelta(days=1)
+    unlocks.record_opening(store, desk.member, later, By.PASSKEY, Where.WORKSPACE)
+    assert len(list_openings(store, desk.member, limit=200)) == 3
+    forget(desk)
+    for _ in range(30):
+        unlocks.record_opening(store, desk.member, desk.adapter.clock(), By.PASSKEY, Where.WORKSPACE)
+    browser, held = desk.signed_in(), desk.here.ring.held()
+    refused = browser.post("/unlock", passphrase=desk.passphrase)
+    assert (refused.status_code, int(refused.headers["Retry-After"]) > 0) == (429, True)
+    assert "times within an hour" in refused.text
+    assert desk.here.ring.held() == held
+    with store.write() as session:
+        assert session.query(AlarmRow).filter_by(code="unlocked_often").count() == 1
+    assert len(openings(desk)) == 20
+    forget(desk)
+
+
 def test_attack_87_the_record_rests_sealed_and_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """How, where and what is sealed, bound to its row; the newest of each member stay; the page shows twenty."""
     forget(desk)
     monkeypatch.setattr(unlocks, "KEPT", 45)
-    store = desk.adapter.store
-    for _ in range(50):
-        unlocks.record_opening(store, desk.member, desk.adapter.clock(), By.PASSKEY, Where.WORKSPACE)
+    store, at = desk.adapter.store, desk.adapter.clock()
+    for number in range(50):
+        when = at if number >= 5 else at - unlocks.KEPT_FOR - timedelta(hours=5 - number)
+        unlocks.record_opening(store, desk.member, when, By.PASSKEY, Where.WORKSPACE)
     unlocks.record_opening(store, "f" * 32, desk.adapter.clock(), By.PASSPHRASE, Where.KEPT, case="c" * 32)
     with store.write() as session:
         rows = session.query(UnlockRow).order_by(UnlockRow.number).all()

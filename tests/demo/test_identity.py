@@ -29,6 +29,7 @@ from hub.config import Config, ConfigRefused
 from keys.fetching import Outgoing
 from keys.private import PrivateKey
 from keys.provider_link import AGAIN
+from keys.sessions import WANTED_COOKIE
 from keys.sign_in import WORDS, ProvidersRefused, Reason, public_jwks, read_providers
 from tests.identity_site import WIRINGS, Browser, Site, listening
 
@@ -110,6 +111,20 @@ def test_signing_in_with_two_factors(stage: Stage) -> None:
     assert who.is_two_factor
     assert (who.amr, who.acr) == (("pwd", "otp", "mfa"), ACR_TWO_FACTORS)
     assert abs((datetime.now(UTC) - who.auth_time).total_seconds()) < 30
+
+
+def test_the_page_that_was_asked_for_goes_with_the_sign_in_that_begins_there(stage: Stage) -> None:
+    """From the browser's cookie into one page, and no further: whoever signs in after that is led nowhere."""
+    for said, led in (("/wanted", "/wanted"), (None, ""), ("//elsewhere.example", "")):
+        if said is not None:
+            stage.browser.client.cookies.set(WANTED_COOKIE, said, domain="127.0.0.1", path="/")
+        page = stage.browser.go(f"{stage.site.origin}/sign-in")
+        assert ("Was it not you" in page.text) == bool(led)
+        assert WANTED_COOKIE not in stage.browser.client.cookies
+        stage.browser.submit()
+        stage.browser.submit(username="ada", password=WORD, code=CODE)
+        assert stage.site.wanted[-1] == led
+    assert len(stage.site.wanted) == 3
 
 
 def test_without_the_code_it_is_one_factor(stage: Stage) -> None:

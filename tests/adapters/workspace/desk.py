@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
-from flask import Flask
+from flask import Flask, request
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -72,10 +73,10 @@ class Browser:
         headers = {"Origin": "null", "Sec-Fetch-Site": "same-origin"}
         return self.client.post(path, base_url=ORIGIN, data=form, headers=headers)
 
-    def sign_in(self, who: Vouched | None = None) -> TestResponse:
-        """Come back from a provider."""
+    def sign_in(self, who: Vouched | None = None, wanted: str = "", **headers: str) -> TestResponse:
+        """Come back from a provider. ``wanted`` is the page that was asked for where signing in began."""
         VOUCHED["who"] = who or Vouched()
-        return self.get(TEST_SIGN_IN)
+        return self.get(f"{TEST_SIGN_IN}?{urlencode({'wanted': wanted})}", **headers)
 
 
 VOUCHED: dict[str, Vouched] = {}
@@ -99,7 +100,7 @@ class Desk:
         @self.app.get(TEST_SIGN_IN)
         @needs(Need.OPEN)
         def signed_in() -> Any:
-            return on_signed_in(VOUCHED["who"])
+            return on_signed_in(VOUCHED["who"], request.args.get("wanted", ""))
 
     @property
     def here(self) -> Workspace:

@@ -34,8 +34,7 @@ def test_a_day_at_the_desk(shared: Desk) -> None:
     shared.bind_once()
     browser = shared.browser()
     assert browser.get(picture(shared)).headers["Location"] == "/sign-in"
-    answer = browser.sign_in()
-    assert answer.headers["Location"] == picture(shared)
+    assert browser.sign_in(wanted=picture(shared)).headers["Location"] == "/unlock"
     assert browser.get(picture(shared)).headers["Location"] == "/unlock"
     assert browser.post("/unlock", passphrase=shared.passphrase).headers["Location"] == picture(shared)
     shown = browser.get(picture(shared))
@@ -207,7 +206,7 @@ def test_alarms_are_counted_and_not_shown(shared: Desk) -> None:
     [
         ("/", True),
         ("/account", True),
-        ("/cases/ab/picture?purpose=x", True),
+        ("/nothing?purpose=x", True),
         ("//evil.example", False),
         ("https://evil.example", False),
         ("/\\evil.example", False),
@@ -220,13 +219,37 @@ def test_alarms_are_counted_and_not_shown(shared: Desk) -> None:
     ],
 )
 def test_nobody_is_sent_elsewhere_after_signing_in(shared: Desk, path: str, is_ours: bool) -> None:
-    """Also where the browser's cookie says so: it is looked at again when it is used."""
+    """Also where the session says so: it is looked at again when it is used."""
     assert is_own_path(path) is is_ours
     shared.bind_once()
-    browser = shared.browser()
-    browser.get("/account")
-    browser.client.set_cookie(WANTED_COOKIE, path, domain="fern-health.localhost", secure=True, path="/")
-    assert browser.sign_in().headers["Location"] == (path if is_ours else "/")
+    assert shared.browser().sign_in(wanted=path).headers["Location"] == (path if is_ours else "/")
+
+
+def test_a_page_that_was_asked_for_is_come_to_from_a_provider_of_another_site(shared: Desk) -> None:
+    """The browser then says that another site leads there, and goes on saying so along the redirects."""
+    shared.bind_once()
+    browser, wanted = shared.browser(), picture(shared)
+    assert browser.sign_in(wanted=wanted, Sec_Fetch_Site="cross-site").headers["Location"] == "/unlock"
+    assert browser.get("/unlock", Sec_Fetch_Site="cross-site").status_code == 200
+    assert browser.post("/unlock", form_of="/unlock", passphrase=shared.passphrase).headers["Location"] == wanted
+    assert browser.get(wanted).status_code == 200
+    again = shared.browser()
+    assert again.sign_in(wanted="/account", Sec_Fetch_Site="cross-site").headers["Location"] == "/account"
+    # What was come to is not come to once more.
+    assert again.post("/unlock", form_of="/unlock", passphrase=shared.passphrase).headers["Location"] == "/"
+
+
+def test_at_a_shared_desk_nobody_is_led_where_somebody_else_asked_to_go(shared: Desk) -> None:
+    """Whoever asks for the list of cases, or is led here by another site, drops what was asked for before."""
+    for path, site in (("/", "same-origin"), ("/account", "cross-site")):
+        browser = shared.browser()
+        browser.get(picture(shared))
+        assert browser.client.get_cookie(WANTED_COOKIE, "fern-health.localhost") is not None
+        browser.get(path, Sec_Fetch_Site=site)
+        assert browser.client.get_cookie(WANTED_COOKIE, "fern-health.localhost") is None
+    # By itself the browser's cookie leads nowhere: it is read on the page of signing in, and is gone with it.
+    browser.get(picture(shared))
+    assert browser.sign_in().headers["Location"] == "/"
 
 
 @pytest.mark.parametrize("path", ["/", "/unlock", "/account", "/nothing"])

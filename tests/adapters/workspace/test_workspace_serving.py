@@ -82,7 +82,7 @@ def test_a_person_works_there(make_scene: Callable[[], Scene], environ: dict[str
 def test_serve_says_where_the_workspace_is(
     make_scene: Callable[[], Scene], environ: dict[str, str], tmp_path: Path
 ) -> None:
-    """The product's own command, without a hub that answers; a second one finds the address taken."""
+    """The product's own command, without a hub that answers; a second one of the same home is refused."""
     scene = make_scene()
     home = scene[AGENCY].home.folder
     with served(home, environ, tmp_path, product=True) as (port, process):
@@ -91,7 +91,9 @@ def test_serve_says_where_the_workspace_is(
         while expected not in (tmp_path / "out").read_text() and time.monotonic() < deadline:
             time.sleep(0.1)
         assert expected in (tmp_path / "out").read_text()
-        assert "address is in use" in Hands(home, environ).refused("serve", "--bind", f"127.0.0.1:{free_port()}")
+        assert "serves this adapter's workspace already" in Hands(home, environ).refused(
+            "serve", "--bind", f"127.0.0.1:{free_port()}"
+        )
         browser = Remote(port, ORIGIN)
         assert browser.get("/").status_code == 303
         assert browser.get("/only-in-tests?subject=x").status_code == 404
@@ -121,6 +123,25 @@ def test_the_workspace_goes_on_with_keys_that_were_replaced(desk: Desk) -> None:
         assert found.client is not before
     serving.listening.close()
     own.close()
+    serving.lock.close()
+
+
+def test_attack_77_one_process_serves_a_home(desk: Desk) -> None:
+    """How often somebody may ask or guess is counted in its memory: a second one would let them twice as often."""
+    settings = WorkspaceSettings(ORIGIN, "127.0.0.1", 0)
+    first = prepare(desk.adapter, settings)
+    other = Adapter(desk.adapter.home, environ=desk.environ)
+    with pytest.raises(HomeRefused, match="another process serves this adapter's workspace already"):
+        prepare(other, settings)
+    first.listening.close()
+    first.adapter.close()
+    first.lock.close()
+    # What did not come to serve holds nothing.
+    with pytest.raises(HomeRefused, match="cannot listen"):
+        prepare(other, WorkspaceSettings("https://work.example", "192.0.2.1", 8443))
+    again = prepare(other, settings)
+    again.listening.close()
+    again.lock.close()
 
 
 def test_over_tls_it_offers_what_is_recommended_and_nothing_else(desk: Desk, tmp_path: Path) -> None:
@@ -136,3 +157,4 @@ def test_over_tls_it_offers_what_is_recommended_and_nothing_else(desk: Desk, tmp
         assert all(name.startswith("ECDHE-") and ("GCM" in name or "CHACHA20" in name) for name in old)
     finally:
         serving.listening.close()
+        serving.lock.close()

@@ -13,9 +13,10 @@ from sqlalchemy import event
 
 from adapters.store.tables import SessionRow
 from adapters.workspace import sessions as module
+from adapters.workspace.app import this_session
 from adapters.workspace.sessions import MAX_DATA_BYTES, MAX_PER_PERSON, SEEN_STEP, ServerSession, SessionOver
 from keys.sessions import ABSOLUTE, COOKIE, IDLE, WANTED_COOKIE, digest_of, is_token, new_token
-from tests.adapters.workspace.desk import ISSUER, SUBJECT, Browser, Desk, Vouched
+from tests.adapters.workspace.desk import ISSUER, ORIGIN, SUBJECT, Browser, Desk, Vouched
 
 MINUTE = timedelta(minutes=1)
 
@@ -134,7 +135,7 @@ def test_what_was_kept_before_somebody_signed_in_is_gone(shared: Desk) -> None:
     shared.bind_once()
     browser = shared.browser()
     assert browser.get("/account").headers["Location"] == "/sign-in"
-    assert browser.sign_in().headers["Location"] == "/account"
+    assert browser.sign_in(wanted="/account").headers["Location"] == "/account"
     found = shared.here.sessions.open(browser.token)
     assert dict(found) == {}
 
@@ -174,6 +175,34 @@ def test_strangers_fill_nothing_but_their_own_share(shared: Desk, monkeypatch: p
     kept = [dict(shared.here.sessions.open(token)) != {} for token in tokens]
     assert kept == [False, False, False, True, True, True]
     assert is_in(browser)
+
+
+def test_attack_77_three_addresses_do_not_push_out_a_sign_in_under_way(
+    shared: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has a share, and where all is full whoever has most gives way."""
+    monkeypatch.setattr(module, "MAX_ANONYMOUS", 20)
+    monkeypatch.setattr(module, "MAX_ANONYMOUS_OF_CLIENT", 8)
+    shared.end_all()
+    tokens = []
+    for number in range(61):
+        shared.later += timedelta(seconds=2)
+        browser = shared.browser()
+        browser.token = new_token()
+        with shared.app.test_request_context(
+            "/",
+            base_url=ORIGIN,
+            headers={"Cookie": f"{COOKIE}={browser.token}"},
+            environ_overrides={"REMOTE_ADDR": f"198.51.100.{number % 3}" if number else "192.0.2.1"},
+        ):
+            session = this_session()
+            session["_state_one"] = {"exp": number}
+            shared.here.sessions.save(session)
+        tokens.append(browser.token)
+    held = [dict(shared.here.sessions.open(token)) != {} for token in tokens]
+    assert held[0]
+    assert sum(held) == 20
+    assert all(held[-3:])
 
 
 def test_a_stranger_who_only_looks_leaves_no_row(shared: Desk) -> None:

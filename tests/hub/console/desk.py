@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
-from flask import Flask
+from flask import Flask, request
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -42,6 +43,10 @@ ISSUER = "https://login.fern-health.example"
 SUBJECT = "subject-of-an-invented-officer"
 TEST_SIGN_IN = "/console/only-in-tests"
 VOUCHED: dict[str, Identity] = {}
+
+
+def _come_back() -> Any:
+    return on_signed_in(VOUCHED["who"], request.args.get("wanted", ""))
 
 
 @cache
@@ -108,10 +113,10 @@ class Browser:
         headers = {"Origin": "null", "Sec-Fetch-Site": "same-origin"}
         return self.client.post(path, base_url=self.origin, data=form, headers=headers)
 
-    def sign_in(self, who: Identity | None = None) -> TestResponse:
-        """Come back from a provider."""
+    def sign_in(self, who: Identity | None = None, wanted: str = "", **headers: str) -> TestResponse:
+        """Come back from a provider. ``wanted`` is the page that was asked for where signing in began."""
         VOUCHED["who"] = who or vouched()
-        return self.get(TEST_SIGN_IN)
+        return self.get(f"{TEST_SIGN_IN}?{urlencode({'wanted': wanted})}", **headers)
 
 
 @dataclass
@@ -139,7 +144,7 @@ class Desk:
         services, app = self.build_bare()
         console: Flask = app.extensions["nrmhub_console"]
         console.testing = False
-        console.add_url_rule(TEST_SIGN_IN, "only_in_tests", needs(Need.OPEN)(lambda: on_signed_in(VOUCHED["who"])))
+        console.add_url_rule(TEST_SIGN_IN, "only_in_tests", needs(Need.OPEN)(_come_back))
         return services, app
 
     def build_bare(self) -> tuple[Services, Flask]:

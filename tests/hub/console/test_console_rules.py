@@ -13,6 +13,7 @@ from hub.console import security
 from hub.console.access import Need, needs, routes
 from hub.console.app import is_own_path
 from hub.store.rates import RateRow
+from keys.sessions import WANTED_COOKIE
 from tests.hub.console.desk import TEST_SIGN_IN, Browser, Desk, vouched
 from tests.scene import HEALTH, now
 
@@ -284,8 +285,34 @@ def test_nobody_is_sent_elsewhere(path: str) -> None:
 
 
 def test_whoever_wanted_a_page_comes_to_it(desk: Desk) -> None:
-    """After signing in."""
+    """After signing in, at a provider of another site too; a case is looked at by a link, for that leaves a trace."""
     browser = desk.browser()
     assert browser.get("/console/log?page=1").headers["Location"] == "/console/sign-in"
-    assert browser.sign_in().headers["Location"] == "/console/log?page=1"
-    assert browser.sign_in(vouched(HEALTH)).headers["Location"] == "/console/"
+    wanted = f"/console/cases/{desk.scene.main}"
+    for site in ("same-origin", "cross-site"):
+        browser = desk.browser()
+        came = browser.sign_in(wanted="/console/log?page=1", Sec_Fetch_Site=site)
+        assert came.headers["Location"] == "/console/log?page=1"
+        assert browser.get("/console/log?page=1", Sec_Fetch_Site=site).status_code == 200
+        assert browser.sign_in(vouched(HEALTH), wanted, Sec_Fetch_Site=site).headers["Location"] == "/console/"
+        home = browser.get("/console/", Sec_Fetch_Site=site).text
+        assert f'<a class="govuk-link" href="{wanted}">look at that case</a>' in home
+        assert "look at that case" not in browser.get("/console/").text, "said once"
+        assert browser.get(wanted).status_code == 200
+    assert browser.sign_in(vouched(HEALTH), "/v1/cases").headers["Location"] == "/console/"
+
+
+def test_at_a_shared_desk_nobody_is_led_where_somebody_else_asked_to_go(desk: Desk) -> None:
+    """Whoever asks for the first page, or is led here by another site, drops what was asked for before."""
+    for path, site in (("/console/", "same-origin"), ("/console/log", "cross-site")):
+        browser = desk.browser()
+        browser.get(f"/console/cases/{desk.scene.main}")
+        assert browser.client.get_cookie(WANTED_COOKIE, "127.0.0.1") is not None
+        browser.get(path, Sec_Fetch_Site=site)
+        assert browser.client.get_cookie(WANTED_COOKIE, "127.0.0.1") is None
+    browser.get(f"/console/cases/{desk.scene.main}")
+    # The page of signing in takes it up, says so, and lets the browser forget it.
+    first = browser.get("/console/sign-in").text
+    assert 'name="wanted" value="/console/cases/' in first
+    assert "Was it not you who asked for it?" in first
+    assert 'name="wanted"' not in browser.get("/console/sign-in").text

@@ -180,6 +180,35 @@ def test_thousands_of_visits_do_not_end_a_sign_in_under_way(desk: Desk, monkeypa
     assert len(rows(desk)) == before - 1
 
 
+def test_attack_77_three_addresses_do_not_push_out_a_sign_in_under_way(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has a share, and where all is full whoever has most gives way; whichever process they ask."""
+    monkeypatch.setattr(module, "MAX_ANONYMOUS", 20)
+    monkeypatch.setattr(module, "MAX_ANONYMOUS_OF_CLIENT", 8)
+    desk.end_all()
+    second, _ = desk.build()
+    other = module.Sessions(second.moment, desk.clock)
+    tokens = []
+    for number in range(61):
+        desk.later = timedelta(seconds=number)
+        sessions = (desk.here.sessions, other)[number % 2]
+        session = sessions.open(new_token())
+        session.client = f"198.51.100.{number % 3}" if number else "192.0.2.1"
+        session["_state_one"] = {"exp": number}
+        sessions.save(session)
+        tokens.append(session.token)
+    held = [dict(desk.here.sessions.open(token)) != {} for token in tokens]
+    assert held[0]
+    assert sum(held) == 20
+    assert all(held[-3:])
+
+
+def test_an_address_is_that_of_the_request(desk: Desk) -> None:
+    with desk.app.test_request_context("/console/", environ_overrides={"REMOTE_ADDR": "192.0.2.9"}) as context:
+        assert context.session.client == "192.0.2.9"
+
+
 def test_a_session_holds_so_much(desk: Desk) -> None:
     """More than that is forgotten; whoever is signed in stays so."""
     browser = desk.signed_in()

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.auth.dpop import NONCE_SECONDS, Nonces
 from hub.store import moment as module
-from hub.store import rates
+from hub.store import rates, tallies
 from hub.store.moment import Moment, Use
 from hub.store.moment_tables import MomentBase, RevokedTokenRow, UsedProofRow
 from hub.store.rates import WINDOW_SECONDS, Pace
@@ -56,8 +56,10 @@ def other(url: str, moment: Moment) -> Iterator[Moment]:
     made.close()
 
 
-def use(moment: Moment, number: int, *, now: int = NOW, dies: int = DIES, jti: str | None = None) -> Use:
-    return moment.use_proof(moment.epoch().name, dies, digest(number), now=now, jti=jti)
+def use(
+    moment: Moment, number: int, *, now: int = NOW, dies: int = DIES, client: str = "one", jti: str | None = None
+) -> Use:
+    return moment.use_proof(moment.epoch().name, dies, digest(number), now=now, client=client, jti=jti)
 
 
 def test_a_proof_is_good_once(moment: Moment) -> None:
@@ -114,7 +116,7 @@ def test_a_new_beginning_ends_everything_from_before_in_every_process(moment: Mo
     nonce, epoch = Nonces(moment).issue(at(0)), other.epoch().name
     assert use(other, 1) is Use.FIRST
     moment.open(anew=True)
-    assert other.use_proof(epoch, DIES, digest(2), now=NOW) is Use.FORGOTTEN
+    assert other.use_proof(epoch, DIES, digest(2), now=NOW, client="one") is Use.FORGOTTEN
     assert Nonces(other).expiry_of(nonce, at(0)) is None
     assert other.epoch() == moment.epoch()
     assert Nonces(moment).expiry_of(Nonces(other).issue(at(0)), at(0)) is not None
@@ -127,7 +129,7 @@ def test_a_store_emptied_under_a_running_process_is_a_new_epoch(url: str, moment
     with closing(Moment(url)) as third, third.write() as session:
         for table in ("used_proof", "revoked_token", "moment_epoch"):
             session.execute(text(f"DELETE FROM {table}"))
-    assert moment.use_proof(epoch, DIES, digest(1), now=NOW) is Use.FORGOTTEN
+    assert moment.use_proof(epoch, DIES, digest(1), now=NOW, client="one") is Use.FORGOTTEN
     assert Nonces(moment).expiry_of(nonce, at(0)) is None
     assert moment.epoch() == other.epoch(again=True)
 
@@ -150,6 +152,42 @@ def test_the_limit_counts_what_other_processes_remember(
     for number in range(6):
         assert use(other, number) is Use.FIRST
     assert [use(moment, 100 + number) for number in range(6)].count(Use.FULL) >= 1
+
+
+def test_attack_77_one_clients_proofs_fill_no_room_but_its_own(
+    moment: Moment, other: Moment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attack 77: counted over the processes, each of which tells the others by the portion."""
+    monkeypatch.setattr(module, "MAX_PROOFS_OF_ONE_CLIENT", 10)
+    monkeypatch.setattr(tallies, "PORTION", 2)
+    assert [use(other, number) for number in range(6)] == [Use.FIRST] * 6
+    assert [use(other, 1) for _ in range(20)] == [Use.AGAIN] * 20, "what is sent again takes no room"
+    said = [use(moment, 100 + number) for number in range(8)]
+    assert said.count(Use.FULL_FOR_CLIENT) >= 3
+    assert use(moment, 1) is Use.FULL_FOR_CLIENT
+    assert use(moment, 200, client="two") is Use.FIRST
+    assert use(moment, 201, dies=DIES + NONCE_SECONDS) is Use.FIRST
+
+
+def test_what_a_process_has_counted_is_told_by_the_portion_and_forgotten_with_its_time(
+    moment: Moment, other: Moment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tallies, "PORTION", 10)
+    monkeypatch.setattr(tallies, "MAX_NAMES", 3)
+    mine, theirs = moment.strangers, other.strangers
+    asked: list[str] = []
+    event.listen(moment._engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
+    assert [mine.count("a", 1, NOW) for _ in range(9)] == list(range(1, 10))
+    assert asked == []
+    assert mine.count("a", 1, NOW) == 10
+    assert len(asked) == 1
+    assert [theirs.count("a", 1, NOW) for _ in range(10)][-1] == 20
+    assert (mine.known("a", 1), mine.known("a", 2), mine.known("b", 1)) == (10, 0, 0)
+    for name in "bcd":
+        mine.count(name, 1, NOW)
+    assert mine.known("a", 1) == 0, "whoever was not seen for longest gives way"
+    mine.forget(NOW + 1)
+    assert mine.known("d", 1) == 0
 
 
 def test_remembering_costs_the_same_for_the_last_as_for_the_first(moment: Moment) -> None:

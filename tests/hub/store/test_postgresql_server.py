@@ -218,11 +218,11 @@ def test_a_crash_of_the_server_keeps_the_acts_and_empties_the_store_of_the_momen
         with database.write() as session:
             session.execute(text("INSERT INTO agency VALUES ('fern-care', 'social_care', 'x.y.z', 9000)"))
         before, expires = moment.epoch(), 2_000_000_000
-        assert moment.use_proof(before.name, expires, b"1" * 32, now=1_999_999_900) is Use.FIRST
+        assert moment.use_proof(before.name, expires, b"1" * 32, now=1_999_999_900, client="one") is Use.FIRST
         own.control("-m", "immediate", "-l", str(own.started.log), "-o", f"-k {own.server.folder}", "restart")
         with database.read() as session:
             assert session.scalar(text("SELECT count(*) FROM agency WHERE agency = 'fern-care'")) == 1
-        assert moment.use_proof(before.name, expires, b"1" * 32, now=1_999_999_900) is Use.FORGOTTEN
+        assert moment.use_proof(before.name, expires, b"1" * 32, now=1_999_999_900, client="one") is Use.FORGOTTEN
         assert moment.epoch().name != before.name
         with database.write() as session:
             session.execute(text("DELETE FROM agency WHERE agency = 'fern-care'"))
