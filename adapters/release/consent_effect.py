@@ -179,9 +179,9 @@ class _Asked:
 
     def _decide(self, header: Header, recipient: Recipient, basis: Basis, consents: Consents) -> Decision:
         case = replace(self.case, consent=consents)
-        enabled = self.bundle.enabled_gateways(self.at.date())
+        enabled = self.bundle.enabled(self.at.date())
         try:
-            facts = facts_for(header, recipient, basis, case, stage=Stage.PULL, at=self.at, enabled_gateways=enabled)
+            facts = facts_for(header, recipient, basis, case, stage=Stage.PULL, at=self.at, enabled=enabled)
         except Malformed:
             return Decision(Effect.REFUSE, ("membership-active",))
         return decide(self.bundle, facts)

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from adapters.cases import CaseBook, CaseRefused, VerifiedCase
+from adapters.notices import notice_override
 from adapters.release.bases import default_basis
 from adapters.release.disclosing import Item
 from adapters.release.drafts import Draft
 from adapters.release.making import Maker, Sealed, header_for
-from adapters.release.overriding import require_override
+from adapters.release.overriding import given_on_consent, require_override
 from adapters.release.standing import settled_case
 from adapters.store.database import Store
 from adapters.store.rows import keep_offers
@@ -114,6 +115,8 @@ class Releaser:
             for recipient in self._all_recipients(verified, drafts, terms):
                 offered = [item for item, recipients in zip(sealed, asked, strict=True) if recipient in recipients]
                 self._disclose(maker, recipient, offered, terms, released)
+            if terms.override is not OverrideReason.NONE and released.grants:
+                notice_override(session, case, released.fragments, terms.purpose, terms.override, at)
             # Whoever was not asked about is told that there is more, or what is not given grows stale.
             released.told = maker.tell_not_given()
         return released
@@ -128,6 +131,10 @@ class Releaser:
     ) -> None:
         items: list[Item] = []
         held = maker.granted_to(recipient, terms.purpose)
+        if terms.override is not OverrideReason.NONE:
+            ended = given_on_consent(maker.session, maker.case)
+            who = (recipient.agency, recipient.member)
+            held = {item for item in held if terms.purpose not in ended.get((*who, item), ())}
         refused: list[tuple[str, Decision]] = []
         for sealed in offered:
             header = sealed.header
@@ -183,7 +190,7 @@ class Releaser:
             verified.state,
             stage=stage,
             at=at,
-            enabled_gateways=self.bundle.enabled_gateways(at.date()),
+            enabled=self.bundle.enabled(at.date()),
         )
 
     def _recipients(self, verified: VerifiedCase, draft: Draft, terms: ReleaseTerms) -> list[Recipient]:
