@@ -7,7 +7,7 @@ from datetime import date
 from enum import StrEnum
 
 from policies.engine import NOT_EVALUATED, Bundle, NotEvaluated, applying, decide, derive
-from policies.model import Decision, Facts
+from policies.model import Basis, Decision, Facts
 from policies.rules import BasisEntry, GatewayEntry, Rule
 from policies.vocabulary import Article6, Condition, Gateway
 
@@ -145,6 +145,11 @@ def named(bundle: Bundle, term: StrEnum) -> str:
     """Return the code of a gateway or basis, marked where nobody has checked its entry against the law."""
     entry = next((item for name, item in entries(bundle).items() if name is term), None)
     return term.value if entry is None or entry.is_confirmed else f"{term.value} ({UNCONFIRMED_MARK})"
+
+
+def named_basis(bundle: Bundle, basis: Basis) -> str:
+    """Return the codes a sharing rests on, for a person: gateway, Article 6 basis, condition."""
+    return ", ".join(named(bundle, term) for term in (basis.gateway, basis.article6, basis.condition))
 
 
 def _permit_lines(found: Trace, at: date) -> list[str]:

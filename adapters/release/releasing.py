@@ -24,6 +24,7 @@ from adapters.store.rows import keep_offers
 from keys.certificates import NotCertified
 from policies.break_glass import decide_to_grant
 from policies.engine import Bundle
+from policies.explain import named_basis
 from policies.model import Basis, Decision, Facts, Header, Recipient, facts_for
 from policies.vocabulary import INTAKE_CATEGORIES, AgencyKind, Gateway, OverrideReason, Purpose, Stage
 
@@ -52,6 +53,8 @@ class Planned:
     recipient: Recipient
     recipient_kind: AgencyKind
     decision: Decision
+    on: str
+    """The gateway, Article 6 basis and condition it would rest on, marked where nobody has checked one."""
 
 
 @dataclass(slots=True)
@@ -86,7 +89,10 @@ class Releaser:
             for recipient in self._recipients(verified, draft, terms):
                 basis = self._basis(verified, header, terms)
                 facts = self._facts(header, recipient, basis, verified, Stage.DRAFT, at)
-                planned.append(Planned(draft, recipient, facts.recipient_kind, decide_to_grant(self.bundle, facts)))
+                decision = decide_to_grant(self.bundle, facts)
+                planned.append(
+                    Planned(draft, recipient, facts.recipient_kind, decision, named_basis(self.bundle, basis))
+                )
         return planned
 
     def release(self, case: str, drafts: Sequence[Draft], terms: ReleaseTerms) -> Released:
