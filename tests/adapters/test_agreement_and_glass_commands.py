@@ -89,7 +89,7 @@ def test_fetch_writes_the_files_and_refuses_what_it_cannot(hands: dict[str, Hand
     assert again.endswith("is there already; name a new folder")
     assert hands[CARE].refused("policy", "fetch", "5f1c", str(tmp_path / "b")).startswith("agreement: expected ")
     unknown = hands[CARE].refused("policy", "fetch", "5" * 64, str(tmp_path / "c"))
-    assert "404" in unknown or "no such" in unknown or "not" in unknown
+    assert "not" in unknown
     (tmp_path / "file").write_text("")
     blocked = hands[CARE].refused("policy", "fetch", bundle().digest, str(tmp_path / "file" / "inside"))
     assert blocked.endswith("cannot be written")
@@ -197,16 +197,11 @@ def test_break_glass_is_opened_listed_reviewed_and_refused_in_words(running: Sce
     short = care.refused("break-glass", "review", case, digest[:4], "--member", lead, "--outcome", "justified")
     assert short == "expected the first 8 or more characters of one digest; see: break-glass list"
     own = health.refused("break-glass", "review", case, digest[:8], "--member", voter, "--outcome", "justified")
-    assert (
-        own
-        in (
-            "it is reviewed by an officer, the lead professional or the chair of the case",
-            "break glass: it is reviewed by another agency",
-        )
-        or "another" in own
-    )
+    assert own == "break-glass review: expected somebody of another agency than whoever broke the glass"
     said = care.run("break-glass", "review", case, digest[:8], "--member", lead, "--outcome", "not_justified").stdout
     assert "It ends with this" in said
+    twice = care.refused("break-glass", "review", case, digest[:8], "--member", lead, "--outcome", "justified")
+    assert twice == "break-glass review: expected one that nobody has reviewed yet"
     assert care.run("break-glass", "list").stdout.strip() == (
         "Nobody has broken the glass without it having been reviewed."
     )

@@ -81,7 +81,7 @@ def test_the_walk_through_runs_as_it_stands(tmp_path: Path) -> None:
     assert "as expected: these answers were agreed otherwise" in told[4]
     assert ", 0 wrong" in told[5]
     assert ", 0 unnoticed" in told[5]
-    assert "loses `plan` of any agency kind" in told[6]
+    assert "loses `assessment` of any agency kind" in told[6]
     assert "Version 2 of" in told[6]
     assert "approved; officers of 1 more of the agencies must approve it" in told[7]
     assert "it decides from log position" in told[7]
