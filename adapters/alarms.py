@@ -137,7 +137,23 @@ MEANINGS: Mapping[str, Meaning] = {
     "turns_18": Meaning(
         "the person a case is about becomes an adult soon, or has, by your agency's records",
         "Plan it with the person: an adult must agree to stay in the NRM, and is asked anew for each of the three "
-        "consents. The day itself: nrm-adapter status. See docs/consent.md.",
+        "consents. The lead says so: nrm-adapter case age-path CASE adult. The day itself: nrm-adapter status. "
+        "See docs/consent.md.",
+    ),
+    "override": Meaning(
+        "your agency shared records although consent stands refused or withdrawn, because somebody here said so",
+        "Tell your agency's safeguarding lead. They look at the reason, which was sealed for the lead professional and "
+        "the panel with the same push, and whether the child was told. See docs/consent.md.",
+    ),
+    "override_received": Meaning(
+        "another agency shared records with you although consent stands refused or withdrawn",
+        "Tell your agency's safeguarding lead. Read why (a statement detail of that agency, in the picture), and plan "
+        "with the child how they learn of it. See docs/consent.md.",
+    ),
+    "exclusion_ends": Meaning(
+        "somebody is kept out of a case for a conflict of interest, and that ends soon by itself",
+        "Whoever was named for it looks whether it is still needed (nrm-adapter exclusions list) and renews it. "
+        "Two people sign, one of whom has not signed for it before.",
     ),
     "break_glass": Meaning(
         "somebody opened for a short time what they are not given otherwise, maybe records of this agency",

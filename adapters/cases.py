@@ -41,7 +41,7 @@ from policies.model import (
     parse_time,
     render_time,
 )
-from policies.vocabulary import AgencyKind, AgePath
+from policies.vocabulary import AgencyKind, AgePath, AgeSource, CaseStage
 
 NOT_SIGNED_YET = "0" * 64
 """Stands for the digest of a statement that is only planned."""
@@ -383,6 +383,8 @@ class CaseBook:
             previous=None,
             lead=AgencyId(self.agency),
             age_path=age_path,
+            age_source=AgeSource.STATED,
+            case_stage=CaseStage.BEFORE_REFERRAL,
             agencies=tuple((AgencyId(agency), kind) for agency, kind in listed),
             members=tuple(sorted(members, key=lambda item: (item.agency, item.member))),
         )

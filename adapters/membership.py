@@ -12,9 +12,17 @@ from typing import Any
 
 from adapters.refusal import CaseRefused
 from keys.statements import StatementType
-from policies.membership import Standing, require_successor, widens
+from policies.membership import Standing, makes_adult, require_successor, widens
 from policies.model import AgencyId, Malformed, Member, Membership
-from policies.vocabulary import AgencyKind
+from policies.vocabulary import AgencyKind, AgePath, AgeSource, CaseStage
+
+STAGES: Mapping[CaseStage, str] = {
+    CaseStage.BEFORE_REFERRAL: "The referral is being prepared.",
+    CaseStage.REFERRED: "Papers for the referral are still shared; the panel's decision can be submitted.",
+    CaseStage.DECIDED: "Nothing is shared for the referral any more; a reconsideration can be asked for.",
+    CaseStage.CLOSED: "Nothing is shared for the referral, the panel or a reconsideration; what protects goes on.",
+}
+"""What a stage means for what is shared, as the agreement that is shipped says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +115,43 @@ def plan_hand_over(standing: Standing, agency: str, successor: AgencyId) -> Chan
     return _listing(standing, agency, new, summary, is_wider=True)
 
 
+def plan_age_path(standing: Standing, agency: str, path: AgePath, source: AgeSource) -> Change:
+    """Return the change of the age path, and of what it rests on. Raises ``CaseRefused``."""
+    _require_lead(standing, agency)
+    old = standing.remaining.age_path
+    if path is old:
+        raise CaseRefused(f"the case follows the path {old.value} already")
+    new = _following(standing, age_path=path, age_source=source)
+    summary = [f"The case is to follow the path {path.value} instead of {old.value}, on: {source.value}."]
+    if makes_adult(standing.effective.age_path, path):
+        others = _others(standing)
+        if others:
+            summary.append(
+                f"It counts once one of {', '.join(others)} has endorsed it (case endorse); "
+                "until then it stays a child's."
+            )
+        summary.append("From then on the referral, the panel and a reconsideration need the adult's own consent,")
+        summary.append(
+            "asked anew: to referral, to support and to help an investigation, each by itself (case consent)."
+        )
+        summary.append("What was shared for them without it is refused at every later pull; what protects goes on.")
+    else:
+        summary.append("From then on no duty waits for consent, and an adult's consent carries no referral.")
+    summary.append("A draft of the referral is made anew: no answer given on the other path is kept.")
+    return _listing(standing, agency, new, (*summary, *_taken_back(standing)), is_wider=True)
+
+
+def plan_stage(standing: Standing, agency: str, stage: CaseStage) -> Change:
+    """Return the change of how far the case has come in the NRM. Raises ``CaseRefused``."""
+    _require_lead(standing, agency)
+    old = standing.remaining.case_stage
+    if stage is old:
+        raise CaseRefused(f"the case is {old.value} already")
+    new = _following(standing, case_stage=stage)
+    summary = (f"The case is to be {stage.value} instead of {old.value}. {STAGES[stage]}", *_taken_back(standing))
+    return _listing(standing, agency, new, summary, is_wider=True)
+
+
 def plan_endorsement(standing: Standing, agency: str, expected: str | None = None) -> Change:
     """Return this agency's endorsement of the newest membership. Raises ``CaseRefused``.
 
@@ -121,6 +166,11 @@ def plan_endorsement(standing: Standing, agency: str, expected: str | None = Non
     lead, successor = standing.effective.lead, standing.successor
     summary = [f"Membership list number {standing.listed.sequence} ({standing.digest[:12]}), signed by {lead}:"]
     summary += [f"{name} ({kind.value}) is brought into the case." for name, kind in standing.waiting]
+    if standing.is_age_waiting:
+        path, source = standing.listed.age_path.value, standing.listed.age_source.value
+        summary.append(
+            f"The child's case becomes an adult's ({path}), on: {source}. Endorse it only if you know that too."
+        )
     brought = {name for name, _ in standing.waiting}
     summary += _people(
         "is listed; counts once their own agency has accepted",

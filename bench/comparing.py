@@ -84,7 +84,7 @@ def _require_same_answers(bundle: Bundle, count: int) -> None:
 
 def _request(bundle: Bundle, facts: Facts) -> tuple[dict[str, Any], str]:
     # What Cedar is asked is private to the engine.
-    return engine._request(facts, engine.derive(bundle.gateways, facts))
+    return engine._request(facts, engine.derive(bundle, facts))
 
 
 def _ask_bare(bundle: Bundle, facts: Facts) -> bool:

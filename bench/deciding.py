@@ -24,8 +24,9 @@ from policies.model import (
     Recipient,
     facts_for,
 )
-from policies.vocabulary import AgePath, Article6, Condition, Gateway, Purpose, Stage
+from policies.vocabulary import AgePath, AgeSource, Article6, CaseStage, Condition, Gateway, Purpose, Stage
 
+OPENED = (AgePath.CHILD, AgeSource.STATED, CaseStage.BEFORE_REFERRAL)
 BASIS = Basis(
     purpose=Purpose.PANEL_REVIEW,
     gateway=Gateway.CA2004_S11,
@@ -46,15 +47,15 @@ def push_facts(scale: Scale, agencies: dict[str, AgencyKeys], bundle: Bundle) ->
     )
     listed = tuple((AgencyId(name), agency.kind) for name, agency in agencies.items())
     lead = listed[0][0]
-    membership = Membership(CaseId(case), 0, None, lead, AgePath.CHILD, listed, members)
+    membership = Membership(CaseId(case), 0, None, lead, *OPENED, listed, members)
     state = CaseState(membership, "0" * 64, frozenset((item.agency, item.member) for item in members))
     recipients = [Recipient(item.agency, item.member) for item in members]
-    enabled = bundle.enabled_gateways(at.date())
+    enabled = bundle.enabled(at.date())
     headers = make_headers(case, scale.fragments)
 
     def build() -> list[Facts]:
         return [
-            facts_for(header, recipient, BASIS, state, stage=Stage.WRAP, at=at, enabled_gateways=enabled)
+            facts_for(header, recipient, BASIS, state, stage=Stage.WRAP, at=at, enabled=enabled)
             for header in headers
             for recipient in recipients
         ]
@@ -67,7 +68,7 @@ def measure_deciding(bench: Bench, scale: Scale, agencies: dict[str, AgencyKeys]
     bundle = load_bundle()
     questions = push_facts(scale, agencies, bundle)()
     # What Cedar is asked is private to the engine; here it is built beforehand, so that only Cedar is measured.
-    requests = [engine._request(facts, engine.derive(bundle.gateways, facts)) for facts in questions]
+    requests = [engine._request(facts, engine.derive(bundle, facts)) for facts in questions]
 
     def decide_all() -> Sequence[Decision]:
         return [engine.decide(bundle, facts) for facts in questions]

@@ -33,6 +33,7 @@ from hub.audit_words import (
 )
 from keys.jose import SignatureRefused
 from keys.statements import peek
+from policies.explain import UNCONFIRMED_MARK
 from policies.model import Malformed
 from policies.rules import Rule
 from policies.vocabulary import Effect, Gateway
@@ -247,7 +248,8 @@ def _membership(of: _Context) -> Told:
     path = PATHS.get(str(said["age_path"])) or words(said["age_path"])
     lead = of.names.agency(said["lead"])
     return Told(
-        f"{opened}; the path of the referral form is {path}. Agencies: {agencies}. Lead: {lead}. "
+        f"{opened}; the path of the referral form is {path} (on: {words(said['age_source'])}); "
+        f"stage: {words(said['case_stage'])}. Agencies: {agencies}. Lead: {lead}. "
         f"People: {people or 'none'}."
     )
 
@@ -258,7 +260,9 @@ def _acceptance(of: _Context) -> Told:
 
 
 def _endorsement(_of: _Context) -> Told:
-    return Told("Endorsed the newest membership list: the agencies it adds, or the agency it hands the lead to")
+    return Told(
+        "Endorsed the newest membership list: the agencies it adds, the agency it hands the lead to, an adult's path"
+    )
 
 
 def _departure(of: _Context) -> Told:
@@ -353,7 +357,9 @@ def say_withheld(withheld: tuple[Withheld, ...]) -> str:
 
 def _gateway(name: str, agreements: Agreements) -> str:
     entry = agreements.active.gateways.get(Gateway(name)) if name in set(Gateway) else None
-    return name if entry is None else entry.title
+    if entry is None:
+        return name
+    return entry.title if entry.is_confirmed else f"{entry.title} ({UNCONFIRMED_MARK})"
 
 
 def _void(of: _Context) -> Told:

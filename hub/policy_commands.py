@@ -58,7 +58,7 @@ def _warn(bundle: Bundle) -> None:
         click.echo(line, err=True)
     count = len(unconfirmed(bundle))
     if count:
-        click.echo(f"{count} gateways are relied on that nobody has checked against the law.", err=True)
+        click.echo(f"{count} gateways and bases are relied on that nobody has checked against the law.", err=True)
 
 
 @policy.command(name="test")
@@ -184,10 +184,8 @@ def _to_json(found: Difference) -> dict[str, Any]:
             }
             for change in found.changes
         ],
-        "days": [
-            {"gateway": old.gateway.value, "old": _day(old.enabled_from), "new": _day(new.enabled_from)}
-            for old, new in found.days
-        ],
+        "days": [{"code": code, "old": _day(old), "new": _day(new)} for code, old, new in found.days],
+        "checks": [{"code": code, "old": old, "new": new} for code, old, new in found.checks],
         "rules": {what: list(names) for what, names in found.rules.items()},
     }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from policies.explain import UNCONFIRMED, overdue
+from policies.explain import UNCONFIRMED, entries, overdue
 from policies.matrix import Cell, Matrix
 from policies.vocabulary import Category, Purpose, Role
 
@@ -40,6 +40,7 @@ def render_matrix_page(matrix: Matrix, at: date) -> str:
         categories=list(Category),
         notes=[(_letter(number), note) for number, note in enumerate(matrix.notes)],
         warnings=overdue(matrix.bundle, at),
+        entries=entries(matrix.bundle),
         unconfirmed=UNCONFIRMED,
         # The style is our own file: escaped, its quotation marks would no longer be those the digest is of.
         style=Markup(style),  # noqa: S704

@@ -59,7 +59,9 @@ MEMBERS: Mapping[StatementType, frozenset[str]] = {
     StatementType.AGENCY: frozenset({"agency", "kind", "name", "root"}),
     StatementType.CERTIFICATE: frozenset({"agency", "use", "key", "member", "roles", "not_before", "not_after"}),
     StatementType.REVOCATION: frozenset({"agency", "key", "valid_until", "reason"}),
-    StatementType.MEMBERSHIP: frozenset({"case", "sequence", "previous", "lead", "age_path", "agencies", "members"}),
+    StatementType.MEMBERSHIP: frozenset(
+        {"case", "sequence", "previous", "lead", "age_path", "age_source", "case_stage", "agencies", "members"}
+    ),
     StatementType.ACCEPTANCE: frozenset({"case", "membership", "members"}),
     StatementType.ENDORSEMENT: frozenset({"case", "membership"}),
     StatementType.DEPARTURE: frozenset({"case", "membership", "members"}),

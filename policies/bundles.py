@@ -1,6 +1,6 @@
 """Load an agreement: read its files, refuse what is not wholly understood, name it by a digest over its bytes.
 
-Files of a bundle: ``bundle.toml`` (version, title, and the names of the others), ``gateways.toml``,
+Files of a bundle: ``bundle.toml`` (version, title, and the names of the others), ``gateways.toml``, ``bases.toml``,
 ``schema.cedarschema``, the policies ``*.cedar``, the table tests ``tests/*.toml``.
 """
 
@@ -10,22 +10,22 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
-from enum import StrEnum
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 from policies.engine import Bundle, compile_policies, parse_policies, parse_schema
 from policies.language import Policy, check_policy, names_in_policy
-from policies.model import Malformed, require_members, require_term, term_list
-from policies.rules import BundleRefused, GatewayEntry, Route, Rule
+from policies.legal_tables import BASES, GATEWAYS, parse_bases, parse_gateways
+from policies.model import Malformed, require_members, term_list
+from policies.rules import BundleRefused, Rule
 from policies.schema import find_prohibited, names_in, render_schema
 from policies.testing import parse_rows
-from policies.vocabulary import AgencyKind, Article6, Condition, Effect, Gateway, Purpose
+from policies.vocabulary import Effect
 
 __all__ = ["Bundle", "BundleRefused", "bundle_digest", "load_bundle", "parse_bundle", "read_files"]
 
@@ -33,15 +33,13 @@ MAX_FILES = 64
 MAX_FILE_BYTES = 262_144
 MAX_POLICIES = 200
 MAX_SENTENCE_CHARACTERS = 300
-MANIFEST, GATEWAYS, SCHEMA = "bundle.toml", "gateways.toml", "schema.cedarschema"
+MANIFEST, SCHEMA = "bundle.toml", "schema.cedarschema"
 
 _ANNOTATIONS = frozenset({"id", "sentence", "clause", "owner", "review_date"})
 _RULE_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _POLICY_FILE = re.compile(r"[a-z0-9][a-z0-9-]{0,59}\.cedar")
 _TEST_FILE = re.compile(r"tests/[a-z0-9][a-z0-9-]{0,59}\.toml")
 _SUFFIXES = (".cedar", ".cedarschema", ".toml")
-
-E = TypeVar("E", bound=StrEnum)
 
 
 def load_bundle(folder: Path | None = None) -> Bundle:
@@ -76,8 +74,8 @@ def parse_bundle(contents: Mapping[str, bytes]) -> Bundle:
     """Check the bytes of a bundle's files and build it. Pure. Raises ``BundleRefused``.
 
     (1) limits and names, (2) nothing in it speaks of a prohibited matter, (3) the schema is the one of this version,
-    (4) every policy is complete and within the language, (5) Cedar validates the whole, (6) gateways and tests name
-    only known terms.
+    (4) every policy is complete and within the language, (5) Cedar validates the whole, (6) gateways, bases and
+    tests name only known terms.
     """
     # (1)
     if len(contents) > MAX_FILES or any(len(data) > MAX_FILE_BYTES for data in contents.values()):
@@ -101,7 +99,8 @@ def parse_bundle(contents: Mapping[str, bytes]) -> Bundle:
     compiled = compile_policies(by_id, schema)
     permits = {name: item for name, item in by_id.items() if rules[name].effect is Effect.PERMIT}
     # (6)
-    gateways = _parse_gateways(_parse_toml(GATEWAYS, contents[GATEWAYS]))
+    gateways = parse_gateways(_parse_toml(GATEWAYS, contents[GATEWAYS]))
+    bases = parse_bases(_parse_toml(BASES, contents[BASES]))
     rows = [
         row
         for name in manifest["tests"]
@@ -113,6 +112,7 @@ def parse_bundle(contents: Mapping[str, bytes]) -> Bundle:
         agreement=manifest["agreement"],
         rules=MappingProxyType(rules),
         gateways=MappingProxyType(gateways),
+        bases=MappingProxyType(bases),
         rows=tuple(rows),
         schema=schema,
         policies=compiled,
@@ -179,7 +179,7 @@ def _listed_names(manifest: Mapping[str, Any]) -> set[str]:
         raise BundleRefused(f"{MANIFEST}: version: expected a whole number from 1")
     if not isinstance(agreement, str) or not 1 <= len(agreement) <= MAX_SENTENCE_CHARACTERS:
         raise BundleRefused(f"{MANIFEST}: agreement: expected a title of 1 to {MAX_SENTENCE_CHARACTERS} characters")
-    names = [MANIFEST, GATEWAYS, SCHEMA]
+    names = [MANIFEST, GATEWAYS, BASES, SCHEMA]
     for member, pattern in (("policies", _POLICY_FILE), ("tests", _TEST_FILE)):
         listed = manifest[member]
         if not isinstance(listed, list) or not all(isinstance(n, str) and pattern.fullmatch(n) for n in listed):
@@ -234,52 +234,3 @@ def _build_rule(policy: Policy) -> Rule:
         review_date=review,
         silent="silent" in notes,
     )
-
-
-def _parse_gateways(document: Mapping[str, Any]) -> dict[Gateway, GatewayEntry]:
-    try:
-        entries = {require_term(Gateway, name, GATEWAYS, shown=True): item for name, item in document.items()}
-        if set(entries) != set(Gateway):
-            missing = sorted(item.value for item in set(Gateway) - set(entries))
-            raise Malformed(f"{GATEWAYS}: missing gateways: {term_list(missing[:5])}")
-        return {name: _parse_gateway(name, item) for name, item in entries.items()}
-    except Malformed as error:
-        raise BundleRefused(str(error)) from error
-
-
-def _parse_gateway(gateway: Gateway, payload: Any) -> GatewayEntry:
-    where = f"{GATEWAYS}: {gateway.value}"
-    members = ("title", "law", "enabled_from", "confirmed_by", "article6", "conditions", "purposes", "routes")
-    got = require_members(payload, members, where)
-    enabled, routes = got["enabled_from"], got["routes"]
-    if enabled != "none" and (isinstance(enabled, datetime) or not isinstance(enabled, date)):
-        raise Malformed(f'{where}: enabled_from: expected a day, or "none" while it is switched off')
-    if not all(isinstance(got[name], str) and got[name].strip() for name in ("title", "law", "confirmed_by")):
-        raise Malformed(f'{where}: title, law and confirmed_by: expected text; confirmed_by is "none" until checked')
-    if not isinstance(routes, list) or not routes:
-        raise Malformed(f"{where}: expected at least one route")
-    parsed = []
-    for item in routes:
-        ends = require_members(item, ("from", "to"), f"{where}: route")
-        originators, recipients = (_parse_terms(AgencyKind, ends[name], where) for name in ("from", "to"))
-        parsed.append(Route(originators, recipients))
-    return GatewayEntry(
-        gateway=gateway,
-        title=got["title"],
-        law=got["law"],
-        enabled_from=None if enabled == "none" else enabled,
-        confirmed_by=got["confirmed_by"],
-        article6=_parse_terms(Article6, got["article6"], where),
-        conditions=_parse_terms(Condition, got["conditions"], where),
-        purposes=_parse_terms(Purpose, got["purposes"], where),
-        routes=tuple(parsed),
-    )
-
-
-def _parse_terms(kind: type[E], listed: Any, where: str) -> frozenset[E]:
-    if not isinstance(listed, list) or not listed:
-        raise Malformed(f"{where}: expected a list with at least one term of {kind.__name__}")
-    terms = [require_term(kind, item, where, shown=True) for item in listed]
-    if len(set(terms)) != len(terms):
-        raise Malformed(f"{where}: a term of {kind.__name__} stands twice")
-    return frozenset(terms)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from functools import cached_property
 
 from policies.diagram import NOTHING, Box, TooLarge
 from policies.engine import Bundle
+from policies.explain import entries
 from policies.model import Facts
-from policies.rules import GatewayEntry
 from policies.space import AnalysisRefused, Space
 from policies.vocabulary import AgePath, Effect
 
@@ -95,10 +96,18 @@ class Difference:
         )
 
     @property
-    def days(self) -> tuple[tuple[GatewayEntry, GatewayEntry], ...]:
-        """The gateways that are relied on from another day: (old, new)."""
-        pairs = ((self.old.gateways[name], self.new.gateways[name]) for name in self.old.gateways)
-        return tuple((old, new) for old, new in pairs if old.enabled_from != new.enabled_from)
+    def days(self) -> tuple[tuple[str, date | None, date | None], ...]:
+        """The gateways and bases that are relied on from another day: (code, old, new)."""
+        old, new = entries(self.old), entries(self.new)
+        pairs = ((name.value, entry.enabled_from, new[name].enabled_from) for name, entry in old.items())
+        return tuple(item for item in pairs if item[1] != item[2])
+
+    @property
+    def checks(self) -> tuple[tuple[str, str, str], ...]:
+        """The gateways and bases that others have checked against the law, or nobody any more: (code, old, new)."""
+        old, new = entries(self.old), entries(self.new)
+        pairs = ((name.value, entry.confirmed_by, new[name].confirmed_by) for name, entry in old.items())
+        return tuple(item for item in pairs if item[1] != item[2])
 
     @property
     def rules(self) -> Mapping[str, tuple[str, ...]]:

@@ -17,10 +17,10 @@ from typing import Any
 import cedarpy
 
 from policies.language import Policy, check_text
-from policies.model import Decision, Facts, term_list
-from policies.rules import BundleRefused, GatewayEntry, Rule, TableRow
+from policies.model import Decision, Enabled, Facts, term_list
+from policies.rules import BasisEntry, BundleRefused, GatewayEntry, Rule, TableRow
 from policies.schema import CONTEXT_FACTS, DERIVED_FACTS, PRINCIPAL_FACTS, RESOURCE_FACTS, WITHIN_STAGES
-from policies.vocabulary import Effect, Gateway, Purpose, Role
+from policies.vocabulary import Article6, Condition, Effect, Gateway, Purpose, Role
 
 MEMO_DECISIONS = 16_384
 """How many answers are kept, over all bundles of the process."""
@@ -30,6 +30,8 @@ NOT_EVALUATED = "The agreement could not be evaluated for this question; nothing
 
 DERIVED_FROM = {
     "gateway_in_use": ("gateway",),
+    "article6_in_use": ("article6",),
+    "condition_in_use": ("condition",),
     "gateway_open_to_originator": ("gateway", "originator_kind"),
     "gateway_reaches_recipient": ("gateway", "originator_kind", "recipient_kind"),
     "gateway_serves_purpose": ("gateway", "purpose"),
@@ -65,6 +67,8 @@ class Bundle:
     agreement: str
     rules: Mapping[str, Rule]
     gateways: Mapping[Gateway, GatewayEntry]
+    bases: Mapping[Article6 | Condition, BasisEntry]
+    """Every Article 6 basis and every condition; none for the condition ``none``, which rests on nothing."""
     rows: tuple[TableRow, ...]
     schema: cedarpy.Schema
     policies: cedarpy.PolicySet
@@ -81,13 +85,19 @@ class Bundle:
     def __hash__(self) -> int:
         return hash((self.digest, self.own))
 
-    def enabled_gateways(self, at: date) -> frozenset[Gateway]:
-        """Return the gateways the agreement relies on at a date (a day in UTC; of a ``datetime`` its day counts)."""
+    def enabled(self, at: date) -> Enabled:
+        """Return what the agreement relies on at a date (a day in UTC; of a ``datetime`` its day counts)."""
         day = date(at.year, at.month, at.day)
-        entries = self.gateways.items()
-        return frozenset(
-            name for name, entry in entries if entry.enabled_from is not None and entry.enabled_from <= day
+        bases = {code for code, entry in self.bases.items() if _has_begun(entry.enabled_from, day)}
+        return Enabled(
+            gateways=frozenset(name for name, entry in self.gateways.items() if _has_begun(entry.enabled_from, day)),
+            article6=frozenset(code for code in Article6 if code in bases),
+            conditions=frozenset(code for code in Condition if code is Condition.NONE or code in bases),
         )
+
+
+def _has_begun(first: date | None, day: date) -> bool:
+    return first is not None and first <= day
 
 
 def parse_schema(text: str) -> cedarpy.Schema:
@@ -204,7 +214,7 @@ def _nearest(bundle: Bundle, facts: Facts) -> tuple[str, ...]:
 
 def _ask(policies: cedarpy.PolicySet, bundle: Bundle, facts: Facts) -> tuple[bool, tuple[str, ...]] | None:
     """Ask Cedar: whether it allows, and the sorted ids that determined it. None if a policy could not be evaluated."""
-    request, entities = _request(facts, derive(bundle.gateways, facts))
+    request, entities = _request(facts, derive(bundle, facts))
     result = cedarpy.is_authorized(request, policies, entities)
     is_answer = result.decision in (cedarpy.Decision.Allow, cedarpy.Decision.Deny)
     if result.diagnostics.errors or not is_answer:
@@ -229,12 +239,12 @@ def _request(facts: Facts, derived: Mapping[str, bool]) -> tuple[dict[str, Any],
     return request, json.dumps(entities)
 
 
-def derive(gateways: Mapping[Gateway, GatewayEntry], facts: Facts) -> dict[str, bool]:
-    """Work out the facts that depend on the bundle's table of gateways. A gateway it lacks fits nothing.
+def derive(bundle: Bundle, facts: Facts) -> dict[str, bool]:
+    """Work out the facts that depend on the bundle's tables of gateways and bases. A gateway it lacks fits nothing.
 
-    ``gateway_in_use`` is the bundle's own word on a gateway that is switched off, whatever day the asker compared.
+    ``..._in_use`` is the bundle's own word on what is switched off, whatever day the asker compared.
     """
-    entry = gateways.get(facts.gateway)
+    entry = bundle.gateways.get(facts.gateway)
     checks: dict[str, Callable[[GatewayEntry], bool]] = {
         "gateway_in_use": lambda it: it.enabled_from is not None,
         "gateway_open_to_originator": lambda it: facts.originator_kind in it.originators,
@@ -243,7 +253,15 @@ def derive(gateways: Mapping[Gateway, GatewayEntry], facts: Facts) -> dict[str, 
         "article6_fits_gateway": lambda it: facts.article6 in it.article6,
         "condition_fits_gateway": lambda it: facts.condition in it.conditions,
     }
-    return {name: entry is not None and checks[name](entry) for name in DERIVED_FACTS}
+    fits = {name: entry is not None and check(entry) for name, check in checks.items()}
+    fits["article6_in_use"] = _is_in_use(bundle, facts.article6)
+    fits["condition_in_use"] = facts.condition is Condition.NONE or _is_in_use(bundle, facts.condition)
+    return {name: fits[name] for name in DERIVED_FACTS}
+
+
+def _is_in_use(bundle: Bundle, code: Article6 | Condition) -> bool:
+    entry = bundle.bases.get(code)
+    return entry is not None and entry.enabled_from is not None
 
 
 def _attributes(facts: Facts, names: Iterable[str]) -> dict[str, Any]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 
 from policies.engine import NOT_EVALUATED, Bundle, NotEvaluated, applying, decide, derive
-from policies.model import Decision, Facts
-from policies.rules import GatewayEntry, Rule
+from policies.model import Basis, Decision, Facts
+from policies.rules import BasisEntry, GatewayEntry, Rule
+from policies.vocabulary import Article6, Condition, Gateway
 
 NOTHING_TO_SHOW = (
     "There is nothing here that can be shown to you. "
     "If you expected something, ask your own agency's information governance officer."
 )
+UNCONFIRMED_MARK = "unconfirmed"
+"""Stands beside the name of every gateway and basis that nobody has checked against the law, wherever one is used."""
 UNCONFIRMED = "Nobody has checked this entry against the law (confirmed_by: none)."
 
 
@@ -52,7 +56,8 @@ class Trace:
 
     ``forbids`` and ``permits`` are all rules that apply, also the permits that a forbid overrules. ``nearest`` says
     which permit would apply for another purpose or role, where none does. ``gateway`` is the entry relied on, None
-    where the agreement has none; ``derived`` what was worked out from it.
+    where the agreement has none; ``bases`` the Article 6 basis and the condition named; ``derived`` what
+    was worked out from them.
     """
 
     facts: Facts
@@ -61,6 +66,7 @@ class Trace:
     permits: tuple[Rule, ...]
     nearest: tuple[str, ...]
     gateway: GatewayEntry | None
+    bases: tuple[BasisEntry, ...]
     derived: tuple[tuple[str, bool], ...]
     safe: str
     is_evaluated: bool = True
@@ -86,7 +92,8 @@ def trace(bundle: Bundle, facts: Facts) -> Trace:
         permits=tuple(bundle.rules[name] for name in permits),
         nearest=() if permits or forbids else decision.missing,
         gateway=bundle.gateways.get(facts.gateway),
-        derived=tuple(derive(bundle.gateways, facts).items()),
+        bases=tuple(bundle.bases[code] for code in (facts.article6, facts.condition) if code in bundle.bases),
+        derived=tuple(derive(bundle, facts).items()),
         safe=explain_safely(decision, bundle),
         is_evaluated=is_evaluated,
     )
@@ -100,13 +107,14 @@ def render_trace(found: Trace, at: date) -> list[str]:
     lines = _permit_lines(found, at) if found.decision.is_permit else _refusal_lines(found, at)
     lines += ["", "What the person who asked is told:", f"  {found.safe}"]
     lines += ["", "The gateway:", *_gateway_lines(found)]
+    lines += ["", "The bases:", *(line for entry in found.bases for line in _entry_lines(entry.code.value, entry))]
     lines += ["", "What was asked:"]
     for name, value in found.facts.to_json().items():
         lines.append(f"  {name}: {_say(value)}")
     return [
         *lines,
         "",
-        "Worked out from the gateway's entry:",
+        "Worked out from these entries:",
         *(f"  {name}: {_say(is_so)}" for name, is_so in found.derived),
     ]
 
@@ -117,21 +125,45 @@ def overdue(bundle: Bundle, at: date) -> list[str]:
 
 
 def unconfirmed(bundle: Bundle) -> list[str]:
-    """Return a line for each gateway that is relied on although nobody has checked its entry against the law."""
+    """Return a line for each gateway and basis that is relied on although nobody has checked it against the law."""
     return [
         f"{name.value} is relied on from {entry.enabled_from}, and nobody has checked its entry against the law."
-        for name, entry in bundle.gateways.items()
+        for name, entry in entries(bundle).items()
         if entry.enabled_from is not None and not entry.is_confirmed
     ]
+
+
+def entries(bundle: Bundle) -> dict[Gateway | Article6 | Condition, GatewayEntry | BasisEntry]:
+    """Return the entries of an agreement's tables of gateways and of bases."""
+    found: dict[Gateway | Article6 | Condition, GatewayEntry | BasisEntry] = {}
+    found.update(bundle.gateways.items())
+    found.update(bundle.bases.items())
+    return found
+
+
+def named(bundle: Bundle, term: StrEnum) -> str:
+    """Return the code of a gateway or basis, marked where nobody has checked its entry against the law."""
+    entry = next((item for name, item in entries(bundle).items() if name is term), None)
+    return term.value if entry is None or entry.is_confirmed else f"{term.value} ({UNCONFIRMED_MARK})"
+
+
+def named_basis(bundle: Bundle, basis: Basis) -> str:
+    """Return the codes a sharing rests on, for a person: gateway, Article 6 basis, condition."""
+    return ", ".join(named(bundle, term) for term in (basis.gateway, basis.article6, basis.condition))
 
 
 def _permit_lines(found: Trace, at: date) -> list[str]:
     facts = found.facts
     lines = ["Permitted.", "", "By which rules:", *_rule_lines(found.permits, at)]
-    basis = [
-        f"  gateway {facts.gateway.value}, Article 6 basis {facts.article6.value}, condition {facts.condition.value}"
+    unchecked: set[StrEnum] = {item.code for item in found.bases if not item.is_confirmed}
+    if found.gateway is not None and not found.gateway.is_confirmed:
+        unchecked.add(found.gateway.gateway)
+    said = [
+        f"{term.value} ({UNCONFIRMED_MARK})" if term in unchecked else term.value
+        for term in (facts.gateway, facts.article6, facts.condition)
     ]
-    return [*lines, "", "On which basis:", *basis]
+    basis = f"  gateway {said[0]}, Article 6 basis {said[1]}, condition {said[2]}"
+    return [*lines, "", "On which basis:", basis]
 
 
 def _refusal_lines(found: Trace, at: date) -> list[str]:
@@ -170,9 +202,13 @@ def _gateway_lines(found: Trace) -> list[str]:
     entry = found.gateway
     if entry is None:
         return [f"  {found.facts.gateway.value}: the agreement has no such gateway"]
+    return _entry_lines(entry.gateway.value, entry)
+
+
+def _entry_lines(name: str, entry: GatewayEntry | BasisEntry) -> list[str]:
     since = "switched off" if entry.enabled_from is None else f"relied on from {entry.enabled_from.isoformat()}"
     confirmed = f"Checked against the law: {entry.confirmed_by}." if entry.is_confirmed else UNCONFIRMED
-    return [f"  {entry.gateway.value}: {entry.title}; {since}", f"  {entry.law}", f"  {confirmed}"]
+    return [f"  {name}: {entry.title}; {since}", f"  {entry.law}", f"  {confirmed}"]
 
 
 def _say(value: object) -> str:

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from policies.diagram import NOTHING
 from policies.engine import Bundle
+from policies.explain import entries
 from policies.schema import BEYOND_STAGES, WITHIN_STAGES
 from policies.space import Space
 from policies.vocabulary import (
@@ -42,7 +43,7 @@ COLUMNS = (
     "from_agency_kinds",
     "conditions",
     "gateways",
-    "gateways_not_confirmed",
+    "not_confirmed",
     "export",
     "submit",
     "rules",
@@ -123,6 +124,8 @@ def _promises(space: Space) -> list[tuple[str, int]]:
         ),
         ("Nothing is given on a basis that has expired.", where("basis_expired", True)),
         ("Nothing is given under a gateway that is switched off.", where("gateway_enabled", False)),
+        ("Nothing is given on an Article 6 basis that is switched off.", where("article6_enabled", False)),
+        ("Nothing is given under a condition that is switched off.", where("condition_enabled", False)),
         ("What is marked handling C is given only where its originator released it.", c_unreleased),
         ("What is marked no onward never leaves the hub.", both(no_onward, beyond)),
         ("Where consent is the gateway, it is given and covers the sharing.", both(by_consent, space.without_consent)),
@@ -240,9 +243,10 @@ def render_csv(matrix: Matrix) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    entries = matrix.bundle.gateways
+    known = entries(matrix.bundle)
     for (role, kind, category, purpose), cell in matrix.cells.items():
-        unconfirmed = [name for name in cell.gateways if not entries[name].is_confirmed]
+        used = [*cell.gateways, *(item for item in cell.conditions if item is not Condition.NONE)]
+        unconfirmed = [name for name in used if not known[name].is_confirmed]
         values = [
             *(role.value, kind.value, category.value, purpose.value),
             "yes" if cell.is_given else "no",

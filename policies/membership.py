@@ -21,7 +21,7 @@ from policies.model import (
     require_digest,
     require_id,
 )
-from policies.vocabulary import AgencyKind, AgePath
+from policies.vocabulary import AGE_PROVEN, AgencyKind, AgePath, CaseStage
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ class Standing:
     """Agencies that are listed and not endorsed: they take no part."""
     successor: AgencyId | None
     """Whom a hand-over names that does not count yet."""
+    is_age_waiting: bool
+    """Whether the list makes a child's case an adult's, and no other agency has endorsed that yet."""
     may_endorse: frozenset[str]
     """Agencies whose endorsement of this membership would bring something about."""
     entries: frozenset[Member]
@@ -93,6 +95,8 @@ def standing_of(said: CaseStatements) -> Standing:
       agency that took part before and does not lead. The very first agency that is added to a case which nobody but the
       lead has taken part in needs none.
     - A hand-over counts once the successor has endorsed it and, where there is one, another agency besides both.
+    - A child's case is an adult's once an agency that took part before and does not lead has endorsed the list that
+      says so, or at once where no other takes part. Until then it stays a child's. The other way needs nobody.
     - A person counts whose agency signed the very entry, roles and end included: by an acceptance, or as the lead by
       the membership itself. From that membership onwards, while each one since lists the entry unchanged.
     - Who leaves is out at once, and stays out until a later membership lists them anew.
@@ -172,12 +176,19 @@ def _stand(before: Standing | None, new: Membership, said: Said, replies: _Repli
             lead, successor = successor, None
     if lead in replies.left:
         raise Malformed("departure: the lead agency hands over the lead before it leaves")
-    # 3. People: whom their own agency signed for, here or before without a break.
+    # 3. The age path. A child's case becomes an adult's by the word of two.
+    age_path, age_source = new.age_path, new.age_source
+    is_age_waiting = False
+    if before is not None and makes_adult(before.effective.age_path, age_path):
+        is_age_waiting = bool(took_part - {said.issuer}) and not endorsers
+        if is_age_waiting:
+            age_path, age_source = before.effective.age_path, before.effective.age_source
+    # 4. People: whom their own agency signed for, here or before without a break.
     listed_entries = set(new.members)
     kept = set() if before is None else listed_entries & before.entries
     signed = {item for item in listed_entries if item.agency == said.issuer or (item.agency, item) in replies.accepted}
     entries = {item for item in kept | signed if not replies.has_left(item.agency, item.member)}
-    # 4. What of all that counts.
+    # 5. What of all that counts.
     remaining = replace(
         new,
         lead=lead,
@@ -187,6 +198,8 @@ def _stand(before: Standing | None, new: Membership, said: Said, replies: _Repli
     present = (took_part | joined) - replies.left
     effective = replace(
         remaining,
+        age_path=age_path,
+        age_source=age_source,
         agencies=tuple(item for item in remaining.agencies if item[0] in present),
         members=tuple(item for item in remaining.members if item.agency in present),
     )
@@ -199,7 +212,8 @@ def _stand(before: Standing | None, new: Membership, said: Said, replies: _Repli
         accepted=frozenset((item.agency, item.member) for item in effective.members if item in entries),
         waiting=waiting,
         successor=successor,
-        may_endorse=frozenset((took_part - {lead} if waiting else set()) | missing) & present,
+        is_age_waiting=is_age_waiting,
+        may_endorse=frozenset((took_part - {lead} if waiting or is_age_waiting else set()) | missing) & present,
         entries=frozenset(entries),
         is_alone=was_alone and took_part | joined == {said.issuer},
     )
@@ -226,9 +240,10 @@ def require_opening(new: Membership, issuer: str) -> None:
 def require_successor(new: Membership, issuer: str, before: Standing) -> None:
     """Raise ``Malformed`` unless a membership follows the one before it.
 
-    It is signed by the agency that leads, has the next number, names the digest before it and is of the same case. A
-    child's path never turns into an adult's by a list: the age path stays, or moves to ``not_sure`` or ``child``. A
-    hand-over changes nothing else, and to an agency that takes part. What nobody could ever endorse is not listed.
+    It is signed by the agency that leads, has the next number, names the digest before it and is of the same case. The
+    age path changes together with what it rests on, to an adult's only on what proves the age; a case that was referred
+    stays so. A hand-over changes nothing else, and to an agency that takes part. What nobody could ever endorse is not
+    listed.
     """
     old = before.listed
     if issuer != before.effective.lead:
@@ -237,18 +252,34 @@ def require_successor(new: Membership, issuer: str, before: Standing) -> None:
         raise Malformed("membership: the case stays the same")
     if new.sequence != old.sequence + 1 or new.previous != before.digest:
         raise Malformed(f"membership: expected sequence {old.sequence + 1} naming the statement before it")
-    if old.age_path is not AgePath.ADULT and new.age_path is AgePath.ADULT:
-        raise Malformed("membership: a child's case does not become an adult's by a membership statement")
+    _require_age(new, old)
+    if new.case_stage is CaseStage.BEFORE_REFERRAL and old.case_stage is not CaseStage.BEFORE_REFERRAL:
+        raise Malformed("membership case_stage: a case that has been referred is not before its referral again")
     if new.lead != issuer:
         _require_hand_over(new, before)
     _require_endorsable(new, before)
+
+
+def makes_adult(old: AgePath, new: AgePath) -> bool:
+    """Whether a change of the age path makes a child's case, or that of somebody who may be one, an adult's."""
+    return new is AgePath.ADULT and old is not AgePath.ADULT
+
+
+def _require_age(new: Membership, old: Membership) -> None:
+    if new.age_path is old.age_path and new.age_source is not old.age_source:
+        raise Malformed("membership age_source: it changes only together with the age path")
+    if makes_adult(old.age_path, new.age_path) and new.age_source not in AGE_PROVEN:
+        raise Malformed(
+            "membership age_source: a child's case becomes an adult's on records of the birth date or an age "
+            "assessment; in doubt it stays a child's"
+        )
 
 
 def _require_hand_over(new: Membership, before: Standing) -> None:
     if new.lead not in _names(before.effective):
         raise Malformed("membership: the lead is handed to an agency that takes part in the case")
     same = before.remaining
-    if (new.agencies, new.members, new.age_path) != (same.agencies, same.members, same.age_path):
+    if new != replace(same, sequence=new.sequence, previous=new.previous, lead=new.lead):
         raise Malformed("membership: a hand-over changes nothing but the lead")
 
 

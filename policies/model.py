@@ -14,6 +14,12 @@ from enum import StrEnum
 from typing import Any, NewType
 
 from policies.consent import NO_CONSENT, ConsentAnswer, Consents
+from policies.header import KNOWN_VERSIONS as KNOWN_VERSIONS
+from policies.header import PROTOCOL_VERSION as PROTOCOL_VERSION
+from policies.header import CaseId as CaseId
+from policies.header import FragmentId as FragmentId
+from policies.header import Handling as Handling
+from policies.header import Header as Header
 from policies.reading import AgencyId as AgencyId
 from policies.reading import Malformed as Malformed
 from policies.reading import parse_time as parse_time
@@ -30,7 +36,9 @@ from policies.vocabulary import (
     OBJECTIONS,
     AgencyKind,
     AgePath,
+    AgeSource,
     Article6,
+    CaseStage,
     Category,
     Condition,
     ConsentState,
@@ -45,109 +53,12 @@ from policies.vocabulary import (
     Stage,
 )
 
-CaseId = NewType("CaseId", str)
-FragmentId = NewType("FragmentId", str)
 MemberId = NewType("MemberId", str)
 
-PROTOCOL_VERSION = 1
-KNOWN_VERSIONS = frozenset({PROTOCOL_VERSION})
-"""Versions of the protocol that this program understands; which of them members accept is pinned."""
 MAX_MEMBERS = 200
 MAX_AGENCIES = 50
 MAX_RECIPIENTS = 100
 """Of one fragment, ever: people and agencies' intakes. Fewer than a case may list: what so many read is no secret."""
-_HEADER = (
-    *("typ", "enc", "schema", "fragment", "case", "agency", "category", "handling", "version", "supersedes"),
-    *("sealed_at", "commitment"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Handling:
-    """A fragment's marking: the 3x5x2 code and the instructions, sorted."""
-
-    code: HandlingCode = HandlingCode.P
-    instructions: tuple[HandlingInstruction, ...] = ()
-
-    @classmethod
-    def from_json(cls, payload: object) -> Handling:
-        """Read ``{"code", "instructions"}``. Raises ``Malformed``; unsorted or repeated instructions are refused."""
-        members = require_members(payload, ("code", "instructions"), "handling")
-        if not isinstance(members["instructions"], list):
-            raise Malformed("handling instructions: expected a list")
-        listed = tuple(require_term(HandlingInstruction, item, "handling") for item in members["instructions"])
-        if list(listed) != sorted(set(listed)):
-            raise Malformed("handling instructions: expected each once, sorted")
-        return cls(require_term(HandlingCode, members["code"], "handling code"), listed)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the wire form."""
-        return {"code": self.code.value, "instructions": [item.value for item in self.instructions]}
-
-    def strictest(self, other: Handling) -> Handling:
-        """Return the stricter of two: what quotes a fragment inherits the strictest handling."""
-        code = HandlingCode.C if HandlingCode.C in (self.code, other.code) else HandlingCode.P
-        return Handling(code, tuple(sorted(set(self.instructions) | set(other.instructions))))
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """The immutable facts of a fragment that stand in the clear and are the AAD of its encryption."""
-
-    fragment: FragmentId
-    case: CaseId
-    agency: AgencyId
-    category: Category
-    handling: Handling
-    version: int
-    supersedes: FragmentId | None
-    sealed_at: datetime
-    commitment: str
-    schema: int = PROTOCOL_VERSION
-    """The version of the protocol it was sealed by: readers hold it against the floor they pinned."""
-
-    @classmethod
-    def from_json(cls, payload: object) -> Header:
-        """Read a decoded JWE protected header. Raises ``Malformed``."""
-        got = require_members(payload, _HEADER, "fragment header")
-        if got["typ"] != "nrmhub-fragment+jwe" or got["enc"] != "A256GCM":
-            raise Malformed("fragment header: typ or enc is not the one of this protocol")
-        if type(got["schema"]) is not int or got["schema"] not in KNOWN_VERSIONS:
-            raise Malformed(f"fragment header schema: expected {PROTOCOL_VERSION}")
-        version, supersedes = got["version"], got["supersedes"]
-        if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= 9999:
-            raise Malformed("fragment header version: expected a whole number from 1 to 9999")
-        if (version == 1) != (supersedes is None):
-            raise Malformed("fragment header: a first version supersedes nothing, a later one names what it supersedes")
-        return cls(
-            fragment=FragmentId(require_id(got["fragment"], "fragment")),
-            case=CaseId(require_id(got["case"], "case")),
-            agency=require_agency(got["agency"]),
-            category=require_term(Category, got["category"], "category"),
-            handling=Handling.from_json(got["handling"]),
-            version=version,
-            supersedes=None if supersedes is None else FragmentId(require_id(supersedes, "supersedes")),
-            sealed_at=parse_time(got["sealed_at"]),
-            commitment=require_digest(got["commitment"], "commitment"),
-            schema=got["schema"],
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the JWE protected header."""
-        return {
-            "typ": "nrmhub-fragment+jwe",
-            "enc": "A256GCM",
-            "schema": self.schema,
-            "fragment": self.fragment,
-            "case": self.case,
-            "agency": self.agency,
-            "category": self.category.value,
-            "handling": self.handling.to_json(),
-            "version": self.version,
-            "supersedes": self.supersedes,
-            "sealed_at": render_time(self.sealed_at),
-            "commitment": self.commitment,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,13 +148,15 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """The signed list of a case: who leads, which agencies and people take part, which path the age takes."""
+    """The signed list of a case: who leads, which agencies and people take part, age path and stage."""
 
     case: CaseId
     sequence: int
     previous: str | None
     lead: AgencyId
     age_path: AgePath
+    age_source: AgeSource
+    case_stage: CaseStage
     agencies: tuple[tuple[AgencyId, AgencyKind], ...]
     members: tuple[Member, ...]
 
@@ -266,6 +179,8 @@ class Membership:
             previous=None if previous is None else require_digest(previous, "previous"),
             lead=require_agency(payload.get("lead"), "lead"),
             age_path=require_term(AgePath, payload.get("age_path"), "age_path"),
+            age_source=require_term(AgeSource, payload.get("age_source"), "age_source"),
+            case_stage=require_term(CaseStage, payload.get("case_stage"), "case_stage"),
             agencies=tuple(listed),
             members=tuple(Member.from_json(item) for item in members),
         )
@@ -290,6 +205,8 @@ class Membership:
             "previous": self.previous,
             "lead": self.lead,
             "age_path": self.age_path.value,
+            "age_source": self.age_source.value,
+            "case_stage": self.case_stage.value,
             "agencies": [{"agency": agency, "kind": kind.value} for agency, kind in self.agencies],
             "members": [member.to_json() for member in self.members],
         }
@@ -327,6 +244,15 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True)
+class Enabled:
+    """The gateways, Article 6 bases and conditions that an agreement relies on at one moment."""
+
+    gateways: frozenset[Gateway]
+    article6: frozenset[Article6]
+    conditions: frozenset[Condition]
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything a decision may depend on: closed terms and booleans, times already compared. Hashable, so memoised."""
 
@@ -337,6 +263,7 @@ class Facts:
     same_agency: bool
     membership: MembershipState
     age_path: AgePath
+    case_stage: CaseStage
     category: Category
     handling_code: HandlingCode
     handling_instructions: tuple[HandlingInstruction, ...]
@@ -348,6 +275,8 @@ class Facts:
     consent_state: ConsentState
     consent_covers: bool
     gateway_enabled: bool
+    article6_enabled: bool
+    condition_enabled: bool
     basis_expired: bool
     break_glass: bool = False
     """Whether the recipient broke the glass, and neither its time is over nor anybody else is meant by it."""
@@ -389,7 +318,7 @@ def facts_for(
     *,
     stage: Stage,
     at: datetime,
-    enabled_gateways: frozenset[Gateway],
+    enabled: Enabled,
 ) -> Facts:
     """Build the question for one fragment, one recipient and one basis.
 
@@ -409,6 +338,7 @@ def facts_for(
         same_agency=header.agency == recipient.agency,
         membership=membership,
         age_path=case.membership.age_path,
+        case_stage=case.membership.case_stage,
         category=header.category,
         handling_code=header.handling.code,
         handling_instructions=header.handling.instructions,
@@ -419,7 +349,9 @@ def facts_for(
         condition=basis.condition,
         consent_state=consent.state,
         consent_covers=_consent_covers(header.category, recipient_kind, basis, consent),
-        gateway_enabled=basis.gateway in enabled_gateways,
+        gateway_enabled=basis.gateway in enabled.gateways,
+        article6_enabled=basis.article6 in enabled.article6,
+        condition_enabled=basis.condition in enabled.conditions,
         basis_expired=basis.expires_at is not None and at >= basis.expires_at,
         break_glass=(recipient.agency, recipient.member) in case.break_glass,
     )

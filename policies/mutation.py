@@ -81,7 +81,7 @@ def _is_noticed(bundle: Bundle, mutant: Mutant, rows: Sequence[Row]) -> bool:
     # The files whose rows name the rule come first: that is where a row that notices most likely stands.
     files = {row.file for row in bundle.rows if mutant.rule in row.rules}
     ordered = sorted(rows, key=lambda item: item[0].file not in files)
-    questions = ((row.facts, derive(bundle.gateways, row.facts)) for row, _, _ in ordered)
+    questions = ((row.facts, derive(bundle, row.facts)) for row, _, _ in ordered)
     answers = repeat(False) if mutant.policy is None else answers_of_one(mutant.policy, questions)
     is_permit = bundle.rules[mutant.rule].effect is Effect.PERMIT
     for (row, permits, forbids), is_applying in zip(ordered, answers, strict=False):

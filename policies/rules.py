@@ -77,6 +77,22 @@ class GatewayEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class BasisEntry:
+    """An Article 6 basis, or an Article 9 or 10 condition, as the agreement uses it: as a gateway."""
+
+    code: Article6 | Condition
+    title: str
+    law: str
+    enabled_from: date | None
+    confirmed_by: str
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether somebody has checked this entry against the law."""
+        return self.confirmed_by != "none"
+
+
+@dataclass(frozen=True, slots=True)
 class TableRow:
     """One row of the bundle's own tests: a question, and the answer the federation agreed on."""
 

@@ -24,13 +24,15 @@ CONTEXT_FACTS = tuple(
 )
 DERIVED_FACTS = (
     "gateway_in_use",
+    "article6_in_use",
+    "condition_in_use",
     "gateway_open_to_originator",
     "gateway_reaches_recipient",
     "gateway_serves_purpose",
     "article6_fits_gateway",
     "condition_fits_gateway",
 )
-"""Booleans the engine works out from the facts and the bundle's gateways.toml, so that the table is written once."""
+"""Booleans the engine works out from the facts and the bundle's gateways.toml and bases.toml: written once."""
 
 BEYOND_STAGES = (Stage.EXPORT, Stage.SUBMIT)
 """The stages at which content leaves the hub. At every other stage, ``within``, the answer is one and the same."""

@@ -7,6 +7,7 @@ from datetime import date
 from enum import StrEnum
 
 from policies.diff import Change, Difference, Kind
+from policies.explain import UNCONFIRMED_MARK, named
 from policies.schema import BEYOND_STAGES, fact_list, is_set
 from policies.space import ORDER, Space
 
@@ -25,6 +26,8 @@ _NAMES = {
     "consent_covers": ("the consent covers it", "no consent covers it"),
     "basis_expired": ("the basis has expired", "the basis has not expired"),
     "break_glass": ("the recipient broke the glass", "the recipient did not break the glass"),
+    "article6_enabled": ("the Article 6 basis is switched on", "the Article 6 basis is switched off"),
+    "condition_enabled": ("the condition is switched on", "the condition is switched off"),
     "gateway_enabled": ("the gateway is switched on", "the gateway is switched off"),
     "same_agency": ("the recipient is of the agency that recorded it", "the recipient is of another agency"),
 }
@@ -34,6 +37,7 @@ _LISTS = {
     "condition": "with the Article 9 or 10 condition",
     "consent_state": "with consent",
     "age_path": "for the age path",
+    "case_stage": "at the stage of the case",
     "handling_code": "marked with handling code",
     "membership": "for a membership that is",
 }
@@ -68,11 +72,10 @@ def render_difference(difference: Difference) -> list[str]:
             lines += ["", f"{UNSAID[kind]}:", *(f"- {render_change(space, change)}" for change in of_kind)]
     if difference.left_out:
         lines += ["", f"NOT COMPLETE: {difference.left_out:,} further questions differ; the agreements are too unlike."]
-    days = [
-        f"- `{old.gateway}`: relied on {_from(old.enabled_from)} before, {_from(new.enabled_from)} now."
-        for old, new in difference.days
-    ]
-    lines += ["", "Gateways relied on from another day:", *days] if days else []
+    days = [f"- `{code}`: relied on {_from(old)} before, {_from(new)} now." for code, old, new in difference.days]
+    lines += ["", "Gateways and bases relied on from another day:", *days] if days else []
+    checks = [f"- `{code}`: {_by(old)} before, {_by(new)} now." for code, old, new in difference.checks]
+    lines += ["", "Checked against the law by:", *checks] if checks else []
     rules = [f"- {what}: {', '.join(names)}" for what, names in difference.rules.items() if names]
     lines += ["", "Rules:", *rules] if rules else []
     return [*lines, "", "No answer differs."] if difference.is_same else lines
@@ -80,6 +83,10 @@ def render_difference(difference: Difference) -> list[str]:
 
 def _from(day: date | None) -> str:
     return "from no day" if day is None else f"from {day.isoformat()}"
+
+
+def _by(confirmed_by: str) -> str:
+    return f"nobody ({UNCONFIRMED_MARK})" if confirmed_by == "none" else confirmed_by
 
 
 def _is_said(space: Space, change: Change, fact: str) -> bool:
@@ -156,8 +163,14 @@ def _conditions(space: Space, change: Change) -> str:
         if fact_list(fact) is None:
             parts.append("where " + _NAMES[fact][0 if values[0] else 1])
         else:
-            parts.append(f"{_LISTS[fact]} {_or([f'`{value}`' for value in values])}")
+            parts.append(f"{_LISTS[fact]} {_or([_quoted(space, value) for value in values])}")
     return "".join(f", {part}" for part in parts)
+
+
+def _quoted(space: Space, value: StrEnum) -> str:
+    # What the new agreement says of it counts: that is the one somebody is asked to approve.
+    mark = named(space.bundles[-1], value).removeprefix(value.value)
+    return f"`{value.value}`{mark}"
 
 
 def _consent(space: Space, change: Change) -> str:

@@ -27,6 +27,7 @@ from policies.vocabulary import (
     AgencyKind,
     AgePath,
     Article6,
+    CaseStage,
     Category,
     Condition,
     ConsentState,
@@ -54,6 +55,7 @@ ORDER = (
     "article6",
     "condition",
     "age_path",
+    "case_stage",
     "consent_state",
     "consent_covers",
     "originator_release",
@@ -61,6 +63,8 @@ ORDER = (
     "handling_instructions",
     "membership",
     "gateway_enabled",
+    "article6_enabled",
+    "condition_enabled",
     "basis_expired",
     "break_glass",
 )
@@ -72,6 +76,7 @@ _ANY = Facts(
     same_agency=False,
     membership=MembershipState.ACTIVE,
     age_path=AgePath.CHILD,
+    case_stage=CaseStage.BEFORE_REFERRAL,
     category=Category.IDENTITY,
     handling_code=HandlingCode.P,
     handling_instructions=(),
@@ -83,6 +88,8 @@ _ANY = Facts(
     consent_state=ConsentState.NONE_RECORDED,
     consent_covers=False,
     gateway_enabled=True,
+    article6_enabled=True,
+    condition_enabled=True,
     basis_expired=False,
     break_glass=False,
 )
@@ -311,7 +318,7 @@ def _tables(bundle: Bundle) -> dict[str, dict[tuple[Any, ...], bool]]:
         found[name] = {}
         for values in product(*lists):
             changed: dict[str, Any] = dict(zip(facts, values, strict=True))
-            found[name][values] = derive(bundle.gateways, replace(_ANY, **changed))[name]
+            found[name][values] = derive(bundle, replace(_ANY, **changed))[name]
     return found
 
 

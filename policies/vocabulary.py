@@ -97,8 +97,10 @@ class Gateway(StrEnum):
     CA2004_S11 = "CA2004_S11"
     CA2004_S16H = "CA2004_S16H"
     CA2004_S16LA = "CA2004_S16LA"
+    CA2004_S16LC = "CA2004_S16LC"
     MSA2015_S52 = "MSA2015_S52"
     CDA1998_S115 = "CDA1998_S115"
+    CARE2014_S45 = "CARE2014_S45"
     DPA_LEP_S35 = "DPA_LEP_S35"
     POLICE_COMMON_LAW = "POLICE_COMMON_LAW"
     CLDC_PUBLIC_INTEREST = "CLDC_PUBLIC_INTEREST"
@@ -124,8 +126,12 @@ class Condition(StrEnum):
     A9_B = "A9_B"
     A9_C = "A9_C"
     A9_F = "A9_F"
+    A9_G_SCH1_P6 = "A9_G_SCH1_P6"
+    A9_G_SCH1_P10 = "A9_G_SCH1_P10"
     A9_G_SCH1_P18 = "A9_G_SCH1_P18"
     A9_H = "A9_H"
+    A10_SCH1_P6 = "A10_SCH1_P6"
+    A10_SCH1_P10 = "A10_SCH1_P10"
     A10_SCH1_P18 = "A10_SCH1_P18"
     A10_OFFICIAL = "A10_OFFICIAL"
 
@@ -259,6 +265,26 @@ class AgePath(StrEnum):
     NOT_SURE = "not_sure"
 
 
+class AgeSource(StrEnum):
+    """What the age path of a case rests on: said by the lead with the path, so that nobody changes it by the way."""
+
+    STATED = "stated"
+    RECORDS = "records"
+    AGE_ASSESSMENT = "age_assessment"
+    IN_DOUBT = "in_doubt"
+
+
+class CaseStage(StrEnum):
+    """How far a case has come in the NRM: a signed fact. A reasonable grounds decision that is positive leaves a case
+    referred, as another decision is awaited; one that may be looked at again makes it decided (nrm.md 2.3).
+    """
+
+    BEFORE_REFERRAL = "before_referral"
+    REFERRED = "referred"
+    DECIDED = "decided"
+    CLOSED = "closed"
+
+
 class MembershipState(StrEnum):
     """Where a recipient stands in the case at the time of the decision."""
 
@@ -323,4 +349,6 @@ REFERRAL_PURPOSES: frozenset[Purpose] = frozenset({Purpose.NRM_REFERRAL, Purpose
 """An adult's consent to the referral carries its decisions (nrm.md 1.1 rule 3)."""
 CONSENT_GATEWAYS: frozenset[Gateway] = frozenset({Gateway.CLDC_CONSENT, Gateway.CONSENT_NRM_ADULT})
 OBJECTIONS: frozenset[ConsentState] = frozenset({ConsentState.REFUSED, ConsentState.WITHDRAWN})
+AGE_PROVEN: frozenset[AgeSource] = frozenset({AgeSource.RECORDS, AgeSource.AGE_ASSESSMENT})
+"""What a child's case may become an adult's on; a word alone does not do (nrm.md 1.1 rules 1 and 7)."""
 PANEL_ROLES: frozenset[Role] = frozenset({Role.PANEL_CHAIR, Role.PANEL_VOTING, Role.PANEL_ADVISER, Role.ICTG})

@@ -184,13 +184,14 @@ class Reference:
 
     policies: tuple[ReadPolicy, ...]
     gateways: Mapping[str, Any]
+    bases: Mapping[str, Any]
 
     @classmethod
     def read(cls, contents: Mapping[str, bytes]) -> Reference:
         """Read the files of a bundle."""
         manifest = tomllib.loads(contents["bundle.toml"].decode())
         found = [item for name in manifest["policies"] for item in _Reader(contents[name].decode()).policies()]
-        return cls(tuple(found), tomllib.loads(contents["gateways.toml"].decode()))
+        return cls(tuple(found), *(tomllib.loads(contents[name].decode()) for name in ("gateways.toml", "bases.toml")))
 
     def question(self, facts: Facts) -> Question:
         """Lay out a question as plain words, sets and truths, with what the gateway's entry adds."""
@@ -200,6 +201,8 @@ class Reference:
         entry = self.gateways[said["gateway"]]
         from_kind, to_kind = said["originator_kind"], said["recipient_kind"]
         said["gateway_in_use"] = entry["enabled_from"] != "none"
+        in_use = {code: entry["enabled_from"] != "none" for code, entry in self.bases.items()} | {"none": True}
+        said["article6_in_use"], said["condition_in_use"] = in_use[said["article6"]], in_use[said["condition"]]
         said["gateway_open_to_originator"] = any(from_kind in route["from"] for route in entry["routes"])
         said["gateway_reaches_recipient"] = any(
             from_kind in route["from"] and to_kind in route["to"] for route in entry["routes"]

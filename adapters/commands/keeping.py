@@ -21,6 +21,7 @@ from adapters.home import (
     read_ca,
     read_pin,
 )
+from adapters.notices import warn_of_ends
 from adapters.pinning import confirm_pin
 from adapters.release.disowned import disown
 from adapters.runtime import Adapter, system_clock
@@ -231,6 +232,7 @@ def sync() -> None:
         again = sum(disown(adapter.book, case) for case in cases)
         adapter.consents.run(cases)
         warn(adapter.store, adapter.book, cases, adapter.clock())
+        warn_of_ends(adapter.store, adapter.book, cases, adapter.clock())
         notice = adapter.follower.notice
     if notice is not None:
         click.echo(f"TO DO: {notice}", err=True)

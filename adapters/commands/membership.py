@@ -11,12 +11,20 @@ import click
 from adapters.commands.base import home_option, opened
 from adapters.commands.forms import listed
 from adapters.hub_client import HubRefused
-from adapters.membership import Change, plan_addition, plan_departure, plan_endorsement, plan_hand_over
+from adapters.membership import (
+    Change,
+    plan_addition,
+    plan_age_path,
+    plan_departure,
+    plan_endorsement,
+    plan_hand_over,
+    plan_stage,
+)
 from adapters.runtime import Adapter, system_clock
 from keys.statements import Statement
 from policies.membership import Standing
 from policies.model import AgencyId, Malformed, Member, MemberId, require_agency, require_id, require_term
-from policies.vocabulary import AgencyKind, Role
+from policies.vocabulary import AgencyKind, AgePath, AgeSource, CaseStage, Role
 
 LEAVING_ATTEMPTS = 5
 """So often a departure is signed anew where the lead has changed the list meanwhile: it must not be outrun."""
@@ -55,6 +63,10 @@ def describe(standing: Standing) -> dict[str, Any]:
     return {
         "lead": membership.lead,
         "hand_over_to": standing.successor,
+        "age_path": membership.age_path.value,
+        "age_source": membership.age_source.value,
+        "age_path_waiting": standing.listed.age_path.value if standing.is_age_waiting else None,
+        "case_stage": membership.case_stage.value,
         "membership": standing.digest,
         "agencies": {agency: kind.value for agency, kind in membership.agencies},
         "waiting_for_endorsement": {agency: kind.value for agency, kind in standing.waiting},
@@ -134,6 +146,41 @@ def hand_over(case: str, successor: str, dry_run: bool) -> None:
     carry_out(case, lambda standing, agency: plan_hand_over(standing, agency, name), dry_run=dry_run)
 
 
+@click.command(name="age-path")
+@click.argument("case")
+@click.argument("path", type=click.Choice([item.value for item in AgePath]))
+@click.option(
+    "--source",
+    required=True,
+    type=click.Choice([item.value for item in AgeSource]),
+    help="What it rests on. A child's case becomes an adult's on records (of the birth date) or age_assessment only.",
+)
+@dry_run_option
+def age_path(case: str, path: str, source: str, dry_run: bool) -> None:
+    """Change which path of the NRM form a case follows (lead agency only): at 18, or after an age assessment.
+
+    A child's case becomes an adult's once another agency of the case has endorsed it; in doubt it is a child's.
+
+    \b
+    Example: nrm-adapter --home care case age-path 0f3a… adult --source records --dry-run
+    """
+    chosen, rests_on = AgePath(path), AgeSource(source)
+    carry_out(case, lambda standing, agency: plan_age_path(standing, agency, chosen, rests_on), dry_run=dry_run)
+
+
+@click.command()
+@click.argument("case")
+@click.argument("reached", type=click.Choice([item.value for item in CaseStage]))
+@dry_run_option
+def stage(case: str, reached: str, dry_run: bool) -> None:
+    """Say how far a case has come in the NRM (lead agency only): referred, decided, closed.
+
+    \b
+    Example: nrm-adapter --home care case stage 0f3a… referred --dry-run
+    """
+    carry_out(case, lambda standing, agency: plan_stage(standing, agency, CaseStage(reached)), dry_run=dry_run)
+
+
 @click.command()
 @click.argument("case")
 @click.option(
@@ -143,7 +190,7 @@ def hand_over(case: str, successor: str, dry_run: bool) -> None:
 )
 @dry_run_option
 def endorse(case: str, expected: str | None, dry_run: bool) -> None:
-    """Endorse what the lead agency has added to a case, or its handing over of the lead. Look at it first.
+    """Endorse what the lead agency has added to a case, its handing over, or that a child became an adult.
 
     \b
     Example: nrm-adapter --home police case endorse 0f3a… --dry-run
@@ -184,5 +231,5 @@ def _leave(adapter: Adapter, case: str, people: list[str] | None) -> Statement:
     return adapter.book.make(plan_departure(_standing(adapter, case), adapter.home.agency, people))
 
 
-COMMANDS: tuple[click.Command, ...] = (add_agency, hand_over, endorse, leave)
+COMMANDS: tuple[click.Command, ...] = (add_agency, hand_over, age_path, stage, endorse, leave)
 """Commands of the group ``case``."""

@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from adapters.commands.base import echo_json, home_option, opened, progress
+from adapters.nrm.adult import read_consents
 from adapters.nrm.draft import draft_referral
 from adapters.nrm.gaps import render_gaps
 from adapters.picture.model import assemble
@@ -137,7 +138,7 @@ def intake(case: str) -> None:
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Write nrm.json here.")
 @click.option("--kept", is_flag=True, help="Open the last pull again instead of pulling.")
 def nrm(case: str, member: str, purpose: str, out: Path, kept: bool) -> None:
-    """Draft the NRM referral (child path) from the picture: every field with its state and where it comes from.
+    """Draft the NRM referral from the picture: every field with its state and where it comes from.
 
     \b
     Example: nrm-adapter --home care nrm 0f3a… --member 3f… --out nrm.json
@@ -146,7 +147,12 @@ def nrm(case: str, member: str, purpose: str, out: Path, kept: bool) -> None:
         with progress("pulling and verifying"):
             found = open_case(adapter, case, member, Purpose(purpose), kept=kept)
             submittable = adapter.receiver.permitted(found.view, Stage.SUBMIT)
-            draft = draft_referral(assemble(found.view), found.view.opened, submittable=submittable)
+            draft = draft_referral(
+                assemble(found.view),
+                found.view.opened,
+                submittable=submittable,
+                consents=read_consents(found.view),
+            )
         text = json.dumps(draft.to_json(), indent=1, ensure_ascii=False)
         write_private_file(out, text.encode("utf-8"))
         click.echo(render_gaps(draft))

@@ -353,7 +353,7 @@ def _print_plan(planned: Sequence[Planned], purpose: str) -> None:
         who = f"{item.recipient.agency}:{(item.recipient.member or 'intake')[:8]}"
         why = ", ".join(item.decision.rules) or "no rule permits it"
         click.echo(f"{purpose} {item.draft.draft[:12]} {item.draft.category.value} -> {who}: ", nl=False)
-        click.echo(f"{item.decision.effect.value} ({why})")
+        click.echo(f"{item.decision.effect.value} ({why}); on {item.on}")
 
 
 @click.command()

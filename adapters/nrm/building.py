@@ -8,7 +8,7 @@ from dataclasses import replace
 from adapters.nrm.assembling import EvidenceDocument, join_lines
 from adapters.nrm.collecting import NrmProvenance, Offer
 from adapters.nrm.fields import AnswerRefused, Field, FieldKind, Required
-from adapters.nrm.model import PATH, Answer, Candidate, FieldState, NrmField
+from adapters.nrm.model import PATH, Answer, Candidate, FieldState, NrmField, SaidByAdult
 from adapters.nrm.reasons import reason_for
 from adapters.picture.model import Picture
 from policies.model import render_time
@@ -24,11 +24,15 @@ class Builder:
         offers: Mapping[str, Offer],
         held: Mapping[str, Offer],
         answers: Mapping[str, Answer],
+        path: str = PATH,
+        consents: Mapping[str, SaidByAdult] | None = None,
     ) -> None:
         self.picture = picture
         self.offers = offers
         self.held = held
         self.answers = answers
+        self.path = path
+        self.consents = consents or {}
         self.built: dict[str, NrmField] = {}
         self.documents: list[EvidenceDocument] = []
         self.overflow_sources: list[NrmProvenance] = []
@@ -47,6 +51,9 @@ class Builder:
         skipped = self._not_asked_because(field)
         if skipped is not None:
             return self._open(field, FieldState.NOT_APPLICABLE, skipped)
+        said = self.consents.get(field.name)
+        if said is not None:
+            return self._from_consent(field, said)
         fact = self._from_facts(field)
         if fact is not None:
             return fact
@@ -80,10 +87,17 @@ class Builder:
             return None
         path = self.picture.header.age_path
         value = "yes" if field.is_automatic or path is AgePath.CHILD else "not-sure"
+        if path is AgePath.ADULT:
+            value = "no"
         remark = "set by the form itself: a child is referred without consent" if field.is_automatic else ""
         lead = next(row for row in self.picture.agencies if row.is_lead)
         source = statement_source(lead.agency, lead.kind, self.picture.record_of_use.membership_digest)
         return self._one(field, value, [source], [remark] if remark else [])
+
+    def _from_consent(self, field: Field, said: SaidByAdult) -> NrmField:
+        if said.value is None or said.source is None:
+            return self._open(field, FieldState.NOT_ASKED, f"{said.reason}; ask, and record it (case consent)")
+        return self._one(field, said.value, [said.source], ["the adult's own word, by the consent recorded"])
 
     def _entered(self, field: Field, answer: Answer) -> NrmField:
         source = entry_source(answer)
@@ -193,7 +207,7 @@ class Builder:
             field=field.name,
             section=field.section,
             label=field.label,
-            path=PATH,
+            path=self.path,
             value=value,
             state=state,
             state_reason=reason,
@@ -208,8 +222,10 @@ class Builder:
         )
 
 
-def statement_source(agency: str, kind: AgencyKind | None, digest: str) -> NrmProvenance:
-    """Return the provenance of a signed fact of the case: the membership statement, by its digest."""
+def statement_source(
+    agency: str, kind: AgencyKind | None, digest: str, locator: str = "membership statement: age_path"
+) -> NrmProvenance:
+    """Return the provenance of a signed fact of the case: the statement, by its digest."""
     return NrmProvenance(
         fragment_id=None,
         fragment_version=None,
@@ -226,7 +242,7 @@ def statement_source(agency: str, kind: AgencyKind | None, digest: str) -> NrmPr
         reliability=None,
         released_by=None,
         released_at=None,
-        locator="membership statement: age_path",
+        locator=locator,
         log_index=None,
         statement=digest,
     )

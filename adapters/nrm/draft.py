@@ -1,20 +1,22 @@
-"""A draft of the referral from what one person opened: every field of the child path, filled or with its reason.
+"""A draft of the referral from what one person opened: every field of its path, filled or with its reason.
 
 The draft never invents and never guesses: silence in the records is ``not_known``, never "no". Sources that differ
 leave the field open with both. A fragment that may not enter a referral is not used, and a field that only such a
 fragment could fill is ``withheld``. What a person enters is marked as theirs. Source: nrm.md 1.1, 1.4, 1.5.
 
-Only the child path is drafted (children, and people whose age is not sure). The adult path asks for three consents
-that only the person can give, and is refused here.
+Two paths are drafted: the child's (also for people whose age is not sure), and that of an adult who agrees, whose three
+consents come from the case's own consent statements. Without consent to the referral none is drafted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
+from adapters.nrm.adult import require_path
 from adapters.nrm.building import Builder
 from adapters.nrm.collecting import Collector, NrmProvenance, third_party_names
-from adapters.nrm.fields import AnswerRefused, child_path_fields
+from adapters.nrm.fields import AnswerRefused, Field, adult_path_fields, child_path_fields
 from adapters.nrm.from_events import collect_event_fields
 from adapters.nrm.from_identity import collect_identity_fields
 from adapters.nrm.from_people import collect_people_fields
@@ -27,6 +29,7 @@ from adapters.nrm.model import (
     FieldState,
     NrmDraft,
     NrmField,
+    SaidByAdult,
     UsedFragment,
 )
 from adapters.nrm.reasons import DISCLOSURE_WARNING, HEALTH_WARNING, VOICE_NOTE
@@ -34,10 +37,11 @@ from adapters.picture.model import Picture
 from adapters.picture.provenance import Piece, read_piece
 from adapters.picture.view import OpenedFragment
 from policies.model import Malformed, require_agency, require_id
-from policies.vocabulary import AgencyKind, AgePath, HandlingCode, HandlingInstruction
+from policies.vocabulary import AgencyKind, HandlingCode, HandlingInstruction
 
 __all__ = ["Answer", "Candidate", "DraftRefused", "FieldState", "NrmDraft", "NrmField", "draft_referral"]
 
+NO_CONSENTS: Mapping[str, SaidByAdult] = MappingProxyType({})
 _NO_ONWARD = frozenset(
     {
         HandlingInstruction.NO_ONWARD,
@@ -53,29 +57,32 @@ def draft_referral(
     *,
     submittable: Collection[str],
     answers: Sequence[Answer] = (),
+    consents: Mapping[str, SaidByAdult] = NO_CONSENTS,
 ) -> NrmDraft:
     """Draft the referral.
 
     ``opened`` are the fragments the picture was made of. ``submittable`` are the ids of those for which the caller
     has a permit at stage ``submit``; any other is not used. ``answers`` are a person's own, and count over records.
-    Raises ``DraftRefused`` for the adult path, for fragments the picture was not made of, and for an answer the form
+    ``consents`` are an adult's (``adult.read_consents``). Raises ``DraftRefused`` for an adult who has not agreed, for
+    fragments the picture was not made of, and for an answer the form
     would not take.
     """
-    _require_child_path(picture)
+    path = require_path(picture.header.age_path, consents)
+    asked = child_path_fields() if path == PATH else adult_path_fields()
     pieces = _current_pieces(picture, opened)
     usable = [piece for piece in pieces if piece.fragment in submittable and _may_enter(piece)]
     usable_ids = {piece.fragment for piece in usable}
     barred = [piece for piece in pieces if piece.fragment not in usable_ids]
     offers = _collect(picture, usable, pieces).offers
     held = _collect(picture, barred, pieces).offers
-    entered = _require_answers(answers)
-    builder = Builder(picture, offers, held, entered)
-    fields = tuple(builder.build(field) for field in child_path_fields().values())
+    entered = _require_answers(answers, asked, consents)
+    builder = Builder(picture, offers, held, entered, path, consents)
+    fields = tuple(builder.build(field) for field in asked.values())
     used_ids = {source.fragment_id for field in fields for source in _sources(field)}
     return NrmDraft(
         schema=SCHEMA,
         case=picture.case,
-        path=PATH,
+        path=path,
         made_at=picture.record_of_use.assembled_at,
         manifest_digest=picture.record_of_use.manifest_digest,
         fields=fields,
@@ -85,14 +92,6 @@ def draft_referral(
         not_permitted=tuple(piece.fragment for piece in barred),
         warnings=_warnings(picture),
     )
-
-
-def _require_child_path(picture: Picture) -> None:
-    if picture.header.age_path is AgePath.ADULT:
-        raise DraftRefused(
-            "this version drafts the child path only; the case follows the adult path, which needs the person's own "
-            "informed consent to referral, to support and to helping the police: use the Home Office form itself"
-        )
 
 
 def _current_pieces(picture: Picture, opened: Sequence[OpenedFragment]) -> list[Piece]:
@@ -125,14 +124,15 @@ def _collect(picture: Picture, pieces: Sequence[Piece], everything: Sequence[Pie
     return into
 
 
-def _require_answers(answers: Sequence[Answer]) -> dict[str, Answer]:
-    fields = child_path_fields()
+def _require_answers(
+    answers: Sequence[Answer], fields: Mapping[str, Field], consents: Collection[str]
+) -> dict[str, Answer]:
     kept: dict[str, Answer] = {}
     for answer in answers:
         field = fields.get(answer.field)
         if field is None or answer.field in kept:
-            raise DraftRefused("answers: expected each field of the child path at most once")
-        if field.is_automatic or answer.field == "pv-under-age":
+            raise DraftRefused("answers: expected each field of the path at most once")
+        if field.is_automatic or answer.field == "pv-under-age" or answer.field in consents:
             raise DraftRefused(f"{answer.field}: follows from the signed facts of the case and is not answered by hand")
         try:
             require_agency(answer.agency)

@@ -1,7 +1,7 @@
-"""The fields of the referral form on the child path, as data, and what each accepts.
+"""The fields of the referral form on the child path and on the adult's, as data, and what each accepts.
 
-Source: the Home Office form as at 21 April 2026 (nrm.md 1.2 and 1.3); the data are in ``child_path.toml``. Fields
-that never appear for a child are not there.
+Source: the Home Office form as at 21 April 2026 (nrm.md 1.2 and 1.3); the data are in ``child_path.toml``, what
+an adult is asked besides in ``adult_path.toml``. Fields that never appear on a path are not there.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import functools
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from adapters.nrm.lists import FormList, form_list
 
@@ -22,6 +23,8 @@ MAX_ANSWER_CHARS = 15_000
 
 EARLIEST_BIRTH = date(1900, 1, 1)
 _DATA = Path(__file__).parent / "child_path.toml"
+_ADULT = Path(__file__).parent / "adult_path.toml"
+_CHILD_ONLY = "local-authority-contacted-about-child-"
 # The part after the @ is looked through once for its full stop, never once for each full stop in it.
 _EMAIL = re.compile(r"[^@\s]+@(?=[^@\s]+\.[^@\s])[^@\s]++")
 _ADDRESS = re.compile(r"https?://|www\.", re.IGNORECASE)
@@ -113,27 +116,48 @@ def _is_birth_date(answer: str) -> bool:
 
 @functools.cache
 def child_path_fields() -> Mapping[str, Field]:
-    """Return the fields by machine name, in the order of the form's sections."""
-    data = tomllib.loads(_DATA.read_text(encoding="utf-8"))
-    fields = [
-        Field(
-            name=item["name"],
-            section=item["section"],
-            label=item["label"],
-            kind=FieldKind(item["kind"]),
-            values=tuple(item.get("values", ())),
-            list=FormList(item["list"]) if "list" in item else None,
-            required=Required(item["required"]),
-            asked_when=(
-                Condition(item["asked_when"]["field"], tuple(item["asked_when"]["values"]))
-                if "asked_when" in item
-                else None
-            ),
-            casework=tuple(item["casework"]),
-            is_automatic=item.get("automatic", False),
-            refuses_addresses=item.get("not_url", False),
-            is_numeric=item.get("numeric", False),
-        )
-        for item in data["field"]
-    ]
-    return {field.name: field for field in fields}
+    """Return the fields of the child path by machine name, in the order of the form's sections."""
+    return {field.name: field for field in map(_field, _read(_DATA))}
+
+
+@functools.cache
+def adult_path_fields() -> Mapping[str, Field]:
+    """Return the fields of the path of an adult who agrees, in the order of the form's sections."""
+    behind: dict[str, list[Field]] = {}
+    place = ""
+    for item in _read(_ADULT):
+        place = item.get("after", place)
+        behind.setdefault(place, []).append(_field(item))
+    fields: dict[str, Field] = {}
+    for name, field in child_path_fields().items():
+        if not name.startswith(_CHILD_ONLY):
+            # Nothing is set by the form itself for an adult.
+            fields[name] = replace(field, is_automatic=False)
+        fields |= {item.name: item for item in behind.get(name, ())}
+    return fields
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = tomllib.loads(path.read_text(encoding="utf-8"))["field"]
+    return listed
+
+
+def _field(item: Mapping[str, Any]) -> Field:
+    return Field(
+        name=item["name"],
+        section=item["section"],
+        label=item["label"],
+        kind=FieldKind(item["kind"]),
+        values=tuple(item.get("values", ())),
+        list=FormList(item["list"]) if "list" in item else None,
+        required=Required(item["required"]),
+        asked_when=(
+            Condition(item["asked_when"]["field"], tuple(item["asked_when"]["values"]))
+            if "asked_when" in item
+            else None
+        ),
+        casework=tuple(item["casework"]),
+        is_automatic=item.get("automatic", False),
+        refuses_addresses=item.get("not_url", False),
+        is_numeric=item.get("numeric", False),
+    )

@@ -13,6 +13,9 @@ from adapters.picture.provenance import render_json
 
 SCHEMA = "nrmhub-nrm-draft-1"
 PATH = "C"
+"""A child's, and that of somebody who may be one."""
+ADULT_PATH = "A"
+"""An adult's who agrees."""
 
 
 class DraftRefused(ValueError):
@@ -41,6 +44,15 @@ class Answer:
     at: datetime
     reason: str = ""
     state: FieldState = FieldState.FILLED
+
+
+@dataclass(frozen=True, slots=True)
+class SaidByAdult:
+    """What a consent says for one field: ``value`` yes, no, or None with the reason; with the statement it is from."""
+
+    value: str | None
+    reason: str
+    source: NrmProvenance | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +111,7 @@ class NrmDraft:
     warnings: tuple[str, ...]
 
     def get(self, name: str) -> NrmField:
-        """Return a field by its machine name. Raises ``KeyError`` for a name that is not on the child path."""
+        """Return a field by its machine name. Raises ``KeyError`` for a name that is not on its path."""
         for item in self.fields:
             if item.field == name:
                 return item

@@ -48,7 +48,7 @@ def require_export(
         view.case,
         stage=Stage.EXPORT,
         at=view.at,
-        enabled_gateways=bundle.enabled_gateways(view.at.date()),
+        enabled=bundle.enabled(view.at.date()),
     )
     decision = decide(bundle, facts)
     if not decision.is_permit:

@@ -22,7 +22,7 @@ from keys.sealing import ChannelKey, OpenRefused, open_channel, open_fragment, u
 from keys.statements import Statement
 from keys.transparency import Checkpoint
 from policies.engine import Bundle, decide
-from policies.explain import explain_safely
+from policies.explain import entries, explain_safely
 from policies.model import (
     CaseId,
     CaseState,
@@ -63,9 +63,9 @@ def decide_given(bundle: Bundle, case: VerifiedCase, reader: Recipient, given: G
 def _decide(
     bundle: Bundle, header: Header, reader: Recipient, listing: Listing, case: CaseState, stage: Stage, at: datetime
 ) -> Decision:
-    enabled = bundle.enabled_gateways(at.date())
+    enabled = bundle.enabled(at.date())
     try:
-        facts = facts_for(header, reader, listing.basis, case, stage=stage, at=at, enabled_gateways=enabled)
+        facts = facts_for(header, reader, listing.basis, case, stage=stage, at=at, enabled=enabled)
     except Malformed:
         # The originator or we are no agency of the case any more.
         return Decision(Effect.REFUSE, ("membership-active",))
@@ -176,7 +176,7 @@ class Judged:
             case=self.case.state,
             agency_names={record.agency: record.name for record in self.directory.agencies.values()},
             reader=self.reader,
-            reader_roles=self._roles(),
+            reader_roles=self.roles,
             purpose=purpose,
             at=self.at,
             opened_at=self.case.opened_at,
@@ -194,9 +194,12 @@ class Judged:
             manifest_digest=manifest_digest,
             awaited=self.awaited,
             rule_words={rule.id: rule.sentence for rule in self.bundle.rules.values() if not rule.silent},
+            unconfirmed=frozenset(code.value for code, entry in entries(self.bundle).items() if not entry.is_confirmed),
         )
 
-    def _roles(self) -> tuple[Role, ...]:
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """What the reader is in the case."""
         if self.reader.member is None:
             return (Role.INTAKE,)
         listed = self.case.state.membership.find_member(self.reader.agency, self.reader.member)

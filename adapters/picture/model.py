@@ -164,6 +164,8 @@ class RecordOfUse:
     counts: Counts
     newest_log_index: int | None
     rules: tuple[RuleWords, ...]
+    unconfirmed: tuple[str, ...] = ()
+    """Gateways and bases named on the page that nobody has checked against the law."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,4 +400,10 @@ def _record_of_use(view: CaseView, versions: Versions) -> RecordOfUse:
         counts=counts,
         newest_log_index=max((item.log_index for item in view.opened), default=None),
         rules=tuple(RuleWords(rule, view.rule_words[rule]) for rule in sorted(named) if rule in view.rule_words),
+        unconfirmed=tuple(sorted(view.unconfirmed & _named_bases(view))),
     )
+
+
+def _named_bases(view: CaseView) -> set[str]:
+    bases = [item.basis for item in view.opened]
+    return {code.value for basis in bases for code in (basis.gateway, basis.article6, basis.condition)}

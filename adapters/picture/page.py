@@ -59,6 +59,7 @@ def render_page(picture: Picture, frame: PageFrame | None = None) -> str:
             policy=page_policy(),
             not_written={item.fragment for item in picture.gaps.not_written},
             rule_words={item.rule: item.sentence for item in picture.record_of_use.rules},
+            unconfirmed=picture.record_of_use.unconfirmed,
             span=span_words,
         )
     )

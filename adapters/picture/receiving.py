@@ -18,6 +18,7 @@ from adapters.cases import CaseBook, CaseRefused, VerifiedCase, verify_case
 from adapters.feed import LISTS, Addressed
 from adapters.following import LogRefused
 from adapters.hub_client import parse_lines
+from adapters.notices import notice_received
 from adapters.picture.answer import (
     VerifiedAnswer,
     split_lines,
@@ -114,9 +115,14 @@ class Receiver:
                 raise_alarm(session, error.code, str(error), render_time(follower.clock()))
             raise
         self._remember(judged.answer)
+        self._notice_overrides(judged)
         self.inbox.keep(case, member, purpose, pull.without(judged.refused_now))
         self._drop_refused(case, besides=(member, purpose))
         return judged.open(reading_keys(member, keys), purpose)
+
+    def _notice_overrides(self, judged: Judged) -> None:
+        given = ((item.sealed.header, item.listing.basis) for item, decision in judged.decided if decision.is_permit)
+        notice_received(self.store, judged.case.case, given, judged.roles, judged.at)
 
     def reopen(self, case: str, member: str, keys: Custody, purpose: Purpose) -> Opened:
         """Open the newest pull again, under today's policy and the case's newest statements.
@@ -200,7 +206,7 @@ class Receiver:
             view.case,
             stage=stage,
             at=view.at,
-            enabled_gateways=self.bundle.enabled_gateways(view.at.date()),
+            enabled=self.bundle.enabled(view.at.date()),
         )
         return decide(self.bundle, facts)
 

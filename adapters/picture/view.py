@@ -90,7 +90,8 @@ class CaseView:
     payloads of the statements, in order, without any sealed words. ``manifest_digest`` names the exact set opened.
 
     A view that is to be written to a file holds in ``opened`` what may be written, and in ``not_written`` what the
-    reader has opened besides. ``rule_words`` gives the sentence of each rule that may be named to the reader.
+    reader has opened besides. ``rule_words`` gives the sentence of each rule that may be named to the reader,
+    ``unconfirmed`` the gateways and bases that nobody has checked against the law.
     """
 
     case: CaseState
@@ -113,6 +114,7 @@ class CaseView:
     not_written: tuple[RefusedFragment, ...] = ()
     awaited: tuple[Awaited, ...] = ()
     rule_words: Mapping[str, str] = field(default_factory=dict)
+    unconfirmed: frozenset[str] = frozenset()
 
     def require_whole(self) -> None:
         """Raise ``PictureRefused`` where fragments are of another case, stand twice, or are too many."""

@@ -25,6 +25,7 @@ from keys.canonical import canonical_bytes
 from keys.uses import KeyUse
 from policies.consent import Consents
 from policies.engine import Bundle, decide
+from policies.explain import named
 from policies.model import (
     AgencyId,
     Basis,
@@ -60,6 +61,8 @@ class GrantEffect:
     rules: tuple[str, ...]
     is_unfounded: bool
     """It rests on a consent that the statement finds invalid: it never was well founded, whatever becomes of it."""
+    on: str
+    """The gateway it rests on, marked where nobody has checked its entry."""
 
     def to_json(self) -> dict[str, Any]:
         """Return ids, codes and the change: what the digest of an effect is over."""
@@ -175,13 +178,13 @@ class _Asked:
         }
         change = changes[was.is_permit, now.is_permit]
         is_unfounded = self.about is not None and basis.consent == self.about
-        return GrantEffect(header, recipient, basis, change, now.rules, is_unfounded)
+        return GrantEffect(header, recipient, basis, change, now.rules, is_unfounded, named(self.bundle, basis.gateway))
 
     def _decide(self, header: Header, recipient: Recipient, basis: Basis, consents: Consents) -> Decision:
         case = replace(self.case, consent=consents)
-        enabled = self.bundle.enabled_gateways(self.at.date())
+        enabled = self.bundle.enabled(self.at.date())
         try:
-            facts = facts_for(header, recipient, basis, case, stage=Stage.PULL, at=self.at, enabled_gateways=enabled)
+            facts = facts_for(header, recipient, basis, case, stage=Stage.PULL, at=self.at, enabled=enabled)
         except Malformed:
             return Decision(Effect.REFUSE, ("membership-active",))
         return decide(self.bundle, facts)
@@ -236,5 +239,5 @@ def _grant(item: GrantEffect) -> str:
     who = f"{item.recipient.agency} {'intake' if item.recipient.member is None else item.recipient.member[:8]}"
     return (
         f"fragment {item.header.fragment[:8]} ({item.header.category.value}) for {who}, "
-        f"{item.basis.purpose.value}, on {item.basis.gateway.value}"
+        f"{item.basis.purpose.value}, on {item.on}"
     )

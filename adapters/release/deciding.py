@@ -80,9 +80,9 @@ def decide_again(
 def _decide(
     header: Header, recipient: Recipient, basis: Basis, case: VerifiedCase, bundle: Bundle, at: datetime
 ) -> Decision:
-    enabled = bundle.enabled_gateways(at.date())
+    enabled = bundle.enabled(at.date())
     try:
-        facts = facts_for(header, recipient, basis, case.state, stage=Stage.PUSH, at=at, enabled_gateways=enabled)
+        facts = facts_for(header, recipient, basis, case.state, stage=Stage.PUSH, at=at, enabled=enabled)
     except Malformed:
         # The recipient's agency is no agency of the case any more.
         return Decision(Effect.REFUSE, ("membership-active",))

@@ -16,9 +16,9 @@ from adapters.presence import Presence
 from adapters.release.drafts import Draft, DraftRefused
 from adapters.release.replanning import bases_by_channel
 from adapters.store.database import Session
-from adapters.store.rows import offers_of, sealed_drafts
+from adapters.store.rows import offers_of, own_channels, sealed_drafts
 from policies.model import Basis
-from policies.vocabulary import CONSENT_GATEWAYS, OBJECTIONS, OverrideReason
+from policies.vocabulary import CONSENT_GATEWAYS, OBJECTIONS, OverrideReason, Purpose
 
 if TYPE_CHECKING:
     from adapters.release.releasing import ReleaseTerms
@@ -67,6 +67,20 @@ def _shared_on_consent(session: Session, case: VerifiedCase, drafts: set[str]) -
         if basis is not None and _is_consent(basis)
     }
     return {draft for fragment, draft in by_fragment.items() if fragment in offered | granted}
+
+
+def given_on_consent(session: Session, case: VerifiedCase) -> dict[tuple[str, str | None, str], set[Purpose]]:
+    """Return (agency, member, fragment) of each grant whose newest basis is consent, with the purposes.
+
+    Where an objection is overridden these are given anew: what they rest on has ended.
+    """
+    found: dict[tuple[str, str | None, str], set[Purpose]] = {}
+    bases = bases_by_channel(session, case.case, Presence.of(case))
+    for row in own_channels(session, case.case):
+        for (fragment, purpose), basis in bases.get(row.channel, {}).items():
+            if basis is not None and _is_consent(basis):
+                found.setdefault((row.recipient_agency, row.recipient_member, fragment), set()).add(purpose)
+    return found
 
 
 def _is_consent(basis: Basis) -> bool:

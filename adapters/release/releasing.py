@@ -12,17 +12,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from adapters.cases import CaseBook, CaseRefused, VerifiedCase
+from adapters.notices import notice_override
 from adapters.release.bases import default_basis
 from adapters.release.disclosing import Item
 from adapters.release.drafts import Draft
 from adapters.release.making import Maker, Sealed, header_for
-from adapters.release.overriding import require_override
+from adapters.release.overriding import given_on_consent, require_override
 from adapters.release.standing import settled_case
 from adapters.store.database import Session, Store
 from adapters.store.rows import keep_offers, recipients_of, sealed_drafts
 from keys.certificates import NotCertified
 from policies.break_glass import decide_to_grant
 from policies.engine import Bundle
+from policies.explain import named_basis
 from policies.model import MAX_RECIPIENTS, Basis, Decision, Facts, Header, Recipient, facts_for
 from policies.vocabulary import INTAKE_CATEGORIES, AgencyKind, Gateway, OverrideReason, Purpose, Stage
 
@@ -51,6 +53,8 @@ class Planned:
     recipient: Recipient
     recipient_kind: AgencyKind
     decision: Decision
+    on: str
+    """The gateway, Article 6 basis and condition it would rest on, marked where nobody has checked one."""
 
 
 @dataclass(slots=True)
@@ -85,7 +89,10 @@ class Releaser:
             for recipient in self._recipients(verified, draft, terms):
                 basis = self._basis(verified, header, terms)
                 facts = self._facts(header, recipient, basis, verified, Stage.DRAFT, at)
-                planned.append(Planned(draft, recipient, facts.recipient_kind, decide_to_grant(self.bundle, facts)))
+                decision = decide_to_grant(self.bundle, facts)
+                planned.append(
+                    Planned(draft, recipient, facts.recipient_kind, decision, named_basis(self.bundle, basis))
+                )
         return planned
 
     def release(self, case: str, drafts: Sequence[Draft], terms: ReleaseTerms) -> Released:
@@ -115,6 +122,8 @@ class Releaser:
             for recipient in self._all_recipients(verified, drafts, terms):
                 offered = [item for item, recipients in zip(sealed, asked, strict=True) if recipient in recipients]
                 self._disclose(maker, recipient, offered, terms, released)
+            if terms.override is not OverrideReason.NONE and released.grants:
+                notice_override(session, case, released.fragments, terms.purpose, terms.override, at)
             # Whoever was not asked about is told that there is more, or what is not given grows stale.
             released.told = maker.tell_not_given()
         return released
@@ -153,6 +162,10 @@ class Releaser:
     ) -> None:
         items: list[Item] = []
         held = maker.granted_to(recipient, terms.purpose)
+        if terms.override is not OverrideReason.NONE:
+            ended = given_on_consent(maker.session, maker.case)
+            who = (recipient.agency, recipient.member)
+            held = {item for item in held if terms.purpose not in ended.get((*who, item), ())}
         refused: list[tuple[str, Decision]] = []
         for sealed in offered:
             header = sealed.header
@@ -208,7 +221,7 @@ class Releaser:
             verified.state,
             stage=stage,
             at=at,
-            enabled_gateways=self.bundle.enabled_gateways(at.date()),
+            enabled=self.bundle.enabled(at.date()),
         )
 
     def _recipients(self, verified: VerifiedCase, draft: Draft, terms: ReleaseTerms) -> list[Recipient]:

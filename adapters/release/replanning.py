@@ -151,7 +151,7 @@ class _Planning:
         self, session: Session, case: VerifiedCase, agency: str, directory: Directory, bundle: Bundle, at: datetime
     ) -> None:
         self.case, self.agency, self.directory, self.bundle, self.at = case, agency, directory, bundle, at
-        self.enabled = bundle.enabled_gateways(at.date())
+        self.enabled = bundle.enabled(at.date())
         self.rows = {row.fragment: row for row in own_fragments(session, case.case) if row.is_accepted}
         self.headers = {name: Header.from_json(json.loads(row.header)) for name, row in self.rows.items()}
         self.channels: list[_Channel] = [
@@ -300,7 +300,7 @@ class _Planning:
             self.case.state,
             stage=Stage.GRANT,
             at=self.at,
-            enabled_gateways=self.enabled,
+            enabled=self.enabled,
         )
         decision = (decide if why is Why.BREAK_GLASS else decide_to_grant)(self.bundle, facts)
         return Chosen(header, self.rows[fragment].digest, basis, facts, decision, why)

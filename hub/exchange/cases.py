@@ -193,9 +193,13 @@ def _require_known(membership: Membership, current: Membership | None, directory
 def _only_takes_away(new: Membership, old: Membership) -> bool:
     """Whether a membership takes an agency or a person out and gives nobody anything."""
     is_narrower = set(new.agencies) < set(old.agencies) or len(new.members) < len(old.members)
-    adds = not set(new.agencies) <= set(old.agencies) or new.age_path is not old.age_path
+    adds = not set(new.agencies) <= set(old.agencies) or _facts_of(new) != _facts_of(old)
     wider = any(widens(item, old.find_member(item.agency, item.member)) for item in new.members)
     return is_narrower and not adds and not wider
+
+
+def _facts_of(membership: Membership) -> tuple[str, ...]:
+    return membership.age_path, membership.age_source, membership.case_stage
 
 
 def _acceptance(submitted: Submitted) -> Receipt:

@@ -206,7 +206,7 @@ def _decide_grants(
     purpose: Purpose,
     at: datetime,
 ) -> list[Served]:
-    enabled = bundle.enabled_gateways(at.date())
+    enabled = bundle.enabled(at.date())
     served: dict[str, Served] = {}
     granted = rows.grants_of(session, [row.channel for row in channels])
     # What nobody believes is still shown, for the reader to name it; it takes the place of nothing that is believed.
@@ -218,7 +218,7 @@ def _decide_grants(
             continue  # granted for another purpose: not part of what this pull asks for
         try:
             header = parse_stored_header(fragment.protected)
-            facts = facts_for(header, recipient, basis, state, stage=Stage.PULL, at=at, enabled_gateways=enabled)
+            facts = facts_for(header, recipient, basis, state, stage=Stage.PULL, at=at, enabled=enabled)
             decision = decide(bundle, facts)
         except Malformed:
             # Its originator takes part no more: there is no question to ask, and no rule that permits.

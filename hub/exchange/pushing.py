@@ -336,7 +336,7 @@ class Push:
         member = None if channel.recipient_member is None else MemberId(channel.recipient_member)
         recipient = Recipient(require_agency(channel.recipient_agency), member)
         claimed = require_list(got["decisions"], MAX_ITEMS, "decisions")
-        enabled = self.bundle.enabled_gateways(self.at.date())
+        enabled = self.bundle.enabled(self.at.date())
         names = ("fragment", "sha256", "encrypted_key_sha256", "basis", "decision")
         items = [
             require_members(item, names, "disclosure item")
@@ -351,9 +351,7 @@ class Push:
         for item in items:
             known = self._require_own_fragment(item)
             basis = pick(bases, item["basis"], "basis")
-            facts = facts_for(
-                known.header, recipient, basis, self.state, stage=Stage.PUSH, at=self.at, enabled_gateways=enabled
-            )
+            facts = facts_for(known.header, recipient, basis, self.state, stage=Stage.PUSH, at=self.at, enabled=enabled)
             signed = pick(claimed, item["decision"], "decision")
             # Many items rest on the same facts and the same signed decision; each such pair is checked once.
             question = (facts, item["decision"])

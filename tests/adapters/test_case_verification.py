@@ -57,6 +57,8 @@ def membership(scene: Scene, *entries: dict[str, Any], before: str | None = None
         "previous": None if before is None else statement_digest(before),
         "lead": CARE,
         "age_path": "child",
+        "age_source": "stated",
+        "case_stage": "before_referral",
         "agencies": [{"agency": agency, "kind": kind} for agency, kind in AGENCIES],
         "members": list(entries),
         **changed,

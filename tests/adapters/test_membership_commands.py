@@ -153,3 +153,30 @@ def test_what_gives_more_waits_for_a_quorum_and_who_leaves_does_not(make_scene: 
     state = police.book.load(case).state
     assert [agency for agency, _ in state.membership.agencies] == [CARE, POLICE]
     assert state.accepted == {(CARE, care.people["lead"])}
+
+
+def test_age_path_and_stage_say_first_what_they_do(scene: Scene, hands: Mapping[str, Hands]) -> None:
+    """Only the lead says them; an adult's path waits for another agency; in doubt it is a child's again at once."""
+    care, health, case = hands[CARE], hands[HEALTH], scene.main
+    scene.witness()
+    assert "only the lead agency" in hands[POLICE].refused("case", "stage", case, "referred")
+    assert "in doubt it stays a child's" in care.refused("case", "age-path", case, "adult", "--source", "stated")
+    assert "follows the path child already" in care.refused("case", "age-path", case, "child", "--source", "stated")
+    dry = care.run("case", "age-path", case, "adult", "--source", "records", "--dry-run").stdout
+    assert f"It counts once one of {CHARITY}, {HEALTH}, {POLICE} has endorsed it" in dry
+    assert "each by itself (case consent)." in dry
+    assert DRY in dry
+    said = care.run("case", "stage", case, "referred").stdout
+    assert "The case is to be referred instead of before_referral. Papers for the referral are still shared" in said
+    assert shown(care, case)["case_stage"] == "referred"
+    assert "not before its referral again" in care.refused("case", "stage", case, "before_referral")
+    care.run("case", "age-path", case, "adult", "--source", "records")
+    waiting = shown(care, case)
+    assert (waiting["age_path"], waiting["age_path_waiting"]) == ("child", "adult")
+    planned = health.run("case", "endorse", case, "--dry-run").stdout
+    assert "The child's case becomes an adult's (adult), on: records." in planned
+    health.run("case", "endorse", case)
+    made = shown(care, case)
+    assert (made["age_path"], made["age_source"], made["age_path_waiting"]) == ("adult", "records", None)
+    care.run("case", "age-path", case, "not_sure", "--source", "in_doubt")
+    assert shown(care, case)["age_path"] == "not_sure"

@@ -25,8 +25,23 @@ from policies.model import (
     parse_time,
 )
 from policies.schema import CONTEXT_FACTS, PRINCIPAL_FACTS, RESOURCE_FACTS, find_prohibited, render_schema, term_lists
-from policies.vocabulary import AgencyKind, AgePath, Category, Condition, Gateway, Purpose, Role, Stage
+from policies.vocabulary import (
+    AgencyKind,
+    AgePath,
+    AgeSource,
+    Article6,
+    CaseStage,
+    Category,
+    Condition,
+    Gateway,
+    Purpose,
+    Role,
+    Stage,
+)
 
+OFF = {Gateway.CA2004_S16LA, Gateway.CA2004_S16LC}
+"""The duties of the 2026 Act: switched off."""
+OPENED = (AgePath.CHILD, AgeSource.STATED, CaseStage.BEFORE_REFERRAL)
 SECTION_17_ROUTE = (
     '  { from = ["social_care"], to = ["police", "social_care", "health", "charity", "education", "housing"] },'
 )
@@ -51,7 +66,7 @@ def write(contents: dict[str, bytes], folder: Path) -> Path:
 
 def test_default_bundle_loads_whole(bundle: Bundle, contents: dict[str, bytes]) -> None:
     policies = sum(data.count(b"\n@id(") for name, data in contents.items() if name.endswith(".cedar"))
-    assert len(bundle.rules) == policies == 51
+    assert len(bundle.rules) == policies == 59
     assert set(bundle.gateways) == set(Gateway)
     assert bundle.version == 1
     assert re.fullmatch(r"[0-9a-f]{64}", bundle.digest)
@@ -71,7 +86,7 @@ def test_digest_is_that_of_the_listing(bundle: Bundle, contents: dict[str, bytes
 
 def test_every_byte_counts_in_the_digest(contents: dict[str, bytes]) -> None:
     digests = {bundle_digest({**contents, name: data + b"\n"}) for name, data in contents.items()}
-    assert len(digests) == len(contents) == 23
+    assert len(digests) == len(contents) == 27
     assert bundle_digest(contents) not in digests
 
 
@@ -80,7 +95,7 @@ def test_schema_names_every_fact_once_and_no_other() -> None:
     text = render_schema()
     for terms in term_lists().values():
         assert all(f'"{term.value}"' in text for term in terms)
-    assert len(term_lists()) == 12
+    assert len(term_lists()) == 13
 
 
 @pytest.mark.parametrize("annotation", ["id", "sentence", "clause", "owner", "review_date"])
@@ -411,23 +426,62 @@ def test_too_many_policies_are_refused() -> None:
 
 
 def test_new_duty_to_disclose_ships_switched_off(bundle: Bundle) -> None:
-    assert bundle.gateways[Gateway.CA2004_S16LA].enabled_from is None
+    assert all(bundle.gateways[name].enabled_from is None for name in OFF)
     for day in (date(2025, 1, 1), date(2026, 6, 1), date(2040, 1, 1)):
-        assert bundle.enabled_gateways(day) == frozenset(Gateway) - {Gateway.CA2004_S16LA}
-    assert bundle.enabled_gateways(date(2024, 12, 31)) == frozenset()
-    assert bundle.enabled_gateways(datetime(2025, 1, 1, tzinfo=UTC)) == bundle.enabled_gateways(date(2025, 1, 1))
+        assert bundle.enabled(day).gateways == frozenset(Gateway) - OFF
+    assert bundle.enabled(date(2024, 12, 31)).gateways == frozenset()
+    assert bundle.enabled(datetime(2025, 1, 1, tzinfo=UTC)).gateways == bundle.enabled(date(2025, 1, 1)).gateways
+
+
+def test_recognised_legitimate_interests_are_relied_on_from_their_day(bundle: Bundle) -> None:
+    """Data (Use and Access) Act 2025 s70: what a charity shares on them before 5 February 2026 is refused."""
+    assert bundle.enabled(date(2026, 2, 4)).article6 == frozenset(Article6) - {Article6.A6_EA}
+    assert bundle.enabled(date(2026, 2, 5)).article6 == frozenset(Article6)
+    assert bundle.enabled(date(2026, 2, 4)).conditions == frozenset(Condition)
+    assert bundle.enabled(date(2024, 12, 31)).conditions == {Condition.NONE}
+    assert set(bundle.bases) == {*Article6, *Condition} - {Condition.NONE}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "match"),
+    [
+        ("[A6_D]", "[A6_Z]", "missing codes: A6_D; unknown: A6_Z"),
+        ("enabled_from = 2026-02-05", 'enabled_from = "soon"', "bases.toml: A6_EA: enabled_from: expected a day"),
+        ('title = "Article 6(1)(d): vital interests"', 'title = " "', "bases.toml: A6_D: title, law and confirmed_by"),
+        ("enabled_from = 2026-02-05\n", "", "bases.toml: A6_EA: missing members: enabled_from"),
+    ],
+)
+def test_a_table_of_bases_that_is_not_whole_is_refused(
+    contents: dict[str, bytes], old: str, new: str, match: str
+) -> None:
+    with pytest.raises(BundleRefused, match=re.escape(match)):
+        parse_bundle(replaced(contents, "bases.toml", old, new))
+
+
+def test_a_basis_switched_off_carries_nothing_whatever_day_was_compared(contents: dict[str, bytes]) -> None:
+    """The agreement's own word counts where an asker says that the basis is switched on."""
+    off = parse_bundle(
+        without_tests(replaced(contents, "bases.toml", "enabled_from = 2026-02-05", 'enabled_from = "none"'))
+    )
+    facts = next(
+        row.facts for row in load_bundle().rows if row.name.startswith("from its day on recognised legitimate")
+    )
+    assert facts.article6_enabled
+    assert decide(load_bundle(), facts).is_permit
+    assert decide(off, facts).rules == ("article6-in-force",)
 
 
 def test_only_what_was_read_in_the_statute_is_confirmed(bundle: Bundle) -> None:
     confirmed = {name for name, entry in bundle.gateways.items() if entry.is_confirmed}
-    assert confirmed == {Gateway.CA2004_S16LA, Gateway.MSA2015_S52}
+    assert confirmed == {*OFF, Gateway.MSA2015_S52}
+    assert {code for code, entry in bundle.bases.items() if entry.is_confirmed} == {Article6.A6_EA}
 
 
 def test_a_gateway_switched_on_later_counts_from_its_day(contents: dict[str, bytes]) -> None:
     changed = replaced(contents, "gateways.toml", 'enabled_from = "none"', "enabled_from = 2027-04-01")
     later = parse_bundle(without_tests(changed))
-    assert Gateway.CA2004_S16LA not in later.enabled_gateways(date(2027, 3, 31))
-    assert Gateway.CA2004_S16LA in later.enabled_gateways(date(2027, 4, 1))
+    assert Gateway.CA2004_S16LA not in later.enabled(date(2027, 3, 31)).gateways
+    assert Gateway.CA2004_S16LA in later.enabled(date(2027, 4, 1)).gateways
 
 
 def test_facts_built_with_the_bundles_gateways_agree_with_its_decision(bundle: Bundle) -> None:
@@ -435,7 +489,7 @@ def test_facts_built_with_the_bundles_gateways_agree_with_its_decision(bundle: B
     at = parse_time("2026-10-01T12:00:00Z")
     agencies = (("a-council", AgencyKind.SOCIAL_CARE), ("b-health", AgencyKind.HEALTH))
     member = Member("a-council", "1" * 32, (Role.LEAD_PROFESSIONAL,), parse_time("2027-01-01T00:00:00Z"))  # type: ignore[arg-type]
-    membership = Membership("2" * 32, 0, None, "a-council", AgePath.CHILD, agencies, (member,))  # type: ignore[arg-type]
+    membership = Membership("2" * 32, 0, None, "a-council", *OPENED, agencies, (member,))  # type: ignore[arg-type]
     case = CaseState(membership, "3" * 64, frozenset({("a-council", "1" * 32)}))
     header = Header("4" * 32, "2" * 32, "b-health", Category.CONCERN, Handling(), 1, None, at, "5" * 64)  # type: ignore[arg-type]
     refused = set()
@@ -443,9 +497,9 @@ def test_facts_built_with_the_bundles_gateways_agree_with_its_decision(bundle: B
         article6 = min(bundle.gateways[gateway].article6)
         basis = Basis(Purpose.SAFEGUARDING, gateway, article6, Condition.NONE, None, False, None)
         recipient = Recipient("a-council", "1" * 32)  # type: ignore[arg-type]
-        enabled = bundle.enabled_gateways(at)
-        facts = facts_for(header, recipient, basis, case, stage=Stage.PUSH, at=at, enabled_gateways=enabled)
+        enabled = bundle.enabled(at)
+        facts = facts_for(header, recipient, basis, case, stage=Stage.PUSH, at=at, enabled=enabled)
         assert facts.gateway_enabled is (bundle.gateways[gateway].enabled_from is not None)
         if "gateway-enabled" in decide(bundle, facts).rules:
             refused.add(gateway)
-    assert refused == {Gateway.CA2004_S16LA}
+    assert refused == OFF

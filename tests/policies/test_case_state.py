@@ -15,6 +15,7 @@ from policies.model import (
     Basis,
     CaseId,
     CaseState,
+    Enabled,
     FragmentId,
     Handling,
     Header,
@@ -30,7 +31,9 @@ from policies.model import (
 from policies.vocabulary import (
     AgencyKind,
     AgePath,
+    AgeSource,
     Article6,
+    CaseStage,
     Category,
     Condition,
     Gateway,
@@ -59,6 +62,8 @@ def membership(*members: Member, sequence: int = 0, age_path: AgePath = AgePath.
         previous=None if sequence == 0 else "0" * 64,
         lead=CARE,
         age_path=age_path,
+        age_source=AgeSource.STATED,
+        case_stage=CaseStage.BEFORE_REFERRAL,
         agencies=((CARE, AgencyKind.SOCIAL_CARE), (POLICE, AgencyKind.POLICE), (HEALTH, AgencyKind.HEALTH)),
         members=members,
     )
@@ -92,7 +97,7 @@ def covers(consents: list[Consent], gateway: Gateway, named: str | None) -> bool
         state,
         stage=Stage.PULL,
         at=AT,
-        enabled_gateways=frozenset(Gateway),
+        enabled=Enabled(frozenset(Gateway), frozenset(Article6), frozenset(Condition)),
     )
     return facts.consent_covers
 

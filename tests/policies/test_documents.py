@@ -37,7 +37,7 @@ def test_vocabulary_page_has_every_term_once_in_order_with_a_meaning(terms: type
 def test_vocabulary_page_has_every_list_and_no_other() -> None:
     text = (DOCS / "vocabulary.md").read_text(encoding="utf-8")
     assert re.findall(r"(?m)^## (.*)$", text) == [terms.__name__ for terms in LISTS]
-    assert len(LISTS) == 25
+    assert len(LISTS) == 27
 
 
 @pytest.mark.parametrize(("title", "effect"), [("Forbids", Effect.REFUSE), ("Permits", Effect.PERMIT)])
@@ -54,6 +54,15 @@ def test_policies_page_lists_the_gateways_as_shipped() -> None:
     expected = [
         (name.value, "off" if entry.enabled_from is None else entry.enabled_from.isoformat(), entry.confirmed_by)
         for name, entry in BUNDLE.gateways.items()
+    ]
+    assert rows == expected
+
+
+def test_policies_page_lists_the_bases_as_shipped() -> None:
+    rows = re.findall(r"(?m)^\| `(.*?)` \| (.*?) \| (.*?) \| (.*?) \|$", section("policies.md", "Bases as shipped"))
+    expected = [
+        (code.value, entry.title, "off" if entry.enabled_from is None else str(entry.enabled_from), entry.confirmed_by)
+        for code, entry in BUNDLE.bases.items()
     ]
     assert rows == expected
 

@@ -56,6 +56,8 @@ def standing() -> Standing:
         "previous": None,
         "lead": CARE,
         "age_path": "child",
+        "age_source": "stated",
+        "case_stage": "before_referral",
         "agencies": [{"agency": name, "kind": kind} for name, kind in kinds],
         "members": members,
     }

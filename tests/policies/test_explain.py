@@ -103,9 +103,11 @@ def test_trace_of_a_permit_says_which_rules_on_which_basis() -> None:
     assert lines[0] == "Permitted."
     assert between(lines, "By which rules:")[0].startswith("lead-reads-records: The lead professional is given")
     assert between(lines, "On which basis:") == [
-        f"gateway {FACTS.gateway}, Article 6 basis {FACTS.article6}, condition {FACTS.condition}"
+        f"gateway {FACTS.gateway} (unconfirmed), Article 6 basis {FACTS.article6} (unconfirmed), "
+        f"condition {FACTS.condition}"
     ]
     assert UNCONFIRMED in between(lines, "The gateway:")
+    assert UNCONFIRMED in between(lines, "The bases:")
 
 
 def test_trace_of_a_forbidden_question_says_what_would_do_and_whom_to_ask() -> None:
@@ -164,10 +166,14 @@ def test_an_overdue_review_is_a_warning_and_no_refusal() -> None:
 def test_every_gateway_that_nobody_checked_is_named() -> None:
     named = [line.split()[0] for line in unconfirmed(BUNDLE)]
     assert named == [
-        name.value for name, entry in BUNDLE.gateways.items() if entry.enabled_from and entry.confirmed_by == "none"
+        name.value
+        for name, entry in [*BUNDLE.gateways.items(), *BUNDLE.bases.items()]
+        if entry.enabled_from and entry.confirmed_by == "none"
     ]
     assert "CA2004_S16LA" not in named
     assert "MSA2015_S52" not in named
+    assert "A6_EA" not in named
+    assert "A9_G_SCH1_P10" in named
 
 
 def test_a_trace_of_what_could_not_be_evaluated_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

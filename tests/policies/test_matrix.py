@@ -124,7 +124,12 @@ def test_what_some_cells_say() -> None:
     assert not cells[Role.PANEL_VOTING, AgencyKind.HEALTH, Category.VOTE, Purpose.PANEL_REVIEW].is_given
     offence = cells[Role.PRACTITIONER, AgencyKind.POLICE, Category.OFFENCE, Purpose.SECTION_47_ENQUIRY]
     assert offence.notes == ("only under an Article 10 condition",)
-    assert offence.conditions == (Condition.A10_SCH1_P18, Condition.A10_OFFICIAL)
+    assert offence.conditions == (
+        Condition.A10_SCH1_P6,
+        Condition.A10_SCH1_P10,
+        Condition.A10_SCH1_P18,
+        Condition.A10_OFFICIAL,
+    )
     access = cells[Role.PRACTITIONER, AgencyKind.CHARITY, Category.ACCESS, Purpose.SAFEGUARDING]
     assert access.notes == ("only what their own agency recorded",)
     assert access.originators == (AgencyKind.CHARITY,)
@@ -136,7 +141,7 @@ def test_what_some_cells_say() -> None:
 
 
 def test_what_holds_for_every_cell_is_computed() -> None:
-    assert len(matrix().always) == 6
+    assert len(matrix().always) == 8
     assert matrix().not_always == ()
     text = default_files()["forbid-marking.cedar"].decode()
     dropped = replaced(without_tests(default_files()), "forbid-marking.cedar", text, "")
@@ -155,7 +160,7 @@ def test_csv_has_a_line_for_every_cell() -> None:
     offence = by_place["practitioner", "police", "offence", "section_47_enquiry"]
     assert offence["given"] == "yes"
     assert offence["notes"] == "only under an Article 10 condition"
-    assert "CA2004_S11" in offence["gateways_not_confirmed"].split()
+    assert "CA2004_S11" in offence["not_confirmed"].split()
     assert by_place["lead_professional", "social_care", "concern", "nrm_referral"]["submit"] == "yes"
     assert by_place["panel_voting", "police", "vote", "panel_review"]["given"] == "no"
 

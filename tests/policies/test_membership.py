@@ -12,7 +12,7 @@ import pytest
 
 from policies.membership import CaseStatements, Said, Standing, standing_of, widens
 from policies.model import AgencyId, CaseId, Malformed, Member, MemberId, Membership
-from policies.vocabulary import AgencyKind, AgePath, Role
+from policies.vocabulary import AgencyKind, AgePath, AgeSource, CaseStage, Role
 
 UNTIL = datetime(2026, 6, 30, tzinfo=UTC)
 CASE = CaseId("c" * 32)
@@ -63,6 +63,8 @@ class Chain:
             previous=self.memberships[-1].digest if number else None,
             lead=lead,
             age_path=AgePath.CHILD,
+            age_source=AgeSource.STATED,
+            case_stage=CaseStage.BEFORE_REFERRAL,
             agencies=tuple((agency, KINDS[agency]) for agency in agencies),
             members=tuple(members),
         )

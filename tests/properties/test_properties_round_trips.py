@@ -47,7 +47,18 @@ from keys.storage import Vault
 from keys.transparency import verify_checkpoint, verify_cosignature
 from policies.consent import ConsentScope
 from policies.model import Basis, Handling, Header, Member, Membership
-from policies.vocabulary import AgencyKind, AgePath, Article6, Category, Condition, Gateway, Purpose, Role
+from policies.vocabulary import (
+    AgencyKind,
+    AgePath,
+    AgeSource,
+    Article6,
+    CaseStage,
+    Category,
+    Condition,
+    Gateway,
+    Purpose,
+    Role,
+)
 from tests.keys.keys_material import CANONICAL_VALUES, header, key
 
 SECRETS = st.binary(min_size=32, max_size=32)
@@ -250,6 +261,8 @@ def memberships(draw: st.DrawFn) -> Membership:
         previous=None if sequence == 0 else draw(DIGESTS),
         lead=lead,
         age_path=draw(st.sampled_from(AgePath)),
+        age_source=draw(st.sampled_from(AgeSource)),
+        case_stage=draw(st.sampled_from(CaseStage)),
         agencies=tuple((name, draw(st.sampled_from(AgencyKind))) for name in names),
         members=tuple(members),
     )

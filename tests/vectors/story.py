@@ -14,6 +14,7 @@ from policies.model import (
     Basis,
     CaseId,
     CaseState,
+    Enabled,
     FragmentId,
     Handling,
     Header,
@@ -151,6 +152,8 @@ def membership_members() -> dict[str, Any]:
         "previous": None,
         "lead": "example-council",
         "age_path": "child",
+        "age_source": "stated",
+        "case_stage": "before_referral",
         "agencies": [
             {"agency": "example-council", "kind": "social_care"},
             {"agency": "example-police", "kind": "police"},
@@ -185,7 +188,5 @@ def push_facts(membership_digest: str) -> dict[str, Any]:
         accepted=frozenset({("example-council", MEMBER)}),
     )
     recipient = Recipient(AgencyId("example-council"), MemberId(MEMBER))
-    enabled = frozenset({Gateway.CA1989_S47})
-    return facts_for(
-        header("first"), recipient, BASIS, case, stage=Stage.PUSH, at=ISSUED_AT, enabled_gateways=enabled
-    ).to_json()
+    enabled = Enabled(frozenset({Gateway.CA1989_S47}), frozenset({BASIS.article6}), frozenset({BASIS.condition}))
+    return facts_for(header("first"), recipient, BASIS, case, stage=Stage.PUSH, at=ISSUED_AT, enabled=enabled).to_json()

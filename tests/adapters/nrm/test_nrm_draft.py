@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -26,15 +27,18 @@ from invented_case import (
     value,
 )
 
+from adapters.nrm.adult import read_consents
 from adapters.nrm.collecting import REDACTED, redact
 from adapters.nrm.draft import Answer, DraftRefused, FieldState, NrmDraft, draft_referral
-from adapters.nrm.fields import MAX_ANSWER_CHARS, child_path_fields
+from adapters.nrm.fields import MAX_ANSWER_CHARS, adult_path_fields, child_path_fields
 from adapters.nrm.from_events import first_chance_answer
 from adapters.nrm.gaps import list_gaps, render_gaps
 from adapters.picture.model import OpenedFragment, assemble
 from adapters.release import authored
+from policies.case import read_consents as read_statements
 from policies.model import AgencyId, Handling, MemberId, Recipient
 from policies.vocabulary import AgePath, Category, HandlingInstruction
+from tests.consents import asked
 
 
 def draft(
@@ -98,10 +102,95 @@ def test_age_and_referral_follow_from_the_signed_facts() -> None:
     assert draft(age_path=AgePath.NOT_SURE).get("pv-under-age").value == "not-sure"
 
 
-def test_adult_path_is_refused_with_clear_words() -> None:
-    """Three consents cannot be drafted."""
-    with pytest.raises(DraftRefused, match="drafts the child path only"):
-        draft(age_path=AgePath.ADULT)
+def says(subject: str, state: str, number: int = 0) -> dict[str, Any]:
+    """One of an adult's consent statements, as a pull shows it."""
+    scope = {"categories": ["concern"], "recipients": ["police"], "purposes": ["nrm_referral"]}
+    return {
+        **asked(state, "adult", subject=subject),
+        "sequence": number,
+        "state": state,
+        "reason": "none",
+        "given_by": "adult",
+        "scope": scope if state == "given" else {name: [] for name in scope},
+        "expires_at": None,
+        "wishes": "recorded",
+        "detail": None,
+        "issuer": CHARITY,
+        "issued_at": "2026-05-01T12:00:00Z",
+        "digest": f"{number + 1:064x}",
+    }
+
+
+def adult(*said: tuple[str, str], answers: Sequence[Answer] = ()) -> NrmDraft:
+    """A draft of the case of an adult who has said these things, in this order."""
+    found = [says(subject, state, number) for number, (subject, state) in enumerate(said)]
+    statements = [
+        (item["digest"], {**item, "previous": found[number - 1]["digest"] if number else None})
+        for number, item in enumerate(found)
+    ]
+    view = case_view(age_path=AgePath.ADULT, consents=tuple(found))
+    view = replace(view, case=replace(view.case, consent=read_statements(statements)))
+    allowed = {item.header.fragment for item in view.opened}
+    return draft_referral(
+        assemble(view), view.opened, submittable=allowed, answers=answers, consents=read_consents(view)
+    )
+
+
+CONSENT_FIELD = {
+    "referral": "pv-want-to-submit-nrm",
+    "support": "does-pv-need-support",
+    "investigation": "authorities-cooperation",
+}
+
+
+@pytest.mark.parametrize(("support", "helps"), list(product((None, "given", "refused", "withdrawn"), repeat=2)))
+def test_an_adults_three_consents_flow_into_three_fields(support: str | None, helps: str | None) -> None:
+    """Each by itself, from its own statement; one that was not asked stays open and says so."""
+    said = [("referral", "given")]
+    said += [("support", "given"), ("support", support)] if support == "withdrawn" else []
+    said += [("support", support)] if support in ("given", "refused") else []
+    said += [("investigation", "given"), ("investigation", helps)] if helps == "withdrawn" else []
+    said += [("investigation", helps)] if helps in ("given", "refused") else []
+    made = adult(*said)
+    assert made.path == "A"
+    assert {item.path for item in made.fields} == {"A"}
+    assert [item.field for item in made.fields] == list(adult_path_fields())
+    expected = {"referral": "yes", "support": {"given": "yes", None: None}.get(support, "no")}
+    expected["investigation"] = {"given": "yes", None: None}.get(helps, "no")
+    for subject, name in CONSENT_FIELD.items():
+        field = made.get(name)
+        assert field.value == expected[subject], name
+        if field.value is None:
+            assert field.state is FieldState.NOT_ASKED
+            assert f"consent to {subject} stands as: none recorded" in field.state_reason
+        else:
+            assert field.provenance[0].locator == f"consent statement: {subject}"
+            assert field.provenance[0].agency_id == CHARITY
+    assert made.get("pv-under-age").value == "no"
+    phone = made.get("pv-phone-number")
+    assert (phone.state is FieldState.NOT_APPLICABLE) is (expected["support"] == "no")
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ([], "none stands"),
+        ([("support", "given")], "none stands"),
+        ([("referral", "refused")], "the duty to notify remains"),
+        ([("referral", "given"), ("referral", "withdrawn")], "the duty to notify remains"),
+    ],
+)
+def test_an_adult_who_has_not_agreed_is_not_referred(said: list[tuple[str, str]], words: str) -> None:
+    """Support is no consent to the referral, and a withdrawn one is none."""
+    with pytest.raises(DraftRefused, match=words):
+        adult(*said)
+
+
+@pytest.mark.parametrize("name", CONSENT_FIELD.values())
+def test_nobody_answers_for_an_adult_by_hand(name: str) -> None:
+    """The three consents are the person's own: they come from the statements of the case."""
+    with pytest.raises(DraftRefused, match="follows from the signed facts of the case"):
+        adult(("referral", "given"), answers=[answer(name, "yes")])
 
 
 def test_differing_birth_dates_stay_open_with_both() -> None:
@@ -407,7 +496,7 @@ def test_superseded_version_does_not_enter() -> None:
 @pytest.mark.parametrize(
     ("answers", "says"),
     [
-        ([answer("no-such-field", "x")], "each field of the child path at most once"),
+        ([answer("no-such-field", "x")], "each field of the path at most once"),
         ([answer("family", "x"), answer("family", "y")], "at most once"),
         ([answer("pv-under-age", "no")], "follows from the signed facts"),
         ([answer("pv-want-to-submit-nrm", "no")], "follows from the signed facts"),

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pycountry
 import pytest
 
-from adapters.nrm.fields import MAX_ANSWER_CHARS, AnswerRefused, FieldKind, Required, child_path_fields
+from adapters.nrm.fields import (
+    MAX_ANSWER_CHARS,
+    AnswerRefused,
+    Field,
+    FieldKind,
+    Required,
+    adult_path_fields,
+    child_path_fields,
+)
 from adapters.nrm.lists import (
     LISTS,
     FormList,
@@ -22,8 +31,9 @@ from adapters.nrm.lists import (
 )
 
 
-def test_fields_are_those_of_the_child_path(shared_dir: Path) -> None:
-    """Every row of the reference that a child meets is there, in its order, and no other."""
+@pytest.mark.parametrize(("column", "fields", "count"), [(6, child_path_fields(), 113), (7, adult_path_fields(), 133)])
+def test_fields_are_those_of_the_path(shared_dir: Path, column: int, fields: Mapping[str, Field], count: int) -> None:
+    """Every row of the reference that a child, or an adult who agrees, meets is there, in its order, and no other."""
     text = (shared_dir / "reference" / "nrm.md").read_text(encoding="utf-8")
     section = text[text.index("### 1.3 Fields") : text.index("### 1.4")]
     expected: list[str] = []
@@ -33,13 +43,12 @@ def test_fields_are_those_of_the_child_path(shared_dir: Path) -> None:
         if line.startswith("| `"):
             cells = [cell.strip() for cell in line.strip("|").split("|")]
             name = cells[0].strip("`")
-            if cells[6] in ("Y", "c", "a"):
+            if cells[column] in ("Y", "c", "a"):
                 names = [name.replace("{1..10}", str(n)) for n in range(1, 11)] if "{" in name else [name]
                 expected += names
                 required[name] = cells[4]
                 casework[name] = [] if "flag" in cells[9] else re.findall(r"`([^`]+)`", cells[9])
-    fields = child_path_fields()
-    assert len(expected) == 113
+    assert len(expected) == count
     assert list(fields) == expected
     for name, rule in required.items():
         if "{" not in name:
@@ -60,6 +69,17 @@ def test_conditions_lead_back_to_an_earlier_field() -> None:
         assert order.index(decider.name) < order.index(field.name)
         if decider.kind is FieldKind.RADIO:
             assert set(field.asked_when.values) <= set(decider.values)
+
+
+def test_the_adults_conditions_lead_back_to_an_earlier_field() -> None:
+    """What is asked of an adult on a condition follows a field of the same path that has that answer."""
+    order = list(adult_path_fields())
+    for field in adult_path_fields().values():
+        assert not field.is_automatic
+        if field.asked_when is not None:
+            decider = adult_path_fields()[field.asked_when.field]
+            assert order.index(decider.name) < order.index(field.name)
+            assert not decider.values or set(field.asked_when.values) <= {*decider.values, "*"}
 
 
 def test_no_adult_field_is_there() -> None:

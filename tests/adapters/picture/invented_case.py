@@ -27,7 +27,9 @@ from policies.model import (
 from policies.vocabulary import (
     AgencyKind,
     AgePath,
+    AgeSource,
     Article6,
+    CaseStage,
     Category,
     Condition,
     Gateway,
@@ -390,6 +392,8 @@ def case_view(
         previous=None,
         lead=AgencyId(COUNCIL),
         age_path=age_path,
+        age_source=AgeSource.STATED,
+        case_stage=CaseStage.BEFORE_REFERRAL,
         agencies=tuple((AgencyId(name), kind) for name, kind in KINDS.items()),
         members=(member,),
     )

@@ -12,8 +12,9 @@ from adapters.release.bases import default_basis
 from adapters.release.offers_again import find_offers
 from keys.statements import Statement
 from policies.model import AgencyId, CaseId, FragmentId, Handling, Header, Member, MemberId, Membership
-from policies.vocabulary import AgencyKind, AgePath, Category, Purpose, Role
+from policies.vocabulary import AgencyKind, AgePath, AgeSource, CaseStage, Category, Purpose, Role
 
+OPENED = (AgePath.CHILD, AgeSource.STATED, CaseStage.BEFORE_REFERRAL)
 CASE, FRAGMENT, DIGEST, FIRST, SECOND = "c" * 32, "f" * 32, "d" * 64, "1" * 64, "2" * 64
 CARE, POLICE, HEALTH = "fern-care", "fern-police", "fern-health"
 LEAD, CHAIR, VOTER, NEW = ((CARE, "1" * 32), (POLICE, "2" * 32), (HEALTH, "3" * 32), (POLICE, "4" * 32))
@@ -33,7 +34,17 @@ def membership(digest: str, *people: tuple[str, str]) -> Any:
     )
     number = 0 if digest == FIRST else 1
     previous = None if digest == FIRST else FIRST
-    made = Membership(CaseId(CASE), number, previous, AgencyId(CARE), AgePath.CHILD, agencies, members)
+    made = Membership(
+        CaseId(CASE),
+        number,
+        previous,
+        AgencyId(CARE),
+        AgePath.CHILD,
+        AgeSource.STATED,
+        CaseStage.BEFORE_REFERRAL,
+        agencies,
+        members,
+    )
     return SimpleNamespace(digest=digest, issuer=CARE, members=made.to_json())
 
 

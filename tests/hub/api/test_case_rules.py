@@ -248,6 +248,8 @@ def test_opening_a_case_says_nothing_about_the_cases_there_are(fresh: Scene) -> 
             "previous": None,
             "lead": name,
             "age_path": "child",
+            "age_source": "stated",
+            "case_stage": "before_referral",
             "agencies": [{"agency": name, "kind": party.home.kind.value}],
             "members": [],
         }
