@@ -364,7 +364,8 @@ class Follower:
 
     @property
     def _cases(self) -> CaseSync:
-        return CaseSync(self.store, self.client, self.home.agency, self.accept_head, self.clock)
+        home = self.home
+        return CaseSync(self.store, self.client, home.agency, home.kind, self.accept_head, self.clock, self.directory)
 
     def feed(self, case: str) -> CaseFeed:
         """Return the chain of entries of a case."""

@@ -120,6 +120,14 @@ ENTRIES: Mapping[str, tuple[str, str]] = {
     "retrieved": ("Own records given back", "An agency took back what it had itself brought to a case."),
     "audited": ("Account looked at", "An information governance officer read the account of a case, as this is one."),
     "denied": ("Attempt denied", "A request was refused, or answered as if there were no such case."),
+    "retention": (
+        "Word on keeping or erasing",
+        "An agency said how long the case is kept, asked for erasure, or held it.",
+    ),
+    "erased": (
+        "Erased",
+        "Sealed records, or what was recorded of a case, were erased; the statements stand in the entry.",
+    ),
 }
 UNKNOWN_ENTRY = ("Not readable", "The entry is damaged, or of a kind this page does not know.")
 

@@ -48,6 +48,8 @@ class EntryType(StrEnum):
     RETRIEVED = "retrieved"
     AUDITED = "audited"
     DENIED = "denied"
+    RETENTION = "retention"
+    ERASED = "erased"
 
 
 PUBLIC_TYPES: frozenset[EntryType] = frozenset(
@@ -98,6 +100,8 @@ MEMBERS: Mapping[EntryType, frozenset[str]] = {
     EntryType.RETRIEVED: frozenset({"agency", "statement", "after", "fragments", "channels", "numbers"}),
     EntryType.AUDITED: frozenset({"agency", "member", "access", "entries"}),
     EntryType.DENIED: frozenset({"agency", "member", "act", "statement", "code", "rules", "lines"}),
+    EntryType.RETENTION: _STATEMENT_OF_CASE,
+    EntryType.ERASED: frozenset({"agency", "scope", "entries", "statements"}),
 }
 
 
