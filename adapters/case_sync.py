@@ -113,6 +113,13 @@ class CaseSync:
         with self.store.write() as session:
             return read_erasures(session, case).has_no_record
 
+    def take_erasures(self, case: str) -> None:
+        """Take in what the followed entries of a case say was erased. Raises ``LogRefused``."""
+        with self.store.write() as session:
+            row = session.get(CaseRow, case)
+            before = {} if row is None else json.loads(row.statements)
+        self._take_erasures(case, before)
+
     def _take_erasures(self, case: str, before: Mapping[str, Any]) -> bool:
         """Take in what the log says was erased; return whether nothing is left of the case at the hub."""
         with self.store.write() as session:

@@ -378,6 +378,10 @@ class Follower:
         """
         return self._cases.sync()
 
+    def take_erasures(self, case: str) -> None:
+        """Take in what the case's entries say was erased, as far as they were followed. Raises ``LogRefused``."""
+        self._cases.take_erasures(case)
+
     def take_case(self, case: str, answer: object) -> None:
         """Keep the statements of a case that we know, as a pull brought and proved them. Raises ``LogRefused``."""
         self._cases.take(case, answer)

@@ -15,6 +15,7 @@ from rich.console import Console
 from hub.config import Config, ConfigRefused, read_passphrase, read_token_pin, read_unlocking
 from hub.policy_commands import policy
 from hub.refusal import Refused
+from hub.retention_commands import retention_group
 from hub.store.errors import AddressRefused, StoreUnavailable
 from keys.custody.place import TokenPlace
 from keys.custody.secret import Secret, read_secret
@@ -406,6 +407,7 @@ def audit(home: Path, output: Path) -> None:
 
 
 main.add_command(policy)
+main.add_command(retention_group)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from hub.auth.caller import Caller
 from hub.exchange.acts import CaseAct, Receipt, lock_case, outcomes, record_caseless
 from hub.exchange.batch import parse_stored_header
 from hub.exchange.cases import require_fresh
+from hub.exchange.confirmed import require_confirmed
 from hub.exchange.disowned import disowned_disclosures
 from hub.exchange.erasing import require_content
 from hub.exchange.exclusions import break_glass_rows, exclusion_rows
@@ -116,6 +117,7 @@ def pull(
     except Refused as error:
         raise Denied(None, caller.agency, named, statement.digest, error.code) from error
     _require_live_key(directory, statement, at)
+    require_confirmed(session)
     try:
         require_content(session, case)
     except Refused as error:

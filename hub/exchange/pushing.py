@@ -14,6 +14,7 @@ from typing import Any
 from hub.exchange.acts import CaseAct, Receipt, dump, lock_case, outcomes
 from hub.exchange.batch import BatchRows, KnownFragment, claimed_fragment
 from hub.exchange.cases import MAX_OUTBOX_AGE, require_fresh, verify_from_agency
+from hub.exchange.confirmed import require_confirmed
 from hub.exchange.disclosure_form import (
     MAX_ITEMS,
     pick,
@@ -454,4 +455,5 @@ def push(
         raise Refused(413, "too_many", f"a push has 1 to {MAX_LINES} lines, got {len(lines)}")
     act = lock_case(session, case, originator, at)
     require_content(session, case)
+    require_confirmed(session)
     return Push(act, directory, bundle, originator, at).lines(lines)
