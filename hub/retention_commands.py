@@ -94,8 +94,8 @@ def _line(session: Session, case: str, at: datetime) -> str:
 def run(home: Path, compact: bool) -> None:
     """Erase what the leads' signed dates say is due, and again what a restored copy brought back.
 
-    Once a day, by a timer. Needs none of the hub's keys, and no restart. A legal hold stops it for that case. docs/postgresql.md says what
-    PostgreSQL keeps besides.
+    Once a day, by a timer. Needs none of the hub's keys, and no restart. A legal hold stops it for that case.
+    docs/postgresql.md says what PostgreSQL keeps besides.
 
     \b
     Example: nrm-hub --home hub-home retention run

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from hub.exchange.acts import CaseAct, Receipt, lock_case, require_case_id
 from hub.exchange.confirmed import require_confirmed
+from hub.exchange.erasing import require_content
 from hub.exchange.room import require_room_for_statement
 from hub.exchange.standing import load_consents, load_standing
 from hub.refusal import Refused, not_found
@@ -75,6 +76,17 @@ def require_fresh(issued_at: datetime, at: datetime, max_age: timedelta) -> None
             f"issued at {render_time(issued_at)}, the hub's clock says {render_time(at)}; accepted are at most "
             f"{max_age} in the past and {MAX_CLOCK_SKEW} in the future",
         )
+
+
+def lock_open_case(session: Session, case: str, agency: str, at: datetime) -> CaseAct:
+    """Lock a case for an agency that brings something to it: its content is not erased, the witnesses have spoken.
+
+    Raises ``Refused``.
+    """
+    act = lock_case(session, case, agency, at)
+    require_content(session, case)
+    require_confirmed(session)
+    return act
 
 
 def find_repeat(session: Session, token: object) -> CaseStatementRow | None:

@@ -34,12 +34,6 @@ def require_content(session: Session, case: str) -> None:
         )
 
 
-def refuse_erased(session: Session, fragments: Sequence[str]) -> None:
-    """Raise ``Refused`` where one of the fragments was erased: its id is not taken a second time."""
-    if retention_rows.erased_among(session, fragments):
-        raise Refused(410, "erased", "a fragment with this id was erased; what is to be shared again is sealed anew")
-
-
 def erase(
     act: CaseAct, scope: Scope, agency: str, statements: Sequence[str], entries: Sequence[retention_rows.CaseEntry]
 ) -> list[Receipt]:

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from hub.exchange.acts import CaseAct, Receipt, dump, lock_case, outcomes
+from hub.exchange.acts import CaseAct, Receipt, dump, outcomes
 from hub.exchange.batch import BatchRows, KnownFragment, claimed_fragment
-from hub.exchange.cases import MAX_OUTBOX_AGE, require_fresh, verify_from_agency
-from hub.exchange.confirmed import require_confirmed
+from hub.exchange.cases import MAX_OUTBOX_AGE, lock_open_case, require_fresh, verify_from_agency
 from hub.exchange.disclosure_form import (
     MAX_ITEMS,
     pick,
@@ -23,7 +22,6 @@ from hub.exchange.disclosure_form import (
     require_list,
     require_not_given,
 )
-from hub.exchange.erasing import refuse_erased, require_content
 from hub.exchange.refused_lines import RefusedLines
 from hub.exchange.room import require_room_for_channel
 from hub.exchange.standing import load_case_state
@@ -229,7 +227,6 @@ class Push:
         if header.agency != self.originator:
             raise Refused(403, "issuer", "a fragment is brought by the agency that originates it")
         require_fresh(header.sealed_at, self.at, MAX_OUTBOX_AGE)
-        refuse_erased(self.session, [header.fragment])
         digest = self._verify_fragment(sealed)
         self._require_archive(grant["channel"])
         self._require_succession(header.supersedes, header.version)
@@ -453,7 +450,4 @@ def push(
     """Process a batch under the case's lock. Raises ``Refused`` for the batch as a whole."""
     if not 1 <= len(lines) <= MAX_LINES:
         raise Refused(413, "too_many", f"a push has 1 to {MAX_LINES} lines, got {len(lines)}")
-    act = lock_case(session, case, originator, at)
-    require_content(session, case)
-    require_confirmed(session)
-    return Push(act, directory, bundle, originator, at).lines(lines)
+    return Push(lock_open_case(session, case, originator, at), directory, bundle, originator, at).lines(lines)
