@@ -25,6 +25,7 @@ from adapters.cases import CaseRefused
 from adapters.following import LogRefused
 from adapters.home import AGENCY_NAME, TOKEN_KEYS_NAME, HomeRefused
 from adapters.hub_client import HubRefused, HubUnreachable
+from adapters.reviewing import warn_of_retention
 from adapters.runtime import Adapter
 from adapters.store.database import StorageChanged, StoreRefused
 from adapters.store.rows import list_alarms, list_case_rows, open_alarms, pending_cases, read_setting
@@ -110,6 +111,7 @@ class Watch:
         now = self._adapter.clock()
         if self._warned_on != now.date():
             warn(self._adapter.store, self._adapter.book, cases, now)
+            warn_of_retention(self._adapter, cases)
             self._warned_on = now.date()
 
     def _sync_cases(self) -> tuple[list[str], str | None]:
