@@ -11,7 +11,7 @@ def require_confirmed(session: Session) -> None:
     """Raise ``Refused`` while no quorum of witnesses has seen this log since it is served."""
     if not confirming.is_confirmed(session):
         raise Refused(
-            409,
+            503,
             "unconfirmed",
             "this hub was started a moment ago, and its witnesses have not said yet that its log is the newest they "
             "know; until a quorum of them has, it takes only what takes something away; try again",

@@ -185,7 +185,7 @@ def test_attack_75_a_started_hub_waits_for_its_witnesses(embedded: Scene) -> Non
     ):
         with pytest.raises(HubRefused) as caught:
             refused()
-        assert (caught.value.status, caught.value.code) == (409, "unconfirmed")
+        assert (caught.value.status, caught.value.code) == (503, "unconfirmed")
     for agency in (CARE, POLICE):
         embedded[agency].witness()
     with pytest.raises(HubRefused, match="unconfirmed"):
