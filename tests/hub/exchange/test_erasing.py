@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hub.audit import read_audit, render_audit
 from hub.setting_up import verify_hub
 from policies.retention import Scope
 from tests.retention_acts import erase_case, erase_own, own
@@ -38,3 +39,19 @@ def test_a_whole_case_is_erased(embedded: Scene, scope: Scope) -> None:
     kept = embedded.sql('SELECT type FROM log_entry WHERE body IS NOT NULL AND "case" = ?', embedded.main)
     if scope is Scope.RECORD:
         assert kept == [("erased",)]
+
+
+@pytest.mark.parametrize("scope", [Scope.FRAGMENTS, Scope.RECORD])
+def test_the_audit_page_says_what_was_erased(embedded: Scene, scope: Scope) -> None:
+    """At whose word and how much; an empty entry is called erased, not damaged."""
+    if scope is Scope.FRAGMENTS:
+        erase_own(embedded[POLICE], embedded.main)
+    else:
+        erase_case(embedded[CARE], embedded[POLICE], embedded.main, scope)
+    audit = read_audit(embedded.hub.config, embedded.hub.passphrase)
+    page = render_audit(audit)
+    assert "What this entry said was erased" in page
+    assert "Erased: " in page
+    assert not [name for name, _, count in audit.kind_counts if name in ("Not readable", "Missing") and count]
+    assert audit.report is not None
+    assert audit.report.ok
