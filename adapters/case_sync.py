@@ -12,15 +12,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from adapters.copies import keeps_inbox
+from adapters.erasures import has_new, read_erasures, take_erasures
 from adapters.feed import FOLLOWED, LISTS, CaseFeed, followed
 from adapters.hub_client import HubClient
 from adapters.refusal import LogRefused
 from adapters.store.database import Session, Store
+from adapters.store.erasing_rows import forget_inbox
 from adapters.store.rows import inbox_of_case, list_case_rows, raise_alarm
 from adapters.store.tables import CaseRow
+from keys.directory import Directory
 from keys.jose import SignatureRefused, statement_digest
 from keys.transparency import Checkpoint
 from policies.model import Malformed, parse_time, render_time, require_id, require_number
+from policies.vocabulary import AgencyKind
 
 MAX_CASES = 100_000
 ATTEMPTS = 4
@@ -43,8 +48,10 @@ class CaseSync:
     store: Store
     client: HubClient
     agency: str
+    kind: AgencyKind
     accept_head: Callable[[str], Checkpoint]
     clock: Callable[[], datetime]
+    directory: Callable[[], Directory]
 
     def feed(self, case: str) -> CaseFeed:
         """Return the chain of entries of a case."""
@@ -70,14 +77,19 @@ class CaseSync:
         self._end(set(known) - {item.case for item in listed})
         if refused is not None:
             raise refused
-        return [item.case for item in listed]
+        return [item.case for item in listed if not self._is_erased(item.case)]
 
     def _sync_case(self, listed: Listed, before: Mapping[str, Any]) -> None:
         case, feed = listed.case, self.feed(listed.case)
+        if self._is_erased(case):
+            return
         for attempt in range(ATTEMPTS):
             statements = _case_statements(self.client.get(f"/v1/cases/{case}"), tuple(FOLLOWED.values()))
             fault = _shortened(before, statements)
             if fault is not None:
+                feed.follow()
+                if self._take_erasures(case, before):
+                    return
                 raise LogRefused("case_rollback", f"case {case[:8]}: {fault}")
             digests = _digests(statements)
             with self.store.write() as session:
@@ -86,6 +98,8 @@ class CaseSync:
                 # The hub's count only says whether it is worth asking; that nothing is missing is never taken from it.
                 if at < listed.case_seq or attempt:
                     at = feed.follow()
+                if self._take_erasures(case, before):
+                    return
                 feed.require_statements(digests, at)
             except LogRefused as error:
                 if error.code != "withheld" or attempt == ATTEMPTS - 1:
@@ -94,6 +108,34 @@ class CaseSync:
             with self.store.write() as session:
                 _keep(session, case, statements, listed.opened_at)
             return
+
+    def _is_erased(self, case: str) -> bool:
+        with self.store.write() as session:
+            return read_erasures(session, case).has_no_record
+
+    def take_erasures(self, case: str) -> None:
+        """Take in what the followed entries of a case say was erased. Raises ``LogRefused``."""
+        with self.store.write() as session:
+            row = session.get(CaseRow, case)
+            before = {} if row is None else json.loads(row.statements)
+        self._take_erasures(case, before)
+
+    def _take_erasures(self, case: str, before: Mapping[str, Any]) -> bool:
+        """Take in what the log says was erased; return whether nothing is left of the case at the hub."""
+        with self.store.write() as session:
+            if not has_new(session, case):
+                return read_erasures(session, case).has_no_record
+        directory, at = self.directory(), self.clock()
+        with self.store.write() as session:
+            take_erasures(session, case, self.agency, directory, before, at)
+            is_gone = read_erasures(session, case).has_no_record
+            row = session.get(CaseRow, case)
+            if is_gone and row is not None:
+                row.ended_at = render_time(at)
+            if is_gone and not keeps_inbox(session, case, self.kind):
+                forget_inbox(session, case)
+        self.store.forget_deleted()
+        return is_gone
 
     def take(self, case: str, answer: object) -> None:
         """Keep a case's statements as a pull brought and proved them, if the case is known and they are more.

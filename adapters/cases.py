@@ -15,6 +15,7 @@ from typing import Any
 from adapters.case_sync import end_case
 from adapters.exclusions import BREAK_GLASS_TYPES, EXCLUSION_TYPES, read_glass, read_words, verify_words
 from adapters.following import Follower, LogRefused
+from adapters.kept_words import verify_kept
 from adapters.membership import Change, plan_members
 from adapters.receipts import require_entry
 from adapters.refusal import CaseRefused as CaseRefused
@@ -80,10 +81,10 @@ class VerifiedCase:
     consents: tuple[Statement, ...]
     refusals: tuple[Statement, ...]
     exclusions: tuple[Statement, ...] = ()
-    """What people of the case have said of conflicts of interest."""
     break_glass: tuple[Statement, ...] = ()
     broken: tuple[BrokenGlass, ...] = ()
-    """What they have said of broken glass, and each time it was."""
+    retention: tuple[Statement, ...] = ()
+    """What people have said of conflicts of interest and broken glass, each time it was, and agencies on keeping it."""
 
     @property
     def membership(self) -> tuple[Statement, ...]:
@@ -129,6 +130,7 @@ def verify_case(case: str, answer: Mapping[str, Any], directory: Directory, at: 
         opened_at = parse_time(answer["opened_at"])
         words = verify_words(case, answer.get("exclusions", ()), EXCLUSION_TYPES, directory)
         glass = verify_words(case, answer.get("break_glass", ()), BREAK_GLASS_TYPES, directory)
+        kept = verify_kept(case, answer.get("retention", ()), directory)
     except (Malformed, NotCanonical, SignatureRefused, NotCertified, KeyError, TypeError) as error:
         raise CaseRefused(f"case {case[:8]}: a statement was not believed: {error}") from error
     members = replace(members, kept_out=read_words(words, members))
@@ -136,7 +138,7 @@ def verify_case(case: str, answer: Mapping[str, Any], directory: Directory, at: 
     broken = read_glass(glass, members)
     if at is not None:
         state = with_broken_glass(state, broken, at, since_signed=True)
-    return VerifiedCase(CaseId(case), opened_at, state, members, consents, refusals, words, glass, broken)
+    return VerifiedCase(CaseId(case), opened_at, state, members, consents, refusals, words, glass, broken, kept)
 
 
 def verify_members(case: str, answer: Mapping[str, Any], directory: Directory) -> VerifiedMembers:
@@ -280,11 +282,11 @@ class CaseBook:
         return verify_case(case, answer, self.follower.directory_for(case), self.follower.clock())
 
     def said_by_people(self, case: str) -> dict[str, list[str]]:
-        """Return what came to this adapter alone, as received: exclusions and broken glass. Of an unknown case none."""
+        """Return what came to this adapter alone, as received. Of an unknown case none."""
         with self.follower.store.write() as session:
             row = session.get(CaseRow, case)
             held = {} if row is None else json.loads(row.statements)
-        return {name: list(held.get(name, [])) for name in ("exclusions", "break_glass")}
+        return {name: list(held.get(name, [])) for name in ("exclusions", "break_glass", "retention")}
 
     def send(self, kind: StatementType, members: Mapping[str, Any], signer: Signer | None = None) -> Statement:
         """Sign a statement, send it, prove that it is in the log, take the newest state.

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.case_entries import ERASED, CaseEntry, Chain, prove_case_entry
 from adapters.hub_client import MAX_FEED_BYTES, HubClient
-from adapters.receipts import leaf_of, prove_entry
 from adapters.refusal import LogRefused
 from adapters.store.database import Session, Store
 from adapters.store.rows import read_setting, write_setting
@@ -33,7 +33,7 @@ LISTS = {
     "refusal": "refusals",
 }
 """Types of a case's statements in the log, and the list of a case in which each stands: what a pull brings."""
-FOLLOWED = {**LISTS, "exclusion": "exclusions", "break_glass": "break_glass"}
+FOLLOWED = {**LISTS, "exclusion": "exclusions", "break_glass": "break_glass", "retention": "retention"}
 """The same with what comes to an agency's adapter alone, never with a person's pull (docs/adr/0016-exclusions.md)."""
 
 Digests = Mapping[str, Sequence[str]]
@@ -79,6 +79,7 @@ class CaseFeed:
         held = self._held()
         while self._next_page(held):
             pass
+        _chain(self.case, held).require_accounted()
         self._keep(held)
         return int(held["seq"])
 
@@ -92,6 +93,10 @@ class CaseFeed:
         while held["seq"] < case_seq:
             if not self._next_page(held):
                 raise LogRefused("feed", f"the hub shows entry {case_seq} of a case and not the ones before it")
+        # The entry that says what was erased may come after our own.
+        while held["missing"] and self._next_page(held):
+            pass
+        _chain(self.case, held).require_accounted()
         if held["pulls"].get(str(case_seq)) != statement:
             raise LogRefused("feed", "the hub shows another entry of a case at the number of our own")
         self._keep(held)
@@ -141,22 +146,22 @@ class CaseFeed:
     def entries(self, up_to: int) -> Iterator[tuple[int, Mapping[str, Any]]]:
         """Read the case's entries again from the first to one, each proven and none left out: log position and body.
 
-        Raises ``LogRefused``.
+        Those that were erased have none. Raises ``LogRefused``.
         """
-        seq, previous = 0, None
-        while seq < up_to:
+        chain = Chain(self.case)
+        while chain.seq < up_to:
             path = f"/v1/cases/{self.case}/log"
-            answer = self.client.get(path, at_most=MAX_FEED_BYTES, after=seq, limit=PAGE)
+            answer = self.client.get(path, at_most=MAX_FEED_BYTES, after=chain.seq, limit=PAGE)
             receipts = answer.get("entries") if isinstance(answer, dict) else None
             if not isinstance(answer, dict) or not isinstance(receipts, list) or not receipts:
                 raise LogRefused("feed", f"the hub shows fewer entries of case {self.case[:8]} than it did before")
             head = self.accept_head(str(answer.get("checkpoint")))
-            for item in receipts[: up_to - seq]:
-                entry = prove_entry(item, head.size, head.root)
-                if (entry.get("case"), entry.get("case_seq"), entry.get("previous")) != (self.case, seq + 1, previous):
-                    raise LogRefused("feed", f"entry {seq + 1} of a case is missing: something is kept from us")
-                seq, previous = seq + 1, leaf_of(item).hex()
-                yield item["index"], entry
+            for item in receipts[: up_to - chain.seq]:
+                entry = prove_case_entry(item, head.size, head.root)
+                chain.take(entry)
+                if entry.body is not None:
+                    yield entry.index, entry.body
+        chain.require_accounted()
 
     def number_of(self, statement: str) -> int | None:
         """Return the number in the case of the entry of a statement that was followed, None for an unknown one."""
@@ -196,15 +201,20 @@ class CaseFeed:
             raise LogRefused("feed", "the hub's entries of a case are not of the agreed form")
         if receipts:
             head = self.accept_head(str(answer.get("checkpoint")))
+            chain = _chain(self.case, held)
             for item in receipts:
-                self._take(held, prove_entry(item, head.size, head.root), leaf_of(item).hex(), item["index"])
+                self._take(held, chain, prove_case_entry(item, head.size, head.root))
+            held["missing"] = {str(seq): index for seq, index in chain.missing.items()}
         return bool(receipts)
 
-    def _take(self, held: dict[str, Any], entry: Mapping[str, Any], leaf: str, index: int) -> None:
+    def _take(self, held: dict[str, Any], chain: Chain, taken: CaseEntry) -> None:
+        chain.take(taken)
+        held["seq"], held["leaf"] = chain.seq, chain.leaf
+        entry, index = taken.body, taken.index
+        if entry is None:
+            held["gone"].append(chain.seq)
+            return
         try:
-            if (entry["case"], entry["case_seq"], entry["previous"]) != (self.case, held["seq"] + 1, held["leaf"]):
-                raise LogRefused("feed", f"entry {held['seq'] + 1} of a case is missing: something is kept from us")
-            held["seq"], held["leaf"] = entry["case_seq"], leaf
             seen = held["agencies"].setdefault(entry["agency"], {"at": "", "fragments": []})
             seen["at"] = entry["at"]
             if entry["agency"] == self.agency:
@@ -224,6 +234,8 @@ class CaseFeed:
 
     def _take_act(self, held: dict[str, Any], entry: Mapping[str, Any], index: int) -> None:
         kind, channels = entry["type"], held["channels"]
+        if kind == ERASED:
+            held["erased"].append([index, entry])
         if kind == "channel" and entry["recipient_agency"] == self.agency:
             channels[entry["channel"]] = {
                 "agency": entry["agency"],
@@ -254,6 +266,21 @@ def require_settled(session: Session, case: str, known: Digests) -> None:
     fault = fault or _difference(held, known, held["seq"])
     if fault is not None:
         raise LogRefused("withheld", f"case {case[:8]}: {fault}")
+
+
+def erasures(session: Session, case: str) -> tuple[list[tuple[int, Mapping[str, Any]]], dict[int, str | None]]:
+    """Return position and body of each ``erased`` entry that was followed, and what stood where fragments came.
+
+    That is, by number in the case, who brought the fragment; None where the entry was erased before it was followed.
+    """
+    held = _read(session, case)
+    brought: dict[int, str | None] = dict.fromkeys(held["gone"])
+    brought |= {seq: agency for agency, seen in held["agencies"].items() for seq in seen["fragments"]}
+    return [(index, entry) for index, entry in held["erased"]], brought
+
+
+def _chain(case: str, held: Mapping[str, Any]) -> Chain:
+    return Chain(case, held["seq"], held["leaf"], {int(seq): at for seq, at in held["missing"].items()})
 
 
 def followed(session: Session, case: str) -> int:
@@ -298,6 +325,9 @@ def _read(session: Session, case: str) -> dict[str, Any]:
         }
     found: dict[str, Any] = held
     found.setdefault("own", {})
+    # Erased entries that no entry has named yet, all that were met, and the entries that name them.
+    for name, empty in (("missing", {}), ("gone", []), ("erased", [])):
+        found.setdefault(name, empty)
     for name in FOLLOWED.values():
         # What was kept by an earlier version knows fewer lists.
         found["statements"].setdefault(name, [])

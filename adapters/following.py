@@ -364,7 +364,8 @@ class Follower:
 
     @property
     def _cases(self) -> CaseSync:
-        return CaseSync(self.store, self.client, self.home.agency, self.accept_head, self.clock)
+        home = self.home
+        return CaseSync(self.store, self.client, home.agency, home.kind, self.accept_head, self.clock, self.directory)
 
     def feed(self, case: str) -> CaseFeed:
         """Return the chain of entries of a case."""
@@ -376,6 +377,10 @@ class Follower:
         The statements are verified where they are used.
         """
         return self._cases.sync()
+
+    def take_erasures(self, case: str) -> None:
+        """Take in what the case's entries say was erased, as far as they were followed. Raises ``LogRefused``."""
+        self._cases.take_erasures(case)
 
     def take_case(self, case: str, answer: object) -> None:
         """Keep the statements of a case that we know, as a pull brought and proved them. Raises ``LogRefused``."""

@@ -45,6 +45,8 @@ ATTEMPTS = 3
 """A hub that began anew asks for a fresh nonce first, and then for a fresh token."""
 RETRIES = 3
 RETRY_SECONDS = 0.2
+_SAYS_WHY = frozenset({"unconfirmed"})
+"""Of what passes by itself: the refusals whose own words tell a person more than that nobody answers."""
 _TRANSIENT = frozenset({502, 503, 504})
 
 
@@ -206,6 +208,8 @@ class HubClient:
                 continue
             has_left = True
             if answer.status in _TRANSIENT:
+                if attempt == RETRIES - 1 and HubRefused(answer.status, _problem(answer)).code in _SAYS_WHY:
+                    raise HubRefused(answer.status, _problem(answer))
                 continue
             if answer.status >= 300:
                 raise HubRefused(answer.status, _problem(answer))

@@ -26,6 +26,7 @@ from adapters.following import LogRefused
 from adapters.home import AGENCY_NAME, TOKEN_KEYS_NAME, HomeRefused
 from adapters.hub_client import HubRefused, HubUnreachable
 from adapters.notices import warn_of_ends
+from adapters.reviewing import warn_of_retention
 from adapters.runtime import Adapter
 from adapters.store.database import StorageChanged, StoreRefused
 from adapters.store.rows import list_alarms, list_case_rows, open_alarms, pending_cases, read_setting
@@ -112,6 +113,7 @@ class Watch:
         if self._warned_on != now.date():
             warn(self._adapter.store, self._adapter.book, cases, now)
             warn_of_ends(self._adapter.store, self._adapter.book, cases, now)
+            warn_of_retention(self._adapter, cases)
             self._warned_on = now.date()
 
     def _sync_cases(self) -> tuple[list[str], str | None]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from demo import agreement, loss, thief
+from demo import agreement, erasing, loss, thief
 from demo.signing_in import SigningIn
 from demo.stage import AGENCIES, DemoFailed, Stage
 from demo.story import Story
@@ -39,12 +39,13 @@ def tell(stage: Stage) -> None:
     loss.loses_a_laptop(story)
     story.panel_decides()
     agreement.changes_the_agreement(story)
+    erasing.erases_what_was_shared_in_error(story)
     close_the_books(stage, story)
 
 
 def close_the_books(stage: Stage, story: Story) -> None:
     """Verify the log, write the audit page, copy the database as a thief would have it."""
-    story.chapter("13. The log proves itself")
+    story.chapter("14. The log proves itself")
     stage.wait_for_quorum()
     out = stage.hub_command("log", "verify", "--report", str(stage.folder / "log-report.json"))
     story.say(out.strip())
@@ -56,7 +57,7 @@ def close_the_books(stage: Stage, story: Story) -> None:
 
 
 def check_elsewhere(stage: Stage, story: Story) -> None:
-    """Export the case, and check it as somebody does who has that file, the pin file and no hub. Raises ``DemoFailed``."""
+    """Export the case and check it as somebody does who has that file, the pin and no hub. Raises ``DemoFailed``."""
     export, page = stage.folder / "case.export", stage.folder / "check.html"
     stage.hub_command("log", "export", str(export), "--case", story.case)
     out = stage.verify(export, stage.folder / "hub-pin.json", page)

@@ -135,7 +135,9 @@ def _collect(audit: Audit, session: Session) -> None:
     for row in _entries(session, audit.entries):
         body = read_body(row)
         wrong = faults.get(row.position, "")
-        audit.kinds["" if body is None else str(body.get("type"))] += 1
+        # Of an entry that was erased, as the log says, its kind is still known.
+        unread = row.type if row.body is None and not wrong else ""
+        audit.kinds[unread if body is None else str(body.get("type"))] += 1
         if body is not None and body.get("type") == "agency":
             _name_agency(audit, body)
         deed = None if body is None else counted(body)

@@ -38,7 +38,7 @@ def line_of(
 ) -> AuditLine:
     """Return the line of one entry. ``fault`` says what is wrong with the entry itself."""
     if body is None:
-        return unreadable(row.position, fault)
+        return unreadable(row.position, fault, is_erased=row.body is None)
     token = statements.get(str(body.get("statement")))
     return make_line(Source(row.position, body, None if token is None else claims_of(token), fault), agreements, names)
 

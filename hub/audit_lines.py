@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.audit_agreements import NO_RULE, Agreements
+from hub.audit_retention import say_erased, say_retention
 from hub.audit_words import (
     DECLINED,
     DENIED,
@@ -38,6 +39,7 @@ from policies.model import Malformed
 from policies.rules import Rule
 from policies.vocabulary import Effect, Gateway
 
+ERASED = "What this entry said was erased; the entry that says so stands further down."
 UNREADABLE = "This entry cannot be read as it is stored."
 NOTHING_GIVEN = "nothing_given"
 """The kind of a disclosure without records: it only says what is not given."""
@@ -61,6 +63,8 @@ _WITHOUT_RULE: Mapping[str, str] = {
     "audited": "No rule decides this: the officer's agency takes part in the case, and shows no record to anybody.",
     "denied": "No rule was asked: who asked has no part in the case.",
     "exported": "No rule decides this: whoever runs the hub did it, and it shows no record to anybody.",
+    "retention": "No rule decides this: an agency signs it under its own retention rule.",
+    "erased": "No rule decides this: the statements that allow it stand in the entry.",
 }
 _WITHOUT_PURPOSE: Mapping[str, str] = {
     NOTHING_GIVEN: "none, because nothing was given",
@@ -175,9 +179,9 @@ def make_line(source: Source, agreements: Agreements, names: Names) -> AuditLine
         return unreadable(source.index, source.fault)
 
 
-def unreadable(index: int, fault: str) -> AuditLine:
+def unreadable(index: int, fault: str, *, is_erased: bool = False) -> AuditLine:
     """Return the line of an entry whose text is erased or damaged."""
-    return AuditLine(index, "", "", "", "", UNREADABLE, fault=fault)
+    return AuditLine(index, "", "", "", "", ERASED if is_erased and not fault else UNREADABLE, fault=fault)
 
 
 def _line(source: Source, agreements: Agreements, names: Names) -> AuditLine:
@@ -444,6 +448,8 @@ _TELLERS: Mapping[str, Callable[[_Context], Told]] = {
     "audited": _audited,
     "denied": _denied,
     "exported": _exported,
+    "retention": lambda of: Told(say_retention(of.said)),
+    "erased": lambda of: Told(say_erased(of.body)),
 }
-_SPEAK_FOR_THEMSELVES = frozenset({"fragment", "viewed", "retrieved", "audited", "denied", "exported"})
+_SPEAK_FOR_THEMSELVES = frozenset({"fragment", "viewed", "retrieved", "audited", "denied", "exported", "erased"})
 _BY_PERSONS = frozenset({"viewed", "audited", "denied", "exported"})

@@ -121,6 +121,14 @@ ENTRIES: Mapping[str, tuple[str, str]] = {
     "audited": ("Account looked at", "An information governance officer read the account of a case, as this is one."),
     "denied": ("Attempt denied", "A request was refused, or answered as if there were no such case."),
     "exported": ("Given out at the command line", "Whoever runs the hub took an account or a proof out of the log."),
+    "retention": (
+        "Word on keeping or erasing",
+        "An agency said how long the case is kept, asked for erasure, or held it.",
+    ),
+    "erased": (
+        "Erased",
+        "Sealed records, or what was recorded of a case, were erased; the statements stand in the entry.",
+    ),
 }
 EXPORTS: Mapping[str, str] = {
     "log": "a proof of the log to check elsewhere",

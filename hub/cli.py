@@ -17,6 +17,7 @@ from hub.config import Config, ConfigRefused, read_passphrase, read_token_pin, r
 from hub.log_commands import export
 from hub.policy_commands import policy
 from hub.refusal import Refused
+from hub.retention_commands import retention_group
 from hub.store.errors import AddressRefused, StoreUnavailable
 from keys.custody.place import TokenPlace
 from keys.custody.secret import Secret, read_secret
@@ -394,6 +395,7 @@ def verify(home: Path, report: Path | None) -> None:
 main.add_command(policy)
 main.add_command(audit)
 log.add_command(export)
+main.add_command(retention_group)
 
 
 if __name__ == "__main__":

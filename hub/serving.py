@@ -22,7 +22,9 @@ from gunicorn.util import write_nonblock
 from hub.app import create_app
 from hub.arriving import PatientWorker
 from hub.config import Config, ConfigRefused
-from hub.services import open_services
+from hub.exchange.erasing import erase_again, read_erased
+from hub.ledger import confirming
+from hub.services import Services, open_services
 from hub.store.address import read_address
 from hub.store.presence import Presence
 
@@ -129,6 +131,8 @@ def run(config: Config, passphrase: str, *, bind: str, threads: int, processes: 
         # Where nobody else serves this hub, what was of an earlier moment is forgotten here.
         services = open_services(config, passphrase, anew=presence.is_alone)
         try:
+            if presence.is_alone:
+                begin(services)
             presence.share()
             # What keeps it from serving is said here, before a worker starts.
             create_app(services)
@@ -149,6 +153,14 @@ def run(config: Config, passphrase: str, *, bind: str, threads: int, processes: 
         if presence is not None:
             presence.close()
         lock.close()
+
+
+def begin(services: Services) -> None:
+    """Note that serving begins: its witnesses are heard first; and erase what has come back since it was erased."""
+    with services.database.write() as session:
+        erase_again(session, read_erased(session, services.directory.current(session)))
+        confirming.begin(session, services.clock())
+    services.database.forget_deleted()
 
 
 def _require_bind(bind: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from hub.config import CONFIG_NAME, Config, ConfigRefused
 from hub.exchange import bundle_changes, enrolment
 from hub.exchange.acts import system_clock
+from hub.exchange.erasing import read_erased
 from hub.hub_keys import ALGORITHMS
 from hub.ledger import ledger
 from hub.ledger.entries import EntryType
@@ -54,6 +55,7 @@ ACTED_TYPES = frozenset(
         EntryType.DEPARTURE,
         EntryType.CONSENT,
         EntryType.REFUSAL,
+        EntryType.RETENTION,
         EntryType.CHANNEL,
         EntryType.FRAGMENT,
         EntryType.DISCLOSURE,
@@ -222,7 +224,9 @@ def verify_hub(config: Config, passphrase: str) -> HubReport:
         witnesses = ledger.current_witnesses(session)
         if witnesses is None:
             raise Refused(409, "no_witnesses", "record the witnesses first: nrm-hub witnesses")
-        acts = (ActRow(index, members) for index, members in recorded_rows(session))
+        done = read_erased(session, services.directory.current(session))
+        erased = frozenset(position for item in done for position in item.positions)
+        acts = (ActRow(index, members) for index, members in recorded_rows(session, erased))
         return HubReport(
             verify_log(
                 session,
@@ -230,6 +234,7 @@ def verify_hub(config: Config, passphrase: str) -> HubReport:
                 witnesses,
                 acts=acts,
                 acted_types=ACTED_TYPES,
+                erased=erased,
                 judge=PublicLog(config.origin).judge,
             )
         )

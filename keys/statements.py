@@ -53,6 +53,10 @@ class StatementType(StrEnum):
     BREAK_GLASS = "nrmhub-break-glass+jws"
     BREAK_GLASS_REVIEW = "nrmhub-break-glass-review+jws"
     BUNDLE_APPROVAL = "nrmhub-bundle-approval+jws"
+    RETENTION = "nrmhub-retention+jws"
+    ERASURE = "nrmhub-erasure+jws"
+    ERASURE_CONFIRMATION = "nrmhub-erasure-confirmation+jws"
+    HOLD = "nrmhub-hold+jws"
 
 
 MEMBERS: Mapping[StatementType, frozenset[str]] = {
@@ -124,6 +128,10 @@ MEMBERS: Mapping[StatementType, frozenset[str]] = {
     StatementType.BREAK_GLASS: frozenset({"case", "member", "membership", "reason", "until", "reviewer"}),
     StatementType.BREAK_GLASS_REVIEW: frozenset({"case", "member", "membership", "break_glass", "outcome"}),
     StatementType.BUNDLE_APPROVAL: frozenset({"member", "bundle", "version", "replaces"}),
+    StatementType.RETENTION: frozenset({"case", "closed_at", "content_until", "record_until", "rule"}),
+    StatementType.ERASURE: frozenset({"case", "scope", "rule", "reason", "fragments"}),
+    StatementType.ERASURE_CONFIRMATION: frozenset({"case", "erasure"}),
+    StatementType.HOLD: frozenset({"case", "hold", "act", "basis", "until", "decided_by"}),
 }
 
 

@@ -197,8 +197,10 @@ class Scene:
         return self.parties[agency]
 
     def start(self) -> Scene:
-        """Run the hub as users do."""
+        """Run the hub as users do, and let its witnesses speak: before that it gives nobody anything."""
         self.hub.start()
+        for party in self.parties.values():
+            party.witness()
         return self
 
     def embed(self, *, clock: Callable[[], datetime] = now) -> Scene:

@@ -24,6 +24,7 @@ from adapters.home import (
 from adapters.notices import warn_of_ends
 from adapters.pinning import confirm_pin
 from adapters.release.disowned import disown
+from adapters.reviewing import warn_of_retention
 from adapters.runtime import Adapter, system_clock
 from adapters.store.rows import list_alarms, list_case_rows, open_alarms, pending_cases, read_setting
 from keys.custody.keyfile import write_private_file
@@ -233,6 +234,7 @@ def sync() -> None:
         adapter.consents.run(cases)
         warn(adapter.store, adapter.book, cases, adapter.clock())
         warn_of_ends(adapter.store, adapter.book, cases, adapter.clock())
+        warn_of_retention(adapter, cases)
         notice = adapter.follower.notice
     if notice is not None:
         click.echo(f"TO DO: {notice}", err=True)

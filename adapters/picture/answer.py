@@ -7,12 +7,13 @@ what came is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from adapters.cases import VerifiedCase, still_counts, verify_when_made
+from adapters.erasures import RULE as ERASED_RULE
 from adapters.following import LogRefused
 from adapters.presence import Presence
 from keys.canonical import NotCanonical, canonical_bytes, parse_canonical
@@ -138,17 +139,20 @@ def verify_answer(
     directory: Directory,
     seen: Callable[[str], tuple[int, str] | None],
     dropped: Mapping[str, tuple[str, ...]] = NOTHING_DROPPED,
+    erased: Collection[str] = (),
 ) -> VerifiedAnswer:
     """Verify every line but the case's own statements (``case`` is verified). Raises ``LogRefused``.
 
     ``seen`` returns how far a channel's chain had come when we last saw it (sequence, digest), or None. ``dropped``
-    names what came and was deleted here since, with its rules: it counts as come, and as refused.
+    names what came and was deleted here since, with its rules: it counts as come, and as refused. ``erased`` are the
+    fragments that the log says were erased: that they do not come is nobody's doing but their originator's.
     """
     try:
         answer = VerifiedAnswer(refused=dict(dropped))
         # 1. The entry that says what we were shown, in a head the log signed.
         _verify_viewed(groups, case.case, reader, purpose, pull_digest, checkpoint, dropped)
         _verify_lines(answer, groups, case, reader, purpose, checkpoint, directory, seen)
+        _name_erased(answer, erased)
     except _WRONG_SHAPE as error:
         # A line may be anything at all: whatever breaks on its shape is the same refusal.
         raise LogRefused("answer", "the hub's answer is not of the agreed form; nothing of it was used") from error
@@ -192,6 +196,12 @@ def _verify_lines(
     # 5. What did not.
     arrived = {item.sealed.header.fragment for item in answer.given} | {item for item, _ in answer.unverified}
     answer.withheld = sorted(set(answer.listings) - arrived - set(answer.refused) - set(answer.said_refused))
+
+
+def _name_erased(answer: VerifiedAnswer, erased: Collection[str]) -> None:
+    gone = sorted(set(answer.withheld) & set(erased))
+    answer.withheld = sorted(set(answer.withheld) - set(gone))
+    answer.refused |= dict.fromkeys(gone, (ERASED_RULE,))
 
 
 def verify_entry(receipt: Mapping[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:

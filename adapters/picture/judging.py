@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.cases import VerifiedCase
+from adapters.erasures import NOT_UNDONE
+from adapters.erasures import RULE as ERASED_RULE
 from adapters.feed import Said
 from adapters.following import LogRefused
 from adapters.picture.answer import Given, Listing, VerifiedAnswer, manifest_of
@@ -121,6 +123,8 @@ class Judged:
     decided: tuple[tuple[Given, Decision], ...]
     at: datetime
     awaited: tuple[Awaited, ...] = ()
+    erased: Mapping[str, str] = field(default_factory=dict)
+    """By fragment what to say of one that was erased."""
 
     @property
     def refused_now(self) -> dict[str, tuple[str, ...]]:
@@ -224,13 +228,18 @@ class Judged:
             agency="" if listing is None else listing.originator,
             category=category,
             rules=rules,
-            sentence=explain_safely(decision, self.bundle),
+            sentence=self._explain(name, decision),
         )
+
+    def _explain(self, fragment: str, decision: Decision) -> str:
+        if decision.rules == (ERASED_RULE,):
+            return self.erased.get(fragment, NOT_UNDONE)
+        return explain_safely(decision, self.bundle)
 
     def _refused_now(self, given: Given, decision: Decision) -> RefusedFragment:
         header = given.sealed.header
         return RefusedFragment(
-            header.fragment, header.agency, header.category, decision.rules, explain_safely(decision, self.bundle)
+            header.fragment, header.agency, header.category, decision.rules, self._explain(header.fragment, decision)
         )
 
 

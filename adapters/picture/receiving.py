@@ -15,6 +15,9 @@ from typing import Any
 
 from adapters.case_sync import has_ended
 from adapters.cases import CaseBook, CaseRefused, VerifiedCase, verify_case
+from adapters.copies import keeps_inbox
+from adapters.erasures import RULE as ERASED_RULE
+from adapters.erasures import read_erasures
 from adapters.feed import LISTS, Addressed
 from adapters.following import LogRefused
 from adapters.hub_client import parse_lines
@@ -31,6 +34,7 @@ from adapters.picture.judging import Opened as Opened  # re-exported: what a pul
 from adapters.picture.view import CaseView, OpenedFragment, RefusedFragment
 from adapters.signed_in import SignedIn
 from adapters.store.database import Store
+from adapters.store.erasing_rows import forget_inbox
 from adapters.store.rows import peer_channels, raise_alarm
 from adapters.store.tables import PeerChannelRow
 from adapters.witness_keys import RETIRED
@@ -56,7 +60,7 @@ from policies.model import (
     render_time,
     require_number,
 )
-from policies.vocabulary import Purpose, Stage
+from policies.vocabulary import Effect, Purpose, Stage
 
 WITNESS_LOOKS = 5
 WITNESS_SECONDS = 1.0
@@ -105,6 +109,7 @@ class Receiver:
         try:
             checkpoint = follower.accept_head(str(split_lines(pull.lines)["checkpoint"][0].get("note")))
             addressed = self._follow_to_pull(pull, case, checkpoint)
+            follower.take_erasures(case)
             judged = self._judge(pull, case, member, purpose, checkpoint, seen.get)
             self._require_complete(judged, pull, addressed, checkpoint)
             self._name_withheld(judged)
@@ -131,6 +136,9 @@ class Receiver:
         ``CaseRefused`` or ``LogRefused``.
         """
         with self.store.write() as session:
+            gone = read_erasures(session, case).whole
+            if gone is not None and not keeps_inbox(session, case, self.book.follower.home.kind):
+                raise CaseRefused(f"nothing of this case is left to open. {gone.sentence}")
             if has_ended(session, case):
                 raise CaseRefused("this case has ended for this agency: what was pulled of it was deleted")
         self.drop_refused(case)
@@ -146,7 +154,7 @@ class Receiver:
         return self._drop_refused(case, besides=None)
 
     def _drop_refused(self, case: str, besides: tuple[str | None, Purpose] | None) -> int:
-        gone = self._forget_excluded(case)
+        gone = self._forget_excluded(case) + self._forget_erased(case)
         for member, purpose in self.inbox.readers(case):
             if (member, purpose) == besides:
                 continue
@@ -170,6 +178,18 @@ class Receiver:
             return 0
         ours = {member for agency, member in kept_out if agency == self.book.agency}
         return sum(self.inbox.forget(case, member) for member in sorted(ours))
+
+    def _forget_erased(self, case: str) -> int:
+        """Delete what was pulled of a case whose content was erased, unless a rule of this agency keeps it."""
+        with self.store.write() as session:
+            is_kept = keeps_inbox(session, case, self.book.follower.home.kind)
+            return 0 if is_kept or read_erasures(session, case).whole is None else forget_inbox(session, case)
+
+    def _erased(self, case: str) -> tuple[dict[str, str], bool]:
+        """Return what to say of each erased fragment of a case, and whether copies of them stay here all the same."""
+        with self.store.write() as session:
+            said = read_erasures(session, case).sentences()
+            return said, keeps_inbox(session, case, self.book.follower.home.kind)
 
     def permitted(self, view: CaseView, stage: Stage) -> frozenset[str]:
         """Return the opened fragments for which the policy permits this reader a further stage (export, submit)."""
@@ -243,6 +263,7 @@ class Receiver:
         reader = Recipient(AgencyId(self.book.agency), None if member is None else MemberId(member))
         pulled_at = parse_time(pull.pulled_at)
         came, verified = self._newest_case(case, groups["case"][0], directory, pulled_at)
+        erased, is_kept = self._erased(case)
         answer = verify_answer(
             groups,
             case=verified,
@@ -253,18 +274,24 @@ class Receiver:
             directory=directory,
             seen=seen,
             dropped=pull.dropped,
+            erased=erased,
         )
         # What the hub calls refused was refused under the case that came with it, at that time.
         judge_refused(self.bundle, answer, came.state, reader, pulled_at)
         at = self.book.follower.clock()
-        decided = tuple((given, decide_given(self.bundle, verified, reader, given, at)) for given in answer.given)
+        decided = tuple(
+            (given, Decision(Effect.REFUSE, (ERASED_RULE,)))
+            if given.sealed.header.fragment in erased and not is_kept
+            else (given, decide_given(self.bundle, verified, reader, given, at))
+            for given in answer.given
+        )
         viewed = verify_entry(groups["viewed"][0]["receipt"], checkpoint)
         said = self.book.follower.feed(case).said_to(member, viewed["case_seq"])
         in_case = [item for item in said if verified.state.membership.kind_of(item.originator) is not None]
         # An agency's intake is told of cards and requests only: nobody owes it more.
         readable = frozenset() if member is None else _readable(directory, reader, at)
         awaited = () if member is None else find_awaited(in_case, readable, answer.silent_since)
-        return Judged(self.bundle, directory, checkpoint, verified, reader, answer, decided, at, awaited)
+        return Judged(self.bundle, directory, checkpoint, verified, reader, answer, decided, at, awaited, erased)
 
     def _follow_to_pull(self, pull: KeptPull, case: str, checkpoint: Checkpoint) -> Mapping[str, Addressed]:
         """Follow the case's entries up to the one of this pull; return the channels to this agency up to there."""

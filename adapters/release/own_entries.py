@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.case_entries import Chain, prove_case_entry
 from adapters.feed import PAGE, CaseFeed
 from adapters.hub_client import MAX_FEED_BYTES
-from adapters.receipts import leaf_of, prove_entry
 from adapters.refusal import LogRefused
 
 _SUBJECTS = {"channel": "channel", "fragment": "fragment", "disclosure": "statement", "void": "statement"}
@@ -41,26 +41,27 @@ def read_own(
     last. Raises ``LogRefused`` where an entry is missing or the chain is another one.
     """
     found: list[OwnEntry] = []
-    seq, previous = 0, None
-    while seq < up_to:
-        answer = feed.client.get(f"/v1/cases/{feed.case}/log", at_most=MAX_FEED_BYTES, after=seq, limit=PAGE)
+    chain = Chain(feed.case)
+    while chain.seq < up_to:
+        answer = feed.client.get(f"/v1/cases/{feed.case}/log", at_most=MAX_FEED_BYTES, after=chain.seq, limit=PAGE)
         receipts = answer.get("entries") if isinstance(answer, dict) else None
         if not isinstance(answer, dict) or not isinstance(receipts, list) or not receipts:
             raise LogRefused("feed", f"the hub shows fewer entries of case {feed.case[:8]} than it did before")
         head = feed.accept_head(str(answer.get("checkpoint")))
-        for item in receipts[: up_to - seq]:
-            entry = prove_entry(item, head.size, head.root)
+        for item in receipts[: up_to - chain.seq]:
+            entry = prove_case_entry(item, head.size, head.root)
+            chain.take(entry)
+            if entry.body is None:
+                continue  # Erased: the hub has nothing to give back for it.
             try:
-                if (entry["case"], entry["case_seq"], entry["previous"]) != (feed.case, seq + 1, previous):
-                    raise LogRefused("feed", f"entry {seq + 1} of a case is missing: something is kept from us")
-                own = _own(entry, item, feed.agency)
+                own = _own(entry.body, item, feed.agency)
             except (KeyError, TypeError) as error:
                 raise LogRefused("feed", "an entry of a case is not of the agreed form") from error
-            seq, previous = seq + 1, leaf_of(item).hex()
             if own is not None and own.index < witnessed:
                 found.append(own)
-        said(seq)
-    if previous != leaf:
+        said(chain.seq)
+    chain.require_accounted()
+    if chain.leaf != leaf:
         raise LogRefused("feed", "the hub shows other entries of a case than those that were followed before")
     return found
 

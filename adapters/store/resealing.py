@@ -13,6 +13,7 @@ from adapters.store.rows import write_setting
 from adapters.store.tables import (
     AcknowledgedRow,
     Base,
+    CopyRow,
     DraftRow,
     InboxRow,
     OwnChannelRow,
@@ -41,6 +42,7 @@ SEALED_COLUMNS = (
     SealedColumn(OwnFragmentRow, "sealed_key", lambda row: f"cek:{row.fragment}"),
     SealedColumn(OwnChannelRow, "sealed_key", lambda row: f"channel:{row.channel}"),
     SealedColumn(InboxRow, "sealed_answer", lambda row: f"inbox:{row.case}:{row.member}:{row.purpose}"),
+    SealedColumn(CopyRow, "sealed_words", lambda row: f"copy/{row.case}/{row.kind}"),
     SealedColumn(AcknowledgedRow, "sealed_words", lambda row: f"acknowledged/{row.number}"),
     SealedColumn(SessionRow, "sealed_session", lambda row: f"workspace session/{row.digest}"),
     SealedColumn(PersonRow, "sealed_identity", lambda row: f"person/{row.person}"),

@@ -205,6 +205,23 @@ class InboxRow(Base):
     sealed_answer: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class CopyRow(Base):
+    """Which retention rule applies to one kind of copy of one case here, on what basis, and when somebody reviews it.
+
+    ``sealed_words`` is why it was kept at the last review, and who said so; empty before the first.
+    """
+
+    __tablename__ = "retained_copy"
+
+    case: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(12), primary_key=True)
+    retention_rule_id: Mapped[str] = mapped_column(String(60))
+    basis: Mapped[str] = mapped_column(Text)
+    since: Mapped[str] = mapped_column(String(10))
+    review_on: Mapped[str] = mapped_column(String(10), index=True)
+    sealed_words: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class PeerChannelRow(Base):
     """How far each peer's channel to us had come when last seen: a shorter chain is a rollback."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -11,7 +13,7 @@ from flask_smorest import Blueprint
 from marshmallow import RAISE
 
 from hub.api import ndjson, schemas
-from hub.api.receipts import prove_positions, recorded, signed_head
+from hub.api.receipts import prove_case_entries, prove_positions, recorded, signed_head
 from hub.auth.needs import Need, needs
 from hub.exchange import (
     bundle_changes,
@@ -20,6 +22,7 @@ from hub.exchange import (
     personal,
     pulling,
     pushing,
+    retention,
     retrieving,
     revoking,
     witness_changes,
@@ -31,6 +34,8 @@ from hub.ledger import ledger
 from hub.refusal import Refused
 from hub.services import Services
 from hub.store import exchange_rows as rows
+from hub.store.base import Session
+from keys.directory import Directory
 from policies.model import MAX_RECIPIENTS
 
 PUSH_LIMITS = (
@@ -182,9 +187,17 @@ def submit_statement(payload: dict[str, str]) -> dict[str, Any]:
     at = services().clock()
     with services().database.write() as session:
         directory_now = services().directory.current(session)
-        taker = personal if personal.is_personal(payload["statement"]) else cases
-        receipt = taker.submit(session, directory_now, g.agency, payload["statement"], at)
+        submit = _taker(payload["statement"])
+        receipt = submit(session, directory_now, g.agency, payload["statement"], at)
+    if retention.is_of_retention(payload["statement"]):
+        services().database.forget_deleted()
     return recorded(services(), [receipt])
+
+
+def _taker(statement: object) -> Callable[[Session, Directory, str, object, datetime], Receipt | int]:
+    if personal.is_personal(statement):
+        return personal.submit
+    return retention.submit if retention.is_of_retention(statement) else cases.submit
 
 
 @blueprint.get("/cases/<case>")
@@ -206,7 +219,7 @@ def case_log(query: dict[str, int], case: str) -> dict[str, Any]:
     with services().database.read() as session:
         note, size = signed_head(session, services())
         positions = rows.case_positions(session, case, query["after"], query["limit"])
-        entries = prove_positions(session, positions, size)
+        entries = prove_case_entries(session, positions, size)
         return {"entries": [entries[position] for position in positions if position in entries], "checkpoint": note}
 
 

@@ -11,7 +11,7 @@ from marshmallow import RAISE
 from hub.api import schemas
 from hub.api.exchange import services
 from hub.auth.needs import Need, needs
-from hub.ledger import ledger
+from hub.ledger import confirming, ledger
 from hub.refusal import Refused
 from keys.merkle import ProofInvalid
 from keys.transparency import TilePath, render_proof
@@ -35,9 +35,10 @@ def checkpoint() -> Response:
             origin=services().config.origin,
             signers=services().log_signers,
         )
-    if head is None:
+        note = None if head is None else confirming.shown_note(session, head)
+    if note is None:
         raise Refused(404, "not_in_log", "the log is empty")
-    return Response(head.note, content_type=TEXT)
+    return Response(note, content_type=TEXT)
 
 
 @blueprint.get("/checkpoint/witnessed")
@@ -70,6 +71,7 @@ def cosignatures(payload: dict[str, Any]) -> None:
     """A witness's signature lines for a published checkpoint."""
     with services().database.write() as session:
         ledger.add_cosignatures(session, payload["size"], payload["lines"], now=services().clock())
+        confirming.settle(session)
 
 
 @blueprint.get("/tile/<path:path>")

@@ -8,7 +8,9 @@ from typing import Any
 from hub.exchange.acts import Receipt
 from hub.ledger import ledger
 from hub.services import Services
+from hub.store import ledger_rows
 from hub.store.base import Session
+from keys.jose import b64u
 from keys.transparency import parse_note, render_proof
 
 
@@ -30,6 +32,23 @@ def prove_positions(session: Session, positions: Iterable[int], size: int) -> di
     found = ledger.find_appended(session, positions)
     receipts = [Receipt(item.index, item.body_text, item.salt) for item in found.values()]
     return {item["index"]: item for item in prove(session, receipts, size)}
+
+
+def prove_case_entries(session: Session, positions: Iterable[int], size: int) -> dict[int, dict[str, Any]]:
+    """Return a case's entries by position: receipts, and of what was erased the bytes that the tree hashes."""
+    wanted = list(positions)
+    found = prove_positions(session, wanted, size)
+    gone = [position for position in wanted if position not in found]
+    proofs = ledger.inclusions(session, gone, size)
+    for position, row in ledger_rows.read_entries(session, gone).items():
+        found[position] = {
+            "index": position,
+            "body": None,
+            "salt": None,
+            "erased": b64u(row.entry),
+            "inclusion": render_proof(proofs[position]),
+        }
+    return found
 
 
 def recorded(services: Services, done: Iterable[Receipt | int | None]) -> dict[str, Any]:

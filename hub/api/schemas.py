@@ -136,6 +136,7 @@ class CaseStatementsSchema(Strict):
     refusals = fields.List(fields.String(), required=True)
     exclusions = fields.List(fields.String(), required=True)
     break_glass = fields.List(fields.String(), required=True)
+    retention = fields.List(fields.String(), required=True)
 
 
 class CaseLogQuerySchema(Strict):
@@ -145,10 +146,17 @@ class CaseLogQuerySchema(Strict):
     limit = fields.Integer(load_default=500, validate=validate.Range(min=1, max=1000))
 
 
+class CaseEntrySchema(ReceiptSchema):
+    """An entry of a case; of one that was erased what the log still holds of it, in the place of body and salt."""
+
+    body = fields.String(required=True, allow_none=True)
+    erased = fields.String()
+
+
 class CaseLogSchema(Strict):
     """Bodies and salts of a case's entries, for its parties."""
 
-    entries = fields.List(fields.Nested(ReceiptSchema), required=True)
+    entries = fields.List(fields.Nested(CaseEntrySchema), required=True)
     checkpoint = fields.String(required=True)
 
 

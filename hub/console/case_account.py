@@ -18,6 +18,7 @@ from hub.audit_words import Names
 from hub.console.sessions import Ended, SignedIn
 from hub.console.standing import Guard, Officer
 from hub.exchange.acts import CaseAct, record_caseless
+from hub.exchange.erasing import read_erased
 from hub.exchange.exclusions import excluded_cases
 from hub.ledger.entries import EntryType
 from hub.ledger.entry_checks import EntryChecks
@@ -62,6 +63,7 @@ class _Read:
     names: Names
     agreements: Agreements
     left: bool
+    erased: frozenset[int]
 
 
 def cases_for(store: Session, officer: Officer, at: datetime) -> list[console_rows.CaseCount]:
@@ -127,7 +129,8 @@ def _read(services: Services, store: Session, party: CasePartyRow, case: str, la
     """Read what the page needs; what is made of it does not hold the database up."""
     rows = console_rows.case_entries(store, case, last, MAX_ENTRIES + 1)
     witnessed = ledger_rows.find_newest_checkpoint(store, witnessed=True)
-    agencies = services.directory.current(store).agencies
+    directory = services.directory.current(store)
+    agencies, erased = directory.agencies, read_erased(store, directory)
     return _Read(
         rows,
         ledger_rows.read_nodes(store, [(0, row.position) for row in rows]),
@@ -136,12 +139,13 @@ def _read(services: Services, store: Session, party: CasePartyRow, case: str, la
         Names({str(name): record.name for name, record in agencies.items()}),
         Agreements(services.bundles.every(store)),
         party.left_seq is not None,
+        frozenset(index for item in erased if item.case == case for index in item.positions),
     )
 
 
 def _account(case: str, read: _Read) -> CaseAccount:
     faults = Faults()
-    checks = EntryChecks(faults, erased=())
+    checks = EntryChecks(faults, erased=read.erased)
     for row in read.rows:
         checks.check(row.position, row, read.leaves.get((0, row.position)))
     wrong: dict[int, str] = {}

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 
 from hub.exchange.disowned import disowned_since, is_disowned
 from hub.exchange.recipients import Recipient, require_room_for_recipient
+from hub.refusal import Refused
 from hub.store import exchange_rows as rows
 from hub.store import push_rows
 from hub.store.base import Session
+from hub.store.retention_rows import erased_among
 from hub.store.tables import ChannelRow
 from keys.directory import Directory
 from keys.envelopes import MAX_CONTENT_BYTES, MAX_HEADER_BYTES, SealedFragment
@@ -42,6 +44,7 @@ class BatchRows:
 
     session: Session
     _fragments: dict[str, KnownFragment | None] = field(default_factory=dict)
+    _erased: set[str] = field(default_factory=set)
     _channels: dict[str, ChannelRow | None] = field(default_factory=dict)
     _held: Counter[tuple[str, str]] | None = None
     _disowned: Counter[tuple[str, str]] | None = None
@@ -65,11 +68,16 @@ class BatchRows:
                 parse_stored_header(row.protected),
                 row.log_index,
             )
+        self._erased |= erased_among(self.session, [name for name in wanted if self._fragments[name] is None])
 
     def find_fragment(self, fragment: str) -> KnownFragment | None:
-        """Return a fragment that is stored or was added, or None."""
+        """Return a fragment that is stored or was added, or None. Raises ``Refused`` for one that was erased."""
         if fragment not in self._fragments:
             self.load([fragment])
+        if fragment in self._erased:
+            raise Refused(
+                410, "erased", "a fragment with this id was erased; what is to be shared again is sealed anew"
+            )
         return self._fragments[fragment]
 
     def add_fragment(self, sealed: SealedFragment, digest: str, archive: tuple[str, str], log_index: int) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hub.exchange.acts import CaseAct, Receipt, lock_case, require_case_id
+from hub.exchange.confirmed import require_confirmed
+from hub.exchange.erasing import require_content
 from hub.exchange.room import require_room_for_statement
 from hub.exchange.standing import load_consents, load_standing
 from hub.refusal import Refused, not_found
@@ -42,6 +44,8 @@ from policies.vocabulary import Category
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 MAX_OUTBOX_AGE = timedelta(hours=24)
 """How long an adapter that lost its connection may keep a signed statement before it must decide again."""
+ALWAYS = frozenset({StatementType.REFUSAL})
+"""What gives nobody anything, though it takes room."""
 REFUSAL_CODES = frozenset(
     {"policy", "not_relevant", "more_harm_than_good", "law_forbids", "not_held", "consent", "no_reason_given"}
 )
@@ -72,6 +76,17 @@ def require_fresh(issued_at: datetime, at: datetime, max_age: timedelta) -> None
             f"issued at {render_time(issued_at)}, the hub's clock says {render_time(at)}; accepted are at most "
             f"{max_age} in the past and {MAX_CLOCK_SKEW} in the future",
         )
+
+
+def lock_open_case(session: Session, case: str, agency: str, at: datetime) -> CaseAct:
+    """Lock a case for an agency that brings something to it: its content is not erased, the witnesses have spoken.
+
+    Raises ``Refused``.
+    """
+    act = lock_case(session, case, agency, at)
+    require_content(session, case)
+    require_confirmed(session)
+    return act
 
 
 def find_repeat(session: Session, token: object) -> CaseStatementRow | None:
@@ -125,8 +140,10 @@ class Submitted:
         return lock_case(self.session, case, self.statement.issuer, self.at)
 
     def require_room(self, act: CaseAct, *, narrows: bool = False) -> None:
-        """Raise ``Refused`` where the issuer has filled its part of the case (``hub.exchange.room``)."""
+        """Raise ``Refused`` where the issuer has filled its part of the case, or what widens has to wait."""
         case, issuer = act.row.case, self.statement.issuer
+        if not narrows and self.statement.type not in ALWAYS:
+            require_confirmed(self.session)
         require_room_for_statement(self.session, self.directory, case, issuer, narrows=narrows)
 
 
@@ -139,6 +156,7 @@ def _membership(submitted: Submitted) -> Receipt:
     if new.sequence == 0:
         _require_opening(new, statement)
         _require_known(new, None, submitted.directory, at)
+        require_confirmed(session)
         if rows.find_case(session, new.case) is not None:
             # The answer to any id that cannot be: it says neither that there is such a case, nor whose it is.
             raise Malformed("the case id is not acceptable")

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from hub.exchange.acts import CaseAct, Receipt, lock_case
 from hub.exchange.cases import MAX_OUTBOX_AGE, find_repeat, keep_statement, require_fresh
+from hub.exchange.confirmed import require_confirmed
 from hub.exchange.exclusions import BREAK_GLASS_TYPES, EXCLUSION_TYPES, broken_by, load_broken, load_exclusions
 from hub.exchange.room import require_room_for_statement
 from hub.exchange.standing import load_standing
@@ -130,6 +131,7 @@ def _break_glass(spoken: Spoken, at: datetime) -> Receipt:
         if not may_review(standing, word.person, at):
             raise Refused(403, "role", "it is reviewed by an officer, the lead professional or the chair")
         return keep_statement(spoken.act, spoken.statement, "break_glass")
+    require_confirmed(session)
     named = word.members["reviewer"]
     reviewer = (str(named["agency"]), str(named["member"]))
     if reviewer in spoken.exclusions.excluded(at) or not may_review(standing, reviewer, at):

@@ -16,8 +16,11 @@ from hub.auth.caller import Caller
 from hub.exchange.acts import CaseAct, Receipt, lock_case, outcomes, record_caseless
 from hub.exchange.batch import parse_stored_header
 from hub.exchange.cases import require_fresh
+from hub.exchange.confirmed import require_confirmed
 from hub.exchange.disowned import disowned_disclosures
+from hub.exchange.erasing import require_content
 from hub.exchange.exclusions import break_glass_rows, exclusion_rows
+from hub.exchange.retention import retention_tokens
 from hub.exchange.standing import load_case_state
 from hub.refusal import Refused, not_found
 from hub.store import exchange_rows as rows
@@ -114,6 +117,11 @@ def pull(
     except Refused as error:
         raise Denied(None, caller.agency, named, statement.digest, error.code) from error
     _require_live_key(directory, statement, at)
+    require_confirmed(session)
+    try:
+        require_content(session, case)
+    except Refused as error:
+        raise Denied(case, caller.agency, named, statement.digest, error.code, error) from error
     state = load_case_state(session, case, at)
     recipient = Recipient(statement.issuer, None if named is None else MemberId(named))
     _require_member(state, recipient, statement, at)
@@ -306,10 +314,11 @@ def describe_case(session: Session, row: CaseRow) -> dict[str, Any]:
 
 
 def describe_to_agency(session: Session, row: CaseRow) -> dict[str, Any]:
-    """The same for an agency's adapter, with what no person's pull brings: its exclusions and its broken glass."""
+    """The same for an agency's adapter, with what no person's pull brings: exclusions, broken glass, retention."""
     words = [item.statement for item in exclusion_rows(session, row.case)]
     broken = [item.statement for item in break_glass_rows(session, row.case)]
-    return {**describe_case(session, row), "exclusions": words, "break_glass": broken}
+    kept = retention_tokens(session, row.case)
+    return {**describe_case(session, row), "exclusions": words, "break_glass": broken, "retention": kept}
 
 
 def render_lines(pulled: Pulled, receipts: Mapping[int, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

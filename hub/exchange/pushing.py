@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from hub.exchange.acts import CaseAct, Receipt, dump, lock_case, outcomes
+from hub.exchange.acts import CaseAct, Receipt, dump, outcomes
 from hub.exchange.batch import BatchRows, KnownFragment, claimed_fragment
-from hub.exchange.cases import MAX_OUTBOX_AGE, require_fresh, verify_from_agency
+from hub.exchange.cases import MAX_OUTBOX_AGE, lock_open_case, require_fresh, verify_from_agency
 from hub.exchange.disclosure_form import (
     MAX_ITEMS,
     pick,
@@ -448,4 +448,4 @@ def push(
     """Process a batch under the case's lock. Raises ``Refused`` for the batch as a whole."""
     if not 1 <= len(lines) <= MAX_LINES:
         raise Refused(413, "too_many", f"a push has 1 to {MAX_LINES} lines, got {len(lines)}")
-    return Push(lock_case(session, case, originator, at), directory, bundle, originator, at).lines(lines)
+    return Push(lock_open_case(session, case, originator, at), directory, bundle, originator, at).lines(lines)

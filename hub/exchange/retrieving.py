@@ -14,6 +14,7 @@ from typing import Any
 
 from hub.exchange.acts import CaseAct, Receipt, lock_case
 from hub.exchange.cases import require_fresh
+from hub.exchange.erasing import require_content
 from hub.exchange.pulling import BEFORE_ANY_REVOCATION, MAX_PULL_AGE, Denied
 from hub.refusal import Refused
 from hub.store import exchange_rows as rows
@@ -60,6 +61,7 @@ def retrieve(
     except Refused as error:
         raise Denied(None, caller, None, statement.digest, error.code, act=ACT) from error
     _require_live_key(directory, statement, at)
+    require_content(session, case)
     # The rows are asked for by the agency whose key signed, never by what the statement says.
     items, follows = _page(session, case, statement.issuer, after)
     receipt = _repeated(act, statement, items) or _record(act, statement, items)

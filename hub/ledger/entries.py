@@ -49,6 +49,8 @@ class EntryType(StrEnum):
     AUDITED = "audited"
     DENIED = "denied"
     EXPORTED = "exported"
+    RETENTION = "retention"
+    ERASED = "erased"
 
 
 PUBLIC_TYPES: frozenset[EntryType] = frozenset(
@@ -101,6 +103,8 @@ MEMBERS: Mapping[EntryType, frozenset[str]] = {
     EntryType.AUDITED: frozenset({"agency", "member", "access", "entries"}),
     EntryType.DENIED: frozenset({"agency", "member", "act", "statement", "code", "rules", "lines"}),
     EntryType.EXPORTED: frozenset({"what", "agency", "member", "access", "entries", "bodies", "sha256"}),
+    EntryType.RETENTION: _STATEMENT_OF_CASE,
+    EntryType.ERASED: frozenset({"agency", "scope", "entries", "statements"}),
 }
 
 

@@ -108,6 +108,8 @@ class EntryChecks:
             else:
                 self._add(FaultCode.ENTRY_ERASED, row, "its body is gone, and no erasure of it is known")
             return True
+        if row.position in self._known_erased:
+            self._add(FaultCode.ERASURE_UNDONE, row, "the log says that it was erased, and its body is there again")
         try:
             expected = entry_bytes(row.body.encode("utf-8"), row.salt)
         except (ProofInvalid, UnicodeEncodeError):

@@ -28,6 +28,7 @@ class FaultCode(StrEnum):
     ACT_DIFFERS = "act_differs"
     ACT_MISSING = "act_missing"
     NOT_AUTHORISED = "not_authorised"
+    ERASURE_UNDONE = "erasure_undone"
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,7 @@ class _LogCheck:
         self.session = session
         self.faults = Faults()
         self.entries = EntryChecks(self.faults, erased, judge)
+        self._erased = frozenset(erased)
         self._announced = self._read_announced()
         changes = self._read_log_keys(log_vkey)
         self.heads = HeadChecks(
@@ -260,8 +261,13 @@ class _LogCheck:
             self.faults.add(FaultCode.ACT_DIFFERS, "a stored act names this entry, but there is none", act.index)
             return
         kind, body = logged
+        if act.index in self._erased:
+            self.faults.add(
+                FaultCode.ERASURE_UNDONE, "the log says that it was erased, and its act is there again", act.index, kind
+            )
+            return
         if body is None:
-            return  # Erased, or already named as changed.
+            return  # Already named: as erased by nobody, or as changed.
         different = sorted(name for name, value in act.body_members.items() if not _is_same(body, name, value))
         if different:
             self.faults.add(
@@ -274,7 +280,7 @@ class _LogCheck:
     def _require_acts(self, claimed: set[int], acted_types: frozenset[EntryType]) -> None:
         for start in range(0, self.size, ENTRIES_PER_BATCH):
             for row in rows.read_entry_range(self.session, start, start + ENTRIES_PER_BATCH):
-                if row.type in acted_types and row.position not in claimed:
+                if row.type in acted_types and row.position not in claimed | self._erased:
                     self.faults.add(
                         FaultCode.ACT_MISSING, "the act it records is stored nowhere", row.position, row.type
                     )

@@ -113,6 +113,30 @@ class Database:
                 raise
             raise postgresql.unavailable(error) from error
 
+    def forget_deleted(self) -> bool:
+        """Take what was deleted out of SQLite's write-ahead log as well; return whether it is out.
+
+        It is not while somebody reads an older state: the next call does it. On PostgreSQL there is nothing to do from
+        here, and True says nothing of its files (docs/postgresql.md).
+        """
+        if not self._is_sqlite:
+            return True
+        with self._writer, self.engine.connect() as connection:
+            cursor = connection.connection.cursor()
+            busy: int = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            cursor.close()
+        return busy == 0
+
+    def compact(self) -> None:
+        """Write the whole SQLite file anew, so that no copy of a deleted page is left in it. It must not be served."""
+        if not self._is_sqlite:
+            return
+        with self._writer, self.engine.connect() as connection:
+            cursor = connection.connection.cursor()
+            cursor.execute("VACUUM")
+            cursor.close()
+        self.forget_deleted()
+
     def require_file(self) -> None:
         """Raise ``OSError`` or ``sqlite3.Error`` where the file on disk is not the database that is open here.
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from sqlalchemy import select
 
 from hub.store.base import Session
+from hub.store.retention_rows import erased_positions_by_fragment
 from hub.store.tables import (
     AgencyRow,
     CaseStatementRow,
@@ -34,8 +35,11 @@ ROWS_PER_BATCH = 200
 Recorded = tuple[int, dict[str, object]]
 
 
-def recorded_rows(session: Session) -> Iterator[Recorded]:
-    """Return, for each row that records an act, its log position and what the log entry must say of it."""
+def recorded_rows(session: Session, erased: Collection[int] = ()) -> Iterator[Recorded]:
+    """Return, for each row that records an act, its log position and what the log entry must say of it.
+
+    ``erased``: the positions whose erasure is on record; the grants of a fragment that stood there went with it.
+    """
     for agency in session.scalars(select(AgencyRow)):
         yield agency.log_index, {"type": "agency", "statement": agency.statement}
     for certificate in session.scalars(select(CertificateRow)):
@@ -57,7 +61,7 @@ def recorded_rows(session: Session) -> Iterator[Recorded]:
         yield channel.log_index, _channel(channel)
     for fragment in session.scalars(select(FragmentRow).execution_options(yield_per=ROWS_PER_BATCH)):
         yield fragment.log_index, _fragment(fragment)
-    yield from _disclosures(session)
+    yield from _disclosures(session, erased)
 
 
 def _digest(text: object) -> str:
@@ -90,8 +94,9 @@ def _fragment(row: FragmentRow) -> dict[str, object]:
     }
 
 
-def _disclosures(session: Session) -> Iterator[Recorded]:
+def _disclosures(session: Session, erased: Collection[int]) -> Iterator[Recorded]:
     """Disclosures and voids; of a disclosure also how many of its grants are stored as they were signed for."""
+    gone = {fragment for fragment, position in erased_positions_by_fragment(session).items() if position in erased}
     grants: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
     query = select(GrantRow.disclosure, GrantRow.fragment, GrantRow.encrypted_key)
     for disclosure, fragment, key in session.execute(query.execution_options(yield_per=ROWS_PER_BATCH)):
@@ -101,7 +106,8 @@ def _disclosures(session: Session) -> Iterator[Recorded]:
         if row.type == StatementType.DISCLOSURE.value:
             stored, signed = grants[row.digest], _signed_grants(row.statement)
             unsigned = len(stored - signed)
-            said["items"] = f"{unsigned} not signed for" if unsigned else len(stored)
+            lost = sum(fragment in gone for fragment, _ in signed)
+            said["items"] = f"{unsigned} not signed for" if unsigned else len(stored) + lost
         yield row.log_index, said
 
 

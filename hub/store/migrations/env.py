@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 
 import hub.store.ledger_tables
+import hub.store.retention_tables
 import hub.store.tables  # noqa: F401  (registers the tables)
 from hub.store import postgresql
 from hub.store.base import Base
