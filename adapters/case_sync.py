@@ -18,6 +18,7 @@ from adapters.refusal import LogRefused
 from adapters.store.database import Session, Store
 from adapters.store.rows import inbox_of_case, list_case_rows, raise_alarm
 from adapters.store.tables import CaseRow
+from adapters.watched_entries import require_logged
 from keys.jose import SignatureRefused, statement_digest
 from keys.transparency import Checkpoint
 from policies.model import Malformed, parse_time, render_time, require_id, require_number
@@ -93,6 +94,7 @@ class CaseSync:
                 continue
             with self.store.write() as session:
                 _keep(session, case, statements, listed.opened_at)
+                require_logged(session, case, followed(session, case), self.clock())
             return
 
     def take(self, case: str, answer: object) -> None:

@@ -17,6 +17,7 @@ from adapters.refusal import LogRefused
 from adapters.store.database import Session, Store
 from adapters.store.rows import read_setting, write_setting
 from adapters.unusual import count_own, tell_unusual
+from adapters.watched_entries import begin, settle, watch
 from keys.transparency import Checkpoint
 
 PAGE = 500
@@ -35,6 +36,9 @@ LISTS = {
 """Types of a case's statements in the log, and the list of a case in which each stands: what a pull brings."""
 FOLLOWED = {**LISTS, "exclusion": "exclusions", "break_glass": "break_glass"}
 """The same with what comes to an agency's adapter alone, never with a person's pull (docs/adr/0016-exclusions.md)."""
+
+_FRESH = "fresh"
+"""What the entries of one following are watched for, until it is kept."""
 
 Digests = Mapping[str, Sequence[str]]
 """Digests of a case's statements, by list, in the case's order."""
@@ -179,12 +183,13 @@ class CaseFeed:
 
     def _held(self) -> dict[str, Any]:
         with self.store.write() as session:
-            return _read(session, self.case)
+            return {**_read(session, self.case), _FRESH: begin(session)}
 
     def _keep(self, held: dict[str, Any]) -> None:
         with self.store.write() as session:
-            before = _read(session, self.case)
+            before, fresh = _read(session, self.case), held.pop(_FRESH)
             if before["seq"] < held["seq"]:
+                settle(session, self.case, self.agency, fresh)
                 write_setting(session, _name(self.case), held)
                 tell_unusual(session, self.agency, before["own"], held["own"])
 
@@ -197,8 +202,17 @@ class CaseFeed:
         if receipts:
             head = self.accept_head(str(answer.get("checkpoint")))
             for item in receipts:
-                self._take(held, prove_entry(item, head.size, head.root), leaf_of(item).hex(), item["index"])
+                entry = prove_entry(item, head.size, head.root)
+                self._take(held, entry, leaf_of(item).hex(), item["index"])
+                self._watch(held, entry, item, str(answer["checkpoint"]))
         return bool(receipts)
+
+    def _watch(self, held: dict[str, Any], entry: Mapping[str, Any], item: Any, note: str) -> None:
+        try:
+            watch(held[_FRESH], held, entry, item, note)
+            held["newest_at"] = max(entry["at"], held.get("newest_at") or "")
+        except (KeyError, TypeError, ValueError) as error:
+            raise LogRefused("feed", "an entry of a case is not of the agreed form") from error
 
     def _take(self, held: dict[str, Any], entry: Mapping[str, Any], leaf: str, index: int) -> None:
         try:

@@ -18,6 +18,7 @@ from adapters.cases import CaseBook, CaseRefused, VerifiedCase, verify_case
 from adapters.feed import LISTS, Addressed
 from adapters.following import LogRefused
 from adapters.hub_client import parse_lines
+from adapters.named_heads import compare_heads, said_in
 from adapters.picture.answer import (
     VerifiedAnswer,
     split_lines,
@@ -107,6 +108,8 @@ class Receiver:
             judged = self._judge(pull, case, member, purpose, checkpoint, seen.get)
             self._require_complete(judged, pull, addressed, checkpoint)
             self._name_withheld(judged)
+            chains = (item for channel in judged.answer.channels.values() for item in channel.chain)
+            compare_heads(follower, (*said_in(judged.case), *chains))
             # What this pull taught of the case decides on every other kept pull as well.
             follower.take_case(case, split_lines(pull.lines)["case"][0])
         except LogRefused as error:

@@ -138,9 +138,14 @@ def lock() -> AnyResponse:
 
 @pages.get("/account")
 @needs(Need.SIGNED_IN)
-def account() -> str:
+def account() -> str | Response:
     """How you sign in, where you are signed in, and when your key was opened here."""
     here, person = workspace(), _person()
+    standing = here.guard.standing(person.member)
+    if standing is None:
+        # Revoked since this request was let in, by somebody elsewhere.
+        here.sessions.end(this_session(), Ended.REVOKED)
+        return say_ended(Ended.REVOKED)
     listed = here.sessions.list_signed_in(member=person.member)
     number, pages_of = _page_number("openings"), -(-count_openings(here.adapter.store, person.member) // OPENINGS)
     if number > max(1, pages_of):
@@ -149,7 +154,7 @@ def account() -> str:
     return render_template(
         "account.html",
         sessions=listed,
-        standing=here.guard.standing(person.member),
+        standing=standing,
         openings=openings,
         number=number,
         pages=pages_of,
