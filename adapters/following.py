@@ -14,7 +14,7 @@ from typing import Any, overload
 from adapters.case_sync import CaseSync
 from adapters.entries import Edge, read_entries
 from adapters.feed import CaseFeed
-from adapters.heads import refuse_entries, require_continues
+from adapters.heads import refuse_entries, require_continues, tell_back_dated
 from adapters.home import Home, HubPin
 from adapters.hub_client import MAX_BUNDLE_BYTES, HubClient, HubRefused
 from adapters.issued import not_issued_here
@@ -23,10 +23,10 @@ from adapters.reading_directory import DirectoryReading, read_directory
 from adapters.refusal import LogRefused as LogRefused  # re-exported: whoever follows the log may refuse it
 from adapters.stopping import MAX_QUORUM_AGE, require_unstopped, seen_at
 from adapters.store.database import Session, Store
-from adapters.store.monitor_rows import keep_head, raise_with_evidence
+from adapters.store.monitor_rows import keep_head, keep_seen, raise_with_evidence
 from adapters.store.rows import public_entries, raise_alarm, read_setting, write_setting
 from adapters.store.tables import PublicEntryRow
-from adapters.watched_entries import BEGAN, watch_public
+from adapters.watched_entries import BEGAN
 from adapters.witness_keys import witness_pairs
 from keys.bundle_changes import ActiveBundle
 from keys.canonical import NotCanonical, parse_canonical
@@ -168,6 +168,7 @@ class Follower:
         if held is not None and quorum is not None and held["note"] == note:
             return quorum
         edge, public = self.read_public(Edge() if held is None else Edge.from_json(held["edge"]), accepted)
+        tell_back_dated(self.client, held, public, (accepted.size, note), self.alarm)
         after = self._require_followed(public, present)
         if quorum is None or after != present:
             quorum = self._require_quorum(note, after)
@@ -181,13 +182,13 @@ class Follower:
         with self.store.write() as session:
             other = read_setting(session, "witnessed")
             if other is None or (other["size"], other["at"]) < (newest["size"], newest["at"]):
-                watch_public(session, held, public)
                 session.add_all(
                     PublicEntryRow(log_index=index, body=body)
                     for index, body in public
                     if session.get(PublicEntryRow, index) is None
                 )
                 write_setting(session, "witnessed", newest)
+                keep_seen(session, quorum.checkpoint.size, render_time(quorum.witnessed_at), note)
         self._check_directory()
         return quorum
 

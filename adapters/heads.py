@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from adapters.hub_client import HubClient, HubRefused, HubUnreachable
+from adapters.entries import Edge, prove_entry_after
+from adapters.hub_client import MAX_BUNDLE_BYTES, HubClient, HubRefused, HubUnreachable
 from adapters.refusal import LogRefused
+from adapters.watched_entries import back_dated
 from keys.merkle import ProofInvalid, parse_proof, render_proof, verify_consistency
 from keys.splits import first_node, root_at
 from keys.transparency import Checkpoint
@@ -108,3 +110,28 @@ def refuse_entries(error: HubRefused, head: Checkpoint, alarm: Alarm) -> HubRefu
         f"the hub signed a log of {head.size} entries and denies some of them: its end was cut off",
         {"kind": "truncation", "heads": []},
     )
+
+
+def tell_back_dated(
+    client: HubClient,
+    held: Mapping[str, Any] | None,
+    public: list[tuple[int, str]],
+    head: tuple[int, str],
+    alarm: Alarm,
+) -> None:
+    """Keep an alarm for each public entry that a quorum saw the log without, later than it says it is from (attack 7).
+
+    ``held`` is the newest witnessed head from before these entries, ``head`` size and note of the one that they are in.
+    An entry is taken in all the same: that it stands there is proven, only not when it came.
+    """
+    bodies = dict(public)
+    for index, text in back_dated(held, public):
+        if held is None:
+            continue
+        edge = Edge.from_json(held["edge"])
+        proof = prove_entry_after(
+            lambda path: client.get_bytes(f"/log/{path}", at_most=MAX_BUNDLE_BYTES), edge, head[0], index
+        )
+        receipt = {"index": index, "body": bodies[index], "salt": None, "inclusion": render_proof(proof)}
+        evidence = {"kind": "back_dating", "heads": [held["note"]], "entry": {"receipt": receipt, "note": head[1]}}
+        alarm("back_dating", text, evidence)

@@ -7,7 +7,8 @@ this agency brought something it did not make. Times: an entry that says it is o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,10 +18,12 @@ from adapters.store.monitor_rows import (
     keep_reads,
     own_fragment_ids,
     raise_with_evidence,
+    seen_heads,
+    seen_note,
     unlogged_lines,
 )
 from adapters.store.monitor_tables import OwnEntryRow, ReadRow
-from adapters.store.rows import known_lines, raise_alarm, read_setting
+from adapters.store.rows import known_lines, read_setting
 from policies.model import render_time
 
 TOLERANCE = timedelta(minutes=5)
@@ -35,8 +38,8 @@ _SECONDS = slice(0, 19)
 
 
 def begin(session: Session) -> dict[str, Any]:
-    """Return what entries are watched with: the newest witnessed head that is known before the hub is asked."""
-    return {"witnessed": read_setting(session, "witnessed"), "reads": [], "own": [], "dated": []}
+    """Return what entries are watched with: when a quorum saw the log how long."""
+    return {"seen": seen_heads(session), "reads": [], "own": [], "dated": []}
 
 
 def watch(fresh: dict[str, Any], held: Mapping[str, Any], entry: Mapping[str, Any], item: Any, note: str) -> None:
@@ -46,16 +49,23 @@ def watch(fresh: dict[str, Any], held: Mapping[str, Any], entry: Mapping[str, An
         fresh["reads"].append((entry, index))
     elif kind in SUBJECTS:
         fresh["own"].append((entry, index, item, note))
-    fault = _fault_of_time(fresh["witnessed"], held.get("newest_at"), entry["at"], index)
+    without = _seen_without(fresh["seen"], index)
+    fault = _fault_of_time(without, held.get("newest_at"), entry["at"])
     if fault is not None:
-        fresh["dated"].append((entry, index, item, note, fault))
+        fresh["dated"].append((entry, index, item, note, fault, without))
 
 
-def _fault_of_time(witnessed: Mapping[str, Any] | None, before: str | None, said: str, index: int) -> str | None:
+def _seen_without(seen: Sequence[tuple[int, str]], index: int) -> tuple[int, str] | None:
+    """Return the longest log that a quorum saw without the entry at a position, and when; None where none is kept."""
+    number = bisect_right(seen, index, key=lambda item: item[0])
+    return seen[number - 1] if number else None
+
+
+def _fault_of_time(without: tuple[int, str] | None, before: str | None, said: str) -> str | None:
     """Return why an entry cannot be from when it says, None where it can (attack 7)."""
     at = read_time(said)
-    if witnessed is not None and index >= witnessed["size"] and at < read_time(witnessed["at"]) - TOLERANCE:
-        return f"a quorum saw the log without it at {witnessed['at']}"
+    if without is not None and at < read_time(without[1]) - TOLERANCE:
+        return f"a quorum saw the log without it at {without[1]}"
     if before is not None and at < read_time(before) - TOLERANCE:
         return f"the entry before it in its case is from {before}"
     return None
@@ -82,12 +92,12 @@ def settle(session: Session, case: str, agency: str, fresh: Mapping[str, Any]) -
             )
             evidence = {"kind": "not_ours", "heads": [note], "entry": {"receipt": item, "note": note}}
             raise_with_evidence(session, "not_ours", text, _alarm_time(entry), evidence)
-    for entry, index, item, note, fault in fresh["dated"]:
+    for entry, index, item, note, fault, without in fresh["dated"]:
         text = f"case {case[:8]}: entry {index} ({entry['type']}) says it is from {entry['at']}, but {fault}"
-        witnessed = fresh["witnessed"]
+        seen = None if without is None else seen_note(session, without[0])
         evidence = {
             "kind": "back_dating",
-            "heads": [note, *([] if witnessed is None else [witnessed["note"]])],
+            "heads": [note, *([] if seen is None else [seen])],
             "entry": {"receipt": item, "note": note},
         }
         raise_with_evidence(session, "back_dating", text, _alarm_time(entry), evidence)
@@ -115,14 +125,19 @@ def require_logged(session: Session, case: str, followed: int, at: datetime) -> 
             raise_with_evidence(session, "omission", text, render_time(at), evidence)
 
 
-def watch_public(session: Session, witnessed: Mapping[str, Any] | None, entries: list[tuple[int, str]]) -> None:
-    """Raise an alarm for public entries that say they are from before a quorum saw the log without them."""
+def back_dated(witnessed: Mapping[str, Any] | None, entries: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Return position and fault of public entries that say they are older than they can be (attack 7)."""
+    found = []
     for index, body in entries:
         entry = json.loads(body)
-        fault = _fault_of_time(witnessed, None, str(entry.get("at", "9999-12-31T00:00:00Z")), index)
+        try:
+            without = None if witnessed is None else (witnessed["size"], witnessed["at"])
+            fault = _fault_of_time(without, None, str(entry["at"]))
+        except (KeyError, TypeError, ValueError):
+            continue  # what is not of the agreed form says no time, and is named where it is read
         if fault is not None:
-            text = f"public entry {index} ({entry['type']}) says it is from {entry['at']}, but {fault}"
-            raise_alarm(session, "back_dating", text, _alarm_time(entry))
+            found.append((index, f"public entry {index} ({entry['type']}) says it is from {entry['at']}, but {fault}"))
+    return found
 
 
 def _own_row(case: str, entry: Mapping[str, Any], index: int) -> OwnEntryRow:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from adapters.store.monitor_tables import EvidenceRow, HeadRow, NamedHeadRow, OwnEntryRow, ReadRow
+from adapters.store.monitor_tables import EvidenceRow, HeadRow, NamedHeadRow, OwnEntryRow, ReadRow, SeenHeadRow
 from adapters.store.rows import raise_alarm
 from adapters.store.tables import AcknowledgedRow, AlarmRow, OutboxRow, OwnFragmentRow
 
@@ -32,6 +32,27 @@ def keep_head(session: Session, size: int, root: str, note: str) -> None:
 def heads(session: Session, limit: int) -> list[str]:
     """Return the notes of the newest heads that were kept, the newest first."""
     return list(session.scalars(select(HeadRow.note).order_by(HeadRow.size.desc()).limit(limit)))
+
+
+def keep_seen(session: Session, size: int, at: str, note: str) -> None:
+    """Keep a head with a quorum, and when it was seen; the oldest of too many gives way."""
+    session.merge(SeenHeadRow(size=size, at=at, note=note))
+    session.flush()
+    oldest = session.scalar(select(SeenHeadRow.size).order_by(SeenHeadRow.size.desc()).offset(HEADS_KEPT - 1).limit(1))
+    if oldest is not None:
+        session.execute(delete(SeenHeadRow).where(SeenHeadRow.size < oldest))
+
+
+def seen_heads(session: Session) -> list[tuple[int, str]]:
+    """Return size and time of every kept head with a quorum, the smallest first."""
+    query = select(SeenHeadRow.size, SeenHeadRow.at).order_by(SeenHeadRow.size)
+    return [(size, at) for size, at in session.execute(query)]
+
+
+def seen_note(session: Session, size: int) -> str | None:
+    """Return the note of a kept head with a quorum."""
+    row = session.get(SeenHeadRow, size)
+    return None if row is None else row.note
 
 
 def find_head(session: Session, size: int) -> HeadRow | None:

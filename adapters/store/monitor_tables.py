@@ -50,6 +50,16 @@ class HeadRow(Base):
     note: Mapped[str] = mapped_column(Text)
 
 
+class SeenHeadRow(Base):
+    """A head with a quorum, and when the quorum saw it last as the newest one: the log was no longer then."""
+
+    __tablename__ = "seen_head"
+
+    size: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[str] = mapped_column(String(20))
+    note: Mapped[str] = mapped_column(Text)
+
+
 class NamedHeadRow(Base):
     """A head that a verified statement names, and what came of comparing it: ``agrees``, ``ahead`` or ``differs``."""
 

@@ -24,6 +24,7 @@ from adapters.workspace.app import (
 )
 from adapters.workspace.assets import PREFIX
 from adapters.workspace.cases import add_case_pages, my_cases
+from adapters.workspace.reads import add_read_pages
 from adapters.workspace.refusal import UnlockRefused
 from adapters.workspace.sessions import Ended, SessionOver
 from keys.custody.secret import Secret
@@ -71,6 +72,7 @@ def add_pages(app: Flask) -> None:
     """Add the pages and what is said on a refusal."""
     app.register_blueprint(pages)
     add_case_pages(app)
+    add_read_pages(app)
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(SessionOver, lambda _: redirect("/sign-in", _SEE_OTHER))
     app.register_error_handler(Exception, _failed)

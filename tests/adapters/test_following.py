@@ -378,7 +378,7 @@ def test_entries_of_a_shown_head_cannot_be_denied(scene: Scene) -> None:
     charity = scene[CHARITY]
     forget_directory(charity)
     scene.use(Denying(scene.transport, "/log/tile/", 404), CHARITY)
-    assert refusal(charity.follower.sync).code == "directory"
+    assert refusal(charity.follower.sync).code == "truncation"
 
 
 def test_the_directory_is_taken_in_again_once_it_is_proven(scene: Scene) -> None:
