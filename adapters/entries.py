@@ -88,7 +88,7 @@ def read_entries(
 
 
 def prove_entry_after(fetch: Callable[[str], bytes], edge: Edge, size: int, index: int) -> list[bytes]:
-    """Return the inclusion proof of an entry after ``edge`` in the tree of ``size`` entries, from the entries themselves.
+    """Return the inclusion proof of an entry after ``edge`` in the tree of ``size`` entries, from its entries.
 
     Source: RFC 9162 section 2.1.3.1. ``fetch`` as above. Raises ``ProofInvalid`` where they are not all there.
     """

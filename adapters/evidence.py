@@ -16,6 +16,7 @@ from keys.transparency import VerifierKey, WitnessSet
 
 NEWEST_HEADS = 200
 """Of the signed heads that were the highest seen here: other agencies' files may contradict one of them."""
+MAX_HEADS_CHARS = 4 * 1024 * 1024
 
 
 def render_evidence(store: Store, home: Home, number: int) -> bytes:
@@ -27,7 +28,11 @@ def render_evidence(store: Store, home: Home, number: int) -> bytes:
         kept: dict[str, Any] | None = find_evidence(session, number)
         if kept is None:
             raise AlarmRefused(f"alarm {number} ({row.code}) rests on nothing that somebody else could check")
-        listed = [*kept["heads"], *heads(session, NEWEST_HEADS)]
+        listed, size = list(kept["heads"]), 0
+        for note in heads(session, NEWEST_HEADS):
+            size += len(note)
+            if size <= MAX_HEADS_CHARS:
+                listed.append(note)
         said = {
             "form": FORM,
             "version": VERSION,

@@ -80,7 +80,7 @@ class CaseFeed:
 
     def follow(self) -> int:
         """Follow the chain as far as the hub shows it; return the number of its last entry. Raises ``LogRefused``."""
-        held = self._held()
+        held = self._begin()
         while self._next_page(held):
             pass
         self._keep(held)
@@ -92,7 +92,7 @@ class CaseFeed:
         ``case_seq`` and ``statement`` are those of the ``viewed`` entry that was proven. Raises ``LogRefused`` where an
         entry before it is missing, changed, or another entry stands in its place.
         """
-        held = self._held()
+        held = self._begin()
         while held["seq"] < case_seq:
             if not self._next_page(held):
                 raise LogRefused("feed", f"the hub shows entry {case_seq} of a case and not the ones before it")
@@ -182,6 +182,11 @@ class CaseFeed:
             raise LogRefused("withheld", f"case {self.case[:8]}: {fault}")
 
     def _held(self) -> dict[str, Any]:
+        with self.store.write() as session:
+            return _read(session, self.case)
+
+    def _begin(self) -> dict[str, Any]:
+        """Return what is held, to be followed further."""
         with self.store.write() as session:
             return {**_read(session, self.case), _FRESH: begin(session)}
 

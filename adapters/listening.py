@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from adapters.ended_at_once import end_at_once
 from adapters.following import Follower
-from adapters.hub_client import HubClient, HubRefused
+from adapters.hub_client import HubRefused
 from adapters.refusal import LogRefused
 from adapters.runtime import Adapter
 from adapters.working_keys import working_key
@@ -34,7 +34,7 @@ class Listener:
         """``tell`` is called when the log, or what a quorum has seen of it, has changed."""
         self._adapter, self._tell = adapter, tell
         self._stop = threading.Event()
-        self._client: HubClient | None = None
+        self._following: Follower | None = None
         self._keys: object = None
         self._known = (0, 0)
         self._heard_at: float | None = None
@@ -90,10 +90,11 @@ class Listener:
     def _follower(self) -> Follower:
         """Return a follower with a connection of its own and the keys that the agency has by now."""
         adapter = self._adapter
-        if self._client is None or self._keys is not adapter.keys:
+        if self._following is None or self._keys is not adapter.keys:
             self._keys = adapter.keys
-            self._client = adapter.connect(working_key(adapter.keys.keys, KeyUse.SIGNING))
-        return Follower(adapter.home, adapter.store, self._client, adapter.pin, adapter.clock)
+            client = adapter.connect(working_key(adapter.keys.keys, KeyUse.SIGNING))
+            self._following = Follower(adapter.home, adapter.store, client, adapter.pin, adapter.clock)
+        return self._following
 
 
 def _read(answer: object) -> tuple[int, int]:
