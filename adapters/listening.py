@@ -22,6 +22,7 @@ from policies.model import Malformed, require_number
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
+BETWEEN_SECONDS = 0.05
 HEARD_SECONDS = 40.0
 """So long after its last word the hub counts as one that says when something is new; it answers every 20 seconds."""
 WAIT_PATH = "/v1/log/wait"
@@ -58,9 +59,13 @@ class Listener:
         pause = FIRST_PAUSE_SECONDS
         while not self._stop.is_set():
             try:
-                self.hear()
+                if self.hear():
+                    pause = FIRST_PAUSE_SECONDS
+                    # A hub that has news all the time is heard in turns.
+                    self._stop.wait(BETWEEN_SECONDS)
+                    continue
+                # Nothing after its longest wait, or at once: a hub that does not wait is not asked without end.
                 pause = FIRST_PAUSE_SECONDS
-                continue
             except HubRefused as error:
                 # Too many wait there: soon there is room, and what is new is said at once even without.
                 pause = FIRST_PAUSE_SECONDS if error.code == "too_many_waiting" else pause
@@ -72,8 +77,8 @@ class Listener:
             self._stop.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
-    def hear(self) -> None:
-        """Wait for one answer and take it in. Raises what the client and the follower raise."""
+    def hear(self) -> bool:
+        """Wait for one answer and take it in; return whether it was news. Raises what client and follower raise."""
         follower = self._follower()
         size, witnessed = self._known
         answer = follower.client.get(WAIT_PATH, after=size, witnessed=witnessed)
@@ -86,6 +91,7 @@ class Listener:
             self._heard_at = time.monotonic()
         if is_news:
             self._tell()
+        return is_news
 
     def _follower(self) -> Follower:
         """Return a follower with a connection of its own and the keys that the agency has by now."""
