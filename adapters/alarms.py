@@ -40,11 +40,28 @@ MEANINGS: Mapping[str, Meaning] = {
     ),
     "fork": Meaning(
         "the hub showed two different logs: somebody was shown something else",
-        f"{_CALL}; compare the newest head (nrm-adapter status) with theirs and keep both.",
+        f"{_CALL}; write what proves it (nrm-adapter alarms evidence); check it together with the other agency's file.",
     ),
     "rollback": Meaning(
         "the hub's log is shorter than it was: entries are gone, as after a restored backup",
         f"{_CALL}; the operator says what was restored and what was lost.",
+    ),
+    "truncation": Meaning(
+        "the hub signed a log and does not give its last entries: its end was cut off",
+        f"{_CALL}; nothing new is shared until somebody here has acknowledged this.",
+    ),
+    "omission": Meaning(
+        "the hub acknowledged something of yours, and the log's entries do not have it",
+        f"{_CALL}; keep what proves it: nrm-adapter alarms evidence.",
+    ),
+    "back_dating": Meaning(
+        "an entry of the log says that it is older than it can be: a quorum saw the log without it",
+        f"{_CALL}; keep what proves it: nrm-adapter alarms evidence.",
+    ),
+    "not_ours": Meaning(
+        "the log says that this agency brought something that was not made here",
+        "If this adapter's database was lost or restored, fetch what is yours back (docs/recovery.md) and acknowledge "
+        "this. If not, somebody else uses this agency's keys: see docs/keys.md, after a theft.",
     ),
     "quorum": Meaning(
         "the hub showed no head that enough witnesses have signed",
@@ -181,6 +198,26 @@ _OTHER = Meaning(
     "this adapter refused something that the hub showed",
     f"{_CALL}; read the text of the alarm to them.",
 )
+
+
+_ATTACKS = {
+    "fork": "fork",
+    "rollback": "rollback",
+    "case_rollback": "rollback",
+    "truncation": "truncation",
+    "omission": "omission",
+    "feed": "omission",
+    "withheld": "omission",
+    "receipt": "omission",
+    "channel": "omission",
+    "back_dating": "back-dating",
+    "freeze": "freeze",
+}
+
+
+def attack_of(code: str) -> str | None:
+    """Return which of the six attacks on a log an alarm speaks of; None: of another thing."""
+    return _ATTACKS.get(code)
 
 
 def meaning_of(code: str) -> Meaning:

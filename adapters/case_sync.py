@@ -21,6 +21,7 @@ from adapters.store.database import Session, Store
 from adapters.store.erasing_rows import forget_inbox
 from adapters.store.rows import inbox_of_case, list_case_rows, raise_alarm
 from adapters.store.tables import CaseRow
+from adapters.watched_entries import require_logged
 from keys.directory import Directory
 from keys.jose import SignatureRefused, statement_digest
 from keys.transparency import Checkpoint
@@ -107,6 +108,7 @@ class CaseSync:
                 continue
             with self.store.write() as session:
                 _keep(session, case, statements, listed.opened_at)
+                require_logged(session, case, followed(session, case), self.clock())
             return
 
     def _is_erased(self, case: str) -> bool:

@@ -87,6 +87,50 @@ def read_entries(
     return edge, public
 
 
+def prove_entry_after(fetch: Callable[[str], bytes], edge: Edge, size: int, index: int) -> list[bytes]:
+    """Return the inclusion proof of an entry after ``edge`` in the tree of ``size`` entries, from its entries.
+
+    Source: RFC 9162 section 2.1.3.1. ``fetch`` as above. Raises ``ProofInvalid`` where they are not all there.
+    """
+    leaves: dict[int, bytes] = {}
+    at = edge.size
+    while at < size:
+        number, known = divmod(at, TILE_WIDTH)
+        width = min(TILE_WIDTH, size - number * TILE_WIDTH)
+        for entry in split_bundle(fetch(TilePath(None, number, width).render()), width)[known:]:
+            leaves[at], at = leaf_hash(entry), at + 1
+    peaks = _ranges(edge)
+
+    def node(start: int, end: int) -> bytes:
+        if (start, end) in peaks:
+            return peaks[start, end]
+        if end - start == 1:
+            return leaves[start]
+        middle = start + _half(end - start)
+        return node_hash(node(start, middle), node(middle, end))
+
+    proof, start, end = [], 0, size
+    while end - start > 1:
+        middle = start + _half(end - start)
+        proof.append(node(middle, end) if index < middle else node(start, middle))
+        start, end = (start, middle) if index < middle else (middle, end)
+    return proof[::-1]
+
+
+def _half(width: int) -> int:
+    """Return the largest power of two below a width."""
+    return 1 << ((width - 1).bit_length() - 1)
+
+
+def _ranges(edge: Edge) -> dict[tuple[int, int], bytes]:
+    found, start = {}, 0
+    for peak in edge.peaks:
+        width = 1 << ((edge.size - start).bit_length() - 1)
+        found[start, start + width] = peak
+        start += width
+    return found
+
+
 def split_bundle(data: bytes, width: int) -> Sequence[bytes]:
     """Return the entries of a bundle: exactly ``width``, each public or a salted hash. Raises ``ProofInvalid``."""
     entries: list[bytes] = []

@@ -17,6 +17,7 @@ from adapters.refusal import LogRefused
 from adapters.store.database import Session, Store
 from adapters.store.rows import read_setting, write_setting
 from adapters.unusual import count_own, tell_unusual
+from adapters.watched_entries import begin, settle, watch
 from keys.transparency import Checkpoint
 
 PAGE = 500
@@ -35,6 +36,9 @@ LISTS = {
 """Types of a case's statements in the log, and the list of a case in which each stands: what a pull brings."""
 FOLLOWED = {**LISTS, "exclusion": "exclusions", "break_glass": "break_glass", "retention": "retention"}
 """The same with what comes to an agency's adapter alone, never with a person's pull (docs/adr/0016-exclusions.md)."""
+
+_FRESH = "fresh"
+"""What the entries of one following are watched for, until it is kept."""
 
 Digests = Mapping[str, Sequence[str]]
 """Digests of a case's statements, by list, in the case's order."""
@@ -76,7 +80,7 @@ class CaseFeed:
 
     def follow(self) -> int:
         """Follow the chain as far as the hub shows it; return the number of its last entry. Raises ``LogRefused``."""
-        held = self._held()
+        held = self._begin()
         while self._next_page(held):
             pass
         _chain(self.case, held).require_accounted()
@@ -89,7 +93,7 @@ class CaseFeed:
         ``case_seq`` and ``statement`` are those of the ``viewed`` entry that was proven. Raises ``LogRefused`` where an
         entry before it is missing, changed, or another entry stands in its place.
         """
-        held = self._held()
+        held = self._begin()
         while held["seq"] < case_seq:
             if not self._next_page(held):
                 raise LogRefused("feed", f"the hub shows entry {case_seq} of a case and not the ones before it")
@@ -186,10 +190,16 @@ class CaseFeed:
         with self.store.write() as session:
             return _read(session, self.case)
 
+    def _begin(self) -> dict[str, Any]:
+        """Return what is held, to be followed further."""
+        with self.store.write() as session:
+            return {**_read(session, self.case), _FRESH: begin(session)}
+
     def _keep(self, held: dict[str, Any]) -> None:
         with self.store.write() as session:
-            before = _read(session, self.case)
+            before, fresh = _read(session, self.case), held.pop(_FRESH)
             if before["seq"] < held["seq"]:
+                settle(session, self.case, self.agency, fresh)
                 write_setting(session, _name(self.case), held)
                 tell_unusual(session, self.agency, before["own"], held["own"])
 
@@ -203,9 +213,19 @@ class CaseFeed:
             head = self.accept_head(str(answer.get("checkpoint")))
             chain = _chain(self.case, held)
             for item in receipts:
-                self._take(held, chain, prove_case_entry(item, head.size, head.root))
+                taken = prove_case_entry(item, head.size, head.root)
+                self._take(held, chain, taken)
+                if taken.body is not None:
+                    self._watch(held, taken.body, item, str(answer["checkpoint"]))
             held["missing"] = {str(seq): index for seq, index in chain.missing.items()}
         return bool(receipts)
+
+    def _watch(self, held: dict[str, Any], entry: Mapping[str, Any], item: Any, note: str) -> None:
+        try:
+            watch(held[_FRESH], held, entry, item, note)
+            held["newest_at"] = max(entry["at"], held.get("newest_at") or "")
+        except (KeyError, TypeError, ValueError) as error:
+            raise LogRefused("feed", "an entry of a case is not of the agreed form") from error
 
     def _take(self, held: dict[str, Any], chain: Chain, taken: CaseEntry) -> None:
         chain.take(taken)

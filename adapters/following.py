@@ -8,21 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, overload
 
 from adapters.case_sync import CaseSync
 from adapters.entries import Edge, read_entries
 from adapters.feed import CaseFeed
+from adapters.heads import refuse_entries, require_continues, tell_back_dated
 from adapters.home import Home, HubPin
 from adapters.hub_client import MAX_BUNDLE_BYTES, HubClient, HubRefused
 from adapters.issued import not_issued_here
 from adapters.log_keys import NOT_OF_THE_PIN, OF_BEFORE, describe_change, former_log_keys, head_fault, key_of_kept
 from adapters.reading_directory import DirectoryReading, read_directory
 from adapters.refusal import LogRefused as LogRefused  # re-exported: whoever follows the log may refuse it
+from adapters.stopping import MAX_QUORUM_AGE, require_unstopped, seen_at
 from adapters.store.database import Session, Store
+from adapters.store.monitor_rows import keep_head, keep_seen, raise_with_evidence
 from adapters.store.rows import public_entries, raise_alarm, read_setting, write_setting
 from adapters.store.tables import PublicEntryRow
+from adapters.watched_entries import BEGAN
 from adapters.witness_keys import witness_pairs
 from keys.bundle_changes import ActiveBundle
 from keys.canonical import NotCanonical, parse_canonical
@@ -41,19 +45,13 @@ from keys.transparency import (
     VerifierKey,
     WitnessSet,
     parse_note,
-    parse_proof,
     require_quorum,
     verify_checkpoint,
-    verify_consistency,
 )
 from keys.uses import KeyUse
 from keys.witness_changes import witness_key_bytes as key_bytes
 from keys.witnesses import QuorumMissing
 from policies.model import render_time
-
-MAX_QUORUM_AGE = timedelta(minutes=10)
-_NOT_THERE = 404
-"""What a hub answers that denies a size of the log which it has shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,7 @@ class Follower:
             with self.store.write() as session:
                 seen = read_setting(session, "highest_head")
             if seen is not None:
-                self._require_consistent(seen, checkpoint)
+                self._require_consistent(seen, checkpoint, note)
                 if checkpoint.size <= seen["size"]:
                     return checkpoint
             with self.store.write() as session:
@@ -105,29 +103,13 @@ class Follower:
                 # or two forks of one size could both be taken in.
                 if read_setting(session, "highest_head") == seen:
                     write_setting(session, "highest_head", head)
+                    keep_head(session, checkpoint.size, checkpoint.root.hex(), note)
+                    if seen is None:
+                        write_setting(session, BEGAN, {"size": checkpoint.size})
                     return checkpoint
 
-    def _require_consistent(self, seen: Mapping[str, Any], checkpoint: Checkpoint) -> None:
-        small, large = sorted(
-            [(seen["size"], bytes.fromhex(seen["root"])), (checkpoint.size, checkpoint.root)], key=lambda item: item[0]
-        )
-        if small[0] == 0:
-            return
-        try:
-            proof: tuple[bytes, ...] = ()
-            if small[0] != large[0]:
-                answer = self.client.get("/log/consistency", **{"from": small[0], "to": large[0]})
-                proof = parse_proof(answer.get("proof") if isinstance(answer, dict) else None)
-            verify_consistency(small[0], large[0], small[1], large[1], proof)
-        except (ProofInvalid, HubRefused) as error:
-            if isinstance(error, HubRefused) and error.status != _NOT_THERE:
-                # Out of order, or nobody we are known to: no proof, and no lie either. The head is not taken in.
-                raise
-            raise self._alarm(
-                "fork",
-                f"the hub's log at {checkpoint.size} entries does not continue the one seen at {seen['size']}: "
-                "its past was changed, cut off, or is shown differently to others",
-            ) from error
+    def _require_consistent(self, seen: Mapping[str, Any], checkpoint: Checkpoint, note: str) -> None:
+        require_continues(self.client, seen, checkpoint, note, self.alarm)
 
     def kept_head(self, note: str) -> Checkpoint:
         """Verify again a head that was taken in before, by the key of then: never one that the hub shows now."""
@@ -155,8 +137,12 @@ class Follower:
         return describe_change(self._read_directory().log_keys, self.log_key)
 
     def _alarm(self, code: str, message: str) -> LogRefused:
+        return self.alarm(code, message, None)
+
+    def alarm(self, code: str, message: str, evidence: Mapping[str, Any] | None) -> LogRefused:
+        """Keep an alarm, with what it rests on where somebody else can check that; return what is to be raised."""
         with self.store.write() as session:
-            raise_alarm(session, code, message, render_time(self.clock()))
+            raise_with_evidence(session, code, message, render_time(self.clock()), evidence)
         return LogRefused(code, message)
 
     # --- the public entries, proven in a quorum checkpoint ---
@@ -181,7 +167,8 @@ class Follower:
             return self._require_quorum(held["note"], reading.witnesses_at(held["size"]), log_key=kept_by)
         if held is not None and quorum is not None and held["note"] == note:
             return quorum
-        edge, public = self._read_entries(Edge() if held is None else Edge.from_json(held["edge"]), accepted)
+        edge, public = self.read_public(Edge() if held is None else Edge.from_json(held["edge"]), accepted)
+        tell_back_dated(self.client, held, public, (accepted.size, note), self.alarm)
         after = self._require_followed(public, present)
         if quorum is None or after != present:
             quorum = self._require_quorum(note, after)
@@ -201,10 +188,11 @@ class Follower:
                     if session.get(PublicEntryRow, index) is None
                 )
                 write_setting(session, "witnessed", newest)
+                keep_seen(session, quorum.checkpoint.size, render_time(quorum.witnessed_at), note)
         self._check_directory()
         return quorum
 
-    def _read_entries(self, edge: Edge, checkpoint: Checkpoint) -> tuple[Edge, list[tuple[int, str]]]:
+    def read_public(self, edge: Edge, checkpoint: Checkpoint) -> tuple[Edge, list[tuple[int, str]]]:
         """Return the edge of a witnessed head and its public entries since the edge before, those that can be read."""
         try:
             edge, public = read_entries(
@@ -214,8 +202,8 @@ class Follower:
                 checkpoint.root,
             )
         except (ProofInvalid, HubRefused) as error:
-            if isinstance(error, HubRefused) and error.status != _NOT_THERE:
-                raise
+            if isinstance(error, HubRefused):
+                raise refuse_entries(error, checkpoint, self.alarm) from error
             raise self._alarm(
                 "directory", f"the hub shows entries that are not in the witnessed log; none was believed: {error}"
             ) from error
@@ -338,22 +326,25 @@ class Follower:
     # --- what we may rest on ---
 
     def newest_reference(self) -> CheckpointRef | None:
-        """Return the newest witnessed head we verified, as statements name it."""
+        """Return the highest head we verified, as statements name it: other agencies hold theirs against it."""
         with self.store.write() as session:
             return self.newest_reference_in(session)
 
     def newest_reference_in(self, session: Session) -> CheckpointRef | None:
         """The same within an open transaction."""
-        held = read_setting(session, "witnessed")
+        held = read_setting(session, "highest_head")
         return None if held is None else CheckpointRef(held["size"], held["root"])
 
     def require_fresh_quorum(self, session: Session) -> None:
-        """Raise ``LogRefused`` unless a quorum saw our head within ten minutes: widening acts need it."""
+        """Raise ``LogRefused`` unless a quorum saw our head within ten minutes: widening acts need it.
+
+        Nor is anything widened while an alarm says that the log cannot be trusted, until somebody has looked.
+        """
+        require_unstopped(session)
         held = read_setting(session, "witnessed")
         if held is None:
             raise LogRefused("quorum", "no witnessed head is here yet; run: nrm-adapter sync")
-        seen = datetime.strptime(held["at"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=self.clock().tzinfo)
-        if self.clock() - seen > MAX_QUORUM_AGE:
+        if self.clock() - seen_at(held) > MAX_QUORUM_AGE:
             raise LogRefused(
                 "freeze",
                 f"the newest head a quorum has seen is from {held['at']}, older than ten minutes; nothing new is "

@@ -25,9 +25,12 @@ from adapters.cases import CaseRefused
 from adapters.following import LogRefused
 from adapters.home import AGENCY_NAME, TOKEN_KEYS_NAME, HomeRefused
 from adapters.hub_client import HubRefused, HubUnreachable
+from adapters.listening import Listener
+from adapters.named_heads import compare_heads, said_in
 from adapters.notices import warn_of_ends
 from adapters.reviewing import warn_of_retention
 from adapters.runtime import Adapter
+from adapters.stopping import say_frozen
 from adapters.store.database import StorageChanged, StoreRefused
 from adapters.store.rows import list_alarms, list_case_rows, open_alarms, pending_cases, read_setting
 from adapters.store.tables import AlarmRow, CaseRow
@@ -41,6 +44,10 @@ MISSED_LOOKS = 10
 """So many looks that did not happen make the watch's last word too old to be shown as good."""
 MAX_PORT = 65_535
 MIN_SECONDS = 0.1
+QUIET_SECONDS = 10.0
+"""The longest between two looks where the hub says by itself when something is new."""
+BETWEEN_SECONDS = 0.1
+"""The shortest: a log that grows all the time is looked at in turns."""
 TIDY_EVERY = timedelta(minutes=10)
 """Kept pulls are decided again when a case changes, and this often because time itself ends things."""
 
@@ -58,7 +65,9 @@ class Watch:
 
     def __init__(self, adapter: Adapter, every_seconds: float) -> None:
         self._adapter, self._every = adapter, every_seconds
-        self._stop = threading.Event()
+        self._stop, self._news = threading.Event(), threading.Event()
+        self.listener: Listener | None = None
+        """What says that there is something to look at, where somebody listens."""
         self._since = adapter.clock()
         self._tidied: dict[str, tuple[str, datetime]] = {}
         self._warned_on: date | None = None
@@ -71,8 +80,15 @@ class Watch:
     def run(self) -> None:
         """Look until stopped. A hub that does not answer is said on the page and tried again."""
         while not self._stop.is_set():
+            self._news.clear()
             self.look()
-            self._stop.wait(self._every)
+            is_quiet = self.listener is not None and self.listener.is_quiet
+            self._news.wait(max(self._every, QUIET_SECONDS) if is_quiet else self._every)
+            self._stop.wait(BETWEEN_SECONDS)
+
+    def hear(self) -> None:
+        """Look again as soon as this look is done."""
+        self._news.set()
 
     def look(self) -> None:
         """Cosign what is new, take in the witnessed head and our cases, grant again where a key or a case changed."""
@@ -103,9 +119,15 @@ class Watch:
         except Exception as error:  # noqa: BLE001 - a watch that ends looks at nothing; its kind only, never its words
             self.trouble = f"the last look ended in an unexpected {type(error).__name__}; the watch goes on"
             has_answered = False
+        self._say_frozen()
         self.last_look = self._adapter.clock()
         if has_answered:
             self.reached_at = self.last_look
+
+    def _say_frozen(self) -> None:
+        """Keep an alarm where no quorum has seen a head for so long that nothing may be shared (attack 85)."""
+        with suppress(StoreRefused), self._adapter.store.write() as session:
+            say_frozen(session, self._adapter.clock())
 
     def _warn(self, cases: Sequence[str]) -> None:
         """Say once a day, and once after each start, who turns 18 soon and which exclusion ends."""
@@ -152,7 +174,14 @@ class Watch:
             done = self._tidied.get(case)
             if done is None or done[0] != known or now - done[1] >= TIDY_EVERY:
                 self._adapter.receiver.drop_refused(case)
+                if done is None or done[0] != known:
+                    self._compare(case)
                 self._tidied[case] = (known, now)
+
+    def _compare(self, case: str) -> None:
+        """Hold the heads that a case's statements name against the log shown here. What does not verify names none."""
+        with suppress(CaseRefused):
+            compare_heads(self._adapter.follower, said_in(self._adapter.book.load(case)))
 
     def _tell(self, cases: Sequence[str]) -> None:
         """Keep alarms for broken glass, at once and where nobody reviews it. What does not verify tells of none."""
@@ -178,6 +207,9 @@ class Watch:
     def stop(self) -> None:
         """End the loop."""
         self._stop.set()
+        self._news.set()
+        if self.listener is not None:
+            self.listener.stop()
 
 
 def create_app(adapter: Adapter, watch: Watch) -> Flask:
@@ -308,6 +340,7 @@ def run(
     # Everything that may be missing is asked for here, where it ends the command; in the thread it would end the watch.
     _ = adapter.follower, adapter.book, adapter.agreements
     watch = Watch(adapter, every_seconds)
+    watch.listener = Listener(adapter, watch.hear)
     try:
         listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
@@ -322,6 +355,7 @@ def run(
     )
     thread = threading.Thread(target=watch.run, name="watch", daemon=True)
     thread.start()
+    watch.listener.start()
     # The port is the one we got where 0 was asked for. Whoever connects from here on is queued, then answered.
     shown = f"[{host}]" if ":" in host else host
     announce(f"http://{shown}:{listening.getsockname()[1]}/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,8 @@ from demo.telling import effect_lines, explain_difference, first_words, gap_line
 
 FILES = Path(__file__).with_name("files")
 PANEL = "panel_review"
+TOLD_SECONDS = 20
+"""How long the demo waits for what takes an adapter a few seconds at most."""
 REFERRAL = "nrm_referral"
 SAFEGUARDING = "safeguarding"
 CONSENTED = ["trafficking_event", "service", "narrative", "concern", "contact", "identity", "consent", "relation"]
@@ -269,7 +272,20 @@ class Story:
             self.stage.console.print(escape(f"   - {line}"))
         if not picture["disagreements"] or not gaps:
             raise DemoFailed("the picture shows no disagreement or no gap")
+        self._told_when_read()
         return picture
+
+    def _told_when_read(self) -> None:
+        """The council's adapter has followed the log meanwhile: within seconds it knows who read what is its own."""
+        chair = self.stage.member_id("chair")
+        deadline = time.monotonic() + TOLD_SECONDS
+        while chair not in (said := self.stage.adapter("care", "reads", "--since", f"{today():%Y-%m-%d}", show=False)):
+            if time.monotonic() > deadline:
+                raise DemoFailed("the council was not told that the panel read its records")
+            time.sleep(0.2)
+        self.say("The council did nothing, and knows who has just read what it shared (nrm-adapter reads):")
+        for line in said.strip().splitlines():
+            self.stage.console.print(escape(f"   - {line}"), style="dim")
 
     def _picture(self, name: str) -> dict[str, Any]:
         path = self.stage.folder / f"{name}.json"

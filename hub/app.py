@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from hub.api import access, exchange, health, log
+from hub.api import access, exchange, health, log, waiting
 from hub.api.at_once import THREADS
 from hub.api.described import make_api
 from hub.console import mounting
@@ -39,7 +39,7 @@ def create_app(services: Services, *, threads: int = THREADS) -> Flask:
 
     services.authorization.init_app(app)
     api = make_api(app)
-    for module in (exchange, log, health):
+    for module in (exchange, log, waiting, health):
         api.register_blueprint(module.blueprint)
     # Last, so that no other part's rendering of errors stands before ours.
     access.install(app, services, threads)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from hub.auth.authorization import Authorization
@@ -14,6 +14,7 @@ from hub.exchange.standing import DirectoryCache
 from hub.ledger.log_keys import read_log_key_changes
 from hub.store.database import Database
 from hub.store.moment import Moment
+from hub.waiting import Waiting
 from keys.cosigning import log_vkey
 from keys.custody.interface import Custody, CustodyRefused
 from keys.custody.keyfile import read_key_file
@@ -51,9 +52,12 @@ class Services:
     """The log key before, where it was replaced as planned: it signs heads too, for who has not pinned anew."""
     custody: Custody | None = None
     """What holds the keys open, where somebody else does not."""
+    waiting: Waiting = field(default_factory=Waiting)
+    """Who waits for the log to change."""
 
     def close(self) -> None:
         """Give up database and keys."""
+        self.waiting.close()
         self.database.close()
         self.moment.close()
         if self.custody is not None:

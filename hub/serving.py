@@ -27,6 +27,7 @@ from hub.ledger import confirming
 from hub.services import Services, open_services
 from hub.store.address import read_address
 from hub.store.presence import Presence
+from hub.waiting import WAITS_IN_ALL
 
 LOCK_NAME = "hub.lock"
 GRACEFUL_SECONDS = 10
@@ -47,6 +48,21 @@ _NOT_HTTP = b'{"type":"urn:nrmhub:problem:malformed","title":"malformed","status
 
 class _Worker(PatientWorker):
     """Answers what is not HTTP without repeating it, neither to the sender nor in the log."""
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """End; whoever waits for the log is answered, so that nobody's thread keeps the process."""
+        self._answer_waiting()
+        super().handle_exit(sig, frame)
+
+    def handle_quit(self, sig: int, frame: object) -> None:
+        """The same, at once."""
+        self._answer_waiting()
+        super().handle_quit(sig, frame)
+
+    def _answer_waiting(self) -> None:
+        app = getattr(self, "wsgi", None)
+        if isinstance(app, Flask):
+            app.extensions["nrmhub"].waiting.close()
 
     def handle_error(self, req: object, client: Any, addr: object, exc: BaseException) -> None:  # noqa: ARG002
         """Log the kind of fault and send problem details (RFC 9457)."""
@@ -144,7 +160,8 @@ def run(config: Config, passphrase: str, *, bind: str, threads: int, processes: 
             {
                 "bind": bind,
                 "workers": processes,
-                "threads": threads,
+                # Those that only wait for the log take no thread from those that are to be answered.
+                "threads": threads + WAITS_IN_ALL,
                 "post_worker_init": say_address,
                 **_OPTIONS,
             },

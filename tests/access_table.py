@@ -121,7 +121,7 @@ def answer(caller: Caller | None, rule: Rule, method: str, scenes: Scenes) -> st
     case = scenes.now.other
     path = rule.rule.replace("<case>", case).replace("<path:path>", "entries/000")
     path = path.replace("<digest>", bundle().digest)
-    query = {"first": 1, "second": 2} if rule.endpoint == "log.consistency" else None
+    query = {"log.consistency": {"first": 1, "second": 2}, "waiting.wait_for_log": {"after": 0}}.get(rule.endpoint)
     if caller is None:
         with httpx.Client(transport=scenes.now.transport, base_url=scenes.now.hub.issuer) as client:
             sent: dict[str, Any] = {"data": {}} if MEDIA.get(rule.endpoint) == "form" else {}

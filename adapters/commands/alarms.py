@@ -1,11 +1,19 @@
-"""Commands around alarms: list them with what to do, acknowledge one."""
+"""Commands around alarms: list them with what to do, acknowledge one, write and check what one rests on."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from adapters.alarms import Alarm, acknowledge, meaning_of, read_alarms
+from adapters.alarms import Alarm, acknowledge, attack_of, meaning_of, read_alarms
 from adapters.commands.base import Commands, echo_line, home_option, opened
+from adapters.evidence import check_evidence, render_evidence
+from adapters.home import Home
+from keys.custody.keyfile import write_private_file
+from keys.evidence import Proof
+
+_NOT_PROVEN = 3
 
 
 @click.group(cls=Commands, invoke_without_command=True)
@@ -34,7 +42,9 @@ def alarms(context: click.Context, everything: bool) -> None:
 
 def _print(alarm: Alarm) -> None:
     meaning = meaning_of(alarm.code)
-    echo_line(f"{alarm.number} {alarm.raised_at} {alarm.code}: {alarm.text}")
+    named = attack_of(alarm.code)
+    code = alarm.code if named is None else f"{alarm.code} ({named})"
+    echo_line(f"{alarm.number} {alarm.raised_at} {code}: {alarm.text}")
     echo_line(f"means: {meaning.means}")
     if alarm.seen_at is None:
         echo_line(f"do now: {meaning.to_do}")
@@ -55,6 +65,39 @@ def acknowledge_(number: int, by: str, reason: str) -> None:
     with opened(home_option()) as adapter:
         acknowledge(adapter.store, number, by=by, reason=reason, at=adapter.clock())
     click.echo(f"alarm {number} is acknowledged")
+
+
+@alarms.command()
+@click.argument("number", type=click.IntRange(1, 2**53))
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write.")
+def evidence(number: int, out: Path) -> None:
+    """Write what an alarm rests on: signed heads, proofs, an entry. Ids and digests only; give it to whoever must see.
+
+    \b
+    Example: nrm-adapter --home police alarms evidence 3 --out fork-police.json
+    """
+    with opened(home_option()) as adapter:
+        written = render_evidence(adapter.store, adapter.home, number)
+    write_private_file(out, written)
+    click.echo(f"wrote {out.name}; check it anywhere: nrm-adapter alarms check {out.name}")
+
+
+@alarms.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
+def check(files: tuple[Path, ...]) -> None:
+    """Check files of evidence, one or of several agencies together, with the pinned keys alone: no hub, no passphrase.
+
+    Exits with 0 where they prove something, with 3 where every signature holds and nothing is proven.
+
+    \b
+    Example: nrm-adapter --home health alarms check fork-police.json fork-care.json
+    """
+    found = check_evidence(Home.load(home_option()), list(files))
+    echo_line(f"PROVEN: {found.proof.value}" if found.proof is not Proof.NOTHING else "NOT PROVEN")
+    for line in found.lines:
+        echo_line(line)
+    if found.proof is Proof.NOTHING:
+        raise click.exceptions.Exit(_NOT_PROVEN)
 
 
 COMMANDS: tuple[click.Command, ...] = (alarms,)

@@ -21,6 +21,7 @@ from adapters.home import (
     read_ca,
     read_pin,
 )
+from adapters.named_heads import compare_heads, said_in
 from adapters.notices import warn_of_ends
 from adapters.pinning import confirm_pin
 from adapters.release.disowned import disown
@@ -232,6 +233,8 @@ def sync() -> None:
         dropped = sum(adapter.receiver.drop_refused(case) for case in cases)
         again = sum(disown(adapter.book, case) for case in cases)
         adapter.consents.run(cases)
+        for case in cases:
+            compare_heads(adapter.follower, said_in(adapter.book.load(case)))
         warn(adapter.store, adapter.book, cases, adapter.clock())
         warn_of_ends(adapter.store, adapter.book, cases, adapter.clock())
         warn_of_retention(adapter, cases)
@@ -262,7 +265,12 @@ def witness() -> None:
 
 @click.command()
 @click.option("--bind", default="127.0.0.1:0", show_default=True, help="Address and port of the status page.")
-@click.option("--every", default=2.0, show_default=True, help="Seconds between two looks at the log.")
+@click.option(
+    "--every",
+    default=2.0,
+    show_default=True,
+    help="Seconds between two looks where the hub does not say by itself that its log grew.",
+)
 def serve(bind: str, every: float) -> None:
     """Keep watch: witness the log, follow it, raise alarms; serve a status page without content.
 

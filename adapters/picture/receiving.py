@@ -21,6 +21,7 @@ from adapters.erasures import read_erasures
 from adapters.feed import LISTS, Addressed
 from adapters.following import LogRefused
 from adapters.hub_client import parse_lines
+from adapters.named_heads import compare_heads, said_in
 from adapters.notices import notice_received
 from adapters.picture.answer import (
     VerifiedAnswer,
@@ -113,6 +114,8 @@ class Receiver:
             judged = self._judge(pull, case, member, purpose, checkpoint, seen.get)
             self._require_complete(judged, pull, addressed, checkpoint)
             self._name_withheld(judged)
+            chains = (item for channel in judged.answer.channels.values() for item in channel.chain)
+            compare_heads(follower, (*said_in(judged.case), *chains))
             # What this pull taught of the case decides on every other kept pull as well.
             follower.take_case(case, split_lines(pull.lines)["case"][0])
         except LogRefused as error:

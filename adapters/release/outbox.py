@@ -22,6 +22,7 @@ from adapters.release.drafts import DraftState
 from adapters.release.numbers import Numbers
 from adapters.release.proving import verify_receipt
 from adapters.release.standing import settled_case
+from adapters.stopping import require_unstopped
 from adapters.store.database import Session, Store
 from adapters.store.rows import pending_cases, pending_lines, raise_alarm
 from adapters.store.tables import DraftRow, OutboxRow, OwnFragmentRow
@@ -74,6 +75,8 @@ class Outbox:
 
     def push_case(self, case: str) -> PushReport:
         """Push every pending line of one case that has not ended. Raises as ``push_all`` does."""
+        with self.store.write() as session:
+            require_unstopped(session)
         report, verified = PushReport(), settled_case(self.book, case)
         while (batch := self._push_batch(case, verified)) is not None:
             report += batch

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session as Session  # re-exported: nothing else here speaks SQL
 
+from adapters.store import monitor_tables as monitor_tables  # its tables are made with the others
 from adapters.store.rows import read_setting, write_setting
 from adapters.store.tables import Base, SettingRow
 from keys.storage import Vault

@@ -24,6 +24,7 @@ from adapters.workspace.app import (
 )
 from adapters.workspace.assets import PREFIX
 from adapters.workspace.cases import add_case_pages, my_cases
+from adapters.workspace.reads import add_read_pages
 from adapters.workspace.refusal import UnlockRefused
 from adapters.workspace.sessions import Ended, SessionOver
 from keys.custody.secret import Secret
@@ -71,6 +72,7 @@ def add_pages(app: Flask) -> None:
     """Add the pages and what is said on a refusal."""
     app.register_blueprint(pages)
     add_case_pages(app)
+    add_read_pages(app)
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(SessionOver, lambda _: redirect("/sign-in", _SEE_OTHER))
     app.register_error_handler(Exception, _failed)
@@ -138,9 +140,14 @@ def lock() -> AnyResponse:
 
 @pages.get("/account")
 @needs(Need.SIGNED_IN)
-def account() -> str:
+def account() -> str | Response:
     """How you sign in, where you are signed in, and when your key was opened here."""
     here, person = workspace(), _person()
+    standing = here.guard.standing(person.member)
+    if standing is None:
+        # Revoked since this request was let in, by somebody elsewhere.
+        here.sessions.end(this_session(), Ended.REVOKED)
+        return say_ended(Ended.REVOKED)
     listed = here.sessions.list_signed_in(member=person.member)
     number, pages_of = _page_number("openings"), -(-count_openings(here.adapter.store, person.member) // OPENINGS)
     if number > max(1, pages_of):
@@ -149,7 +156,7 @@ def account() -> str:
     return render_template(
         "account.html",
         sessions=listed,
-        standing=here.guard.standing(person.member),
+        standing=standing,
         openings=openings,
         number=number,
         pages=pages_of,

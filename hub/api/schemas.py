@@ -241,6 +241,21 @@ class ConsistencySchema(Strict):
     proof = fields.List(fields.String(), required=True)
 
 
+class WaitQuerySchema(Strict):
+    """What the caller knows: the log's size and, if it likes, that of the newest head with a quorum."""
+
+    after = fields.Integer(required=True, validate=validate.Range(min=0, max=MAX_POSITION))
+    witnessed = fields.Integer(load_default=None, validate=validate.Range(min=0, max=MAX_POSITION))
+
+
+class GrownSchema(Strict):
+    """The log as it is now: its size, that of the newest head with a quorum (0: none), and a signed head."""
+
+    size = fields.Integer(required=True)
+    witnessed = fields.Integer(required=True)
+    checkpoint = fields.String(required=True)
+
+
 class CosignaturesSchema(Strict):
     """A witness's signature lines for one checkpoint."""
 

@@ -28,8 +28,9 @@ IDLE_SECONDS = 60
 """A process that stops in the middle of an act, its machine suspended perhaps, loses its turn after so long."""
 OLDEST_VERSION = 15
 POOL_SIZE = 8
-MAX_MORE = 64
-"""Connections beyond the pool's: a process has at most 64 threads, and none waits for another's connection."""
+MAX_MORE = 96
+"""Connections beyond the pool's: a process has at most 64 threads and 32 for those who wait for the log, and none waits
+for another's connection."""
 _UNDONE = frozenset({"40001", "40P01", "40002"})
 """Serialization failure, deadlock, integrity: the server says itself that it has undone the transaction."""
 _TAKE_TURN = text(

@@ -180,16 +180,16 @@ def test_a_fork_seen_by_a_second_process_is_not_signed(scene: Scene, monkeypatch
     other = signed_by_hub(scene, seen["size"] + 1, os.urandom(32))
     real = Follower._require_consistent
 
-    def meanwhile(self: Follower, known: Any, checkpoint: Any) -> None:
+    def meanwhile(self: Follower, known: Any, checkpoint: Any, note: str) -> None:
         # Between our proof and our writing it down, the other process has written down the other head.
         if checkpoint.root != verify_checkpoint(other, self.log_key).root:
             monkeypatch.setattr(Follower, "_require_consistent", real)
-            real(self, known, checkpoint)
+            real(self, known, checkpoint, note)
             with self.store.write() as session:
                 made = verify_checkpoint(other, self.log_key)
                 write_setting(session, "highest_head", {"size": made.size, "root": made.root.hex(), "note": other})
             return
-        real(self, known, checkpoint)
+        real(self, known, checkpoint, note)
 
     monkeypatch.setattr(Follower, "_require_consistent", meanwhile)
     cosigned = setting(police, "cosigned")
@@ -378,7 +378,7 @@ def test_entries_of_a_shown_head_cannot_be_denied(scene: Scene) -> None:
     charity = scene[CHARITY]
     forget_directory(charity)
     scene.use(Denying(scene.transport, "/log/tile/", 404), CHARITY)
-    assert refusal(charity.follower.sync).code == "directory"
+    assert refusal(charity.follower.sync).code == "truncation"
 
 
 def test_the_directory_is_taken_in_again_once_it_is_proven(scene: Scene) -> None:

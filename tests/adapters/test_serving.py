@@ -25,7 +25,7 @@ def watching(act: Callable[[], Any]) -> Watch:
         follower=follower,
         keys=SimpleNamespace(keys={}),
         consents=SimpleNamespace(run=lambda _: None),
-        book=SimpleNamespace(said_by_people=lambda _: {"break_glass": ()}),
+        book=SimpleNamespace(load=lambda _: None, said_by_people=lambda _: {"break_glass": ()}),
         store=SimpleNamespace(write=nullcontext),
     )
     return Watch(adapter, 1.0)
@@ -36,6 +36,9 @@ def _without_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who turns 18 and who broke the glass have tests of their own, on a real store."""
     monkeypatch.setattr("adapters.serving.warn", lambda *_: None)
     monkeypatch.setattr("adapters.serving.tell", lambda *_: None)
+    monkeypatch.setattr("adapters.serving.say_frozen", lambda *_: None)
+    monkeypatch.setattr("adapters.serving.compare_heads", lambda *_: None)
+    monkeypatch.setattr("adapters.serving.said_in", lambda *_: ())
 
 
 def raising(error: Exception) -> Callable[[], Any]:

@@ -1,0 +1,137 @@
+"""What is asked of the adapter's own database about what it watches, one function for each question."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from adapters.store.monitor_tables import EvidenceRow, HeadRow, NamedHeadRow, OwnEntryRow, ReadRow, SeenHeadRow
+from adapters.store.rows import raise_alarm
+from adapters.store.tables import AcknowledgedRow, AlarmRow, OutboxRow, OwnFragmentRow
+
+HEADS_KEPT = 1_000
+READS_SHOWN = 10_000
+STOPPING = ("fork", "rollback", "truncation", "omission", "back_dating", "not_ours")
+"""Alarms after which nothing new is shared until somebody has looked."""
+
+
+def keep_head(session: Session, size: int, root: str, note: str) -> None:
+    """Keep a head that is the highest seen now; the oldest of too many gives way."""
+    session.merge(HeadRow(size=size, root=root, note=note))
+    session.flush()
+    query = select(HeadRow.size).order_by(HeadRow.size.desc()).offset(HEADS_KEPT - 1).limit(1)
+    oldest = session.scalar(query)
+    if oldest is not None:
+        session.execute(delete(HeadRow).where(HeadRow.size < oldest))
+
+
+def heads(session: Session, limit: int) -> list[str]:
+    """Return the notes of the newest heads that were kept, the newest first."""
+    return list(session.scalars(select(HeadRow.note).order_by(HeadRow.size.desc()).limit(limit)))
+
+
+def keep_seen(session: Session, size: int, at: str, note: str) -> None:
+    """Keep a head with a quorum, and when it was seen; the oldest of too many gives way."""
+    session.merge(SeenHeadRow(size=size, at=at, note=note))
+    session.flush()
+    oldest = session.scalar(select(SeenHeadRow.size).order_by(SeenHeadRow.size.desc()).offset(HEADS_KEPT - 1).limit(1))
+    if oldest is not None:
+        session.execute(delete(SeenHeadRow).where(SeenHeadRow.size < oldest))
+
+
+def seen_heads(session: Session) -> list[tuple[int, str]]:
+    """Return size and time of every kept head with a quorum, the smallest first."""
+    query = select(SeenHeadRow.size, SeenHeadRow.at).order_by(SeenHeadRow.size)
+    return [(size, at) for size, at in session.execute(query)]
+
+
+def seen_note(session: Session, size: int) -> str | None:
+    """Return the note of a kept head with a quorum."""
+    row = session.get(SeenHeadRow, size)
+    return None if row is None else row.note
+
+
+def find_head(session: Session, size: int) -> HeadRow | None:
+    """Return the head of a size that was kept."""
+    return session.get(HeadRow, size)
+
+
+def find_named(session: Session, size: int, root: str) -> NamedHeadRow | None:
+    """Return what is known of a head that a statement names."""
+    return session.get(NamedHeadRow, (size, root))
+
+
+def keep_named(session: Session, row: NamedHeadRow) -> None:
+    """Keep what came of comparing a head that a statement names."""
+    session.merge(row)
+    session.flush()
+
+
+def named_ahead(session: Session) -> Sequence[NamedHeadRow]:
+    """Return the heads that statements name and the hub has not shown yet."""
+    return session.scalars(select(NamedHeadRow).where(NamedHeadRow.state == "ahead").order_by(NamedHeadRow.size)).all()
+
+
+def own_fragment_ids(session: Session, case: str) -> set[str]:
+    """Return the ids of every fragment of this agency in a case: sealed here, or in the case's entries."""
+    entries = select(OwnEntryRow.subject).where(OwnEntryRow.case == case, OwnEntryRow.kind == "fragment")
+    sealed = select(OwnFragmentRow.fragment).where(OwnFragmentRow.case == case)
+    return set(session.scalars(entries)) | set(session.scalars(sealed))
+
+
+def keep_own_entries(session: Session, rows: Iterable[OwnEntryRow]) -> None:
+    """Keep what a case's entries have in this agency's name."""
+    for row in rows:
+        session.merge(row)
+    session.flush()
+
+
+def unlogged_lines(session: Session, case: str) -> Sequence[OutboxRow]:
+    """Return the lines of a case that the hub acknowledged and that no entry followed here speaks of."""
+    logged = select(OwnEntryRow.subject).where(OwnEntryRow.case == case)
+    query = select(OutboxRow).where(
+        OutboxRow.case == case, OutboxRow.state == "accepted", OutboxRow.subject.not_in(logged)
+    )
+    return session.scalars(query.order_by(OutboxRow.number)).all()
+
+
+def keep_reads(session: Session, rows: Iterable[ReadRow]) -> None:
+    """Keep reads of this agency's fragments."""
+    for row in rows:
+        session.merge(row)
+    session.flush()
+
+
+def reads(session: Session, cases: Collection[str] | None, since: str) -> Sequence[ReadRow]:
+    """Return reads since a time (``YYYY-MM-DDTHH:MM:SS…Z``), of these cases or of all, the newest first."""
+    query = select(ReadRow).where(ReadRow.at >= since)
+    if cases is not None:
+        query = query.where(ReadRow.case.in_(list(cases)))
+    return session.scalars(query.order_by(ReadRow.at.desc(), ReadRow.log_index.desc()).limit(READS_SHOWN)).all()
+
+
+def raise_with_evidence(session: Session, code: str, text: str, at: str, evidence: Any) -> None:
+    """Keep an alarm with what it rests on, a JSON value."""
+    raise_alarm(session, code, text, at)
+    query = select(AlarmRow.number).where(AlarmRow.code == code, AlarmRow.text == text)
+    number = session.scalar(query.order_by(AlarmRow.number.desc()).limit(1))
+    if evidence is not None and number is not None and session.get(EvidenceRow, number) is None:
+        session.add(EvidenceRow(alarm=number, content=json.dumps(evidence, sort_keys=True)))
+        session.flush()
+
+
+def find_evidence(session: Session, alarm: int) -> Any:
+    """Return what an alarm rests on, None where nothing was kept."""
+    row = session.get(EvidenceRow, alarm)
+    return None if row is None else json.loads(row.content)
+
+
+def stopping_alarm(session: Session) -> AlarmRow | None:
+    """Return the oldest alarm that stops what widens who knows, until somebody acknowledges it."""
+    seen = select(AcknowledgedRow.number)
+    query = select(AlarmRow).where(AlarmRow.code.in_(STOPPING), AlarmRow.number.not_in(seen))
+    return session.scalars(query.order_by(AlarmRow.number).limit(1)).first()

@@ -1,0 +1,204 @@
+"""Evidence against a log, checked with keys alone: no hub, no network, no adapter's database.
+
+A file holds signed heads, what a signed tree says of its own beginning (``keys.splits``), and perhaps one entry. What
+several files say is taken together: two agencies that were shown two logs each have a part of the proof. Proven is what
+follows from signatures of the log's own key and its witnesses; who wrote the file does not matter. docs/monitor.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from keys.canonical import NotCanonical, parse_canonical
+from keys.jose import KeyRefused, b64u_decode
+from keys.merkle import ProofInvalid, parse_proof
+from keys.refusal import KeysRefusal
+from keys.splits import root_at
+from keys.transparency import (
+    Checkpoint,
+    VerifierKey,
+    WitnessSet,
+    entry_bytes,
+    leaf_hash,
+    require_quorum,
+    verify_checkpoint,
+    verify_inclusion,
+)
+
+FORM = "nrmhub-evidence"
+VERSION = 1
+MAX_EVIDENCE_BYTES = 16 * 1024 * 1024
+MAX_HEADS = 1_100
+MAX_SPLITS = 200
+MAX_FILES = 20
+TOLERANCE = timedelta(minutes=5)
+"""How far clocks of hub and witnesses may differ."""
+_MEMBERS = {"form", "version", "kind", "origin", "agency", "at", "text", "heads", "splits", "entry", "statement"}
+
+
+class EvidenceRefused(KeysRefusal):
+    """A file is not evidence of the agreed form, or a part of it is not signed by the keys it is held against."""
+
+
+class Proof(StrEnum):
+    """What files prove together."""
+
+    FORK = "fork"
+    ROLLBACK = "rollback"
+    BACK_DATING = "back-dating"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was proven, and in words: what is signed, and what that means."""
+
+    proof: Proof
+    lines: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Facts:
+    """What the signatures say, of all files together."""
+
+    roots: dict[int, dict[bytes, str]] = field(default_factory=dict)
+    """By size the roots of a log's first entries, and how each is known."""
+    seen: list[tuple[int, datetime]] = field(default_factory=list)
+    """Sizes of heads with a quorum, and when it saw them."""
+    dated: list[tuple[int, str, datetime]] = field(default_factory=list)
+    """Positions of entries, their types, and when they say they are from."""
+
+
+def judge(files: Sequence[bytes], log_vkey: VerifierKey, witnesses: WitnessSet) -> Finding:
+    """Check files of evidence together against the pinned key of a log and its witnesses. Raises ``EvidenceRefused``.
+
+    Everything in them must verify: a file with a part that does not is evidence of nothing.
+    """
+    if not 1 <= len(files) <= MAX_FILES:
+        raise EvidenceRefused(f"evidence: expected 1 to {MAX_FILES} files, got {len(files)}")
+    facts = _Facts()
+    for number, data in enumerate(files, start=1):
+        name = f"file {number}"
+        try:
+            _read(facts, _parse(data), log_vkey, witnesses)
+        except EvidenceRefused as error:
+            raise EvidenceRefused(f"{name}: {error}") from error
+        except (ProofInvalid, KeyRefused) as error:
+            raise EvidenceRefused(f"{name}: {error}; nothing of it is taken for proof") from error
+        except (NotCanonical, AttributeError, KeyError, TypeError, ValueError) as error:
+            raise EvidenceRefused(f"{name}: not of the agreed form") from error
+    return _fork(facts) or _back_dating(facts) or _rollback(facts) or _nothing(facts)
+
+
+def _parse(data: bytes) -> Mapping[str, Any]:
+    if len(data) > MAX_EVIDENCE_BYTES:
+        raise EvidenceRefused(f"evidence: more than {MAX_EVIDENCE_BYTES:,} bytes")
+    said = parse_canonical(data.rstrip(b"\n"))
+    if not isinstance(said, dict) or set(said) != _MEMBERS or (said["form"], said["version"]) != (FORM, VERSION):
+        raise EvidenceRefused(f"evidence: expected an object of form {FORM}, version {VERSION}")
+    if len(said["heads"]) > MAX_HEADS or len(said["splits"]) > MAX_SPLITS:
+        raise EvidenceRefused(f"evidence: expected at most {MAX_HEADS} heads and {MAX_SPLITS} splits")
+    return said
+
+
+def _read(facts: _Facts, said: Mapping[str, Any], log_vkey: VerifierKey, witnesses: WitnessSet) -> None:
+    if said["origin"] != log_vkey.name:
+        raise EvidenceRefused("evidence: of another log than the one whose key is pinned")
+    for note in said["heads"]:
+        head = verify_checkpoint(note, log_vkey)
+        _add_root(facts, head.size, head.root, f"a head of {head.size} entries, signed by the log's key")
+        _add_seen(facts, note, log_vkey, witnesses)
+    for split in said["splits"]:
+        head = verify_checkpoint(split["note"], log_vkey)
+        found = root_at(split["size"], head.size, parse_proof(split["proof"]), head.root)
+        how = f"the first {split['size']} entries of the tree of {head.size} entries, whose head the log's key signed"
+        _add_root(facts, split["size"], found, how)
+        _add_root(facts, head.size, head.root, f"a head of {head.size} entries, signed by the log's key")
+    entry = said["entry"]
+    if entry is not None and entry["note"] is not None:
+        _add_entry(facts, entry["receipt"], verify_checkpoint(entry["note"], log_vkey))
+
+
+def _add_root(facts: _Facts, size: int, root: bytes, how: str) -> None:
+    if size > 0:
+        facts.roots.setdefault(size, {}).setdefault(root, how)
+
+
+def _add_seen(facts: _Facts, note: str, log_vkey: VerifierKey, witnesses: WitnessSet) -> None:
+    try:
+        quorum = require_quorum(note, log_vkey, witnesses)
+    except ProofInvalid:
+        # The head is the log's own, which is verified. Cosignatures that a hub made up must not spoil the proof.
+        return
+    facts.seen.append((quorum.checkpoint.size, quorum.witnessed_at))
+
+
+def _add_entry(facts: _Facts, receipt: Mapping[str, Any], head: Checkpoint) -> None:
+    body, salt = str(receipt["body"]).encode("utf-8"), receipt["salt"]
+    leaf = leaf_hash(entry_bytes(body, None if salt is None else b64u_decode(salt)))
+    verify_inclusion(leaf, receipt["index"], head.size, parse_proof(receipt["inclusion"]), head.root)
+    entry = parse_canonical(body)
+    at = datetime.strptime(entry["at"][:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+    facts.dated.append((receipt["index"], str(entry["type"]), at))
+
+
+def _fork(facts: _Facts) -> Finding | None:
+    for size, roots in sorted(facts.roots.items()):
+        if len(roots) > 1:
+            (one, how_one), (two, how_two) = list(roots.items())[:2]
+            return Finding(
+                Proof.FORK,
+                (
+                    f"The log's key signed two logs that contradict each other in their first {size} entries:",
+                    f"one with root {one.hex()}: {how_one};",
+                    f"one with root {two.hex()}: {how_two}.",
+                    "Whoever holds that key showed two histories. No honest log can do so, and nobody else could sign.",
+                ),
+            )
+    return None
+
+
+def _back_dating(facts: _Facts) -> Finding | None:
+    for index, kind, at in facts.dated:
+        for size, seen in facts.seen:
+            if size <= index and at < seen - TOLERANCE:
+                return Finding(
+                    Proof.BACK_DATING,
+                    (
+                        f"Entry {index} ({kind}) says it is from {at:%Y-%m-%d %H:%M:%S} UTC.",
+                        f"A quorum of witnesses saw the log with {size} entries, so without it, at "
+                        f"{seen:%Y-%m-%d %H:%M:%S} UTC.",
+                        "It was put there later than it says.",
+                    ),
+                )
+    return None
+
+
+def _rollback(facts: _Facts) -> Finding | None:
+    for size, seen in facts.seen:
+        for longer, before in facts.seen:
+            if longer > size and seen > before + TOLERANCE:
+                return Finding(
+                    Proof.ROLLBACK,
+                    (
+                        f"A quorum of witnesses saw the log with {longer} entries at {before:%Y-%m-%d %H:%M:%S} UTC,",
+                        f"and with {size} entries at {seen:%Y-%m-%d %H:%M:%S} UTC: it went back.",
+                    ),
+                )
+    return None
+
+
+def _nothing(facts: _Facts) -> Finding:
+    return Finding(
+        Proof.NOTHING,
+        (
+            f"Every signature holds ({len(facts.roots)} sizes of the log, {len(facts.dated)} entries), and nothing in "
+            "it contradicts anything else.",
+            "It proves no fork by itself. Take the file of another agency to it: what two were shown differently only "
+            "both together prove.",
+        ),
+    )

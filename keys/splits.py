@@ -1,0 +1,59 @@
+"""What a tree says of its own beginning: the root that its first entries have, proven under its signed root.
+
+A consistency proof (RFC 9162 section 2.1.4) shows that an earlier head is a log's beginning. Where it is not, this
+shows which root that beginning has instead: two heads of one log that contradict each other, without an entry of it.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Sequence
+
+from keys.merkle import MAX_PROOF_HASHES, ProofInvalid, node_hash
+from keys.tiles import TILE_HEIGHT, TILE_WIDTH, TilePath
+
+HASH_BYTES = 32
+
+
+def root_at(size: int, whole: int, proof: Sequence[bytes], root: bytes) -> bytes:
+    """Return the root of the first ``size`` entries of the tree of ``whole`` entries with this root.
+
+    ``proof`` is SUBPROOF(size, D_whole, false) of RFC 9162 section 2.1.4.1: a consistency proof that always begins with
+    the node where the smaller tree ends. Raises ``ProofInvalid``.
+    """
+    if not 0 < size < whole or not proof or len(proof) > MAX_PROOF_HASHES:
+        raise ProofInvalid("split: expected a size below the tree's, and at least one hash")
+    first, last = size - 1, whole - 1
+    while first & 1:
+        first, last = first >> 1, last >> 1
+    old = new = proof[0]
+    for sibling in proof[1:]:
+        if last == 0:
+            raise ProofInvalid("split: longer than the path to the root")
+        if first & 1 or first == last:
+            old, new = node_hash(sibling, old), node_hash(sibling, new)
+            while not first & 1 and first:
+                first, last = first >> 1, last >> 1
+        else:
+            new = node_hash(new, sibling)
+        first, last = first >> 1, last >> 1
+    if last or not hmac.compare_digest(new, root):
+        raise ProofInvalid(f"split: does not lead to the root of the tree of {whole} entries")
+    return old
+
+
+def first_node(fetch: Callable[[str], bytes], size: int, whole: int) -> bytes:
+    """Return the root of the first ``size`` entries, a power of two, from a tree's hash tile (C2SP tlog-tiles).
+
+    ``fetch`` gets a path below the log's prefix. Nothing is proven yet. Raises ``ProofInvalid``.
+    """
+    height = size.bit_length() - 1
+    level, within = divmod(height, TILE_HEIGHT)
+    width = min(TILE_WIDTH, whole >> (TILE_HEIGHT * level))
+    data = fetch(TilePath(level, 0, width).render())
+    nodes = [data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES)][: 1 << within]
+    if len(nodes) != 1 << within or any(len(node) != HASH_BYTES for node in nodes):
+        raise ProofInvalid("split: the tile has not as many hashes as it should")
+    while len(nodes) > 1:
+        nodes = [node_hash(nodes[at], nodes[at + 1]) for at in range(0, len(nodes), 2)]
+    return nodes[0]
