@@ -15,7 +15,7 @@ from keys.verify.faults import ExportFault, ExportRefused
 
 MAX_PUBLIC_BODY_BYTES = 2**16 - 2
 MAX_SALTED_BODY_BYTES = 1024 * 1024
-_AT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z", re.ASCII)
+_AT = re.compile(r"\d{4}-\d{2}-\d{2}T([01]\d|2[0-3]):\d{2}:\d{2}\.\d{3}Z", re.ASCII)
 _CASE = re.compile(r"[0-9a-f]{32}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -43,6 +43,7 @@ OF_CASES: Mapping[str, frozenset[str]] = {
             "refusal",
             "exclusion",
             "break_glass",
+            "retention",
         ),
         _STATEMENT,
     ),
@@ -55,6 +56,7 @@ OF_CASES: Mapping[str, frozenset[str]] = {
     "viewed": frozenset({"agency", "member", "purpose", "statement", "fragments", "refused", "decision"}),
     "retrieved": frozenset({"agency", "statement", "after", "fragments", "channels", "numbers"}),
     "audited": frozenset({"agency", "member", "access", "entries"}),
+    "erased": frozenset({"agency", "scope", "entries", "statements"}),
 }
 """Salted, and always of a case."""
 CASE_OPTIONAL: Mapping[str, frozenset[str]] = {
