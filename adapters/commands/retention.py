@@ -31,6 +31,7 @@ from adapters.retaining import (
 from adapters.runtime import Adapter
 from policies.retention import MAX_HOLD, ErasureReason, HoldAct, HoldBasis, Scope
 
+_DAY = click.DateTime(["%Y-%m-%d"])
 _rule = click.option("--rule", required=True, help="The retention rule it rests on, by id; see: retention rules.")
 
 
@@ -90,7 +91,7 @@ def rules() -> None:
 @click.option("--keep", "why", help="Keep it for another while: why, in a few words. They rest sealed.")
 @click.option("--erase", is_flag=True, help="Delete it here.")
 @click.option("--rule", help="Another rule than the one it has.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="When to look again; without it what the rule says.")
+@click.option("--until", type=_DAY, help="When to look again; without it what the rule says.")
 @dry_run_option
 def review(
     kind: str, case: str, why: str | None, erase: bool, rule: str | None, until: datetime | None, dry_run: bool
@@ -148,15 +149,9 @@ def show(case: str) -> None:
 
 @retention.command(name="term")
 @click.argument("case")
-@click.option(
-    "--closed", "closed_on", required=True, type=click.DateTime(["%Y-%m-%d"]), help="When the case was closed."
-)
-@click.option(
-    "--content", "content_until", required=True, type=click.DateTime(["%Y-%m-%d"]), help="By when the content goes."
-)
-@click.option(
-    "--record", "record_until", required=True, type=click.DateTime(["%Y-%m-%d"]), help="By when the record goes."
-)
+@click.option("--closed", "closed_on", required=True, type=_DAY, help="When the case was closed.")
+@click.option("--content", "content_until", required=True, type=_DAY, help="By when the content goes.")
+@click.option("--record", "record_until", required=True, type=_DAY, help="By when the record goes.")
 @_rule
 @dry_run_option
 def term(
@@ -165,7 +160,7 @@ def term(
     """Set, as the agency that leads, by when the hub erases a case. A later word takes the place of this one.
 
     \b
-    Example: nrm-adapter retention term 0f3a… --closed 2026-11-01 --content 2027-02-01 --record 2032-11-01 --rule my-rule
+    Example: nrm-adapter retention term 0f3a… --closed 2026-11-01 --content 2027-02-01 --record 2032-11-01 --rule r1
     """
     with opened(home_option()) as adapter:
         adapter.follower.sync_cases()
