@@ -43,6 +43,7 @@ OF_CASES: Mapping[str, frozenset[str]] = {
             "refusal",
             "exclusion",
             "break_glass",
+            "retention",
         ),
         _STATEMENT,
     ),
@@ -55,6 +56,7 @@ OF_CASES: Mapping[str, frozenset[str]] = {
     "viewed": frozenset({"agency", "member", "purpose", "statement", "fragments", "refused", "decision"}),
     "retrieved": frozenset({"agency", "statement", "after", "fragments", "channels", "numbers"}),
     "audited": frozenset({"agency", "member", "access", "entries"}),
+    "erased": frozenset({"agency", "scope", "entries", "statements"}),
 }
 """Salted, and always of a case."""
 CASE_OPTIONAL: Mapping[str, frozenset[str]] = {
