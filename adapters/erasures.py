@@ -30,6 +30,13 @@ RULE = "erased"
 NOT_UNDONE = "What was read, printed, quoted or kept in an agency's own records before is not undone by it."
 
 
+def say_what(scope: Scope, count: int) -> str:
+    """Return "1 fragment", "3 fragments", or how much of a case."""
+    if scope is Scope.FRAGMENTS:
+        return f"{count} fragment{'' if count == 1 else 's'}"
+    return f"the case ({scope.value})"
+
+
 @dataclass(frozen=True, slots=True)
 class Erasure:
     """One erasure, verified. ``fragments`` are ids, of a whole case none: everything that stood before it."""
@@ -41,6 +48,11 @@ class Erasure:
     rule: str
     reason: str
     fragments: tuple[str, ...]
+
+    @property
+    def what(self) -> str:
+        """Say what went: how many fragments, or how much of the case."""
+        return say_what(self.scope, len(self.fragments))
 
     @property
     def sentence(self) -> str:
@@ -105,8 +117,7 @@ def take_erasures(
     write_setting(session, _name(case), [_to_json(item) for item in (*known, *fresh)])
     for item in fresh:
         _carry_out(session, case, agency, item)
-        what = f"{len(item.fragments)} fragments" if item.fragments else f"the case ({item.scope.value})"
-        text = f"case {case[:8]}: {what} erased at the hub. {item.sentence}"
+        text = f"case {case[:8]}: {item.what} erased at the hub. {item.sentence}"
         raise_alarm(session, "erasure", text, render_time(at), is_lasting=True)
     return fresh
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.cases import CaseRefused, VerifiedCase
-from adapters.erasures import NOT_UNDONE
+from adapters.erasures import NOT_UNDONE, say_what
 from adapters.store.database import Session
 from adapters.store.erasing_rows import own_places
 from adapters.store.rows import raise_alarm
@@ -107,7 +107,7 @@ def plan_erasure(
     members = {"case": case.case, "scope": scope.value, "rule": rule, "reason": reason.value, "fragments": listed}
     _try(Retention(), agency, members, at)
     if scope is Scope.FRAGMENTS:
-        what = f"The hub erases {len(listed)} fragments of this agency's at once, with every key it holds to them."
+        what = f"The hub erases {say_what(scope, len(listed))} of this agency's at once, with every key it holds to it."
     else:
         what = f"Once another agency has agreed, the hub erases the case ({scope.value})."
     asked = "Other agencies' adapters delete what they had pulled, where their own rule does not keep it."
@@ -199,7 +199,7 @@ def describe(state: Retention, at: datetime) -> list[str]:
 
 
 def _describe_wanted(item: Wanted) -> str:
-    what = f"{len(item.fragments)} fragments" if item.fragments else f"the case ({item.scope.value})"
+    what = say_what(item.scope, len(item.fragments))
     end = "" if item.scope is Scope.FRAGMENTS else "; waits for another agency"
     end = f"; agreed by {item.confirmed_by}" if item.confirmed_by else end
     return f"{item.digest[:12]} {item.agency} asked that {what} be erased: {item.reason.value}, rule {item.rule}{end}"

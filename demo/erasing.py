@@ -48,7 +48,10 @@ def erases_what_was_shared_in_error(story: Story) -> None:
         *("--rule", RULE),
         expect=1,
     )
-    story.say(f"The police hold the case for a court; the charity asks once more: {last_line(held)}")
+    refusal = next((line for line in held.splitlines() if "legal hold" in line), None)
+    if refusal is None:
+        raise DemoFailed("a legal hold stopped nothing")
+    story.say(f"The police hold the case for a court; the charity asks once more: {refusal.strip()}")
     story.say(last_line(stage.hub_command("log", "verify")))
 
 

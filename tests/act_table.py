@@ -19,7 +19,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "log.md"
 BEGIN, END = "<!-- acts: begin -->\n", "<!-- acts: end -->"
 CASE_STATEMENTS = (
     *(EntryType.MEMBERSHIP, EntryType.ACCEPTANCE, EntryType.ENDORSEMENT, EntryType.DEPARTURE, EntryType.CONSENT),
-    *(EntryType.REFUSAL, EntryType.EXCLUSION, EntryType.BREAK_GLASS),
+    *(EntryType.REFUSAL, EntryType.EXCLUSION, EntryType.BREAK_GLASS, EntryType.RETENTION, EntryType.ERASED),
 )
 KEYS = (EntryType.CERTIFICATE, EntryType.REVOCATION)
 PUBLIC = "shows what every agency may read: public entries, and digests"
@@ -37,7 +37,7 @@ ROUTES: Mapping[str, tuple[tuple[EntryType, ...], str]] = {
     ),
     "POST /v1/cases/{case}/pull": ((EntryType.VIEWED, EntryType.DENIED), "before anything is answered"),
     "POST /v1/cases/{case}/own": ((EntryType.RETRIEVED, EntryType.DENIED), "before anything is answered"),
-    "POST /v1/statements": (CASE_STATEMENTS, "the entry of its type"),
+    "POST /v1/statements": (CASE_STATEMENTS, "the entry of its type, and one more where something is erased"),
     "POST /v1/keys": (KEYS, "one for each"),
     "POST /v1/console-access": ((EntryType.CONSOLE_ACCESS,), ""),
     "POST /v1/witness-changes": ((EntryType.WITNESSES,), WAITING),
@@ -94,6 +94,8 @@ COMMANDS: Mapping[str, tuple[tuple[EntryType, ...], str]] = {
     "audit case": ((EntryType.EXPORTED, EntryType.DENIED), "before it is shown"),
     "audit person": ((EntryType.EXPORTED,), "before it is shown"),
     "audit matrix": ((EntryType.EXPORTED,), "before it is shown"),
+    "retention list": ((), "ids and dates to whoever has the database; nothing of what was shared"),
+    "retention run": ((EntryType.ERASED,), "one for each case whose date has come"),
     "log verify": ((), "says whether the log is whole and which positions are not, never what they say"),
     "pin": ((), "writes public keys and fingerprints"),
     "serve": ((EntryType.DENIED,), "each request by its route; beyond a caller's pace one a minute"),

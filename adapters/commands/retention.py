@@ -31,6 +31,7 @@ from adapters.retaining import (
 from adapters.runtime import Adapter
 from policies.retention import MAX_HOLD, ErasureReason, HoldAct, HoldBasis, Scope
 
+_DAY = click.DateTime(["%Y-%m-%d"])
 _rule = click.option("--rule", required=True, help="The retention rule it rests on, by id; see: retention rules.")
 
 
@@ -90,7 +91,7 @@ def rules() -> None:
 @click.option("--keep", "why", help="Keep it for another while: why, in a few words. They rest sealed.")
 @click.option("--erase", is_flag=True, help="Delete it here.")
 @click.option("--rule", help="Another rule than the one it has.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="When to look again; without it what the rule says.")
+@click.option("--until", type=_DAY, help="When to look again; without it what the rule says.")
 @dry_run_option
 def review(
     kind: str, case: str, why: str | None, erase: bool, rule: str | None, until: datetime | None, dry_run: bool
@@ -140,8 +141,7 @@ def show(case: str) -> None:
         with adapter.store.write() as session:
             erased = read_erasures(session, case)
         for item in erased.listed:
-            what = f"{len(item.fragments)} fragments" if item.fragments else f"the case ({item.scope.value})"
-            echo_line(f"{what}: {item.sentence}")
+            echo_line(f"{item.what}: {item.sentence}")
         if not erased.has_no_record:
             for line in describe(retention_of(adapter.book.load(case)), adapter.clock()):
                 echo_line(line)
@@ -149,9 +149,9 @@ def show(case: str) -> None:
 
 @retention.command(name="term")
 @click.argument("case")
-@click.option("--closed-on", required=True, type=click.DateTime(["%Y-%m-%d"]), help="When the case was closed.")
-@click.option("--content-until", required=True, type=click.DateTime(["%Y-%m-%d"]), help="By when the content goes.")
-@click.option("--record-until", required=True, type=click.DateTime(["%Y-%m-%d"]), help="By when the record goes.")
+@click.option("--closed", "closed_on", required=True, type=_DAY, help="When the case was closed.")
+@click.option("--content", "content_until", required=True, type=_DAY, help="By when the content goes.")
+@click.option("--record", "record_until", required=True, type=_DAY, help="By when the record goes.")
 @_rule
 @dry_run_option
 def term(
@@ -160,8 +160,7 @@ def term(
     """Set, as the agency that leads, by when the hub erases a case. A later word takes the place of this one.
 
     \b
-    Example: nrm-adapter --home care retention term 0f3a… --closed-on 2026-11-01 --content-until 2027-02-01
-             --record-until 2032-11-01 --rule social-care-record --dry-run
+    Example: nrm-adapter retention term 0f3a… --closed 2026-11-01 --content 2027-02-01 --record 2032-11-01 --rule r1
     """
     with opened(home_option()) as adapter:
         adapter.follower.sync_cases()
@@ -194,8 +193,7 @@ def erase(case: str, fragments: tuple[str, ...], whole: str | None, reason: str,
     A whole case needs another agency's word: nrm-adapter retention agree. What others read or printed stays with them.
 
     \b
-    Example: nrm-adapter --home police retention erase 0f3a… --fragment 77d0… --reason shared_in_error
-             --rule police-mopi-review --dry-run
+    Example: nrm-adapter retention erase 0f3a… --fragment 77d0… --reason shared_in_error --rule agency-schedule
     """
     if bool(fragments) is (whole is not None):
         raise click.UsageError("expected --fragment, or --whole")

@@ -10,12 +10,14 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
+_POSITION = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Apply."""
     op.create_table(
         "erasure",
-        sa.Column("log_index", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("log_index", _POSITION, autoincrement=False, nullable=False),
         sa.Column("case", sa.String(length=32), nullable=False),
         sa.Column("scope", sa.String(length=20), nullable=False),
         sa.ForeignKeyConstraint(["case"], ["case.case"], name=op.f("fk_erasure_case_case")),
@@ -26,7 +28,7 @@ def upgrade() -> None:
         "erased_fragment",
         sa.Column("fragment", sa.String(length=32), nullable=False),
         sa.Column("case", sa.String(length=32), nullable=False),
-        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("position", _POSITION, nullable=False),
         sa.ForeignKeyConstraint(["case"], ["case.case"], name=op.f("fk_erased_fragment_case_case")),
         sa.PrimaryKeyConstraint("fragment", name=op.f("pk_erased_fragment")),
         sa.UniqueConstraint("position", name=op.f("uq_erased_fragment_position")),
@@ -36,7 +38,7 @@ def upgrade() -> None:
         "log_start",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
-        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("size", _POSITION, nullable=False),
         sa.CheckConstraint("id = 1", name=op.f("ck_log_start_one_row")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_log_start")),
     )
