@@ -56,7 +56,7 @@ def close_the_books(stage: Stage, story: Story) -> None:
 
 
 def check_elsewhere(stage: Stage, story: Story) -> None:
-    """Export the case, and check it as somebody does who has that file, the pin file and no hub. Raises ``DemoFailed``."""
+    """Export the case, and check it as somebody does who has that file, the pin, and no hub. Raises ``DemoFailed``."""
     export, page = stage.folder / "case.export", stage.folder / "check.html"
     stage.hub_command("log", "export", str(export), "--case", story.case)
     out = stage.verify(export, stage.folder / "hub-pin.json", page)

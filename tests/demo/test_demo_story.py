@@ -119,7 +119,7 @@ def _is_running(number: int) -> bool:
 
 @pytest.mark.slow
 def test_the_story_goes_as_told(tmp_path: Path) -> None:
-    """Without a terminal: exit 0, eleven lines at the end, every file left, every turn of the story in what it prints."""
+    """Without a terminal: exit 0, eleven lines at the end, every file left, every turn of the story in its words."""
     folder = tmp_path / "demo"
     done = subprocess.run(
         [sys.executable, "-m", "demo", "--folder", str(folder)],
