@@ -54,8 +54,6 @@ KNOWN_VERSIONS = frozenset({PROTOCOL_VERSION})
 """Versions of the protocol that this program understands; which of them members accept is pinned."""
 MAX_MEMBERS = 200
 MAX_AGENCIES = 50
-MAX_RECIPIENTS = 100
-"""Of one fragment, ever: people and agencies' intakes. Fewer than a case may list: what so many read is no secret."""
 _HEADER = (
     *("typ", "enc", "schema", "fragment", "case", "agency", "category", "handling", "version", "supersedes"),
     *("sealed_at", "commitment"),

@@ -23,7 +23,8 @@ from adapters.store.rows import keep_offers, recipients_of, sealed_drafts
 from keys.certificates import NotCertified
 from policies.break_glass import decide_to_grant
 from policies.engine import Bundle
-from policies.model import MAX_RECIPIENTS, Basis, Decision, Facts, Header, Recipient, facts_for
+from policies.model import Basis, Decision, Facts, Header, Recipient, facts_for
+from policies.protocol import MAX_RECIPIENTS
 from policies.vocabulary import INTAKE_CATEGORIES, AgencyKind, Gateway, OverrideReason, Purpose, Stage
 
 MAX_ITEMS_PER_DISCLOSURE = 500

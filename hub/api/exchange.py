@@ -31,7 +31,7 @@ from hub.ledger import ledger
 from hub.refusal import Refused
 from hub.services import Services
 from hub.store import exchange_rows as rows
-from policies.model import MAX_RECIPIENTS
+from policies.protocol import MAX_RECIPIENTS
 
 PUSH_LIMITS = (
     f"At most {ndjson.MAX_PUSH_BYTES} bytes, {pushing.MAX_LINES} lines of {ndjson.MAX_LINE_BYTES} bytes, "
