@@ -57,8 +57,6 @@ MemberId = NewType("MemberId", str)
 
 MAX_MEMBERS = 200
 MAX_AGENCIES = 50
-MAX_RECIPIENTS = 100
-"""Of one fragment, ever: people and agencies' intakes. Fewer than a case may list: what so many read is no secret."""
 
 
 @dataclass(frozen=True, slots=True)

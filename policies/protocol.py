@@ -48,3 +48,7 @@ def read_answer_version(value: str | None, floor: int) -> None:
     require_floor(int(value), floor, "the hub's answer")
     if int(value) not in KNOWN_VERSIONS:
         raise Malformed(f"the hub's answer is of protocol version {value}, which this program does not know")
+
+
+MAX_RECIPIENTS = 100
+"""Of one fragment, ever: people and agencies' intakes. Fewer than a case may list: what so many read is no secret."""

@@ -25,7 +25,8 @@ from keys.certificates import NotCertified
 from policies.break_glass import decide_to_grant
 from policies.engine import Bundle
 from policies.explain import named_basis
-from policies.model import MAX_RECIPIENTS, Basis, Decision, Facts, Header, Recipient, facts_for
+from policies.model import Basis, Decision, Facts, Header, Recipient, facts_for
+from policies.protocol import MAX_RECIPIENTS
 from policies.vocabulary import INTAKE_CATEGORIES, AgencyKind, Gateway, OverrideReason, Purpose, Stage
 
 MAX_ITEMS_PER_DISCLOSURE = 500

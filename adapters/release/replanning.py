@@ -38,7 +38,8 @@ from keys.statements import peek
 from keys.uses import KeyUse
 from policies.break_glass import decide_to_grant
 from policies.engine import Bundle, decide
-from policies.model import MAX_RECIPIENTS, AgencyId, Basis, Decision, Facts, Handling, Header, Recipient, facts_for
+from policies.model import AgencyId, Basis, Decision, Facts, Handling, Header, Recipient, facts_for
+from policies.protocol import MAX_RECIPIENTS
 from policies.vocabulary import (
     INTAKE_CATEGORIES,
     OBJECTIONS,

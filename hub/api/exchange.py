@@ -36,7 +36,7 @@ from hub.services import Services
 from hub.store import exchange_rows as rows
 from hub.store.base import Session
 from keys.directory import Directory
-from policies.model import MAX_RECIPIENTS
+from policies.protocol import MAX_RECIPIENTS
 
 PUSH_LIMITS = (
     f"At most {ndjson.MAX_PUSH_BYTES} bytes, {pushing.MAX_LINES} lines of {ndjson.MAX_LINE_BYTES} bytes, "

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from hub.refusal import Refused
 from keys.jose import SignatureRefused
 from keys.statements import peek
-from policies.model import MAX_RECIPIENTS, Malformed
+from policies.model import Malformed
+from policies.protocol import MAX_RECIPIENTS
 
 Recipient = tuple[str, str | None]
 

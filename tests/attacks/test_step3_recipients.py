@@ -15,7 +15,8 @@ from adapters.release.regranting import Regranter
 from adapters.release.releasing import ReleaseTerms
 from adapters.store.tables import GrantedRow, OfferedRow, OutboxRow, OwnFragmentRow
 from hub.exchange import recipients
-from policies.model import MAX_AGENCIES, MAX_MEMBERS, MAX_RECIPIENTS
+from policies.model import MAX_AGENCIES, MAX_MEMBERS
+from policies.protocol import MAX_RECIPIENTS
 from tests.hub.api.test_push_refused import NOTE, make_lines, send
 from tests.scene import CARE, REVIEW, Party, Scene, bundle
 
