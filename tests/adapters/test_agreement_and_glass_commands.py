@@ -127,7 +127,8 @@ def test_an_agreement_is_approved_by_three_officers_and_decides(
     assert care.run("policy", "waiting").stdout.strip() == "no other agreement waits"
     # Refused: nobody's id, somebody who is no officer, another's passphrase, and an answer that is no.
     assert care.refused("policy", "approve", place, "--member", "8d1f").startswith("member: expected ")
-    assert "certif" in care.refused("policy", "approve", place, "--member", NOBODY, "--yes")
+    unknown = care.refused("policy", "approve", place, "--member", NOBODY, "--yes")
+    assert unknown == f"no valid key of {CARE} for member-hpke"
     lead = running[CARE].people["lead"]
     assert care.refused("policy", "approve", place, "--member", lead, "--yes") == (
         f"{CARE} does not certify this member as ig_officer"

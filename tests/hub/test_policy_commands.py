@@ -151,7 +151,7 @@ def test_diff_prints_sentences_and_json(tmp_path: Path) -> None:
     told = json.loads(run("diff", "--json", str(old), str(new)).stdout)
     assert [item["sentence"] for item in told["changes"]] == [sentence]
     assert told["changes"][0]["questions"] == told["newly_allowed"] > 0
-    assert told["days"] == [{"gateway": "CA2004_S16LA", "old": None, "new": "2026-09-01"}]
+    assert told["days"] == [{"code": "CA2004_S16LA", "old": None, "new": "2026-09-01"}]
     assert (told["newly_refused"], told["left_out"]) == (0, 0)
     same = run("diff", str(old), str(old))
     assert same.output.splitlines()[-1] == "No answer differs."
