@@ -1,6 +1,6 @@
 """A hub that shows two agencies two logs: both say so, and what they keep convinces a third agency without any hub.
 
-Played on copies of everything, while the true hub and the agencies' adapters stand still.
+Played on copies of everything, at the end: the true hub and the agencies' adapters are stopped for it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ REVIEWER = {"police": "chair", "care": "lead"}
 def shows_two_logs(story: Story) -> None:
     """Let each of two agencies act on a log of its own, then meet the other's; a third checks both files."""
     stage = story.stage
-    story.chapter("14. A hub that shows two agencies two logs")
+    story.chapter("15. A hub that shows two agencies two logs")
     story.say(
         "Somebody who has the hub and its keys keeps two logs from now on: one for the police, one for the council."
     )
@@ -34,9 +34,7 @@ def shows_two_logs(story: Story) -> None:
         _convinces(story, place, files)
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    stage.start_hub()
-    stage.start_adapters()
-    story.say("The true hub serves again; nobody of the story ever saw the other two.")
+    story.say("The two logs are thrown away; nobody of the story ever saw them.")
 
 
 def _copies(stage: Stage) -> Path:

@@ -13,7 +13,7 @@ from hub.api import waiting as route
 from hub.refusal import Refused
 from hub.store.database import Database
 from hub.waiting import Seen, Waiting
-from tests.scene import CARE, POLICE, Scene
+from tests.scene import CARE, HEALTH, POLICE, Scene
 
 NOTE = {"kind": "concern", "summary": "An invented note", "fields": {}}
 SOON = 1.0
@@ -157,6 +157,30 @@ def test_waiting_holds_no_connection(scene: Scene, monkeypatch: pytest.MonkeyPat
     assert len(out) >= 3
     assert set(out) == {0}
     assert isinstance(scene.database, Database)
+
+
+@pytest.mark.slow
+def test_a_hub_that_is_told_to_end_does_not_wait_for_who_waits(make_scene: Callable[[], Scene]) -> None:
+    """A real process, three agencies waiting: they are answered at once, not after their longest wait."""
+    scene = make_scene().start()
+    size = scene[POLICE].client.get("/v1/log/wait", after=0)["size"]
+    answered: list[tuple[object, float]] = []
+
+    def wait(name: str) -> None:
+        said = scene[name].client.get("/v1/log/wait", after=size)["size"]
+        answered.append((said, time.monotonic()))
+
+    threads = [threading.Thread(target=wait, args=(name,), daemon=True) for name in (CARE, POLICE, HEALTH)]
+    for thread in threads:
+        thread.start()
+    time.sleep(3)
+    assert answered == []
+    told = time.monotonic()
+    scene.hub.stop()
+    for thread in threads:
+        thread.join(SOON)
+    assert [said for said, _ in answered] == [size] * 3
+    assert all(at - told < 5 for _, at in answered)
 
 
 @pytest.fixture(scope="module")
