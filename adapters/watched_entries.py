@@ -108,11 +108,14 @@ def require_logged(session: Session, case: str, followed: int, at: datetime) -> 
 
     ``followed`` is the number of the last entry that was followed. A line that is due later has until ``DEADLINE``.
     """
+    erased = (read_setting(session, f"feed:{case}") or {}).get("missing", {})
     for row in unlogged_lines(session, case):
         if row.receipt is None:
             continue
         receipt = json.loads(row.receipt)
         entry = json.loads(receipt["body"])
+        if str(entry["case_seq"]) in erased:
+            continue  # it stood there, and its words were erased before they were followed here
         is_passed = entry["case_seq"] <= followed
         if is_passed and read_setting(session, BEGAN) is None:
             continue  # followed by an earlier version, which kept nothing of it
