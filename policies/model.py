@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NewType
 
 from policies.consent import NO_CONSENT, ConsentAnswer, Consents
@@ -56,6 +57,8 @@ from policies.vocabulary import (
 MemberId = NewType("MemberId", str)
 
 MAX_MEMBERS = 200
+MEMO_CONSENTS = 256
+"""How many answers about consent are kept, over all cases of the process."""
 MAX_AGENCIES = 50
 
 
@@ -327,7 +330,7 @@ def facts_for(
     if originator_kind is None or recipient_kind is None:
         raise Malformed("the originator and the recipient must both be agencies of the case")
     roles, membership = _standing(recipient, case, at)
-    consent = case.consent.for_purpose(basis.purpose, case.membership.age_path, at)
+    consent = _governing_consent(case.consent, basis.purpose, case.membership.age_path, at)
     return Facts(
         stage=stage,
         originator_kind=originator_kind,
@@ -353,6 +356,12 @@ def facts_for(
         basis_expired=basis.expires_at is not None and at >= basis.expires_at,
         break_glass=(recipient.agency, recipient.member) in case.break_glass,
     )
+
+
+@lru_cache(maxsize=MEMO_CONSENTS)
+def _governing_consent(consents: Consents, purpose: Purpose, path: AgePath, at: datetime) -> ConsentAnswer:
+    # The same for every fragment and recipient of a batch: voices are weighed once.
+    return consents.for_purpose(purpose, path, at)
 
 
 def require_true_override(basis: Basis, case: CaseState, at: datetime) -> None:
