@@ -14,7 +14,7 @@ from typing import Any
 from adapters.feed import erasures
 from adapters.refusal import LogRefused
 from adapters.store.database import Session
-from adapters.store.erasing_rows import forget_channels, forget_own
+from adapters.store.erasing_rows import drop_pending, forget_channels, forget_own
 from adapters.store.rows import raise_alarm, read_setting, write_setting
 from keys.canonical import NotCanonical
 from keys.certificates import NotCertified
@@ -183,6 +183,7 @@ def _carry_out(session: Session, case: str, agency: str, item: Erasure) -> None:
         if item.agencies == (agency,):
             forget_own(session, case, item.fragments)
         return
+    drop_pending(session, case)
     forget_own(session, case, None)
     forget_channels(session, case)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adapters.case_sync import has_ended
 from adapters.cases import CaseBook, CaseRefused, VerifiedCase
+from adapters.erasures import read_erasures
 from adapters.feed import FOLLOWED, require_settled
 from adapters.following import LogRefused
 from adapters.release.disowned import disown
@@ -31,5 +32,8 @@ def _require_settled(book: CaseBook, case: str) -> VerifiedCase:
     with book.follower.store.write() as session:
         if has_ended(session, case):
             raise CaseRefused("this case has ended for this agency; nothing of it is shared")
+        gone = read_erasures(session, case).whole
+        if gone is not None:
+            raise CaseRefused(f"nothing is brought to this case any more. {gone.sentence}")
         require_settled(session, case, digests)
     return verified

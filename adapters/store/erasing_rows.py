@@ -66,6 +66,16 @@ def _strip_outbox(session: Session, case: str, names: Collection[str]) -> None:
                 line.line = json.dumps({**said, "grants": kept}, separators=(",", ":"))
 
 
+def drop_pending(session: Session, case: str) -> int:
+    """Delete what waits to be pushed in a case to which nothing can be brought any more; return how many lines."""
+    query = select(OutboxRow).where(OutboxRow.case == case, OutboxRow.state == "pending")
+    rows = list(session.scalars(query))
+    for row in rows:
+        session.delete(row)
+    session.flush()
+    return len(rows)
+
+
 def forget_channels(session: Session, case: str) -> int:
     """Delete the keys of this agency's channels in a case whose content was erased."""
     rows = list(session.scalars(select(OwnChannelRow).where(OwnChannelRow.case == case)))

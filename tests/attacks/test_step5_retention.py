@@ -205,10 +205,10 @@ def test_attack_75_a_restored_backup_is_confirmed_by_no_witness(embedded: Scene,
     for party in embedded.parties.values():
         with pytest.raises(LogRefused) as caught:
             party.witness()
-        assert caught.value.code == "fork"
+        assert caught.value.code == "rollback"
     with pytest.raises(HubRefused, match="unconfirmed"):
         embedded[HEALTH].pull(embedded.main, "voter")
-    assert {code for code, _ in embedded.alarms(HEALTH)} >= {"fork"}
+    assert {code for code, _ in embedded.alarms(HEALTH)} >= {"rollback"}
 
 
 @SQLITE_ONLY

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from adapters.cases import CaseRefused
 from adapters.hub_client import HubRefused
 from adapters.store.tables import OutboxRow
 from hub.retention_commands import run_retention
@@ -123,11 +124,14 @@ def test_the_date_erases_and_the_log_verifies(embedded: Scene) -> None:
 
 def test_nothing_is_brought_to_an_erased_case(embedded: Scene) -> None:
     """Neither records nor statements on keeping it; the erased fragment's id is not taken again."""
+    line = police_line(embedded[POLICE], embedded.main)
     erase_case(embedded[CARE], embedded[POLICE], embedded.main, Scope.CONTENT)
     with pytest.raises(HubRefused) as caught:
-        embedded[HEALTH].share(embedded.main, {"kind": "concern", "summary": "x", "fields": {}})
+        embedded[POLICE].client.post_lines(f"/v1/cases/{embedded.main}/push", [line])
     assert (caught.value.status, caught.value.code) == (410, "erased")
     embedded.witness()
+    with pytest.raises(CaseRefused, match="nothing is brought to this case any more"):
+        embedded[HEALTH].share(embedded.main, {"kind": "concern", "summary": "x", "fields": {}})
     with pytest.raises(HubRefused) as caught:
         embedded[HEALTH].pull(embedded.main, "voter")
     assert (caught.value.status, caught.value.code) == (410, "erased")
