@@ -16,12 +16,22 @@ from hub.ledger import ledger, sequencing
 from hub.store import postgresql
 from hub.store.database import Database
 from tests.hub.ledger.builder import CASE, LOG_KEY, ORIGIN, OTHER_CASE, START
-from tests.hub.ledger.test_sequencing import act, database, logged, require_whole, template
-
-__all__ = ["database", "template"]
+from tests.hub.ledger.waiting import act, copied, logged, require_whole, template_with_two_cases
 
 pytestmark = pytest.mark.slow
 ACTS_OF_EACH = 40
+
+
+@pytest.fixture(scope="module")
+def template() -> Iterator[str]:
+    with template_with_two_cases() as url:
+        yield url
+
+
+@pytest.fixture
+def database(template: str) -> Iterator[Database]:
+    with copied(template) as made:
+        yield made
 
 
 @contextmanager
