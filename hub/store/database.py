@@ -184,8 +184,13 @@ class Database:
 
         SQLite goes on answering from what it holds open after its file was removed or replaced: what is written then
         is lost with the process. The file is read through SQLite alone: closing a descriptor of our own would drop
-        the locks that this process holds on it. On PostgreSQL there is nothing to ask: the server has the files.
+        the locks that this process holds on it. On PostgreSQL the server has the files: it is asked whether it is there.
+        Raises ``StoreUnavailable``.
         """
+        if not self._is_sqlite:
+            with self.read() as session:
+                session.connection()
+            return
         if self._path is None:
             return
         if self._inode is None:
