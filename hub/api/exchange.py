@@ -191,11 +191,13 @@ def list_cases() -> dict[str, Any]:
 def submit_statement(payload: dict[str, str]) -> dict[str, Any]:
     """A statement of a case by an agency, or by one of its people; its type says which."""
     at = services().clock()
-    with services().database.act() as session:
+    is_of_retention = retention.is_of_retention(payload["statement"])
+    # An erasure names the positions of what it erases: all of it has to have one.
+    with services().database.write() if is_of_retention else services().database.act() as session:
         directory_now = services().directory.current(session)
         submit = _taker(payload["statement"])
         receipt = submit(session, directory_now, g.agency, payload["statement"], at)
-    if retention.is_of_retention(payload["statement"]):
+    if is_of_retention:
         services().database.forget_deleted()
     return recorded(services(), [receipt])
 

@@ -83,7 +83,7 @@ def _find(session: Session, token: object) -> int | None:
 
 def _verify(session: Session, directory: Directory, token: object, at: datetime) -> Revocation:
     try:
-        revocation = directory.verify_revocation(token, ledger.next_position(session))
+        revocation = directory.verify_revocation(token, ledger.size(session))
     except NotCertified as error:
         raise Refused(422, "not_certified", str(error)) from error
     except SignatureRefused as error:

@@ -1,7 +1,7 @@
 """How an act's entries get into the log: at once with their positions, or with tickets that are given places later.
 
 Which of the two is the transaction's: an act of a case on PostgreSQL (``Database.act``) takes tickets; every other
-takes positions, after placing all that waits (docs/adr/0018). Both hash, chain and check alike.
+takes positions, and before it began all that waited was placed (docs/adr/0018). Both hash, chain and check alike.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from hub.ledger import sequencing, tree
+from hub.ledger import sequencing as sequencing  # before an act with the whole order, it places what waits
+from hub.ledger import tree
 from hub.ledger.entries import PUBLIC_TYPES, render_body
 from hub.ledger.errors import EntryRefused
 from hub.ledger.state import load, store_frontier
@@ -129,7 +130,6 @@ class _Placing(Appender):
 
     def _make_ready(self, *, public: bool) -> None:  # noqa: ARG002
         if self._frontier is None:
-            place_waiting(self._session)
             self._frontier = load(self._session, lock=True)
             self._old_size = self._frontier.size
 
@@ -188,12 +188,6 @@ class _Waiting(Appender):
 def tickets_of(session: Session) -> tuple[int, ...]:
     """Return the tickets that a session's act took, to be waited for once it has ended."""
     return tuple(session.info.get(_TAKEN, ()))
-
-
-def place_waiting(session: Session) -> None:
-    """Give all that waits its position, in an act that has the whole order; in any other there is nothing to do."""
-    if order_of(session) is Order.WHOLE:
-        sequencing.place_all(session)
 
 
 def make_appender(session: Session, randomness: Randomness) -> Appender:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hub.ledger import tree
-from hub.ledger.appending import Appended, Appender, append, appending, make_appender, place_waiting, tickets_of
+from hub.ledger.appending import Appended, Appender, append, appending, make_appender, tickets_of
 from hub.ledger.errors import LedgerDamaged, ProofUnavailable
 from hub.ledger.heads import (
     Published,
@@ -41,7 +41,6 @@ __all__ = [
     "inclusion",
     "inclusions",
     "make_appender",
-    "next_position",
     "publish",
     "published",
     "set_witnesses",
@@ -56,12 +55,6 @@ __all__ = [
 def size(session: Session) -> int:
     """Return the number of entries."""
     return load(session).size
-
-
-def next_position(session: Session) -> int:
-    """Return the position of the next entry of an act that needs the whole order. What waits is placed before it."""
-    place_waiting(session)
-    return size(session)
 
 
 def find_appended(session: Session, indexes: Iterable[int]) -> dict[int, Appended]:

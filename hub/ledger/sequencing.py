@@ -15,7 +15,7 @@ from hub.ledger.state import load, store_frontier
 from hub.ledger.tree import Frontier, NodeId
 from hub.store import pending_rows
 from hub.store.base import Session
-from hub.store.database import Database
+from hub.store.database import Database, before_whole_order
 from hub.store.errors import StoreUnavailable
 from hub.store.pending_rows import Waiting
 from hub.store.placing import is_placed
@@ -48,6 +48,9 @@ def place_all(session: Session) -> int:
     if placed.left:
         raise LedgerDamaged(f"{placed.left} waiting entries do not continue their cases: none of them can be placed")
     return total
+
+
+before_whole_order(place_all)
 
 
 def place_batch(session: Session, *, is_alone: bool = False) -> Placed:
@@ -143,10 +146,10 @@ def await_places(database: Database, indexes: Iterable[int]) -> dict[int, int]:
 
 
 def insist(database: Database) -> None:
-    """Place all that waits, alone. What keeps it from doing so is tried again by whoever waits."""
+    """Place all that waits, by taking the whole order. What keeps it from doing so is tried again by whoever waits."""
     try:
-        with database.write() as session:
-            place_all(session)
+        with database.write():
+            pass
     except StoreUnavailable:
         return
 

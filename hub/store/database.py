@@ -10,7 +10,7 @@ Schema changes are Alembic migrations.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,17 @@ from hub.store.placing import Order
 from hub.store.turns import Turns
 
 BUSY_TIMEOUT_MS = 10_000
+
+
+_BEFORE_WHOLE_ORDER: list[Callable[[Session], object]] = []
+
+
+def before_whole_order(prepare: Callable[[Session], object]) -> None:
+    """Have something done at the beginning of every ``write`` on a server, when nobody else's act is in the middle.
+
+    The log places what waits for its position: this module knows nothing of logs.
+    """
+    _BEFORE_WHOLE_ORDER.append(prepare)
 
 
 class Database:
@@ -71,8 +82,8 @@ class Database:
     def write(self) -> Iterator[Session]:
         """A session whose block is one transaction: all of it, or nothing. Raises ``StoreUnavailable``.
 
-        Nobody else writes meanwhile. A block is never run twice: waiting for its turn may be repeated, an act that has
-        begun is not.
+        Nobody else writes meanwhile, and all that waited for its position has one. A block is never run twice: waiting
+        for its turn may be repeated, an act that has begun is not.
         """
         with self._written(Order.WHOLE) as session:
             yield session
@@ -117,6 +128,8 @@ class Database:
             return
         with self._turn(order) as session:
             try:
+                for prepare in _BEFORE_WHOLE_ORDER if order is Order.WHOLE else ():
+                    prepare(session)
                 yield session
                 session.flush()
             except Exception as error:
@@ -184,8 +197,8 @@ class Database:
 
         SQLite goes on answering from what it holds open after its file was removed or replaced: what is written then
         is lost with the process. The file is read through SQLite alone: closing a descriptor of our own would drop
-        the locks that this process holds on it. On PostgreSQL the server has the files: it is asked whether it is there.
-        Raises ``StoreUnavailable``.
+        the locks that this process holds on it. On PostgreSQL the server has the files, and is
+        asked whether it is there. Raises ``StoreUnavailable``.
         """
         if not self._is_sqlite:
             with self.read() as session:

@@ -151,8 +151,8 @@ class Game:
         for name, actor in self.actors.items():
             while actor.session is not None:
                 self._end(name, actor, "die")
-        with self.database.write() as session:
-            sequencing.place_all(session)
+        with self.database.write():
+            pass
         assert sorted(logged(self.database)) == sorted(self.committed)
         self.require_right()
         require_whole(self.database)
@@ -295,8 +295,8 @@ def test_attack_72_acts_of_one_case_take_turns_and_others_do_not_wait(database: 
         assert len(done) == 1
     here.join(20)
     assert len(done) == 2
-    with database.write() as session:
-        sequencing.place_all(session)
+    with database.write():
+        pass
     assert [name for name in logged(database) if not name.endswith(OTHER_CASE)] == ["first", f"second of {CASE}"]
 
 
@@ -317,10 +317,10 @@ def test_attack_73_what_vanished_while_it_waited_is_noticed(database: Database) 
     for name in ("a1", "a2", "a3"):
         act(database, CASE, name)
     act(database, OTHER_CASE, "b1")
-    with database.write() as session:
+    with database.act() as session:
         session.execute(text('DELETE FROM log_pending WHERE "case" = :case AND case_seq = 2'), {"case": CASE})
     assert sequencing.place_some(database) == sequencing.Placed(2, 1)
     with database.read() as session:
         assert [row.case for row in ledger_rows.read_entry_range(session, 0, 9)] == [CASE, OTHER_CASE]
-    with pytest.raises(LedgerDamaged, match="do not continue their cases"), database.write() as session:
-        sequencing.place_all(session)
+    with pytest.raises(LedgerDamaged, match="do not continue their cases"), database.write():
+        pass

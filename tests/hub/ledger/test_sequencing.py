@@ -53,7 +53,7 @@ def test_who_needs_the_whole_order_places_what_waits_before_itself(database: Dat
         act(database, CASE, name)
     act(database, OTHER_CASE, "b1")
     with database.write() as session:
-        assert ledger.next_position(session) == 3
+        assert ledger.size(session) == 3
         body = {"type": "revocation", "at": AT, "statement": "invented"}
         assert ledger.append(session, body, public=True, case=None, randomness=bytes).index == 3
     act(database, CASE, "a3")
@@ -101,7 +101,7 @@ def test_a_sequence_is_not_believed(database: Database) -> None:
     """Tickets in the wrong order change nothing: a case goes by its numbers."""
     act(database, CASE, "a1")
     act(database, CASE, "a2")
-    with database.write() as session:
+    with database.act() as session:
         session.execute(text("UPDATE log_pending SET ticket = ticket + 1000 WHERE case_seq = 1"))
         session.execute(text("UPDATE case_statement SET log_index = log_index + 1000 WHERE case_seq = 1"))
     sequencing.place_some(database)
@@ -111,7 +111,7 @@ def test_a_sequence_is_not_believed(database: Database) -> None:
 def test_an_entry_of_another_chain_is_not_placed(database: Database) -> None:
     act(database, CASE, "a1")
     act(database, CASE, "a2")
-    with database.write() as session:
+    with database.act() as session:
         session.execute(text("UPDATE log_pending SET previous = leaf WHERE case_seq = 2"))
     assert sequencing.place_some(database) == sequencing.Placed(1, 1)
 
