@@ -24,6 +24,7 @@ from hub.arriving import PatientWorker
 from hub.config import Config, ConfigRefused
 from hub.exchange.erasing import erase_again, read_erased
 from hub.ledger import confirming
+from hub.ledger.integrator import Integrator
 from hub.services import Services, open_services
 from hub.store.address import read_address
 from hub.store.presence import Presence
@@ -118,7 +119,9 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
 
     def load(self) -> Flask:
         # In the worker: no database connection is ever shared between processes.
-        return create_app(open_services(self._config, self._passphrase), threads=self._options["threads"])
+        services = open_services(self._config, self._passphrase)
+        Integrator(services.database).start()
+        return create_app(services, threads=self._options["threads"])
 
 
 def run(config: Config, passphrase: str, *, bind: str, threads: int, processes: int = 1) -> None:

@@ -265,13 +265,17 @@ class Scene:
         with self.parties[agency].store.write() as session:
             return [(row.code, row.text) for row in list_alarms(session)]
 
-    def close(self) -> None:
-        """Stop everything."""
+    def stop(self) -> None:
+        """Stop everything; what is stored stays, to be copied."""
         for party in self.parties.values():
             party.close()
         if self.database is not None:
             self.database.close()
         self.hub.kill()
+
+    def close(self) -> None:
+        """Stop everything, and give up the hub's database where that is on a server."""
+        self.stop()
         if postgres.is_chosen():
             postgres.server().drop(self.hub.config.database_url)
 

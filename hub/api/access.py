@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from flask import Flask, Response, g, jsonify, request
 from marshmallow import Schema
 from werkzeug.exceptions import HTTPException
@@ -87,7 +89,9 @@ def install(app: Flask, services: Services, threads: int) -> None:
 
     @app.after_request
     def _set_headers(response: Response) -> Response:
-        response.headers.setdefault("DPoP-Nonce", services.authorization.nonces.issue(services.clock()))
+        # Without the database there is no nonce to give, and the answer says already what is wrong.
+        with suppress(StoreUnavailable):
+            response.headers.setdefault("DPoP-Nonce", services.authorization.nonces.issue(services.clock()))
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "no-referrer"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -29,8 +31,12 @@ from hub.exchange import (
 )
 from hub.exchange.acts import Receipt
 from hub.exchange.disclosure_form import MAX_ITEMS
+from hub.exchange.line_result import LineResult
+from hub.exchange.placing import placed
 from hub.exchange.recipients import require_few
 from hub.ledger import ledger
+from hub.ledger.errors import NotPlacedYet
+from hub.ledger.sequencing import await_places
 from hub.refusal import Refused
 from hub.services import Services
 from hub.store import exchange_rows as rows
@@ -185,11 +191,13 @@ def list_cases() -> dict[str, Any]:
 def submit_statement(payload: dict[str, str]) -> dict[str, Any]:
     """A statement of a case by an agency, or by one of its people; its type says which."""
     at = services().clock()
-    with services().database.write() as session:
+    is_of_retention = retention.is_of_retention(payload["statement"])
+    # An erasure names the positions of what it erases: all of it has to have one.
+    with services().database.write() if is_of_retention else services().database.act() as session:
         directory_now = services().directory.current(session)
         submit = _taker(payload["statement"])
         receipt = submit(session, directory_now, g.agency, payload["statement"], at)
-    if retention.is_of_retention(payload["statement"]):
+    if is_of_retention:
         services().database.forget_deleted()
     return recorded(services(), [receipt])
 
@@ -237,7 +245,7 @@ def push(case: str) -> Response:
     lines = ndjson.parse_lines(request.get_data(cache=False), pushing.MAX_LINES)
     require_few(lines)
     at = services().clock()
-    with services().database.write() as session:
+    with services().database.act() as session:
         results = pushing.push(
             session,
             services().directory.current(session),
@@ -247,13 +255,17 @@ def push(case: str) -> Response:
             lines=lines,
             at=at,
         )
-    return Response(ndjson.render_lines(_push_answer(results)), mimetype=ndjson.MEDIA_TYPE)
+    await_places(services().database, ledger.tickets_of(session))
+    return Response(ndjson.render_lines(_push_answer(_placed(results))), mimetype=ndjson.MEDIA_TYPE)
 
 
-def _push_answer(results: list[pushing.LineResult]) -> list[dict[str, Any]]:
-    answer = recorded(
-        services(), (_position(result) if result.receipt is None else result.receipt for result in results)
-    )
+def _placed(results: list[LineResult]) -> list[LineResult]:
+    done = placed(services().database, (result.done for result in results))
+    return [result.with_done(item) for result, item in zip(results, done, strict=True)]
+
+
+def _push_answer(results: list[LineResult]) -> list[dict[str, Any]]:
+    answer = recorded(services(), (result.done for result in results))
     proven = {item["index"]: item for item in answer["receipts"]}
     lines: list[dict[str, Any]] = [
         {
@@ -271,7 +283,7 @@ def _push_answer(results: list[pushing.LineResult]) -> list[dict[str, Any]]:
     ]
 
 
-def _position(result: pushing.LineResult) -> int | None:
+def _position(result: LineResult) -> int | None:
     return result.repeats if result.receipt is None else result.receipt.index
 
 
@@ -288,7 +300,7 @@ def pull(payload: dict[str, str], case: str) -> Response:
     """
     at = services().clock()
     try:
-        with services().database.write() as session:
+        with services().database.act() as session:
             pulled = pulling.pull(
                 session,
                 services().directory.current(session),
@@ -300,24 +312,41 @@ def pull(payload: dict[str, str], case: str) -> Response:
             )
             session.expunge_all()
     except pulling.Denied as denied:
-        with services().database.write() as session:
-            pulling.record_denied(session, denied, at)
+        _record_denied(denied, at)
         raise denied.answer from denied
     # Whatever can be refused is refused here, before the first byte: a stream that has begun cannot become a refusal.
     first, proven = _pull_head(pulled)
     return Response(ndjson.render_lines(chain(first, pulling.render_lines(pulled, proven))), mimetype=ndjson.MEDIA_TYPE)
 
 
+def _record_denied(denied: pulling.Denied, at: datetime) -> None:
+    with services().database.act() as session:
+        pulling.record_denied(session, denied, at)
+    # It is recorded whether it has its place in time or not.
+    with suppress(NotPlacedYet):
+        await_places(services().database, ledger.tickets_of(session))
+
+
+def _with_place(page: retrieving.Retrieved) -> retrieving.Retrieved:
+    if page.next is None:
+        return page
+    return replace(page, next=await_places(services().database, [page.next]).get(page.next, page.next))
+
+
 def _pull_head(pulled: pulling.Pulled) -> tuple[list[dict[str, Any]], dict[int, dict[str, Any]]]:
     """Return the first two lines, and the receipts of what was given by log position. Raises ``Refused``."""
     viewed: Receipt = pulled.receipt
     positions = [item.fragment.log_index for item in pulled.served if item.decision.is_permit]
+    # What a case has before this entry has its place by then as well.
+    places = {index: index for index in (viewed.index, *positions)}
+    places |= await_places(services().database, places)
     with services().database.read() as session:
         note, size = signed_head(session, services())
-        proven = prove_positions(session, [viewed.index, *positions], size)
-    missing = {viewed.index, *positions} - set(proven)
+        found = prove_positions(session, places.values(), size)
+    missing = set(places.values()) - set(found)
     if missing:
         raise Refused(500, "ledger_damaged", f"the log has no text of entry {min(missing)}, which a receipt needs")
+    proven = {index: found[position] for index, position in places.items()}
     return [{"type": "viewed", "receipt": proven[viewed.index]}, {"type": "checkpoint", "note": note}], proven
 
 
@@ -331,21 +360,20 @@ def retrieve_own(payload: dict[str, str], case: str) -> Response:
     """What the calling agency itself brought to a case, one page, recorded first (docs/protocol.md section 8.4)."""
     at = services().clock()
     try:
-        with services().database.write() as session:
+        with services().database.act() as session:
             known = services().directory.current(session)
             page = retrieving.retrieve(session, known, case=case, caller=g.agency, token=payload["statement"], at=at)
             session.expunge_all()
     except pulling.Denied as denied:
-        with services().database.write() as session:
-            pulling.record_denied(session, denied, at)
+        _record_denied(denied, at)
         raise denied.answer from denied
-    answer = recorded(services(), [page.receipt.index])
+    answer = recorded(services(), [page.receipt])
     if not answer["receipts"]:
-        raise Refused(
-            500, "ledger_damaged", f"the log has no text of entry {page.receipt.index}, which a receipt needs"
-        )
+        raise Refused(500, "ledger_damaged", "the log has no text of the entry which this receipt needs")
     first = [
         {"type": "retrieved", "receipt": answer["receipts"][0]},
         {"type": "checkpoint", "note": answer["checkpoint"]},
     ]
-    return Response(ndjson.render_lines(chain(first, retrieving.render_lines(page))), mimetype=ndjson.MEDIA_TYPE)
+    return Response(
+        ndjson.render_lines(chain(first, retrieving.render_lines(_with_place(page)))), mimetype=ndjson.MEDIA_TYPE
+    )

@@ -28,7 +28,7 @@ IMMUTABLE = "private, max-age=31536000, immutable"
 @blueprint.doc(responses=_NOTE)
 def checkpoint() -> Response:
     """The newest published checkpoint with the cosignatures it has so far."""
-    with services().database.write() as session:
+    with services().database.act() as session:
         head = ledger.publish(
             session,
             now=services().clock(),
@@ -69,7 +69,7 @@ def consistency(query: dict[str, int]) -> dict[str, Any]:
 @blueprint.response(204)
 def cosignatures(payload: dict[str, Any]) -> None:
     """A witness's signature lines for a published checkpoint."""
-    with services().database.write() as session:
+    with services().database.act() as session:
         ledger.add_cosignatures(session, payload["size"], payload["lines"], now=services().clock())
         confirming.settle(session)
 

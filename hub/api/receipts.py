@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from hub.exchange.acts import Receipt
+from hub.exchange.placing import placed
 from hub.ledger import ledger
 from hub.services import Services
 from hub.store import ledger_rows
@@ -54,9 +55,10 @@ def prove_case_entries(session: Session, positions: Iterable[int], size: int) ->
 def recorded(services: Services, done: Iterable[Receipt | int | None]) -> dict[str, Any]:
     """Return the answer to an act that has committed: its receipts and the head they are proven in.
 
-    An act is given as its receipt, or as its log position where the same act was recorded before.
+    An act is given as its receipt, or as its log position where the same act was recorded before. An act that has no
+    position yet is waited for. Raises ``NotPlacedYet``.
     """
-    listed = list(done)
+    listed = placed(services.database, done)
     fresh = [item for item in listed if isinstance(item, Receipt)]
     with services.database.read() as session:
         note, size = signed_head(session, services)

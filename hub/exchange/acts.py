@@ -34,7 +34,10 @@ def render_instant(moment: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What proves that an act is in the log, before its inclusion proof is computed."""
+    """What proves that an act is in the log, before its inclusion proof is computed.
+
+    ``index`` is the entry's position, or its ticket until ``hub.exchange.placing`` has waited for one.
+    """
 
     index: int
     body: str
@@ -102,6 +105,17 @@ def lock_case(session: Session, case: str, agency: str, at: datetime) -> CaseAct
     if row is None or not rows.takes_part(session, case, agency):
         raise not_found()
     return CaseAct(session, row, at)
+
+
+def hold_claimed_case(session: Session, members: Mapping[str, Any]) -> None:
+    """Lock the case that an unverified statement names, if there is one.
+
+    Whether the same was accepted before is asked under the lock: of two at the same time the second is a repetition.
+    """
+    try:
+        rows.lock_case(session, require_id(members.get("case"), "case"))
+    except Malformed:
+        return
 
 
 def record_public(session: Session, kind: str, members: Mapping[str, Any], at: datetime) -> Receipt:

@@ -49,6 +49,7 @@ class BatchRows:
     _held: Counter[tuple[str, str]] | None = None
     _disowned: Counter[tuple[str, str]] | None = None
     _recipients: dict[str, set[Recipient]] = field(default_factory=dict)
+    _ends: dict[str, tuple[int, str | None]] = field(default_factory=dict)
     _new_fragments: list[Mapping[str, object]] = field(default_factory=list)
     _new_grants: list[Mapping[str, object]] = field(default_factory=list)
 
@@ -141,6 +142,17 @@ class BatchRows:
                 self._recipients[fragment].add((agency, member))
         recipient = channel.recipient_agency, channel.recipient_member
         require_room_for_recipient({fragment: self._recipients[fragment] for fragment in fragments}, recipient)
+
+    def next_number(self, channel: str) -> tuple[int, str | None]:
+        """Return the number that a channel's next disclosure or void must have, and the digest that it must name."""
+        if channel not in self._ends:
+            self._ends[channel] = rows.channel_end(self.session, channel) or (0, None)
+        number, digest = self._ends[channel]
+        return number + 1, digest
+
+    def add_number(self, channel: str, number: int, digest: str) -> None:
+        """Take the disclosure or void that continues a channel's chain."""
+        self._ends[channel] = (number, digest)
 
     def add_grant(self, fragment: str, channel: str, disclosure: str, encrypted_key: str, basis: str) -> None:
         """Take a grant that an accepted disclosure lists."""

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hub.exchange.acts import CaseAct, Receipt, lock_case, require_case_id
+from hub.exchange.acts import CaseAct, Receipt, hold_claimed_case, lock_case, require_case_id
 from hub.exchange.confirmed import require_confirmed
 from hub.exchange.erasing import require_content
 from hub.exchange.room import require_room_for_statement
 from hub.exchange.standing import load_consents, load_standing
 from hub.refusal import Refused, not_found
 from hub.store import exchange_rows as rows
+from hub.store import pending_rows
 from hub.store.base import Session
 from hub.store.tables import CaseRow, CaseStatementRow
 from keys.certificates import NotCertified
@@ -116,6 +117,7 @@ def submit(session: Session, directory: Directory, caller: str, token: object, a
     handler = handlers.get(claimed.type)
     if handler is None:
         raise Refused(422, "malformed", "this is not a statement that a case takes here")
+    hold_claimed_case(session, claimed.members)
     repeat = find_repeat(session, token)
     if repeat is not None and repeat.agency == caller:
         return repeat.log_index
@@ -333,10 +335,18 @@ def _keep_standing(act: CaseAct, statement: Statement, kind: str) -> Receipt:
 
 
 def list_cases(session: Session, agency: str) -> list[dict[str, object]]:
-    """Return id, lead, opening time and number of acts of every case an agency takes part in."""
+    """Return id, lead, opening time and number of logged acts of every case an agency takes part in."""
+    found = rows.cases_of(session, agency)
+    # What waits for its place is not yet in what a reader can follow.
+    waiting = pending_rows.count_waiting(session, [row.case for row in found])
     return [
-        {"case": row.case, "lead": row.lead, "opened_at": row.opened_at, "case_seq": row.case_seq}
-        for row in rows.cases_of(session, agency)
+        {
+            "case": row.case,
+            "lead": row.lead,
+            "opened_at": row.opened_at,
+            "case_seq": row.case_seq - waiting.get(row.case, 0),
+        }
+        for row in found
     ]
 
 

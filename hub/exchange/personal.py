@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from hub.exchange.acts import CaseAct, Receipt, lock_case
+from hub.exchange.acts import CaseAct, Receipt, hold_claimed_case, lock_case
 from hub.exchange.cases import MAX_OUTBOX_AGE, find_repeat, keep_statement, require_fresh
 from hub.exchange.confirmed import require_confirmed
 from hub.exchange.exclusions import BREAK_GLASS_TYPES, EXCLUSION_TYPES, broken_by, load_broken, load_exclusions
 from hub.exchange.room import require_room_for_statement
 from hub.exchange.standing import load_standing
 from hub.refusal import Refused, not_found
+from hub.store import exchange_rows as rows
 from hub.store.base import Session
 from keys.certificates import NotCertified
 from keys.directory import Directory
@@ -57,6 +58,7 @@ def submit(session: Session, directory: Directory, caller: str, token: object, a
 
     Raises ``Refused``.
     """
+    hold_claimed_case(session, peek(token).members)
     repeat = find_repeat(session, token)
     if repeat is not None and repeat.agency == caller:
         return repeat.log_index
@@ -136,6 +138,8 @@ def _break_glass(spoken: Spoken, at: datetime) -> Receipt:
     reviewer = (str(named["agency"]), str(named["member"]))
     if reviewer in spoken.exclusions.excluded(at) or not may_review(standing, reviewer, at):
         raise Refused(422, "reviewer", "expected as reviewer an officer, lead professional or chair of the case")
+    # Counted over all cases: two of this person's acts in different ones are not counted past each other.
+    rows.hold_name(session, f"{word.person[0]} {word.person[1]}")
     if broken_by(session, *word.person, at - timedelta(hours=1)) >= MAX_PER_HOUR:
         raise Refused(429, "too_often", f"one person breaks the glass at most {MAX_PER_HOUR} times an hour")
     require_room_for_statement(session, spoken.directory, case, spoken.statement.issuer)

@@ -25,6 +25,7 @@ from hub.exchange.standing import load_case_state
 from hub.refusal import Refused, not_found
 from hub.store import exchange_rows as rows
 from hub.store.base import Session
+from hub.store.placing import is_placed
 from hub.store.tables import CaseRow, ChannelRow, DisclosureRow, FragmentRow, GrantRow
 from keys.certificates import NotCertified
 from keys.directory import Directory
@@ -295,12 +296,16 @@ def record_denied(session: Session, denied: Denied, at: datetime) -> Receipt:
     return lock_case(session, denied.case, denied.agency, at).record("denied", members)
 
 
-def describe_case(session: Session, row: CaseRow) -> dict[str, Any]:
-    """Return a case's statements as received, in the case's order: those that its people are shown."""
+def describe_case(session: Session, row: CaseRow, *, only_placed: bool = False) -> dict[str, Any]:
+    """Return a case's statements as received, in the case's order: those that its people are shown.
+
+    ``only_placed`` leaves out those whose entries wait for their position: nobody could find them in the log.
+    """
     case = row.case
 
     def tokens(kind: StatementType) -> list[str]:
-        return [item.statement for item in rows.case_statements(session, case, kind.value)]
+        found = rows.case_statements(session, case, kind.value)
+        return [item.statement for item in found if not only_placed or is_placed(item.log_index)]
 
     return {
         "membership": tokens(StatementType.MEMBERSHIP),
@@ -315,10 +320,11 @@ def describe_case(session: Session, row: CaseRow) -> dict[str, Any]:
 
 def describe_to_agency(session: Session, row: CaseRow) -> dict[str, Any]:
     """The same for an agency's adapter, with what no person's pull brings: exclusions, broken glass, retention."""
-    words = [item.statement for item in exclusion_rows(session, row.case)]
-    broken = [item.statement for item in break_glass_rows(session, row.case)]
+    words = [item.statement for item in exclusion_rows(session, row.case) if is_placed(item.log_index)]
+    broken = [item.statement for item in break_glass_rows(session, row.case) if is_placed(item.log_index)]
     kept = retention_tokens(session, row.case)
-    return {**describe_case(session, row), "exclusions": words, "break_glass": broken, "retention": kept}
+    said = describe_case(session, row, only_placed=True)
+    return {**said, "exclusions": words, "break_glass": broken, "retention": kept}
 
 
 def render_lines(pulled: Pulled, receipts: Mapping[int, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

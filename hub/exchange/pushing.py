@@ -22,6 +22,7 @@ from hub.exchange.disclosure_form import (
     require_list,
     require_not_given,
 )
+from hub.exchange.line_result import LineResult
 from hub.exchange.refused_lines import RefusedLines
 from hub.exchange.room import require_room_for_channel
 from hub.exchange.standing import load_case_state
@@ -66,17 +67,6 @@ from policies.vocabulary import Stage, VoidCode
 MAX_LINES = 1_000
 MAX_BASES = 100
 _USES = {"member-hpke": KeyUse.MEMBER_HPKE, "intake": KeyUse.INTAKE, "archive": KeyUse.ARCHIVE}
-
-
-@dataclass(frozen=True, slots=True)
-class LineResult:
-    """What became of one line: accepted with a receipt, repeated with its log position then, or refused."""
-
-    line: int
-    status: str
-    receipt: Receipt | None = None
-    repeats: int | None = None
-    problem: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -191,8 +181,6 @@ class Push:
                 use=use.value,
                 jwe=dump(sealed.to_jwe()),
                 statement=statement.token,
-                last_sequence=0,
-                last_digest=None,
                 log_index=receipt.index,
             )
         )
@@ -318,7 +306,7 @@ class Push:
         channel = self.rows.find_channel(require_id(got["channel"], "channel"))
         if channel is None or (channel.case, channel.originator) != (self.act.row.case, self.originator):
             raise Refused(422, "channel", "the statement names no channel of this originator in this case")
-        expected = (channel.last_sequence + 1, channel.last_digest)
+        expected = self.rows.next_number(channel.channel)
         if type(got["sequence"]) is not int or (got["sequence"], got["previous"]) != expected:
             raise Refused(409, "sequence", f"expected number {expected[0]} of this channel and the digest before it")
         return channel
@@ -426,9 +414,7 @@ class Push:
                 log_index=receipt.index,
             ),
         )
-        channel.last_sequence = statement.members["sequence"]
-        channel.last_digest = statement.digest
-        self.session.flush()
+        self.rows.add_number(channel.channel, statement.members["sequence"], statement.digest)
 
     def _require_case(self, case: object) -> None:
         if case != self.act.row.case:

@@ -37,6 +37,20 @@ class CosignatureRefused(LedgerRefused):
     ledger_code = "cosignature_refused"
 
 
+class NotPlacedYet(LedgerRefused):
+    """An act is committed, and its entry has no position yet. The same act again is answered with its receipt."""
+
+    http_status = 503
+    ledger_code = "not_placed_yet"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this is recorded and stands, but its place in the log was not given in time; send the same again for its "
+            "receipt"
+        )
+        self.extra = {"wait": 2}
+
+
 class LedgerDamaged(LedgerRefused):
     """The stored log contradicts itself or what was already signed. The hub must stop, not go on."""
 

@@ -6,14 +6,11 @@ the time of an entry is in its body.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
 
 from hub.ledger import tree
-from hub.ledger.entries import PUBLIC_TYPES, render_body
-from hub.ledger.errors import EntryRefused, LedgerDamaged, ProofUnavailable
+from hub.ledger.appending import Appended, Appender, append, appending, make_appender, tickets_of
+from hub.ledger.errors import LedgerDamaged, ProofUnavailable
 from hub.ledger.heads import (
     Published,
     add_cosignatures,
@@ -24,10 +21,10 @@ from hub.ledger.heads import (
     sign_head,
     witnessed,
 )
-from hub.ledger.state import create, load, store_frontier
+from hub.ledger.state import create, load
 from hub.store import ledger_rows as rows
 from hub.store.base import Session
-from keys.transparency import SALT_BYTES, entry_bytes, leaf_hash
+from keys.transparency import leaf_hash
 
 __all__ = [
     "Appended",
@@ -43,117 +40,16 @@ __all__ = [
     "find_appended",
     "inclusion",
     "inclusions",
+    "make_appender",
     "publish",
     "published",
     "set_witnesses",
     "sign_head",
     "size",
+    "tickets_of",
     "tile",
     "witnessed",
 ]
-
-Randomness = Callable[[int], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """One entry as it was logged: what a receipt is made of. ``salt`` is None for public entries."""
-
-    index: int
-    leaf_hash: bytes
-    body_text: str
-    salt: bytes | None
-
-
-class Appender:
-    """Appends entries within one transaction and writes them together: the same entries and tree, fewer statements.
-
-    Nothing is stored before ``flush``. ``appending`` flushes at the end of its block; should anybody else append in
-    between, ``flush`` finds the log moved on and raises ``LedgerDamaged``, so that nothing of the act is recorded.
-    """
-
-    __slots__ = ("_ends", "_entries", "_frontier", "_nodes", "_old_size", "_randomness", "_session")
-
-    def __init__(self, session: Session, randomness: Randomness) -> None:
-        """``randomness`` returns that many random bytes, for salts."""
-        self._session, self._randomness = session, randomness
-        self._frontier: tree.Frontier | None = None
-        self._old_size = 0
-        self._ends: dict[str, tuple[int, str | None]] = {}
-        self._entries: list[rows.StoredEntry] = []
-        self._nodes: dict[tree.NodeId, bytes] = {}
-
-    def append(self, body: Mapping[str, Any], *, public: bool, case: str | None) -> Appended:
-        """Take one entry and return its place. Raises ``EntryRefused``; then this entry left no trace.
-
-        Steps: (1) check the body; (2) lock the log and check that the entry continues its case's chain; (3) salt and
-        hash; (4) advance the tree.
-        """
-        kind, text = render_body(body)
-        if public is not (kind in PUBLIC_TYPES):
-            raise EntryRefused(f"{kind} entry: expected {'a public' if kind in PUBLIC_TYPES else 'a salted'} entry")
-        if body.get("case") != case:
-            raise EntryRefused(f"{kind} entry: its case is not the one it is appended to")
-        frontier = self._locked()
-        if case is not None:
-            self._require_next(case, body)
-        salt = None if public else self._randomness(SALT_BYTES)
-        if salt is not None and len(salt) != SALT_BYTES:
-            raise EntryRefused(f"{kind} entry: expected {SALT_BYTES} random bytes as salt, got {len(salt)}")
-        entry = entry_bytes(text.encode("utf-8"), salt)
-        leaf = leaf_hash(entry)
-        self._frontier, nodes = frontier.append(leaf)
-        self._nodes.update(nodes)
-        number = body.get("case_seq")
-        self._entries.append(rows.StoredEntry(frontier.size, kind.value, case, number, entry, text, salt))
-        if case is not None:
-            self._ends[case] = (body["case_seq"], leaf.hex())
-        return Appended(frontier.size, leaf, text, salt)
-
-    def flush(self) -> None:
-        """Store entries, nodes and state. Raises ``LedgerDamaged`` if somebody else moved the log on."""
-        if self._frontier is not None and self._entries:
-            store_frontier(self._session, self._old_size, self._frontier)
-            rows.insert_entries(self._session, self._entries)
-            rows.insert_nodes(self._session, self._nodes)
-        self._frontier, self._ends, self._entries, self._nodes = None, {}, [], {}
-
-    def _locked(self) -> tree.Frontier:
-        if self._frontier is None:
-            self._frontier = load(self._session, lock=True)
-            self._old_size = self._frontier.size
-        return self._frontier
-
-    def _require_next(self, case: str, body: Mapping[str, Any]) -> None:
-        if case not in self._ends:
-            end = rows.find_case_end(self._session, case)
-            self._ends[case] = (0, None) if end is None else (end[0], end[1].hex())
-        number, previous = self._ends[case]
-        if body["case_seq"] != number + 1:
-            raise EntryRefused(f"entry: expected case_seq {number + 1} in this case, got {body['case_seq']}")
-        if body["previous"] != previous:
-            raise EntryRefused("entry: previous is not the leaf hash of the case's newest entry")
-
-
-@contextmanager
-def appending(session: Session, randomness: Randomness) -> Iterator[Appender]:
-    """An appender for one act of many entries; what it took is stored when the block ends without an exception."""
-    appender = Appender(session, randomness)
-    yield appender
-    appender.flush()
-
-
-def append(
-    session: Session, body: Mapping[str, Any], *, public: bool, case: str | None, randomness: Randomness
-) -> Appended:
-    """Append one entry to the log and return its place. Raises ``EntryRefused`` before anything is written.
-
-    ``body`` is the whole body of docs/protocol.md section 10.2, its ``at``, ``case_seq`` and ``previous`` included;
-    ``public`` and ``case`` say what the caller means, and a body that says otherwise is refused. ``randomness`` returns
-    that many random bytes. The cost does not grow with the log: five statements, two tree nodes on average.
-    """
-    with appending(session, randomness) as appender:
-        return appender.append(body, public=public, case=case)
 
 
 def size(session: Session) -> int:

@@ -1,15 +1,16 @@
 """The hub's database: one engine, short write transactions, on SQLite or PostgreSQL.
 
-Either way one act writes at a time, and sees all that was committed before it began. On SQLite (WAL, full durability)
-one process writes, a file lock says so, and its threads take turns; on PostgreSQL any number of processes on any number
-of machines take turns by an advisory lock (``hub.store.postgresql``). Schema changes are Alembic migrations.
+On SQLite (WAL, full durability) one act writes at a time: one process writes, a file lock says so, and its threads take
+turns in the order in which they came. On PostgreSQL any number of processes on any number of machines write: acts of
+different cases beside each other (``act``), whatever concerns everybody alone (``write``), by an advisory lock
+(``hub.store.postgresql``). Either way each check of an act sees all that was committed before it and that it rests on.
+Schema changes are Alembic migrations.
 """
 
 from __future__ import annotations
 
 import sqlite3
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,21 @@ from sqlalchemy.orm import Session
 from hub.store import postgresql
 from hub.store.address import read_address
 from hub.store.errors import StoreUnavailable
+from hub.store.placing import Order
+from hub.store.turns import Turns
 
 BUSY_TIMEOUT_MS = 10_000
+
+
+_BEFORE_WHOLE_ORDER: list[Callable[[Session], object]] = []
+
+
+def before_whole_order(prepare: Callable[[Session], object]) -> None:
+    """Have something done at the beginning of every ``write`` on a server, when nobody else's act is in the middle.
+
+    The log places what waits for its position: this module knows nothing of logs.
+    """
+    _BEFORE_WHOLE_ORDER.append(prepare)
 
 
 class Database:
@@ -34,7 +48,7 @@ class Database:
         self.url = url
         address = read_address(url)
         self._is_sqlite = address.is_sqlite
-        self._writer = threading.Lock()
+        self._writer = Turns()
         self._path = Path(address.path) if address.path is not None else None
         self._inode: int | None = None
         if self._is_sqlite:
@@ -59,12 +73,50 @@ class Database:
                 raise
             raise postgresql.unavailable(error) from error
 
+    @property
+    def gives_places_later(self) -> bool:
+        """Whether acts of cases commit before their entries have a position."""
+        return not self._is_sqlite
+
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session whose block is one transaction: all of it, or nothing. Raises ``StoreUnavailable``.
 
-        A block is never run twice: waiting for its turn may be repeated, an act that has begun is not.
+        Nobody else writes meanwhile, and all that waited for its position has one. A block is never run twice: waiting
+        for its turn may be repeated, an act that has begun is not.
         """
+        with self._written(Order.WHOLE) as session:
+            yield session
+
+    @contextmanager
+    def act(self) -> Iterator[Session]:
+        """The same for an act of one case, or of none: acts of other cases may be written at the same time.
+
+        What the federation shares (keys, witnesses, policy, the log's own keys) stays as it is until the block ends.
+        The act locks its case's row before it decides. Raises ``StoreUnavailable`` also where somebody else recorded
+        the same at the same moment.
+        """
+        with self._written(Order.CASES) as session:
+            yield session
+
+    @contextmanager
+    def placing(self) -> Iterator[tuple[Session, bool]]:
+        """A transaction that may give waiting entries their positions, and whether it may: one at a time does.
+
+        Whoever may not can read all that is committed. Raises ``StoreUnavailable``.
+        """
+        try:
+            with Session(self.engine) as session:
+                may = postgresql.try_placing(session.connection())
+                yield session, may
+                session.commit()
+        except Exception as error:
+            if not postgresql.is_passing(error):
+                raise
+            raise postgresql.unavailable(error) from error
+
+    @contextmanager
+    def _written(self, order: Order) -> Iterator[Session]:
         if self._is_sqlite:
             with (
                 self._writer,
@@ -74,23 +126,26 @@ class Database:
             ):
                 yield session
             return
-        with self._turn() as session:
+        with self._turn(order) as session:
             try:
+                for prepare in _BEFORE_WHOLE_ORDER if order is Order.WHOLE else ():
+                    prepare(session)
                 yield session
                 session.flush()
             except Exception as error:
-                if not postgresql.is_passing(error):
+                if not (postgresql.is_passing(error) or (order is Order.CASES and postgresql.is_twice(error))):
                     raise
                 raise postgresql.unavailable(error) from error
             _commit(session)
 
     @contextmanager
-    def _turn(self) -> Iterator[Session]:
+    def _turn(self, order: Order) -> Iterator[Session]:
         """A session whose transaction has the right to write. Rolled back at the end unless it was committed."""
+        is_shared = order is Order.CASES
         for attempt in range(1, postgresql.LOCK_ATTEMPTS + 1):
-            session = Session(self.engine)
+            session = Session(self.engine, info={Order: order})
             try:
-                postgresql.take_turn(session.connection(), postgresql.ACT_LOCK)
+                postgresql.take_turn(session.connection(), postgresql.ACT_LOCK, is_shared=is_shared)
                 break
             except Exception as error:
                 session.close()
@@ -142,8 +197,13 @@ class Database:
 
         SQLite goes on answering from what it holds open after its file was removed or replaced: what is written then
         is lost with the process. The file is read through SQLite alone: closing a descriptor of our own would drop
-        the locks that this process holds on it. On PostgreSQL there is nothing to ask: the server has the files.
+        the locks that this process holds on it. On PostgreSQL the server has the files, and is
+        asked whether it is there. Raises ``StoreUnavailable``.
         """
+        if not self._is_sqlite:
+            with self.read() as session:
+                session.connection()
+            return
         if self._path is None:
             return
         if self._inode is None:

@@ -6,11 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.exc import IntegrityError
 
+from hub.store import ledger_rows, pending_rows
 from hub.store.base import Session
+from hub.store.ledger_rows import StoredEntry
 from hub.store.ledger_tables import LogEntryRow
+from hub.store.placing import Order, order_of
 from hub.store.tables import (
     AgencyRow,
     AssertionRow,
@@ -28,6 +31,7 @@ from hub.store.tables import (
     WitnessApprovalRow,
 )
 
+_HOLD_NAME = text("SELECT pg_advisory_xact_lock(1, hashtext(:name))")
 _BEGINNING_CHARS = 1024
 """More than the header of a statement has, which names its key; the longest statement is 256 times as long."""
 
@@ -51,6 +55,15 @@ def add(session: Session, *rows: object) -> None:
 def lock_case(session: Session, case: str) -> CaseRow | None:
     """Return a case's row, locked until the transaction ends."""
     return session.scalar(select(CaseRow).where(CaseRow.case == case).with_for_update())
+
+
+def hold_name(session: Session, name: str) -> None:
+    """Wait until nobody else's act holds a name, and hold it until the transaction ends. Taken after the case's lock.
+
+    For what an act counts over all cases. On SQLite nobody else writes.
+    """
+    if order_of(session) is Order.CASES:
+        session.execute(_HOLD_NAME, {"name": name})
 
 
 def find_case(session: Session, case: str) -> CaseRow | None:
@@ -231,6 +244,13 @@ def channel_signers(session: Session, case: str, originator: str, since: int) ->
     return [SignedChannel(*row) for row in session.execute(query)]
 
 
+def channel_end(session: Session, channel: str) -> tuple[int, str] | None:
+    """Return number and digest of a channel's newest disclosure or void, or None."""
+    query = select(DisclosureRow.sequence, DisclosureRow.digest).where(DisclosureRow.channel == channel)
+    row = session.execute(query.order_by(DisclosureRow.sequence.desc()).limit(1)).one_or_none()
+    return None if row is None else (row.sequence, row.digest)
+
+
 def find_fragment(session: Session, fragment: str) -> FragmentRow | None:
     """Return a sealed fragment by id."""
     return session.get(FragmentRow, fragment)
@@ -259,10 +279,14 @@ def grants_of(session: Session, channels: Sequence[str]) -> Sequence[tuple[Grant
     return [(grant, fragment) for grant, fragment in session.execute(query)]
 
 
-def find_answered(session: Session, case: str, kind: str, statement: str) -> LogEntryRow | None:
-    """Return the entry of a pull or a retrieval by type and statement's digest. Looks through those of a case."""
-    query = select(LogEntryRow).where(LogEntryRow.case == case, LogEntryRow.type == kind)
-    return session.scalars(query.where(LogEntryRow.body.contains(f'"statement":"{statement}"'))).first()
+def find_answered(session: Session, case: str, kind: str, statement: str) -> StoredEntry | None:
+    """Return the entry of a pull or a retrieval by type and statement's digest, placed or waiting.
+
+    Looks through those of a case, which is locked.
+    """
+    # In this order: what waited no more when it was asked for is in the log by the second question.
+    found = pending_rows.find_pending(session, case, kind, statement) if order_of(session) is Order.CASES else None
+    return found or ledger_rows.find_of_statement(session, case, kind, statement)
 
 
 def is_assertion_used(session: Session, jti: str) -> bool:

@@ -213,6 +213,13 @@ def read_bodies(session: Session, kind: str) -> list[tuple[int, str]]:
     return [(position, body or "") for position, body in session.execute(query.order_by(LogEntryRow.position))]
 
 
+def find_of_statement(session: Session, case: str, kind: str, statement: str) -> StoredEntry | None:
+    """Return a case's entry of a type whose body names a statement's digest. Looks through those of the case."""
+    query = select(*_ENTRY).where(LogEntryRow.case == case, LogEntryRow.type == kind)
+    row = session.execute(query.where(LogEntryRow.body.contains(f'"statement":"{statement}"'))).first()
+    return None if row is None else StoredEntry(*row)
+
+
 def count_entries(session: Session) -> int:
     """Return the position after the last stored entry."""
     last = session.scalar(select(func.max(LogEntryRow.position)))

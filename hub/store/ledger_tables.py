@@ -7,11 +7,23 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.store.base import Base, Instant, LogPosition
 
+_TICKETED = text("ticket IS NOT NULL")
 _WITNESSED = text("witnessed_at IS NOT NULL")
 
 
@@ -19,7 +31,11 @@ class LogEntryRow(Base):
     """One entry. ``entry`` is what the tree hashes; ``case``, ``case_seq`` and ``type`` repeat the body for queries."""
 
     __tablename__ = "log_entry"
-    __table_args__ = (UniqueConstraint("case", "case_seq"),)
+    __table_args__ = (
+        UniqueConstraint("case", "case_seq"),
+        # What waited for its place is given one, and never two.
+        Index("uq_log_entry_ticket", "ticket", unique=True, sqlite_where=_TICKETED, postgresql_where=_TICKETED),
+    )
 
     position: Mapped[int] = mapped_column(LogPosition, primary_key=True, autoincrement=False)
     type: Mapped[str] = mapped_column(String(20))
@@ -28,6 +44,29 @@ class LogEntryRow(Base):
     entry: Mapped[bytes] = mapped_column(LargeBinary)
     body: Mapped[str | None] = mapped_column(Text)
     salt: Mapped[bytes | None] = mapped_column(LargeBinary)
+    ticket: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class LogPendingRow(Base):
+    """An entry that is committed with its act and waits for its position, on PostgreSQL; on SQLite none ever waits.
+
+    ``ticket`` stands for the position until then. ``leaf`` and ``previous`` are the hashes of the entry and of its
+    case's entry before it. ``xid`` is the act's transaction.
+    """
+
+    __tablename__ = "log_pending"
+    __table_args__ = (UniqueConstraint("case", "case_seq"),)
+
+    ticket: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    type: Mapped[str] = mapped_column(String(20))
+    case: Mapped[str | None] = mapped_column(String(32))
+    case_seq: Mapped[int | None] = mapped_column(LogPosition)
+    previous: Mapped[bytes | None] = mapped_column(LargeBinary)
+    leaf: Mapped[bytes] = mapped_column(LargeBinary)
+    entry: Mapped[bytes] = mapped_column(LargeBinary)
+    body: Mapped[str] = mapped_column(Text)
+    salt: Mapped[bytes | None] = mapped_column(LargeBinary)
+    xid: Mapped[int] = mapped_column(BigInteger)
 
 
 class LogNodeRow(Base):

@@ -1,7 +1,7 @@
 """PostgreSQL as the hub's store: engines, the locks that acts take, what a server must be, and what its faults mean.
 
-One advisory lock stands for the right to write, as SQLite's one writer does: each act takes it before it reads, and
-every check of an act sees what was committed before it. docs/adr/0015.
+One advisory lock stands for what the whole federation shares. An act of a case holds it with others, and its case's row
+alone; whatever changes who counts, or needs the order of everything, holds it alone. docs/adr/0015 and 0018.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from hub.store.address import Address
 from hub.store.errors import AddressRefused, StoreUnavailable
 
 ACT_LOCK = 0x6E726D61
-"""Held by whoever writes what is in the log's database, migrations too."""
+"""Held by whoever writes what is in the log's database, migrations too; shared by acts of cases."""
+PLACING_LOCK = 0x6E726D70
+"""Held by whoever gives waiting entries their positions, until its transaction ends."""
 MOMENT_LOCK = 0x6E726D6F
 """Held by whoever writes in the store of the moment."""
 SERVING_LOCK = 0x6E726D73
@@ -31,12 +33,22 @@ POOL_SIZE = 8
 MAX_MORE = 96
 """Connections beyond the pool's: a process has at most 64 threads and 32 for those who wait for the log, and none waits
 for another's connection."""
+PLACING_SECONDS = 5
+"""A process that stops while it gives positions, its machine suspended perhaps, is cut off after so long."""
+_TWICE = "23505"
+"""A row of this key is there already."""
 _UNDONE = frozenset({"40001", "40P01", "40002"})
 """Serialization failure, deadlock, integrity: the server says itself that it has undone the transaction."""
 _TAKE_TURN = text(
     f"SELECT set_config('lock_timeout', '{LOCK_SECONDS}s', true),"
     f" set_config('idle_in_transaction_session_timeout', '{IDLE_SECONDS}s', true),"
     " pg_advisory_xact_lock(:lock)"
+)
+_TAKE_PART = text(str(_TAKE_TURN).replace("pg_advisory_xact_lock(", "pg_advisory_xact_lock_shared("))
+_TRY_PLACING = text(
+    f"SELECT set_config('lock_timeout', '{PLACING_SECONDS}s', true),"
+    f" set_config('idle_in_transaction_session_timeout', '{PLACING_SECONDS}s', true),"
+    " pg_try_advisory_xact_lock(:lock)"
 )
 _NO_DELAYED_COMMIT = (
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
@@ -83,9 +95,19 @@ def _wait_for_the_disk(connection: Any, _record: Any) -> None:
     connection.autocommit = was
 
 
-def take_turn(connection: Connection, lock: int) -> None:
-    """Wait for the right to write; it is given up with the transaction."""
-    connection.execute(_TAKE_TURN, {"lock": lock})
+def take_turn(connection: Connection, lock: int, *, is_shared: bool = False) -> None:
+    """Wait for the right to write, alone or with others who share it; it is given up with the transaction."""
+    connection.execute(_TAKE_PART if is_shared else _TAKE_TURN, {"lock": lock})
+
+
+def try_placing(connection: Connection) -> bool:
+    """Take the right to give positions, if nobody has it now; it is given up with the transaction."""
+    return bool(connection.execute(_TRY_PLACING, {"lock": PLACING_LOCK}).one()[2])
+
+
+def is_twice(error: BaseException) -> bool:
+    """Whether the server refused a row because there is one of its key already."""
+    return isinstance(error, DBAPIError) and _state(error) == _TWICE
 
 
 def require_server(connection: Connection) -> None:
@@ -128,6 +150,8 @@ def _state(error: DBAPIError) -> str | None:
 def unavailable(error: BaseException) -> StoreUnavailable:
     """Return what to say of an error before or within an act, of which nothing is recorded."""
     state = _state(error) if isinstance(error, DBAPIError) else None
+    if state == _TWICE:
+        return StoreUnavailable("the same was being recorded just now; nothing more was recorded; try again")
     if state == "55P03":
         return StoreUnavailable("others are writing and this act's turn did not come; nothing was recorded; try again")
     return StoreUnavailable(f"{_reason(error)}; nothing was recorded; try again")

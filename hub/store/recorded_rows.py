@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from sqlalchemy import select
 
 from hub.store.base import Session
+from hub.store.pending_rows import waiting_tickets
 from hub.store.retention_rows import erased_positions_by_fragment
 from hub.store.tables import (
     AgencyRow,
@@ -50,6 +51,17 @@ def recorded_rows(session: Session, erased: Collection[int] = ()) -> Iterator[Re
         yield revocation.log_index, {"type": "revocation", "statement": revocation.statement}
     for access in session.scalars(select(ConsoleAccessRow)):
         yield access.log_index, {"type": "console_access", "statement": access.statement, "at": access.recorded_at}
+    yield from _of_cases(session, erased, waiting_tickets(session))
+
+
+def _of_cases(session: Session, erased: Collection[int], waiting: Collection[int]) -> Iterator[Recorded]:
+    """Rows of acts of cases. Whatever names a ticket is left out while its entry waits, and only then."""
+    for index, said in _of_any_place(session, erased):
+        if index not in waiting:
+            yield index, said
+
+
+def _of_any_place(session: Session, erased: Collection[int]) -> Iterator[Recorded]:
     for statement in session.scalars(select(CaseStatementRow).execution_options(yield_per=ROWS_PER_BATCH)):
         said: dict[str, object] = {
             "case": statement.case,

@@ -1,6 +1,7 @@
 """What the hub keeps of agencies, cases, fragments and grants: ciphertext, statements as received, and metadata.
 
-Statements are kept as the bytes that were verified. Every row that records an act names its log position.
+Statements are kept as the bytes that were verified. Every row that records an act names its log position; that of a
+case's act may wait for one and names its ticket until then (``hub.store.placing``).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, Stri
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.store.base import Base
+from hub.store.placing import placed_once
 
 
 class AgencyRow(Base):
@@ -143,7 +145,10 @@ class CaseStatementRow(Base):
     """A statement of a case itself (who takes part, consent, refusal to share), in the case's order."""
 
     __tablename__ = "case_statement"
-    __table_args__ = (Index("ix_case_statement_case_type_seq", "case", "type", "case_seq"),)
+    __table_args__ = (
+        Index("ix_case_statement_case_type_seq", "case", "type", "case_seq"),
+        *placed_once("case_statement"),
+    )
 
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     case: Mapped[str] = mapped_column(ForeignKey("case.case"))
@@ -151,13 +156,14 @@ class CaseStatementRow(Base):
     agency: Mapped[str] = mapped_column(String(40))
     case_seq: Mapped[int] = mapped_column(BigInteger)
     statement: Mapped[str] = mapped_column(Text)
-    log_index: Mapped[int] = mapped_column(BigInteger, unique=True)
+    log_index: Mapped[int] = mapped_column(BigInteger)
 
 
 class FragmentRow(Base):
     """A sealed fragment, as received."""
 
     __tablename__ = "fragment"
+    __table_args__ = placed_once("fragment")
 
     fragment: Mapped[str] = mapped_column(String(32), primary_key=True)
     case: Mapped[str] = mapped_column(ForeignKey("case.case"), index=True)
@@ -171,13 +177,14 @@ class FragmentRow(Base):
     jws: Mapped[str] = mapped_column(Text)
     archive_channel: Mapped[str] = mapped_column(String(32))
     archive_key: Mapped[str] = mapped_column(String(60))
-    log_index: Mapped[int] = mapped_column(BigInteger, unique=True)
+    log_index: Mapped[int] = mapped_column(BigInteger)
 
 
 class ChannelRow(Base):
     """A channel from one originator to one recipient key in one case."""
 
     __tablename__ = "channel"
+    __table_args__ = placed_once("channel")
 
     channel: Mapped[str] = mapped_column(String(32), primary_key=True)
     case: Mapped[str] = mapped_column(ForeignKey("case.case"), index=True)
@@ -188,16 +195,14 @@ class ChannelRow(Base):
     use: Mapped[str] = mapped_column(String(20))
     jwe: Mapped[str] = mapped_column(Text)
     statement: Mapped[str] = mapped_column(Text)
-    last_sequence: Mapped[int] = mapped_column(Integer)
-    last_digest: Mapped[str | None] = mapped_column(String(64))
-    log_index: Mapped[int] = mapped_column(BigInteger, unique=True)
+    log_index: Mapped[int] = mapped_column(BigInteger)
 
 
 class DisclosureRow(Base):
     """A disclosure or a void: one number of a channel's chain."""
 
     __tablename__ = "disclosure"
-    __table_args__ = (UniqueConstraint("channel", "sequence"),)
+    __table_args__ = (UniqueConstraint("channel", "sequence"), *placed_once("disclosure"))
 
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     case: Mapped[str] = mapped_column(ForeignKey("case.case"), index=True)
@@ -205,7 +210,7 @@ class DisclosureRow(Base):
     sequence: Mapped[int] = mapped_column(Integer)
     type: Mapped[str] = mapped_column(String(40))
     statement: Mapped[str] = mapped_column(Text)
-    log_index: Mapped[int] = mapped_column(BigInteger, unique=True)
+    log_index: Mapped[int] = mapped_column(BigInteger)
 
 
 class GrantRow(Base):

@@ -95,7 +95,7 @@ def prepared(make_scene: Callable[[], Scene]) -> tuple[Path, Officer]:
     """A federation in which everything is ready, to be copied for each order."""
     scene = make_scene().embed()
     third = begin(scene)
-    scene.close()
+    scene.stop()
     return scene.hub.home.parent, third
 
 

@@ -31,7 +31,7 @@ def test_an_act_is_refused_with_when_to_come_back(
     with httpx.Client(base_url=embedded.hub.issuer, transport=embedded.transport) as client:
         raw = Raw(embedded.hub.issuer, POLICE, signing, client)
         assert raw.send("GET", "/log/checkpoint").status_code == 200
-        monkeypatch.setattr(Database, "write", gone)
+        monkeypatch.setattr(Database, "act", gone)
         answer = raw.send("GET", "/log/checkpoint")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert (answer.json()["type"], answer.json()["detail"]) == (f"urn:nrmhub:problem:{code}", "it went away")

@@ -64,8 +64,6 @@ def database(database_url: str) -> Iterator[Database]:
                 use="intake",
                 jwe="",
                 statement="",
-                last_sequence=0,
-                last_digest=None,
                 log_index=1,
             ),
         )

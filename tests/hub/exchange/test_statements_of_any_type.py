@@ -75,8 +75,9 @@ def good_members(scene: Scene, kind: StatementType) -> dict[str, Any]:
         "detail": None,
     }
     channel = scene.sql(
-        "SELECT channel, recipient, recipient_member, last_sequence, last_digest FROM channel"
-        ' WHERE originator = ? AND "case" = ? AND recipient_agency = ?',
+        "SELECT c.channel, c.recipient, c.recipient_member, d.sequence, d.digest FROM channel c"
+        " JOIN disclosure d ON d.channel = c.channel"
+        ' WHERE c.originator = ? AND c."case" = ? AND c.recipient_agency = ? ORDER BY d.sequence DESC',
         CARE,
         scene.main,
         POLICE,
@@ -172,7 +173,7 @@ def test_a_line_with_anything_in_a_member_is_answered(scene: Scene, kind: Statem
 @pytest.mark.parametrize("value", [True, "1", [1], None])
 def test_a_number_is_a_whole_number(scene: Scene, value: Any) -> None:
     """What only compares equal is not the first number of a channel, here the one to the agency's own archive."""
-    query = 'SELECT channel FROM channel WHERE originator = ? AND "case" = ? AND last_sequence = 0'
+    query = 'SELECT channel FROM channel WHERE originator = ? AND "case" = ? AND "use" = \'archive\''
     channel = scene.sql(query, CARE, scene.main)[0][0]
     members = {"case": scene.main, "channel": channel, "previous": None, "refused": "0" * 64, "code": "policy"}
     token = token_of(scene[CARE], StatementType.VOID, {**members, "sequence": value})

@@ -162,7 +162,7 @@ def test_an_append_in_between_refuses_the_whole_act(log: Log) -> None:
     """Two entries never get one index: who finds the log moved on records nothing."""
     log.fill(2)
     with log.session() as session:
-        appender = ledger.Appender(session, log.randomness)
+        appender = ledger.make_appender(session, log.randomness)
         void_bodies(log, appender, 1)
         body = log.body("certificate", {"statement": "invented"}, None)
         ledger.append(session, body, public=True, case=None, randomness=log.randomness)
