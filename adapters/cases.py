@@ -32,16 +32,7 @@ from policies.case import follow, read_consents
 from policies.consent import NO_CONSENT, Consents, lets_more_rest
 from policies.exclusions import NO_EXCLUSIONS, Exclusions, without_excluded
 from policies.membership import CaseStatements, Said, Standing, case_state, standing_of, widens
-from policies.model import (
-    AgencyId,
-    CaseId,
-    CaseState,
-    Malformed,
-    Member,
-    Membership,
-    parse_time,
-    render_time,
-)
+from policies.model import AgencyId, CaseId, CaseState, Malformed, Member, Membership, parse_time, render_time
 from policies.vocabulary import AgencyKind, AgePath, AgeSource, CaseStage
 
 NOT_SIGNED_YET = "0" * 64

@@ -390,16 +390,14 @@ def _viewed(of: _Context) -> Told:
 
 
 def _retrieved(of: _Context) -> Told:
-    body = of.body
-    taken = len(body["fragments"])
+    body, taken = of.body, len(of.body["fragments"])
     besides = f"{count(int(body['channels']), 'key')} and {count(int(body['numbers']), 'statement')} on what it gave"
     text = f"Took back {count(taken, 'record')} of its own, still sealed, with {besides}"
     return Told(text, amount=taken, records=tuple(short(item["fragment"]) for item in body["fragments"]))
 
 
 def _audited(of: _Context) -> Told:
-    body = of.body
-    return Told(f"Looked at the account of this case, its first {count(int(body['entries']), 'entry', 'entries')}")
+    return Told(f"Looked at the account of this case, its first {count(int(of.body['entries']), 'entry', 'entries')}")
 
 
 def _exported(of: _Context) -> Told:
@@ -410,19 +408,16 @@ def _exported(of: _Context) -> Told:
 
 
 def _denied(of: _Context) -> Told:
-    body = of.body
-    if body["code"] == "too_many_requests":
-        return Told("Asked the hub more often than it lets anybody", refused=(meaning(body["code"], DENIED),))
-    if body["act"] == "token":
-        text = "Its agency asked for an access token for this person, and got none"
+    body, counts = of.body, Counter[str]()
+    if body["code"] == "too_many_requests" or body["act"] != "push":
+        if body["code"] == "too_many_requests":
+            text = "Asked the hub more often than it lets anybody"
+        elif body["act"] == "token":
+            text = "Its agency asked for an access token for this person, and got none"
+        else:
+            act = "look at the account of a case," if body["act"] == "look" else words(body["act"])
+            text = f"Asked to {act} and was answered as if there were no such case"
         return Told(text, refused=(meaning(body["code"], DENIED),))
-    if body["act"] == "look":
-        text = "Asked to look at the account of a case, and was answered as if there were no such case"
-        return Told(text, refused=(meaning(body["code"], DENIED),))
-    if body["act"] != "push":
-        text = f"Asked to {words(body['act'])} and was answered as if there were no such case"
-        return Told(text, refused=(meaning(body["code"], DENIED),))
-    counts: Counter[str] = Counter()
     for item in body["lines"]:
         counts[meaning(item["code"], REFUSED_PUSH)] += int(item["count"])
     refused = tuple(f"{count(number, 'line')}, because {why}" for why, number in sorted(counts.items()))

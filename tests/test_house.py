@@ -115,9 +115,7 @@ def test_no_tracked_file_names(what: str, patterns: list[str]) -> None:
 
 MAX_MODULE_LINES = 450
 MAX_FUNCTION_LINES = 70
-LONG_MODULES = {
-    "hub/exchange/pushing.py": 453,
-}
+LONG_MODULES: dict[str, int] = {}
 """Modules that are longer still, with their lines. Nothing is added here: they only get shorter, and then leave."""
 
 LONG_FUNCTIONS = {

@@ -51,7 +51,7 @@ def test_attack_54_one_read_in_a_flood_of_refused_attempts_stands_by_itself(scen
     assert len(render_audit(audit)) < 3_000_000
 
 
-def test_attack_54_attempts_at_no_case_do_not_enter_a_case(scene: Scene) -> None:
+def test_attempts_at_no_case_do_not_enter_a_case(scene: Scene) -> None:
     """Whoever has no part in a case does not lengthen its account, however often they try."""
     before = scene.log_types(scene.main)
     flood(scene, None)

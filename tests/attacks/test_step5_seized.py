@@ -70,7 +70,7 @@ def test_attack_83_a_seized_hub_yields_what_the_page_lists_and_nothing_else(used
 @pytest.mark.parametrize(
     "text", ["seen near the station", json.dumps({"state": "seen near the station"}), "Øxenbridge", "a_word_of_nobody"]
 )
-def test_attack_83_a_word_that_is_no_code_is_found(text: str) -> None:
+def test_a_word_that_is_no_code_is_found(text: str) -> None:
     """The control: what the search above is for, it finds."""
     assert any(unexpected(path, value, codes()) for path, value in leaves("case_statement.statement", text))
 
