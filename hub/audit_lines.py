@@ -189,11 +189,14 @@ def _line(source: Source, agreements: Agreements, names: Names) -> AuditLine:
     told = _TELLERS[kind](_Context(body, source.statement or {}, agreements, names))
     is_whole = source.statement is not None or kind in _SPEAK_FOR_THEMSELVES
     decision = body["lines"] if kind == "denied" else body.get("decision")
+    is_nobodys = kind == "exported" and body["member"] is None
     return AuditLine(
         index=source.index,
         at=str(body["at"]),
         agency=str(body["agency"] or ""),
-        person=_who(body, kind, names),
+        person="whoever runs the hub"
+        if is_nobodys
+        else names.person(body["agency"], body.get("member") if kind in _BY_PERSONS else None),
         kind=told.kind or kind,
         act=told.act if is_whole else told.act + _ABSENT,
         purpose=told.purpose,
@@ -207,12 +210,6 @@ def _line(source: Source, agreements: Agreements, names: Names) -> AuditLine:
         records=told.records,
         fault=source.fault,
     )
-
-
-def _who(body: Mapping[str, Any], kind: str, names: Names) -> str:
-    if kind == "exported" and body["member"] is None:
-        return "whoever runs the hub"
-    return names.person(body["agency"], body.get("member") if kind in _BY_PERSONS else None)
 
 
 def rules_of(decision: Any, agreements: Agreements) -> tuple[RuleLine, ...]:
