@@ -190,12 +190,11 @@ def _line(source: Source, agreements: Agreements, names: Names) -> AuditLine:
     is_whole = source.statement is not None or kind in _SPEAK_FOR_THEMSELVES
     decision = body["lines"] if kind == "denied" else body.get("decision")
     member = body.get("member") if kind in _BY_PERSONS else None
-    is_nobodys = kind == "exported" and member is None
     return AuditLine(
         index=source.index,
         at=str(body["at"]),
         agency=str(body["agency"] or ""),
-        person="whoever runs the hub" if is_nobodys else names.person(body["agency"], member),
+        person=names.person(body["agency"], member) if member or kind != "exported" else "whoever runs the hub",
         kind=told.kind or kind,
         act=told.act if is_whole else told.act + _ABSENT,
         purpose=told.purpose,
