@@ -189,11 +189,12 @@ def _line(source: Source, agreements: Agreements, names: Names) -> AuditLine:
     told = _TELLERS[kind](_Context(body, source.statement or {}, agreements, names))
     is_whole = source.statement is not None or kind in _SPEAK_FOR_THEMSELVES
     decision = body["lines"] if kind == "denied" else body.get("decision")
+    member = body.get("member") if kind in _BY_PERSONS else None
     return AuditLine(
         index=source.index,
         at=str(body["at"]),
         agency=str(body["agency"] or ""),
-        person=_who(body, kind, names),
+        person=names.person(body["agency"], member) if member or kind != "exported" else "whoever runs the hub",
         kind=told.kind or kind,
         act=told.act if is_whole else told.act + _ABSENT,
         purpose=told.purpose,
@@ -207,12 +208,6 @@ def _line(source: Source, agreements: Agreements, names: Names) -> AuditLine:
         records=told.records,
         fault=source.fault,
     )
-
-
-def _who(body: Mapping[str, Any], kind: str, names: Names) -> str:
-    if kind == "exported" and body["member"] is None:
-        return "whoever runs the hub"
-    return names.person(body["agency"], body.get("member") if kind in _BY_PERSONS else None)
 
 
 def rules_of(decision: Any, agreements: Agreements) -> tuple[RuleLine, ...]:
@@ -402,9 +397,9 @@ def _audited(of: _Context) -> Told:
 
 def _exported(of: _Context) -> Told:
     body = of.body
-    what = f"{meaning(body['what'], EXPORTS)}, {count(int(body['entries']), 'entry', 'entries')} of it"
-    whom = "by whoever runs the hub" if body["member"] is None else "by whoever runs the hub, in this officer's name"
-    return Told(f"Was given out at the command line, {whom}: {what}")
+    name = "" if body["member"] is None else ", in this officer's name"
+    told = f"{meaning(body['what'], EXPORTS)}, {count(int(body['entries']), 'entry', 'entries')} of it"
+    return Told(f"Was given out at the command line by whoever runs the hub{name}: {told}")
 
 
 def _denied(of: _Context) -> Told:

@@ -49,7 +49,7 @@ ROUTES: Mapping[str, tuple[tuple[EntryType, ...], str]] = {
     "GET /v1/cases": ((), OWN),
     "GET /v1/cases/{case}": ((), OWN),
     "GET /v1/cases/{case}/log": ((), OWN),
-    "GET /v1/log/wait": ((), "says that the log has grown, and no more"),
+    "GET /v1/log/wait": ((), "says that the log grew, and its newest head, which is public"),
     "GET /v1/directory": ((), PUBLIC),
     "GET /v1/policy": ((), PUBLIC),
     "GET /v1/policy/{digest}": ((), PUBLIC),

@@ -43,6 +43,7 @@ _STEPS: tuple[tuple[str, frozenset[ExportFault], str], ...] = (
 _PIN_STEP = "It is the log that your agency knows"
 _KEPT_STEP = "It goes on from what you kept from before"
 NOT_REACHED = "not reached: the check ended before"
+NO_CASE = "not checked: no case can be read in this file"
 HELD = "holds"
 BROKEN = "does not hold"
 
@@ -113,7 +114,8 @@ def say_steps(report: Report) -> list[Step]:
     steps = []
     for title, codes, detail in _STEPS:
         if code is None:
-            steps.append(Step(title, HELD, detail))
+            has_none = ExportFault.CHAIN_BROKEN in codes and not report.cases
+            steps.append(Step(title, NO_CASE if has_none else HELD, detail))
         elif code in codes:
             steps.append(Step(title, BROKEN, detail))
         else:

@@ -60,6 +60,7 @@ def test_without_the_pin_it_says_so(exports: Exports) -> None:
     assert done.exit_code == 3
     assert "whoever makes up a whole log can make it fit together too" in done.output
     assert "NOT CHECKED: NO PIN FILE WAS GIVEN" in done.output
+    assert "NOT CHECKED: NO CASE CAN BE READ IN THIS FILE No entry of a case" in done.output
 
 
 def test_the_first_fault_and_what_it_means(exports: Exports, tmp_path: Path) -> None:
