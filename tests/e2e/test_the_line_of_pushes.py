@@ -111,7 +111,7 @@ def prepare(scene: Scene) -> Officer:
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def prepared(
     request: pytest.FixtureRequest, make_scene: Callable[[], Scene], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Path, Officer]]:
+) -> tuple[Path, Officer, str]:
     """A federation on each kind of database, to be copied for each order."""
     with pytest.MonkeyPatch.context() as patched:
         if request.param == "postgresql":
@@ -126,15 +126,17 @@ def prepared(
             party.store.close()
         assert scene.database is not None
         scene.database.close()
-        yield scene.hub.home.parent, third
+    return scene.hub.home.parent, third, request.param
 
 
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
 def test_every_order_with_a_push_has_its_line(
-    prepared: tuple[Path, Officer], tmp_path: Path, order: tuple[str, ...]
+    prepared: tuple[Path, Officer, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: tuple[str, ...]
 ) -> None:
     """A push that was signed before reaches nobody for whom something ended before it arrived."""
-    source, third = prepared
+    source, third, database = prepared
+    if database == "postgresql":
+        monkeypatch.setenv(postgres.CHOICE, database)
     scene = copy(source, tmp_path / "copy").embed()
     try:
         start, todo = len(scene.log_types()), endings(scene, third)
