@@ -15,8 +15,8 @@ from adapters.store.tables import AcknowledgedRow, AlarmRow, OutboxRow, OwnFragm
 
 HEADS_KEPT = 1_000
 READS_SHOWN = 10_000
-STOPPING = ("fork", "rollback", "truncation", "omission", "back_dating", "not_ours")
-"""Alarms after which nothing new is shared until somebody has looked."""
+STOPPING = ("fork", "rollback", "truncation", "omission", "back_dating")
+"""Alarms after which nothing new is shared until somebody has looked: those of the log itself."""
 
 
 def keep_head(session: Session, size: int, root: str, note: str) -> None:

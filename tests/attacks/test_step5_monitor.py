@@ -383,7 +383,6 @@ def test_an_entry_in_our_name_that_was_not_made_here_is_an_alarm(scene: Scene, t
     scene.witness()
     assert codes(scene, CARE) == {"not_ours"}
     assert codes(scene, POLICE) == set()
-    is_stopped(scene, CARE, "not_ours")
     assert checked(scene, written(scene, CARE, "not_ours", tmp_path)).proof is Proof.NOTHING
 
 
