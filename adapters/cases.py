@@ -36,7 +36,6 @@ from policies.model import AgencyId, CaseId, CaseState, Malformed, Member, Membe
 from policies.vocabulary import AgencyKind, AgePath, AgeSource, CaseStage
 
 NOT_SIGNED_YET = "0" * 64
-"""Stands for the digest of a statement that is only planned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,8 +281,7 @@ class CaseBook:
     def send(self, kind: StatementType, members: Mapping[str, Any], signer: Signer | None = None) -> Statement:
         """Sign a statement, send it, prove that it is in the log, take the newest state.
 
-        ``signer`` is a person's key where one of our people says it. Raises ``HubRefused``, ``HubUnreachable``, or
-        ``LogRefused`` where the hub says yes and proves nothing.
+        ``signer``: the key of one of our people who says it. Raises ``HubRefused``, ``HubUnreachable``, ``LogRefused``.
         """
         return self._send(kind, members, signer or self.signing, ends_here=False)
 

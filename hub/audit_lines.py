@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.audit_agreements import NO_RULE, Agreements
-from hub.audit_retention import say_erased, say_retention
+from hub.audit_retention import ERASED, WITHOUT_RULE, say_erased, say_retention
 from hub.audit_words import (
     DECLINED,
     DENIED,
@@ -39,11 +39,12 @@ from policies.model import Malformed
 from policies.rules import Rule
 from policies.vocabulary import Effect, Gateway
 
-ERASED = "What this entry said was erased; the entry that says so stands further down."
 UNREADABLE = "This entry cannot be read as it is stored."
 NOTHING_GIVEN = "nothing_given"
 """The kind of a disclosure without records: it only says what is not given."""
 _ABSENT = "; what the statement said is not stored"
+_EXCLUSION = "Spoke on a conflict of interest; whom it concerns stays sealed, and it counts when two have said it"
+"""Whom it concerns, and what it does, is for those who may open its words (docs/adr/0016-exclusions.md)."""
 _WITHOUT_RULE: Mapping[str, str] = {
     "membership": "No rule decides this: the lead agency signs who takes part.",
     "acceptance": "No rule decides this: an agency confirms its own people.",
@@ -63,8 +64,7 @@ _WITHOUT_RULE: Mapping[str, str] = {
     "audited": "No rule decides this: the officer's agency takes part in the case, and shows no record to anybody.",
     "denied": "No rule was asked: who asked has no part in the case.",
     "exported": "No rule decides this: whoever runs the hub did it, and it shows no record to anybody.",
-    "retention": "No rule decides this: an agency signs it under its own retention rule.",
-    "erased": "No rule decides this: the statements that allow it stand in the entry.",
+    **WITHOUT_RULE,
 }
 _WITHOUT_PURPOSE: Mapping[str, str] = {
     NOTHING_GIVEN: "none, because nothing was given",
@@ -296,11 +296,6 @@ def _refusal(of: _Context) -> Told:
     return Told(text, refused=(f"not shared, because {meaning(said['code'], DECLINED)}",))
 
 
-def _exclusion(_of: _Context) -> Told:
-    # Whom it concerns, and what it does, is for those who may open its words (docs/adr/0016-exclusions.md).
-    return Told("Spoke on a conflict of interest; whom it concerns stays sealed, and it counts when two have said it")
-
-
 def _break_glass(of: _Context) -> Told:
     said = of.said
     if not said:
@@ -427,7 +422,7 @@ _TELLERS: Mapping[str, Callable[[_Context], Told]] = {
     "departure": _departure,
     "consent": _consent,
     "refusal": _refusal,
-    "exclusion": _exclusion,
+    "exclusion": lambda _: Told(_EXCLUSION),
     "break_glass": _break_glass,
     "channel": _channel,
     "fragment": _fragment,

@@ -7,6 +7,12 @@ from typing import Any
 
 from hub.audit_words import count, say_moment, words
 
+ERASED = "What this entry said was erased; the entry that says so stands further down."
+WITHOUT_RULE: Mapping[str, str] = {
+    "retention": "No rule decides this: an agency signs it under its own retention rule.",
+    "erased": "No rule decides this: the statements that allow it stand in the entry.",
+}
+
 
 def say_retention(said: Mapping[str, Any]) -> str:
     """Return what an agency's statement on keeping a case says; without the statement, that there was one."""

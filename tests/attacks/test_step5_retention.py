@@ -130,7 +130,7 @@ def test_attack_16_a_hub_that_says_so_without_the_originators_word_is_found(embe
     body = json.loads(text)
     other = place(embedded, CARE)
     number = embedded.sql("SELECT case_seq FROM log_entry WHERE position = ?", other)[0][0]
-    forged = canonical_bytes({**body, "entries": [[number, other]]})
+    forged = canonical_bytes({**body, "entries": [*body["entries"], [number, other]]})
     salt = bytes(32)
     with embedded.by_hand() as execute:
         execute("UPDATE log_entry SET body = NULL, salt = NULL WHERE position = ?", other)
