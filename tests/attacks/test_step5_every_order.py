@@ -146,6 +146,13 @@ class Game:
             root = load(session).root()
         assert self.heads.setdefault(size, root) == root
 
+    def leave(self) -> None:
+        """End it here: what can follow was played from another game that came to this."""
+        for actor in self.actors.values():
+            if actor.session is not None:
+                actor.session.rollback()
+                actor.session.close()
+
     def finish(self) -> None:
         """Whoever is left ends, and one who comes later places all that is committed, once."""
         for name, actor in self.actors.items():
@@ -187,19 +194,30 @@ def play_every_order(database: Database, actors: Callable[[], dict[str, Actor]])
             game.require_right()
             state = game.state()
             if state in seen:
+                game.leave()
                 break
             seen.add(state)
             moves = game.moves()
             if not moves:
+                ends += 1
+                game.finish()
                 break
             ways += [(*way, name) for name in moves[1:]]
             way = (*way, moves[0])
             game.play(moves[0])
-        ends += 1
-        game.finish()
     return len(seen), ends
 
 
+def test_attack_72_every_order_of_two_acts_and_one_who_places(database: Database) -> None:
+    """One act of each of two cases, somebody who places: what is not slow to play of the game below."""
+    states, ends = play_every_order(
+        database, lambda: {"a1": Actor(ENDS_WELL, CASE), "b1": Actor(ENDS_WELL, OTHER_CASE), "p1": Actor(PLACES)}
+    )
+    assert states > 20
+    assert ends > 2
+
+
+@pytest.mark.slow
 def test_attack_72_every_order_of_three_acts_and_one_who_places(database: Database) -> None:
     """Two acts of one case, one of another, somebody who places: no gap, no duplicate, in whatever order."""
     states, ends = play_every_order(
@@ -211,8 +229,8 @@ def test_attack_72_every_order_of_three_acts_and_one_who_places(database: Databa
             "p1": Actor(PLACES),
         },
     )
-    assert states > 50
-    assert ends > 10
+    assert states > 100
+    assert ends > 5
 
 
 @pytest.mark.slow
@@ -225,13 +243,12 @@ def test_attack_73_every_order_with_deaths_and_a_take_over(database: Database) -
             "a2": Actor(DIES, CASE),
             "a3": Actor(ENDS_WELL, CASE),
             "b1": Actor(ENDS_WELL, OTHER_CASE),
-            "b2": Actor(ENDS_WELL, OTHER_CASE),
             "p1": Actor(DIES_PLACING),
             "p2": Actor(PLACES),
         },
     )
-    assert states > 500
-    assert ends > 100
+    assert states > 300
+    assert ends > 10
 
 
 class Died(Exception):

@@ -208,7 +208,7 @@ def test_a_turn_that_does_not_come_is_refused_before_the_act_begins(
     monkeypatch.setattr(postgresql, "_TAKE_TURN", text(sooner))
     ran, tried = [], []
     take_turn = postgresql.take_turn
-    monkeypatch.setattr(postgresql, "take_turn", lambda *given: (tried.append(1), take_turn(*given)))
+    monkeypatch.setattr(postgresql, "take_turn", lambda *given, **named: (tried.append(1), take_turn(*given, **named)))
     with closing(Database(on_server.url)) as other, other.write():
         tried.clear()
         with pytest.raises(StoreUnavailable, match="turn did not come; nothing was recorded"), on_server.write():
