@@ -189,6 +189,30 @@ MEANINGS: Mapping[str, Meaning] = {
         "Follow the log: nrm-adapter sync. If it stays so, the hub gives other files than those that were agreed: call "
         "its operator. Nothing is shared or opened until then.",
     ),
+    "stopped": Meaning(
+        "an earlier alarm says that the log cannot be trusted, and nothing new is shared until somebody has looked",
+        "Look at that alarm first (nrm-adapter alarms), do what it says, then acknowledge it.",
+    ),
+    "erased": Meaning(
+        "the log says that something was erased, and it is not proven that it might be; nothing was deleted here",
+        f"{_CALL}; ask the agency that shared it whether it wanted that.",
+    ),
+    "erasure": Meaning(
+        "records of a case were erased at the hub; what of them is kept here follows this agency's own rule",
+        "Look what is still kept here, and whether it may be: nrm-adapter retention list.",
+    ),
+    "erasure_due": Meaning(
+        "a case is soon erased by the dates that its lead agency signed",
+        "If it is still needed, ask the lead for another term, or hold it: nrm-adapter retention hold.",
+    ),
+    "erasure_asked": Meaning(
+        "an agency asked that a whole case be erased; it happens when a second one agrees",
+        "Look why (nrm-adapter retention show), then agree (nrm-adapter retention agree), or hold it.",
+    ),
+    "hold": Meaning(
+        "a legal hold keeps a case from being erased",
+        "Nothing to do, unless it is this agency's: look before it ends whether it is still needed.",
+    ),
     "freeze": Meaning(
         "the witnesses have seen no new head for ten minutes",
         "Ask the operator and the witnesses' agencies whether all of them run. Nothing is shared until then.",

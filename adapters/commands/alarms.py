@@ -43,7 +43,7 @@ def alarms(context: click.Context, everything: bool) -> None:
 def _print(alarm: Alarm) -> None:
     meaning = meaning_of(alarm.code)
     named = attack_of(alarm.code)
-    code = alarm.code if named is None else f"{alarm.code} ({named})"
+    code = alarm.code if named in (None, alarm.code) else f"{alarm.code} ({named})"
     echo_line(f"{alarm.number} {alarm.raised_at} {code}: {alarm.text}")
     echo_line(f"means: {meaning.means}")
     if alarm.seen_at is None:
