@@ -78,6 +78,7 @@ from policies.model import (
     require_term,
 )
 from policies.protocol import read_answer_version, require_version_floor
+from policies.retention import require_rule
 from policies.schema import render_schema
 from policies.vocabulary import Category
 from tests.keys.keys_material import ANY_JSON, AT, header, key
@@ -388,8 +389,8 @@ PARSERS: dict[str, list[tuple[Callable[..., object], Inputs]]] = {
     "policies.language.check_text": [(lambda text: check_text("f.cedar", text), texts(*POLICY_FILES))],
     "policies.model.Basis.from_json": [(Basis.from_json, one_of(BASIS))],
     "policies.consent.ConsentScope.from_json": [(ConsentScope.from_json, one_of(CONSENT["scope"]))],
-    "policies.model.Handling.from_json": [(Handling.from_json, one_of(FRAGMENT["header"]["handling"]))],
-    "policies.model.Header.from_json": [(Header.from_json, one_of(header().to_json(), FRAGMENT["header"]))],
+    "policies.header.Handling.from_json": [(Handling.from_json, one_of(FRAGMENT["header"]["handling"]))],
+    "policies.header.Header.from_json": [(Header.from_json, one_of(header().to_json(), FRAGMENT["header"]))],
     "policies.model.Member.from_json": [(Member.from_json, one_of(*MEMBERSHIP["members"]))],
     "policies.model.Membership.from_json": [(Membership.from_json, objects(MEMBERSHIP))],
     "policies.protocol.read_answer_version": [
@@ -403,6 +404,7 @@ PARSERS: dict[str, list[tuple[Callable[..., object], Inputs]]] = {
     "policies.reading.require_id": [(require_id, with_fixed(one_of("0" * 32), "x"))],
     "policies.reading.require_members": [(require_members, with_fixed(one_of({"a": 1, "b": 2}), ("a", "b"), "x"))],
     "policies.reading.require_number": [(require_number, with_fixed(one_of(7), "x"))],
+    "policies.retention.require_rule": [(require_rule, one_of("police-mopi-1"))],
     "policies.reading.require_term": [
         (lambda text: require_term(Category, text, "x"), one_of("identity")),
         (lambda text: require_term(Category, text, "x", shown=True), one_of("identity")),
@@ -410,6 +412,12 @@ PARSERS: dict[str, list[tuple[Callable[..., object], Inputs]]] = {
 }
 
 VERIFIED_BEFORE = {
+    "keys.erasures.read_allowed": "an entry of the log's form; Directory.verify reads the statements in it; attack 16",
+    "policies.legal_tables.parse_bases": "a TOML document; called by parse_bundle",
+    "policies.legal_tables.parse_gateways": "a TOML document; called by parse_bundle",
+    "policies.retention.parse_term": "a word that Directory.verify read; tests/policies/test_keeping_rules",
+    "policies.retention.parse_wanted": "a word that Directory.verify read; tests/policies/test_keeping_rules",
+    "policies.retention.read_retention": "words that Directory.verify read; tests/policies/test_keeping_rules",
     "policies.break_glass.read_broken": "words that Directory.verify read; what is not of the form is none",
     "policies.exclusions.read_exclusions": "words that Directory.verify read; what is not of the form is none",
     "policies.exclusions.parse_proposal": "a word that Directory.verify read; tests/policies/test_exclusions",
