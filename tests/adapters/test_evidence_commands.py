@@ -49,7 +49,7 @@ def alarm(scene: Scene, *notes: str) -> int:
 
 def test_two_signed_heads_of_one_size_convince_anybody(scene: Scene, hands: dict[str, Hands], tmp_path: Path) -> None:
     number, out = alarm(scene, head(scene, 900), head(scene, 900)), tmp_path / "fork.json"
-    assert f"{number} {AT} fork (fork): two logs" in hands[POLICE].run("alarms").output
+    assert f"{number} {AT} fork: two logs" in hands[POLICE].run("alarms").output
     hands[POLICE].run("alarms", "evidence", str(number), "--out", str(out))
     said = hands[HEALTH].run("alarms", "check", str(out)).output
     assert said.startswith("PROVEN: fork\n")

@@ -20,7 +20,7 @@ from adapters.reading_directory import read_directory
 from adapters.store.rows import list_alarms, public_entries, read_setting, write_setting
 from adapters.store.tables import PublicEntryRow, SettingRow
 from hub.exchange.acts import record_public
-from hub.ledger import ledger
+from hub.ledger import appending, ledger
 from hub.ledger.entries import EntryType
 from hub.services import LOG_KEY
 from hub.store.database import Database
@@ -439,7 +439,7 @@ def test_entries_that_cannot_be_read_are_not_kept(fresh: Scene, monkeypatch: pyt
     bodies = ["[]", '{"a":1,"a":2}']
     for body in bodies:
         with database.write() as session, monkeypatch.context() as patched:
-            patched.setattr(ledger, "render_body", lambda _, text=body: (EntryType.GENESIS, text))
+            patched.setattr(appending, "render_body", lambda _, text=body: (EntryType.GENESIS, text))
             ledger.append(session, {}, public=True, case=None, randomness=os.urandom)
     database.close()
     fresh.witness()

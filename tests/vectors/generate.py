@@ -341,6 +341,45 @@ def _of_people() -> dict[T, tuple[Json, str]]:
     }
 
 
+def _on_keeping() -> dict[T, tuple[Json, str]]:
+    """What agencies sign on how long a case is kept, what is erased, and what keeps it from that."""
+    listed = {"fragment": id_of("erased"), "sha256": digest_of("erased"), "index": 41}
+    return {
+        T.RETENTION: (
+            {
+                "case": CASE,
+                "closed_at": "2026-01-30T12:00:00Z",
+                "content_until": "2032-01-31T12:00:00Z",
+                "record_until": "2036-01-31T12:00:00Z",
+                "rule": "social-care-case",
+            },
+            "council signing",
+        ),
+        T.ERASURE: (
+            {
+                "case": CASE,
+                "scope": "fragments",
+                "rule": "police-other",
+                "reason": "shared_in_error",
+                "fragments": [listed],
+            },
+            "police signing",
+        ),
+        T.ERASURE_CONFIRMATION: ({"case": CASE, "erasure": digest_of("erasure")}, "police signing"),
+        T.HOLD: (
+            {
+                "case": CASE,
+                "hold": id_of("hold"),
+                "act": "place",
+                "basis": "court_proceedings",
+                "until": "2026-04-30T12:00:00Z",
+                "decided_by": id_of("officer"),
+            },
+            "police signing",
+        ),
+    }
+
+
 def _plain_statements(channel: Json, disclosure: Json) -> dict[T, tuple[Json, str]]:
     said_to = {"case": CASE, "membership": statement_digest(membership_statement())}
     acceptance = {**said_to, "members": membership_members()["members"]}
@@ -379,6 +418,7 @@ def _plain_statements(channel: Json, disclosure: Json) -> dict[T, tuple[Json, st
             "council member-signing",
         ),
         **_of_people(),
+        **_on_keeping(),
         T.ACCEPTANCE: (acceptance, "council signing"),
         T.ENDORSEMENT: (said_to, "police signing"),
         T.DEPARTURE: ({**said_to, "members": [MEMBER]}, "council signing"),
