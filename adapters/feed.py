@@ -37,6 +37,7 @@ LISTS = {
 FOLLOWED = {**LISTS, "exclusion": "exclusions", "break_glass": "break_glass", "retention": "retention"}
 """The same with what comes to an agency's adapter alone, never with a person's pull (docs/adr/0016-exclusions.md)."""
 
+EXPORTED = "exported"
 _FRESH = "fresh"
 """What the entries of one following are watched for, until it is kept."""
 
@@ -235,6 +236,9 @@ class CaseFeed:
             held["gone"].append(chain.seq)
             return
         try:
+            if entry["type"] == EXPORTED:
+                # Whoever runs the hub did it, in nobody's name perhaps: no agency has shown itself.
+                return
             seen = held["agencies"].setdefault(entry["agency"], {"at": "", "fragments": []})
             seen["at"] = entry["at"]
             if entry["agency"] == self.agency:

@@ -73,7 +73,10 @@ class Listener:
                 # Somebody has to see it: the alarm is kept, and the watch's next look says it on the page.
                 self._tell()
             except Exception:  # noqa: BLE001 - the watch goes on by itself, and says what is wrong with the hub
-                self._heard_at = None
+                if self._heard_at is not None:
+                    # A hub that was gone may wait for its witnesses: the watch looks at its own interval at once.
+                    self._heard_at = None
+                    self._tell()
             self._stop.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 

@@ -249,6 +249,7 @@ class Stage:
         self.stop_hub()
         self.start_hub()
         self.start_adapters()
+        self.wait_until_confirmed()
 
     def _start_adapter(self, home: str, port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "adapters.cli", "--home", str(self.folder / home)]
@@ -281,6 +282,14 @@ class Stage:
                 return wanted
             time.sleep(0.1)
         raise DemoFailed("the witnesses did not reach a quorum")
+
+    def wait_until_confirmed(self) -> None:
+        """Wait until a quorum of witnesses was heard since the hub was started: until then it gives nobody anything."""
+        deadline = time.monotonic() + START_SECONDS
+        while (read_json(f"{self.issuer}/health") or {}).get("status") != "ok":
+            if time.monotonic() > deadline:
+                raise DemoFailed("the hub that was started again is not confirmed by its witnesses")
+            time.sleep(0.1)
 
     def close(self) -> None:
         """Stop every process."""

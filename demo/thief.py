@@ -112,6 +112,7 @@ def swaps_a_key(story: Story) -> None:
     # While the hub is down, its folder is copied once more for what the thief does next.
     shutil.copytree(stage.hub_home, stage.folder / EDITED)
     stage.start_hub()
+    stage.wait_until_confirmed()
     stage.adapter("housing", "sync")
     story.say("The true hub is back; housing's adapter verifies it and carries on. The alarm stays.")
 

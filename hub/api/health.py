@@ -10,7 +10,7 @@ from flask_smorest import Blueprint
 from hub.api import schemas
 from hub.api.exchange import services
 from hub.auth.needs import Need, needs
-from hub.ledger import ledger
+from hub.ledger import confirming, ledger
 
 blueprint = Blueprint("health", __name__, description="Health")
 MAX_WITNESSED_SECONDS = 600
@@ -46,6 +46,8 @@ def check() -> dict[str, Any]:
                 witnessed_size = head.size
                 seconds = int((services().clock() - head.witnessed_at).total_seconds())
                 checks["witnesses"] = "ok" if seconds <= MAX_WITNESSED_SECONDS else "no quorum in the last ten minutes"
+                if not confirming.is_confirmed(session):
+                    checks["witnesses"] = "no quorum since this start"
             else:
                 checks["witnesses"] = "no checkpoint has a quorum yet"
     except Exception as error:  # noqa: BLE001 - whatever is wrong, the answer must say so

@@ -211,7 +211,9 @@ class Database:
         if self._path.stat().st_ino != self._inode:
             raise OSError("the database file is not the one that was opened")
         with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            connection.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()
+            if connection.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone() == (0,):
+                # What is in the page cache is answered from there: an emptied file is noticed by nothing else.
+                raise OSError("the database file is empty")
 
     def _prepare(self, connection: Any, _record: Any) -> None:
         _prepare_sqlite(connection)

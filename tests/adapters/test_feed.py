@@ -10,15 +10,16 @@ import pytest
 from adapters.cases import CaseBook, CaseRefused
 from adapters.feed import LISTS
 from adapters.membership import plan_departure, plan_endorsement, plan_hand_over
-from adapters.store.rows import list_alarms
+from adapters.store.rows import list_alarms, read_setting
 from adapters.store.tables import InboxRow, SettingRow
+from hub.giving_out import Use, record_use
 from keys.statements import StatementType
 from policies.model import AgencyId
 from policies.vocabulary import AgePath, Gateway
 from tests.adapters.test_following import Meanwhile, consent, refusal, second_process
 from tests.attacks.hostile import about, lie
 from tests.consents import stands
-from tests.scene import CARE, CHARITY, HEALTH, POLICE, REVIEW, Party, Scene
+from tests.scene import CARE, CHARITY, HEALTH, POLICE, REVIEW, Party, Scene, embedded_services, now
 
 NOTE = {"kind": "concern", "summary": "An invented note", "fields": {}}
 
@@ -245,3 +246,20 @@ def test_a_case_that_another_process_opens_meanwhile_has_not_ended(scene: Scene)
     care.follower.sync_cases()
     assert codes(care) == []
     assert care.book.load(made[0]).state.membership.lead == CARE
+
+
+@pytest.mark.parametrize("agency", [None, HEALTH])
+def test_what_is_given_out_at_the_hub_is_followed_and_nobodys_presence(scene: Scene, agency: str | None) -> None:
+    """An export in nobody's name, or in an officer's: the chain goes on, and no agency has shown itself by it."""
+    with scene[CARE].store.write() as session:
+        before = read_setting(session, f"feed:{scene.main}")["agencies"]
+    services = embedded_services(scene.hub, now, anew=False)
+    member, access = (None, None) if agency is None else ("0" * 32, "0" * 64)
+    record_use(services, Use("case", agency, member, access, 9, 9, {scene.main: 9}), "0" * 64)
+    services.close()
+    scene.witness()
+    with scene[CARE].store.write() as session:
+        held = read_setting(session, f"feed:{scene.main}")
+    assert scene.log_types(scene.main)[-1] == "exported"
+    assert held["seq"] == len(scene.log_types(scene.main))
+    assert held["agencies"] == before

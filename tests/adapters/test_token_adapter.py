@@ -111,7 +111,12 @@ def test_an_adapter_with_its_keys_in_a_token_takes_part_in_everything(mixed: Fed
     assert "cosign" in said
     # Pulled out while the watch runs, it is said where people look, and the watch goes on.
     seen = SimpleNamespace(
-        home=police.home, follower=police.follower, keys=police.keys, clock=tests.federation.now, renew=pulled_out
+        home=police.home,
+        follower=police.follower,
+        keys=police.keys,
+        store=police.follower.store,
+        clock=tests.federation.now,
+        renew=pulled_out,
     )
     watch = Watch(seen, 1.0)  # type: ignore[arg-type]
     police.client._tokens.clear()  # type: ignore[union-attr]
