@@ -74,7 +74,7 @@ def _notices(story: Story, place: Path, home: str) -> Path:
     story.say(f"   {home}: {last_line(said)}")
     stage.stop_hub()
     alarms = _run(stage, place, home, "alarms").splitlines()
-    number = next((line.split()[0] for line in alarms if " fork (fork): " in line), None)
+    number = next((line.split()[0] for line in alarms if " fork: " in line), None)
     if number is None:
         raise DemoFailed(f"{home} raised no alarm for a fork: {alarms}")
     file = place / f"fork-{home}.json"
