@@ -36,7 +36,7 @@ def scene(make_scene: Callable[[], Scene]) -> Scene:
 @pytest.fixture
 def older_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """This program understands a version 0 as well, as a later one will understand this."""
-    monkeypatch.setattr("policies.model.KNOWN_VERSIONS", OLDER)
+    monkeypatch.setattr("policies.header.KNOWN_VERSIONS", OLDER)
     monkeypatch.setattr("policies.protocol.KNOWN_VERSIONS", OLDER)
 
 
