@@ -23,6 +23,7 @@ from policies.space import Space
 from policies.vocabulary import (
     AgencyKind,
     AgePath,
+    CaseStage,
     Category,
     ConsentState,
     Effect,
@@ -182,7 +183,7 @@ def test_attack_38_the_basis_that_stays_is_shown() -> None:
     )
     lines = render_trace(trace(BUNDLE, replace(facts, consent_state=ConsentState.WITHDRAWN)), date(2026, 7, 1))
     assert lines[0] == "Permitted."
-    assert any("gateway CA2004_S11, Article 6 basis" in line for line in lines)
+    assert any("gateway CA2004_S11 (unconfirmed), Article 6 basis" in line for line in lines)
 
 
 def test_attack_39_no_state_of_consent_leaves_a_child_without_an_answer_on_a_duty() -> None:
@@ -193,7 +194,10 @@ def test_attack_39_no_state_of_consent_leaves_a_child_without_an_answer_on_a_dut
     table = list(product(ConsentState, (True, False), purposes, (AgePath.CHILD, AgePath.NOT_SURE)))
     assert len(table) == 128
     for state, covers, purpose, path in table:
-        facts = replace(base, consent_state=state, consent_covers=covers, purpose=purpose, age_path=path)
+        stage = CaseStage.DECIDED if purpose is Purpose.RECONSIDERATION else CaseStage.REFERRED
+        facts = replace(
+            base, consent_state=state, consent_covers=covers, purpose=purpose, age_path=path, case_stage=stage
+        )
         assert decide(BUNDLE, facts).is_permit
 
 
