@@ -33,8 +33,10 @@ def watching(act: Callable[[], Any]) -> Watch:
 
 @pytest.fixture(autouse=True)
 def _without_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who turns 18 and who broke the glass have tests of their own, on a real store."""
+    """Who turns 18, what ends or is due, and who broke the glass have tests of their own, on a real store."""
     monkeypatch.setattr("adapters.serving.warn", lambda *_: None)
+    monkeypatch.setattr("adapters.serving.warn_of_ends", lambda *_: None)
+    monkeypatch.setattr("adapters.serving.warn_of_retention", lambda *_: None)
     monkeypatch.setattr("adapters.serving.tell", lambda *_: None)
     monkeypatch.setattr("adapters.serving.say_frozen", lambda *_: None)
     monkeypatch.setattr("adapters.serving.compare_heads", lambda *_: None)
