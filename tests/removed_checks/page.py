@@ -18,9 +18,9 @@ cases must. With the check in place the same tests pass: they are part of every 
 
 `python -m tests.removed_checks` plays every row, or those that are named, and writes into the last column what it saw:
 an assertion, something that was not refused, or the refusal that came instead. *Not played yet* is a row that was added
-or changed since. `tests/removed_checks/test_removed_checks.py` plays one row for every third attack with the slow tests
-and fails where a test passes without its check, or where a text that is to be taken out has gone from the tree. A row that
-names several layers takes them out at once: each alone is not missed, because the others still hold.
+or changed since. `tests/removed_checks/test_removed_checks.py` plays one row for every third attack with the slow
+tests and fails where a test passes without its check, or where a text that is to be taken out has gone from the tree.
+A row that names several layers takes them out at once: each alone is not missed, because the others still hold.
 
 """
 
