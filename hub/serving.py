@@ -121,7 +121,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         # In the worker: no database connection is ever shared between processes.
         services = open_services(self._config, self._passphrase)
         Integrator(services.database).start()
-        return create_app(services, threads=self._options["threads"])
+        return create_app(services, threads=self._options["threads"] - WAITS_IN_ALL)
 
 
 def run(config: Config, passphrase: str, *, bind: str, threads: int, processes: int = 1) -> None:

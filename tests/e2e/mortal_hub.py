@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,31 +40,40 @@ def reached(step: str) -> None:
 
 def install() -> None:
     """Put the steps into this process, before any worker is forked."""
-    write, create_app = Database.write, hub.serving.create_app
+    create_app = hub.serving.create_app
 
-    @contextmanager
-    def mortal_write(self: Database) -> Iterator[Any]:
-        with write(self) as session:
-            yield session
-            session.flush()
-            reached("before-commit")
-        reached("after-commit")
+    def mortal(write: Callable[[Database], AbstractContextManager[Any]]) -> Callable[[Database], Any]:
+        @contextmanager
+        def mortal_write(self: Database) -> Iterator[Any]:
+            with write(self) as session:
+                yield session
+                session.flush()
+                reached("before-commit")
+            reached("after-commit")
 
-    def mortal_app(services: Any) -> Any:
-        app = create_app(services)
+        return mortal_write
+
+    def mortal_app(services: Any, **options: Any) -> Any:
+        app = create_app(services, **options)
         inner: Callable[..., Iterable[bytes]] = app.wsgi_app
 
         def answer(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
             _request.path = environ["PATH_INFO"]
-            for number, chunk in enumerate(inner(environ, start_response)):
-                yield chunk
-                if number == 0:
-                    reached("mid-answer")
+            answered: Any = inner(environ, start_response)
+            try:
+                for number, chunk in enumerate(answered):
+                    yield chunk
+                    if number == 0:
+                        reached("mid-answer")
+            finally:
+                # As the server does (PEP 3333): what a request holds is given back then.
+                getattr(answered, "close", lambda: None)()
 
         app.wsgi_app = answer
         return app
 
-    Database.write = mortal_write  # type: ignore[method-assign]
+    Database.write = mortal(Database.write)  # type: ignore[method-assign]
+    Database.act = mortal(Database.act)  # type: ignore[method-assign]
     hub.serving.create_app = mortal_app
 
 
