@@ -90,6 +90,8 @@ def serve(stage: Stage) -> None:
     """Stay up until interrupted; print the addresses, and who may sign in where."""
     signing_in = SigningIn(stage)
     try:
+        # The last chapter has stopped everything.
+        stage.restart()
         signing_in.start()
         stage.console.rule("[bold]Serving until you press Ctrl-C")
         stage.console.print(f"hub health     {stage.issuer}/health", highlight=False)
