@@ -6,6 +6,7 @@ request says is not judged here, only where it ends (RFC 9112 sections 2.1, 6 an
 
 from __future__ import annotations
 
+import ipaddress
 from enum import StrEnum
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -105,3 +106,21 @@ class Arrival:
                 return False
             self._chunk_at = line_end + 2 + length + 2
             self._in_chunks += length
+
+
+def counted_address(remote: str | None, forwarded: str, fronts: tuple[str, ...]) -> str:
+    """Return the address under which a request is counted; of IPv6 the network (/64), ``unknown`` for what is none.
+
+    ``remote`` is where the connection came from. Where that is one of ``fronts``, the configured servers in front, it
+    is what ``forwarded`` (X-Forwarded-For) names last: nobody else's word about an address counts.
+    """
+    address = remote or ""
+    if address in fronts:
+        address = forwarded.rpartition(",")[2].strip() or address
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    if found.version == 6:
+        return str(ipaddress.ip_network((found, 64), strict=False))
+    return str(found)

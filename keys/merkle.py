@@ -103,6 +103,14 @@ def _consistency_roots(
 ) -> tuple[bytes, bytes]:
     # A first tree that is one complete subtree is its own starting point; its hash is left out of the proof.
     path = [first_root, *proof] if first_size & (first_size - 1) == 0 else list(proof)
+    return roots_along(first_size, second_size, path)
+
+
+def roots_along(first_size: int, second_size: int, path: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """Return the roots of the smaller and of the larger tree that a path gives; it begins where the smaller one ends.
+
+    Source: RFC 9162 section 2.1.4.2, steps 3 to 5. Nothing is compared yet. Raises ``ProofInvalid``.
+    """
     if not path:
         raise ProofInvalid("consistency proof: empty between trees of different sizes")
     first, last = first_size - 1, second_size - 1

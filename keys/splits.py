@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Sequence
 
-from keys.merkle import MAX_PROOF_HASHES, ProofInvalid, node_hash
+from keys.merkle import MAX_PROOF_HASHES, ProofInvalid, node_hash, roots_along
 from keys.tiles import TILE_HEIGHT, TILE_WIDTH, TilePath
 
 HASH_BYTES = 32
@@ -21,23 +21,10 @@ def root_at(size: int, whole: int, proof: Sequence[bytes], root: bytes) -> bytes
     ``proof`` is SUBPROOF(size, D_whole, false) of RFC 9162 section 2.1.4.1: a consistency proof that always begins with
     the node where the smaller tree ends. Raises ``ProofInvalid``.
     """
-    if not 0 < size < whole or not proof or len(proof) > MAX_PROOF_HASHES:
-        raise ProofInvalid("split: expected a size below the tree's, and at least one hash")
-    first, last = size - 1, whole - 1
-    while first & 1:
-        first, last = first >> 1, last >> 1
-    old = new = proof[0]
-    for sibling in proof[1:]:
-        if last == 0:
-            raise ProofInvalid("split: longer than the path to the root")
-        if first & 1 or first == last:
-            old, new = node_hash(sibling, old), node_hash(sibling, new)
-            while not first & 1 and first:
-                first, last = first >> 1, last >> 1
-        else:
-            new = node_hash(new, sibling)
-        first, last = first >> 1, last >> 1
-    if last or not hmac.compare_digest(new, root):
+    if not 0 < size < whole or len(proof) > MAX_PROOF_HASHES:
+        raise ProofInvalid(f"split: expected a size below the tree's {whole}, and at most {MAX_PROOF_HASHES} hashes")
+    old, new = roots_along(size, whole, proof)
+    if not hmac.compare_digest(new, root):
         raise ProofInvalid(f"split: does not lead to the root of the tree of {whole} entries")
     return old
 

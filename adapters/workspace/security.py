@@ -5,7 +5,6 @@ OWASP ASVS 5.0 chapters 3 and 4; W3C Content Security Policy 3, Trusted Types, F
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 import time
 from collections import OrderedDict
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from flask import Request, Response
 from werkzeug.exceptions import BadRequest, Forbidden, RequestEntityTooLarge, TooManyRequests
 
+from keys.incoming import counted_address
 from keys.sessions import form_token_matches
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
@@ -119,16 +119,7 @@ def client_of(request: Request, fronts: tuple[str, ...]) -> str:
 
     Where that is a configured server in front, what that server says last in X-Forwarded-For.
     """
-    address = request.remote_addr or ""
-    if address in fronts:
-        address = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or address
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return "unknown"
-    if found.version == 6:
-        return str(ipaddress.ip_network((found, 64), strict=False))
-    return str(found)
+    return counted_address(request.remote_addr, request.headers.get("X-Forwarded-For", ""), fronts)
 
 
 @dataclass(slots=True)

@@ -6,7 +6,6 @@ An address is where the connection came from. Where that is a server in front, a
 
 from __future__ import annotations
 
-import ipaddress
 from datetime import datetime
 
 from flask import Request
@@ -14,6 +13,7 @@ from flask import Request
 from hub.refusal import Refused
 from hub.store.moment import Moment
 from hub.store.rates import WINDOW_SECONDS
+from keys.incoming import counted_address
 
 ADDRESS_REQUESTS_PER_MINUTE = 2_400
 """Of one address, to what is open to anybody, or with no token that is good. Several agencies may share an address: it
@@ -22,16 +22,7 @@ is twice what one of them may ask for tokens."""
 
 def client_of(request: Request, fronts: tuple[str, ...]) -> str:
     """Return whom a request is counted under: the address it came from, of IPv6 the network (/64)."""
-    address = request.remote_addr or ""
-    if address in fronts:
-        address = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or address
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return "unknown"
-    if found.version == 6:
-        return str(ipaddress.ip_network((found, 64), strict=False))
-    return str(found)
+    return counted_address(request.remote_addr, request.headers.get("X-Forwarded-For", ""), fronts)
 
 
 def require_pace_of_stranger(moment: Moment, address: str, at: datetime) -> None:

@@ -240,7 +240,8 @@ def test_attack_28_a_jump_of_disclosures_is_seen_at_the_hub_and_in_the_agencys_o
     assert number > 1
     assert scene.database is not None
     with scene.database.read() as session:
-        (found,) = unusual_of(session, POLICE, clock[0])
+        # What the scene was built with may be of the hour before: that stands there as well.
+        (found,) = [item for item in unusual_of(session, POLICE, clock[0]) if item.hour == hour]
     assert (found.deed, found.number) == (Deed.GIVEN, number)
     fresh = [item for item in scene.alarms(POLICE) if item not in before]
     assert fresh == [("unusual", f"{POLICE}: {found.text}")]
