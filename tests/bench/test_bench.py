@@ -37,7 +37,9 @@ def test_the_bench_runs_and_writes_its_ratios(tmp_path: Path) -> None:
 def test_the_pages_table_is_that_of_the_bench() -> None:
     """docs/bench.md explains every ratio that the bench gives, and no other."""
     page = (Path(__file__).resolve().parents[2] / "docs" / "bench.md").read_text(encoding="utf-8")
-    explained = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
+    named = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
+    # A ratio's name has its parts; the page's tables of what the writers do have words of one part.
+    explained = {name for name in named if "." in name}
     assert explained == set(explain(FULL))
 
 

@@ -75,6 +75,7 @@ class NobodySignsIn:
     def close(self): pass
 
 story.tell = set_up
+Stage.restart = lambda stage: None
 story.SigningIn = NobodySignsIn
 story.say_what_to_open = lambda stage, seconds: None
 sys.exit(story.main())
