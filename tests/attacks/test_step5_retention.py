@@ -178,6 +178,7 @@ def backup(scene: Scene, to: Path) -> Path:
 
 def test_attack_75_a_started_hub_waits_for_its_witnesses(embedded: Scene) -> None:
     """Nobody is given anything before a quorum has cosigned since the start; then all goes on."""
+    embedded.witness()
     serve(embedded)
     for refused in (
         lambda: embedded[CARE].share(embedded.main, {"kind": "concern", "summary": "x", "fields": {}}),

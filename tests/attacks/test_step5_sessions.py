@@ -60,8 +60,7 @@ def test_attack_62_a_revocation_made_elsewhere_ends_the_open_session_within_a_se
         revoke(scene)
         revoked = time.monotonic()
         # Ten times a second, as nobody does: the session is looked at, and its time goes on.
-        while (answer := browser.get("/account")).status_code == 200:
-            assert time.monotonic() - revoked < WITHIN_SECONDS
+        while (answer := browser.get("/account")).status_code == 200 and time.monotonic() - revoked < WITHIN_SECONDS:
             time.sleep(0.1)
         assert answer.status_code == 401
         assert "it was revoked" in answer.text
