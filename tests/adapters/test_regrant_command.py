@@ -135,6 +135,7 @@ def test_the_archive_key_alone_gives_back_the_content_key(embedded: Scene) -> No
 # --- after the signing key was dated back ---
 
 
+@pytest.mark.slow
 def test_what_nobody_believes_any_more_is_listed_and_released_by_its_name(
     make_scene: Callable[[], Scene], scene_source: Path
 ) -> None:

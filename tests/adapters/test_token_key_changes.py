@@ -26,6 +26,9 @@ from tests.federation import now
 from tests.officers import enrol
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def scene(softhsm: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenScene]:
     """One federation for every test that leaves it at work."""

@@ -30,6 +30,8 @@ from tests.adapters.token_scene import CARE, CHARITY, HEALTH, POLICE, SEEN, Toke
 from tests.federation import now
 from tests.soft_token import SoftToken
 
+pytestmark = pytest.mark.slow
+
 OWN = "an invented passphrase of the backup"
 NEW = {"NRM_ROOT_PASSPHRASE": "a new invented root word"}
 AFTER = {"kind": "concern", "summary": "Said after the token was lost", "fields": {}}

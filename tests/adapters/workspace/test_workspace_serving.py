@@ -33,6 +33,7 @@ def environ(scene_source: Path) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_a_person_works_there(make_scene: Callable[[], Scene], environ: dict[str, str], tmp_path: Path) -> None:
     """Over HTTP, the hub a process as well: sign in, unlock, read; a client that says nothing holds nobody up."""
     scene = make_scene().start()
@@ -79,6 +80,7 @@ def test_a_person_works_there(make_scene: Callable[[], Scene], environ: dict[str
     assert not [secret for secret in environ.values() if secret.encode() in written]
 
 
+@pytest.mark.slow
 def test_serve_says_where_the_workspace_is(
     make_scene: Callable[[], Scene], environ: dict[str, str], tmp_path: Path
 ) -> None:
