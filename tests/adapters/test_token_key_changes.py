@@ -25,7 +25,6 @@ from tests.adapters.token_scene import CARE, HEALTH, POLICE, TokenScene, log_typ
 from tests.federation import now
 from tests.officers import enrol
 
-
 pytestmark = pytest.mark.slow
 
 
