@@ -184,6 +184,7 @@ class Judged:
             purpose=purpose,
             at=self.at,
             opened_at=self.case.opened_at,
+            referred_at=self.case.referred_at,
             opened=tuple(opened),
             refused=tuple(refused),
             not_given=tuple(

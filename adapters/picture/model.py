@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.picture.chronology import ChronologyRow, build_chronology
+from adapters.picture.clocks import Clock, list_clocks
 from adapters.picture.counts import Counts, count_fragments
 from adapters.picture.deliberation import DeliberationRow, list_deliberation
 from adapters.picture.disagreements import DisagreementItem, find_disagreements
@@ -177,6 +178,7 @@ class Picture:
     cannot_say: str
     agencies: tuple[AgencyRow, ...]
     header: PictureHeader
+    clocks: tuple[Clock, ...]
     childs_voice: Voice
     safety: Safety
     question: QuestionToDecide
@@ -222,6 +224,7 @@ def assemble(view: CaseView) -> Picture:
         cannot_say=CANNOT_SAY,
         agencies=_agencies(view, versions),
         header=_header(view, pieces, identity),
+        clocks=list_clocks(view, pieces),
         childs_voice=hear_child(view, pieces),
         safety=assess_safety(view, pieces),
         question=frame_question(view, pieces, elements.types),

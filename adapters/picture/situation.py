@@ -226,9 +226,15 @@ def _orders(pieces: Sequence[Piece], today: date) -> Topic:
 
 
 def _order(piece: Piece) -> str | None:
+    code = order_of(piece)
+    return None if code is None else ORDERS[code]
+
+
+def order_of(piece: Piece) -> str | None:
+    """Return the code of ``ORDERS`` that a record gives as legal status, or None."""
     for value in piece.content.walk():
         if "legal" in value.name.casefold() and value.code is not None and value.code in ORDERS:
-            return ORDERS[value.code]
+            return value.code
     return None
 
 

@@ -21,6 +21,7 @@ MAX_CHRONOLOGY_ROWS = 60
 def print_picture(picture: Picture, console: Console) -> None:
     """Print the picture. ``console`` decides width and colour; nothing is conveyed by colour alone."""
     _header(picture, console)
+    _clocks(picture, console)
     _voice(picture, console)
     _safety(picture, console)
     _chronology(picture, console)
@@ -59,6 +60,15 @@ def _header(picture: Picture, console: Console) -> None:
         picture.record_of_use.counts.sentence,
     ]
     console.print(Panel(_text("\n".join(lines)), title=header.marking))
+
+
+def _clocks(picture: Picture, console: Console) -> None:
+    lines = []
+    for clock in picture.clocks:
+        unconfirmed = " (unconfirmed: nobody has checked this figure)" if clock.is_unconfirmed else ""
+        source = "" if clock.statement is None else _source(picture, clock.statement.provenance)
+        lines.append(f"{clock.label}: {clock.words} Counted {clock.began_words}{source}. {clock.source}{unconfirmed}.")
+    _lines(console, "Clocks", lines)
 
 
 def _voice(picture: Picture, console: Console) -> None:

@@ -13,6 +13,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 from adapters.cases import CaseRefused, VerifiedCase
 from adapters.hub_client import HubRefused, HubUnreachable
+from adapters.picture.clocks import Clock, ClockKind, ClockState, case_clocks
 from adapters.picture.model import assemble
 from adapters.picture.page import PageFrame, render_page
 from adapters.picture.view import PictureRefused
@@ -39,13 +40,17 @@ _NOT_FOUND = frozenset({403, 404})
 
 @dataclass(frozen=True, slots=True)
 class MyCase:
-    """A case that lists a person: id, the roles they have in it, until when, and whether that counts yet."""
+    """A case that lists a person: id, the roles they have in it, until when, and whether that counts yet.
+
+    ``clocks``: those that need nothing opened and still run, and the one of the pilot's decision also when it is over.
+    """
 
     case: str
     roles: tuple[str, ...]
     until: datetime
     is_accepted: bool
     opened_at: datetime
+    clocks: tuple[Clock, ...]
 
     @property
     def state(self) -> str:
@@ -94,7 +99,10 @@ def _listed(verified: VerifiedCase, agency: str, member: str, at: datetime) -> M
         return None
     is_accepted = (agency, member) in verified.state.accepted
     roles = tuple(role.value for role in entry.roles)
-    return MyCase(verified.case, roles, entry.until, is_accepted, verified.opened_at)
+    stage = verified.state.membership.case_stage
+    clocks = case_clocks(verified.opened_at, verified.referred_at, stage, at)
+    running = tuple(clock for clock in clocks if clock.state is not ClockState.OVER or clock.kind is ClockKind.RG_PILOT)
+    return MyCase(verified.case, roles, entry.until, is_accepted, verified.opened_at, running)
 
 
 cases = Blueprint("cases", __name__)

@@ -172,6 +172,8 @@ def test_age_path_and_stage_say_first_what_they_do(make_scene: Callable[[], Scen
     said = care.run("case", "stage", case, "referred").stdout
     assert "The case is to be referred instead of before_referral. Papers for the referral are still shared" in said
     assert shown(care, case)["case_stage"] == "referred"
+    referred_at = scene[CARE].book.load(case).referred_at
+    assert referred_at is not None
     assert "not before its referral again" in care.refused("case", "stage", case, "before_referral")
     care.run("case", "age-path", case, "adult", "--source", "records")
     waiting = shown(care, case)
@@ -183,3 +185,5 @@ def test_age_path_and_stage_say_first_what_they_do(make_scene: Callable[[], Scen
     assert (made["age_path"], made["age_source"], made["age_path_waiting"]) == ("adult", "records", None)
     care.run("case", "age-path", case, "not_sure", "--source", "in_doubt")
     assert shown(care, case)["age_path"] == "not_sure"
+    loaded = scene[CARE].book.load(case)
+    assert loaded.referred_at == referred_at < loaded.membership[-1].issued_at

@@ -40,6 +40,7 @@ def test_sections_stand_in_the_panels_order() -> None:
     sections = names[names.index("header") :]
     assert sections == [
         "header",
+        "clocks",
         "childs_voice",
         "safety",
         "question",

@@ -41,7 +41,8 @@ def test_a_day_at_the_desk(shared: Desk) -> None:
     assert shown.status_code == 200
     assert "2 fragments opened by you" in shown.text
     home = browser.get("/").text
-    for said in ("Fernshire health", shared.member, "voting member of the panel", "with two factors", "open to you"):
+    who = ("Fernshire health", shared.member, "voting member of the panel", "with two factors")
+    for said in (*who, "open to you", "First 72 hours"):
         assert said in home
     assert f'href="{picture(shared)}"' in home
     assert browser.post("/sign-out").status_code == 200

@@ -1,0 +1,242 @@
+"""The clocks of a case: what began when, how long it may take, how much of that is left.
+
+Three different clocks of 72 hours are never one timer; a start that a record gives without a time of day gives an end
+without one. What no record says is said to be unknown, and a clock that ran out is not hidden.
+Sources: nrm.md 2.3, 3, 4.1; the figures stand in ``clocks.toml``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+from adapters.picture.dates import PartialDate, Precision, parse_partial
+from adapters.picture.provenance import Piece, Statement
+from adapters.picture.situation import newest_first, order_of
+from adapters.picture.view import CaseView
+from adapters.picture.words import count_words, day_words
+from adapters.release.writing import Outcome, Question
+from policies.vocabulary import CaseStage, Category
+
+RULES = Path(__file__).with_name("clocks.toml")
+UNCONFIRMED = "none"
+SATURDAY = 5
+POLICE_PROTECTION = "L1"
+"""Legal status code of the looked-after children return (formats.md 6.2)."""
+
+
+class ClockKind(StrEnum):
+    """What is counted."""
+
+    RISK_WINDOW_72H = "risk_window_72h"
+    POLICE_PROTECTION_72H = "police_protection_72h"
+    RHI_72H = "rhi_72h"
+    INITIAL_CONFERENCE = "initial_conference"
+    RG_NATIONAL = "rg_national"
+    RG_PILOT = "rg_pilot"
+    RECONSIDERATION = "reconsideration"
+
+
+class ClockState(StrEnum):
+    """Whether it still runs. ``unknown``: it began on a day that is not known exactly enough."""
+
+    RUNNING = "running"
+    WARNING = "warning"
+    OVER = "over"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRule:
+    """One figure: its length in hours, days or working days, and where it comes from."""
+
+    label: str
+    rule: str
+    source: str
+    confirmed_by: str
+    hours: int = 0
+    days: int = 0
+    working_days: int = 0
+    warn: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """One clock as it stands. ``began`` and ``due`` are ISO 8601, of a day or of a minute; ``words`` say the rest.
+
+    ``day``: how many days it has run, for clocks of days. ``statement``: the record it rests on; None where
+    it rests on a signed fact of the case.
+    """
+
+    kind: ClockKind
+    label: str
+    state: ClockState
+    began: str
+    began_words: str
+    due: str
+    words: str
+    day: int | None
+    rule: str
+    source: str
+    is_unconfirmed: bool
+    statement: Statement | None
+
+
+def list_clocks(view: CaseView, pieces: Sequence[Piece]) -> tuple[Clock, ...]:
+    """Return the clocks that began, in the order in which they are looked at; those of one kind, the newest first."""
+    return (
+        *case_clocks(view.opened_at, view.referred_at, view.case.membership.case_stage, view.at),
+        *_said(view, pieces),
+    )
+
+
+def case_clocks(opened_at: datetime, referred_at: datetime | None, stage: CaseStage, at: datetime) -> tuple[Clock, ...]:
+    """Return the clocks that need no content: those of the case's opening and of its referral."""
+    found = [_clock(ClockKind.RISK_WINDOW_72H, _moment(opened_at), at, "from the opening of this case")]
+    if referred_at is not None and stage is CaseStage.REFERRED:
+        start = _moment(referred_at)
+        found += [_clock(kind, start, at, "from the referral") for kind in (ClockKind.RG_PILOT, ClockKind.RG_NATIONAL)]
+    return tuple(found)
+
+
+def _said(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Clock]:
+    for piece in newest_first([piece for piece in pieces if piece.category is Category.PLACEMENT]):
+        if order_of(piece) == POLICE_PROTECTION and piece.period is not None and not _is_past(piece, view):
+            yield _of(ClockKind.POLICE_PROTECTION_72H, piece.period.start, piece, view, "from its beginning")
+    ended = [piece for piece in pieces if piece.category is Category.MISSING_EPISODE]
+    returns = [
+        (piece.period.end, piece) for piece in ended if piece.period is not None and piece.period.end is not None
+    ]
+    if returns:
+        end, piece = max(returns, key=lambda item: (item[0].first, item[0].time or "", item[1].opened.log_index))
+        yield _of(ClockKind.RHI_72H, end, piece, view, "from the newest return on record")
+    yield from _newest_held(ClockKind.INITIAL_CONFERENCE, pieces, view)
+    yield from _newest_held(ClockKind.RECONSIDERATION, pieces, view)
+
+
+def _newest_held(kind: ClockKind, pieces: Sequence[Piece], view: CaseView) -> Iterator[Clock]:
+    """The clock that a strategy discussion or a negative decision starts: the newest of them."""
+    if kind is ClockKind.INITIAL_CONFERENCE:
+        found = [piece for piece in pieces if piece.category is Category.STRATEGY_DISCUSSION]
+        words = "from the newest strategy discussion"
+    else:
+        found = [piece for piece in pieces if piece.category is Category.DECISION and _is_decided(piece)]
+        words = "from the newest decision, which is negative"
+    held = [(start, piece) for piece in found if (start := _held_on(piece)) is not None]
+    if held:
+        start, piece = max(held, key=lambda item: (item[0].first, item[1].opened.log_index))
+        if kind is ClockKind.INITIAL_CONFERENCE or piece.content.text("hub_Outcome") == Outcome.NEGATIVE:
+            yield _of(kind, start, piece, view, words)
+
+
+def _is_decided(piece: Piece) -> bool:
+    return piece.content.text("hub_Question") in set(Question) and piece.content.text("hub_Outcome") != Outcome.ADJOURN
+
+
+def _held_on(piece: Piece) -> PartialDate | None:
+    return parse_partial(piece.content.text("hub_HeldOn") or piece.content.observed_from or "")
+
+
+def _is_past(piece: Piece, view: CaseView) -> bool:
+    return piece.period is not None and piece.period.end is not None and piece.period.end.last < view.at.date()
+
+
+def _moment(at: datetime) -> PartialDate:
+    at = at.astimezone(UTC)
+    return PartialDate(at.isoformat(timespec="seconds"), at.date(), at.date(), Precision.MINUTE, f"{at:%H:%M}")
+
+
+def _of(kind: ClockKind, start: PartialDate, piece: Piece, view: CaseView, since: str) -> Clock:
+    return _clock(kind, start, view.at, since, piece.summarise("Began"))
+
+
+def _clock(kind: ClockKind, start: PartialDate, at: datetime, since: str, statement: Statement | None = None) -> Clock:
+    rule = load_rules()[kind]
+    began = f"{since}, {day_words(start.text)}"
+    moment = _instant(start)
+    if start.precision in (Precision.YEAR, Precision.MONTH):
+        state, due, words, day = ClockState.UNKNOWN, "", "The record does not give the day it began.", None
+    elif start.first > at.date():
+        state, due, words, day = ClockState.UNKNOWN, "", "The record gives a day that is still to come.", None
+    elif rule.hours and moment is not None:
+        state, due, words, day = _by_hours(rule, moment, at)
+    else:
+        state, due, words, day = _by_days(rule, start, at)
+    return Clock(
+        kind=kind,
+        label=rule.label,
+        state=state,
+        began=start.text,
+        began_words=began,
+        due=due,
+        words=words,
+        day=day,
+        rule=rule.rule,
+        source=rule.source,
+        is_unconfirmed=rule.confirmed_by == UNCONFIRMED,
+        statement=statement,
+    )
+
+
+Counted = tuple[ClockState, str, str, int | None]
+
+
+def _by_hours(rule: ClockRule, began: datetime, at: datetime) -> Counted:
+    due = began + timedelta(hours=rule.hours)
+    left = int((due - at).total_seconds() // 3600)
+    text = due.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:00Z")
+    if at >= due:
+        return ClockState.OVER, text, f"Over since {day_words(text)}.", None
+    hours = count_words(left, "hour") if left else "Less than an hour"
+    return ClockState.RUNNING, text, f"{hours} left, until {day_words(text)}.", None
+
+
+def _instant(start: PartialDate) -> datetime | None:
+    """Return the moment a record gives, or None. A time without a zone is taken for UTC, as everywhere on the page."""
+    try:
+        read = datetime.fromisoformat(start.text) if start.time is not None else None
+    except ValueError:
+        return None
+    return None if read is None else read if read.tzinfo is not None else read.replace(tzinfo=UTC)
+
+
+def _by_days(rule: ClockRule, start: PartialDate, at: datetime) -> Counted:
+    """Count from a day. Where the rule is of hours and the record has no time, the end has none either."""
+    if rule.working_days:
+        due = add_working_days(start.first, rule.working_days)
+    else:
+        due = start.first + timedelta(days=rule.days or rule.hours // 24)
+    today, text = at.date(), due.isoformat()
+    day = (today - start.first).days
+    untimed = " The record gives no time of day." if rule.hours else ""
+    if today > due:
+        return ClockState.OVER, text, f"Over since {day_words(text)}.{untimed}", day
+    left = (due - today).days
+    of = f"Day {day} of {rule.days}; " if rule.days else ""
+    end = "it ends today" if not left else f"{count_words(left, 'day')} left"
+    words = f"{of}{end}, until {day_words(text)}.{untimed}"
+    is_late = any(day >= after for after in rule.warn)
+    return (ClockState.WARNING if is_late else ClockState.RUNNING), text, words[:1].upper() + words[1:], day
+
+
+def add_working_days(start: date, count: int) -> date:
+    """Return the day that is so many Mondays to Fridays after another. Bank holidays are counted as working days."""
+    day = start
+    while count:
+        day += timedelta(days=1)
+        count -= day.weekday() < SATURDAY
+    return day
+
+
+@cache
+def load_rules() -> Mapping[ClockKind, ClockRule]:
+    """Return the figures. Raises ``KeyError`` or ``TypeError`` where the file is not as this module needs it."""
+    read = tomllib.loads(RULES.read_text(encoding="utf-8"))
+    return {
+        kind: ClockRule(**{**read[kind.value], "warn": tuple(read[kind.value].get("warn", ()))}) for kind in ClockKind
+    }

@@ -1,0 +1,170 @@
+"""The clocks of a case: each starts by its own record, ends by its own rule, and says what it does not know."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from adapters.picture.clocks import Clock, ClockKind, ClockState, add_working_days, case_clocks, load_rules
+from adapters.picture.model import assemble
+from adapters.picture.page import render_page
+from policies.vocabulary import CaseStage, Category
+from tests.adapters.picture.invented_case import AT, COUNCIL, OPENED_AT, case_view, opened, record, value
+
+
+def clocks(*records: dict[str, object], category: Category = Category.PLACEMENT, at: datetime = AT) -> list[Clock]:
+    """The clocks of a case of which only these records were opened."""
+    items = [opened(f"one-{number}", COUNCIL, category, item) for number, item in enumerate(records)]
+    return list(assemble(case_view(items, at=at)).clocks)
+
+
+def one(found: list[Clock], kind: ClockKind) -> Clock:
+    (clock,) = [clock for clock in found if clock.kind is kind]
+    return clock
+
+
+def kinds(found: list[Clock]) -> list[ClockKind]:
+    return [clock.kind for clock in found]
+
+
+def protected(start: str) -> dict[str, object]:
+    status = value("Police protection", "/ep[1]", code="L1", scheme="ssda903-ls")
+    return record(Category.PLACEMENT, "Placement", {"hub_Placement": [{"legal_status": status}]}, start=start)
+
+
+def missing(end: str) -> dict[str, object]:
+    return record(Category.MISSING_EPISODE, "Missing episode", {}, start="2026-05-20", end=end)
+
+
+def decided(outcome: str, held_on: str, question: str = "rg") -> dict[str, object]:
+    fields = {"hub_Question": value(question), "hub_Outcome": value(outcome), "hub_HeldOn": value(held_on)}
+    return record(Category.DECISION, "Decision", fields, start=held_on)
+
+
+def test_three_clocks_of_72_hours_are_three() -> None:
+    """The same length from three different moments; none of them stands in for another."""
+    found = list(assemble(case_view()).clocks)
+    hours = [clock for clock in found if load_rules()[clock.kind].hours == 72]
+    assert kinds(hours) == [ClockKind.RISK_WINDOW_72H, ClockKind.POLICE_PROTECTION_72H, ClockKind.RHI_72H]
+    assert len({clock.began for clock in hours}) == 3
+    assert all(clock.is_unconfirmed for clock in hours)
+
+
+@pytest.mark.parametrize(
+    ("after", "state", "words"),
+    [
+        (timedelta(hours=1), ClockState.RUNNING, "71 hours left, until 21 May 2026, 08:00 UTC."),
+        (timedelta(hours=71, minutes=59), ClockState.RUNNING, "Less than an hour left, until 21 May 2026, 08:00 UTC."),
+        (timedelta(hours=72), ClockState.OVER, "Over since 21 May 2026, 08:00 UTC."),
+    ],
+)
+def test_the_risk_window_counts_from_the_opening(after: timedelta, state: ClockState, words: str) -> None:
+    (clock,) = case_clocks(OPENED_AT, None, CaseStage.BEFORE_REFERRAL, OPENED_AT + after)
+    assert (clock.state, clock.words, clock.due) == (state, words, "2026-05-21T08:00:00Z")
+
+
+def test_police_protection_counts_from_the_records_own_moment() -> None:
+    clock = one(clocks(protected("2026-05-30T20:15:00+01:00")), ClockKind.POLICE_PROTECTION_72H)
+    assert (clock.state, clock.due) == (ClockState.RUNNING, "2026-06-02T19:15:00Z")
+    assert clock.words.startswith("33 hours left")
+    assert clock.statement is not None
+
+
+def test_a_day_without_a_time_gives_no_time() -> None:
+    """Nothing is filled up: the end is a day, and the page says why."""
+    clock = one(clocks(protected("2026-05-30")), ClockKind.POLICE_PROTECTION_72H)
+    assert clock.due == "2026-06-02"
+    assert clock.words == "1 day left, until 2 June 2026. The record gives no time of day."
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        ("2026-05", "The record does not give the day it began."),
+        ("2026-06-02", "The record gives a day that is still to come."),
+        ("9999-12-31", "The record gives a day that is still to come."),
+    ],
+)
+def test_what_cannot_be_counted_is_said(start: str, words: str) -> None:
+    clock = one(clocks(protected(start)), ClockKind.POLICE_PROTECTION_72H)
+    assert (clock.state, clock.due, clock.words) == (ClockState.UNKNOWN, "", words)
+
+
+def test_a_time_that_is_none_leaves_the_day() -> None:
+    """A record may hold any text in the form of a time."""
+    clock = one(clocks(protected("2026-05-30T77:15:00Z")), ClockKind.POLICE_PROTECTION_72H)
+    assert clock.due == "2026-06-02"
+
+
+def test_the_return_interview_counts_from_the_newest_return() -> None:
+    found = clocks(missing("2026-05-25"), missing("2026-05-31"), category=Category.MISSING_EPISODE)
+    clock = one(found, ClockKind.RHI_72H)
+    assert (clock.began, clock.due, clock.state) == ("2026-05-31", "2026-06-03", ClockState.RUNNING)
+
+
+def test_an_episode_without_an_end_starts_no_return() -> None:
+    unended = record(Category.MISSING_EPISODE, "Missing episode", {}, start="2026-05-31")
+    assert ClockKind.RHI_72H not in kinds(clocks(unended, category=Category.MISSING_EPISODE))
+
+
+@pytest.mark.parametrize(
+    ("days", "state", "words"),
+    [
+        (0, ClockState.RUNNING, "Day 0 of 45; 45 days left"),
+        (20, ClockState.RUNNING, "Day 20 of 45; 25 days left"),
+        (21, ClockState.WARNING, "Day 21 of 45; 24 days left"),
+        (45, ClockState.WARNING, "Day 45 of 45; it ends today"),
+        (46, ClockState.OVER, "Over since"),
+    ],
+)
+def test_the_pilots_decision_is_counted_in_days(days: int, state: ClockState, words: str) -> None:
+    at = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    found = case_clocks(at, at, CaseStage.REFERRED, at + timedelta(days=days))
+    clock = one(list(found), ClockKind.RG_PILOT)
+    assert (clock.state, clock.day) == (state, days)
+    assert clock.words.startswith(words)
+
+
+@pytest.mark.parametrize("stage", [CaseStage.BEFORE_REFERRAL, CaseStage.DECIDED, CaseStage.CLOSED])
+def test_only_a_referred_case_waits_for_a_decision(stage: CaseStage) -> None:
+    found = case_clocks(OPENED_AT, OPENED_AT, stage, AT)
+    assert kinds(list(found)) == [ClockKind.RISK_WINDOW_72H]
+
+
+def test_working_days_pass_over_the_weekend() -> None:
+    friday = date(2026, 5, 29)
+    assert add_working_days(friday, 1) == date(2026, 6, 1)
+    assert add_working_days(friday, 5) == date(2026, 6, 5)
+    assert add_working_days(friday, 15) == date(2026, 6, 19)
+
+
+def test_a_negative_decision_starts_reconsideration_and_a_later_one_ends_it() -> None:
+    negative, positive = decided("negative", "2026-05-20"), decided("positive", "2026-05-28")
+    clock = one(clocks(negative, category=Category.DECISION), ClockKind.RECONSIDERATION)
+    assert (clock.due, clock.day) == ("2026-06-19", 12)
+    assert ClockKind.RECONSIDERATION not in kinds(clocks(negative, positive, category=Category.DECISION))
+    assert ClockKind.RECONSIDERATION in kinds(
+        clocks(negative, decided("adjourn", "2026-05-28"), category=Category.DECISION)
+    )
+
+
+def test_the_conference_counts_from_the_newest_discussion() -> None:
+    held = [record(Category.STRATEGY_DISCUSSION, "Held", {}, start=day) for day in ("2026-05-18", "2026-05-22")]
+    clock = one(clocks(*held, category=Category.STRATEGY_DISCUSSION), ClockKind.INITIAL_CONFERENCE)
+    assert (clock.began, clock.due) == ("2026-05-22", "2026-06-12")
+
+
+def test_the_page_shows_every_clock_with_its_source() -> None:
+    view = case_view()
+    membership = replace(view.case.membership, case_stage=CaseStage.REFERRED)
+    view = replace(view, referred_at=AT - timedelta(days=30), case=replace(view.case, membership=membership))
+    picture = assemble(view)
+    page = render_page(picture)
+    assert len(picture.clocks) >= 5
+    for clock in picture.clocks:
+        assert f"<strong>{clock.label}:</strong> {clock.words}" in page
+        assert clock.rule in page
+    assert "Day 30 of 45" in page
+    assert page.count("unconfirmed: nobody has checked this figure") == sum(c.is_unconfirmed for c in picture.clocks)
