@@ -235,7 +235,7 @@ def assemble(view: CaseView) -> Picture:
         disagreements=find_disagreements(view, pieces, identity),
         gaps=find_gaps(view, versions, identity.not_known),
         credibility=list_explanations(pieces),
-        victim_and_offender=list_offences(pieces),
+        victim_and_offender=list_offences(view, pieces),
         plan=list_actions(view, pieces),
         deliberation=list_deliberation(view, pieces),
         record_of_use=_record_of_use(view, versions),

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from adapters.picture.content import Group, find_part
+from adapters.picture.dates import parse_partial
 from adapters.picture.elements import TypeAlleged, concern_groups
 from adapters.picture.gaps import hours_since
 from adapters.picture.provenance import Piece, Statement
 from adapters.picture.view import CaseView
-from adapters.picture.words import count_words, words_for
-from policies.vocabulary import AgePath, Category
+from adapters.picture.words import count_words, day_words, words_for
+from policies.vocabulary import AgePath, CaseStage, Category
 
 NOTHING_OPENED = "Nothing you opened says."
 ORDERS: Mapping[str, str] = {
@@ -96,12 +97,13 @@ class OffenceRow:
 
 @dataclass(frozen=True, slots=True)
 class VictimAndOffender:
-    """The section."""
+    """The section. ``prompts``: what to ask where a child stands as alleged offender; empty where none does."""
 
     offences: tuple[OffenceRow, ...]
     as_offender: int
     as_victim: int
     sentence: str
+    prompts: tuple[str, ...]
     section_45: str
 
 
@@ -246,7 +248,7 @@ def frame_question(view: CaseView, pieces: Sequence[Piece], types: tuple[TypeAll
     return QuestionToDecide(asked or None, TESTS, ADULT_ELEMENTS if is_adult else CHILD_ELEMENTS, types)
 
 
-def list_offences(pieces: Sequence[Piece]) -> VictimAndOffender:
+def list_offences(view: CaseView, pieces: Sequence[Piece]) -> VictimAndOffender:
     """List offences on record with the child's role, victim and alleged offender on one page."""
     rows = [
         _offence(piece, group)
@@ -256,7 +258,26 @@ def list_offences(pieces: Sequence[Piece]) -> VictimAndOffender:
     ]
     as_offender = sum(row.role in ("defendant", "suspect") for row in rows)
     as_victim = sum(row.role == "victim" for row in rows)
-    return VictimAndOffender(tuple(rows), as_offender, as_victim, _roles_sentence(as_offender, as_victim), SECTION_45)
+    prompts = _prompts(view, rows) if as_offender else ()
+    sentence = _roles_sentence(as_offender, as_victim)
+    return VictimAndOffender(tuple(rows), as_offender, as_victim, sentence, prompts, SECTION_45)
+
+
+def _prompts(view: CaseView, rows: Sequence[OffenceRow]) -> tuple[str, ...]:
+    stage, today = view.case.membership.case_stage, view.at.date()
+    if stage is CaseStage.BEFORE_REFERRAL:
+        referral = "Has a referral to the National Referral Mechanism been considered? This case has not been referred."
+    else:
+        referral = "This case has been referred to the National Referral Mechanism. Do police and prosecutor know it?"
+    hearings = [read for row in rows if (read := parse_partial(row.next_hearing)) is not None and read.last >= today]
+    newest = min(hearings, key=lambda read: read.first, default=None)
+    return (
+        referral,
+        "Have the prosecutor and the defence been told of the exploitation? No record here can say so: ask the police.",
+        "No record that you opened gives a court date to come: ask the police."
+        if newest is None
+        else f"The next court date on record is {day_words(newest.text)}.",
+    )
 
 
 def _roles_sentence(as_offender: int, as_victim: int) -> str:

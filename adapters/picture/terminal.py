@@ -175,6 +175,7 @@ def _offences(picture: Picture, console: Console) -> None:
         f"{_source(picture, row.statement.provenance)}"
         for row in section.offences
     ]
+    lines += section.prompts
     _lines(console, "Victim and alleged offender", lines)
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from invented_case import AT, COUNCIL, OPENED_AT, case_view, opened, record, value
 
 from adapters.picture.clocks import Clock, ClockKind, ClockState, add_working_days, case_clocks, load_rules
 from adapters.picture.model import assemble
 from adapters.picture.page import render_page
 from policies.vocabulary import CaseStage, Category
-from tests.adapters.picture.invented_case import AT, COUNCIL, OPENED_AT, case_view, opened, record, value
 
 
 def clocks(*records: dict[str, object], category: Category = Category.PLACEMENT, at: datetime = AT) -> list[Clock]:

@@ -29,6 +29,8 @@ from invented_case import (
 from adapters.picture.disagreements import DisagreementKind
 from adapters.picture.elements import MEANS_LABEL
 from adapters.picture.model import PictureRefused, assemble
+from adapters.picture.page import render_page
+from adapters.picture.view import OpenedFragment
 from adapters.release import authored
 from policies.model import CaseId
 from policies.vocabulary import AgePath, Category, WishesState
@@ -451,6 +453,24 @@ def test_victim_and_alleged_offender_stand_together() -> None:
     assert (section.as_offender, section.as_victim) == (1, 1)
     assert "section 45" in section.section_45
     assert "does not decide" in section.section_45
+
+
+def _offence(role: str, hearing: str = "") -> OpenedFragment:
+    group = {"role": value(role), "wording": value("Possession"), "next_hearing": value(hearing or "none")}
+    return opened("offence", POLICE, Category.OFFENCE, record(Category.OFFENCE, "Offence", {"hub_Offence": [group]}))
+
+
+def test_an_offence_asks_what_has_been_done_for_the_child() -> None:
+    """Whether a referral was considered, whether the court's parties know, and the next day in court."""
+    asked = assemble(case_view([_offence("defendant", "2026-06-09")])).victim_and_offender.prompts
+    assert "has not been referred" in asked[0]
+    assert "prosecutor and the defence" in asked[1]
+    assert asked[2] == "The next court date on record is 9 June 2026."
+    past = assemble(case_view([_offence("suspect", "2026-05-09")])).victim_and_offender.prompts
+    assert past[2].startswith("No record that you opened gives a court date to come")
+    assert assemble(case_view([_offence("victim")])).victim_and_offender.prompts == ()
+    page = render_page(assemble(case_view([_offence("defendant")])))
+    assert "To ask now" in page
 
 
 def test_plan_shows_overdue_actions_and_the_guardian() -> None:
