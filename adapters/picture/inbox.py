@@ -12,9 +12,12 @@ from typing import Any
 
 from adapters.cases import CaseRefused
 from adapters.picture.answer import fragment_id
+from adapters.picture.view import LastLook
 from adapters.store.database import Session, Store
 from adapters.store.rows import inbox_of_case
 from adapters.store.tables import InboxRow
+from keys.storage import StorageRefused
+from policies.reading import parse_time
 from policies.vocabulary import Purpose
 
 INTAKE = "0" * 32
@@ -25,13 +28,15 @@ INTAKE = "0" * 32
 class KeptPull:
     """One answer to one pull as it came, less what was deleted since.
 
-    ``pull`` is the signed statement that asked, ``dropped`` the deleted fragments with the rules that refuse them.
+    ``pull`` is the signed statement that asked, ``dropped`` the deleted fragments with the rules that refuse them,
+    ``shown`` the fragments that its reader was shown then.
     """
 
     lines: list[Any]
     pull: str
     pulled_at: str
     dropped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    shown: tuple[str, ...] = ()
 
     def without(self, refused: Mapping[str, tuple[str, ...]]) -> KeptPull:
         """Return the answer without the lines (ciphertext, grant, receipt) of these fragments."""
@@ -57,6 +62,7 @@ class Inbox:
                 "pull": pull.pull,
                 "pulled_at": pull.pulled_at,
                 "dropped": {name: list(rules) for name, rules in pull.dropped.items()},
+                "shown": list(pull.shown),
             },
         )
         with self.store.write() as session:
@@ -73,6 +79,15 @@ class Inbox:
             if row is None:
                 raise CaseRefused("nothing was pulled for this person, case and purpose yet")
             return _open(self.store, row)
+
+    def last_look(self, case: str, member: str, purpose: Purpose) -> LastLook | None:
+        """Return when a person last looked for a purpose and what they were shown; None where that is not known."""
+        try:
+            kept = self.load(case, member, purpose)
+        except (CaseRefused, StorageRefused):
+            # A kept answer that is damaged must not keep its reader from a new one.
+            return None
+        return LastLook(parse_time(kept.pulled_at), frozenset(kept.shown))
 
     def forget(self, case: str, member: str) -> int:
         """Delete every answer that was kept of a case for a person; return how many there were."""
@@ -101,6 +116,7 @@ def _open(store: Store, row: InboxRow) -> KeptPull:
         pull=data["pull"],
         pulled_at=data["pulled_at"],
         dropped={name: tuple(rules) for name, rules in data["dropped"].items()},
+        shown=tuple(data.get("shown", ())),
     )
 
 

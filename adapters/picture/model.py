@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from adapters.picture.changes import Changes, list_changes
 from adapters.picture.chronology import ChronologyRow, build_chronology
 from adapters.picture.clocks import Clock, list_clocks
 from adapters.picture.counts import Counts, count_fragments
@@ -179,6 +180,7 @@ class Picture:
     agencies: tuple[AgencyRow, ...]
     header: PictureHeader
     clocks: tuple[Clock, ...]
+    changes: Changes | None
     childs_voice: Voice
     safety: Safety
     question: QuestionToDecide
@@ -225,6 +227,7 @@ def assemble(view: CaseView) -> Picture:
         agencies=_agencies(view, versions),
         header=_header(view, pieces, identity),
         clocks=list_clocks(view, pieces),
+        changes=list_changes(view, versions),
         childs_voice=hear_child(view, pieces),
         safety=assess_safety(view, pieces),
         question=frame_question(view, pieces, elements.types),

@@ -124,9 +124,12 @@ class Receiver:
             raise
         self._remember(judged.answer)
         self._notice_overrides(judged)
-        self.inbox.keep(case, member, purpose, pull.without(judged.refused_now))
+        opened = judged.open(reading_keys(member, keys), purpose)
+        before = None if member is None else self.inbox.last_look(case, member, purpose)
+        shown = tuple(sorted(item.header.fragment for item in opened.view.opened))
+        self.inbox.keep(case, member, purpose, replace(pull.without(judged.refused_now), shown=shown))
         self._drop_refused(case, besides=(member, purpose))
-        return judged.open(reading_keys(member, keys), purpose)
+        return replace(opened, view=replace(opened.view, before=before))
 
     def _notice_overrides(self, judged: Judged) -> None:
         given = ((item.sealed.header, item.listing.basis) for item, decision in judged.decided if decision.is_permit)

@@ -21,6 +21,7 @@ MAX_CHRONOLOGY_ROWS = 60
 def print_picture(picture: Picture, console: Console) -> None:
     """Print the picture. ``console`` decides width and colour; nothing is conveyed by colour alone."""
     _header(picture, console)
+    _changes(picture, console)
     _clocks(picture, console)
     _voice(picture, console)
     _safety(picture, console)
@@ -60,6 +61,16 @@ def _header(picture: Picture, console: Console) -> None:
         picture.record_of_use.counts.sentence,
     ]
     console.print(Panel(_text("\n".join(lines)), title=header.marking))
+
+
+def _changes(picture: Picture, console: Console) -> None:
+    changes = picture.changes
+    if changes is not None:
+        lines = [changes.sentence]
+        lines += [f"New: {', '.join(changes.new)}"] if changes.new else []
+        lines += [f"New versions: {', '.join(changes.corrected)}"] if changes.corrected else []
+        lines += [f"Not shown any more: {item.fragment[:8]}. {item.why}" for item in changes.gone]
+        _lines(console, f"Since you last looked, {day_words(changes.since)}", lines)
 
 
 def _clocks(picture: Picture, console: Console) -> None:

@@ -83,6 +83,14 @@ class Unverified:
 
 
 @dataclass(frozen=True, slots=True)
+class LastLook:
+    """When the reader pulled the case for this purpose before, and the ids of the fragments shown to them then."""
+
+    at: datetime
+    shown: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class CaseView:
     """One person's view of one case at one moment.
 
@@ -92,7 +100,8 @@ class CaseView:
 
     A view that is to be written to a file holds in ``opened`` what may be written, and in ``not_written`` what the
     reader has opened besides. ``rule_words`` gives the sentence of each rule that may be named to the reader,
-    ``unconfirmed`` the gateways and bases that nobody has checked against the law.
+    ``unconfirmed`` the gateways and bases that nobody has checked against the law. ``before`` is None where the reader
+    has not looked before, and where an answer that was kept is opened again.
     """
 
     case: CaseState
@@ -117,6 +126,7 @@ class CaseView:
     rule_words: Mapping[str, str] = field(default_factory=dict)
     unconfirmed: frozenset[str] = frozenset()
     referred_at: datetime | None = None
+    before: LastLook | None = None
 
     def require_whole(self) -> None:
         """Raise ``PictureRefused`` where fragments are of another case, stand twice, or are too many."""

@@ -43,6 +43,7 @@ def test_sections_stand_in_the_panels_order() -> None:
     assert sections == [
         "header",
         "clocks",
+        "changes",
         "childs_voice",
         "safety",
         "question",
