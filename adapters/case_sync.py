@@ -16,6 +16,7 @@ from adapters.copies import keeps_inbox
 from adapters.erasures import has_new, read_erasures, take_erasures
 from adapters.feed import FOLLOWED, LISTS, CaseFeed, followed
 from adapters.hub_client import HubClient
+from adapters.promises import settle_case
 from adapters.refusal import LogRefused
 from adapters.store.database import Session, Store
 from adapters.store.erasing_rows import forget_inbox
@@ -106,6 +107,7 @@ class CaseSync:
                 if error.code != "withheld" or attempt == ATTEMPTS - 1:
                     raise
                 continue
+            settle_case(self.store, self.client, self.accept_head, case, at, self.clock())
             with self.store.write() as session:
                 _keep(session, case, statements, listed.opened_at)
                 require_logged(session, case, followed(session, case), self.clock())

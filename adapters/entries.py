@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from keys.merkle import EMPTY_ROOT, ProofInvalid, leaf_hash, node_hash
+from keys.merkle import ProofInvalid, leaf_hash, node_hash
+from keys.spans import grow, root_of
 from keys.tiles import TILE_WIDTH, TilePath
 from keys.transparency import PUBLIC_ENTRY, SALTED_ENTRY
 
@@ -33,24 +34,13 @@ class Edge:
 
     def grown(self, entries: Iterable[bytes]) -> Edge:
         """Return the edge after these entries."""
-        size, peaks = self.size, list(self.peaks)
-        for entry in entries:
-            node, rest = leaf_hash(entry), size
-            while rest & 1:
-                node, rest = node_hash(peaks.pop(), node), rest >> 1
-            peaks.append(node)
-            size += 1
+        size, peaks = grow(self.size, self.peaks, map(leaf_hash, entries))
         return Edge(size, tuple(peaks))
 
     @property
     def root(self) -> bytes:
         """The tree's root."""
-        if not self.peaks:
-            return EMPTY_ROOT
-        node = self.peaks[-1]
-        for peak in reversed(self.peaks[:-1]):
-            node = node_hash(peak, node)
-        return node
+        return root_of(self.peaks)
 
     def to_json(self) -> dict[str, Any]:
         """Return the kept form."""

@@ -45,6 +45,7 @@ def render_evidence(store: Store, home: Home, number: int) -> bytes:
             "splits": kept.get("splits", []),
             "entry": kept.get("entry"),
             "statement": kept.get("statement"),
+            "promise": kept.get("promise"),
         }
     return canonical_bytes(said)
 

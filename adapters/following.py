@@ -19,6 +19,7 @@ from adapters.home import Home, HubPin
 from adapters.hub_client import MAX_BUNDLE_BYTES, HubClient, HubRefused
 from adapters.issued import not_issued_here
 from adapters.log_keys import NOT_OF_THE_PIN, OF_BEFORE, describe_change, former_log_keys, head_fault, key_of_kept
+from adapters.promises import require_kept
 from adapters.reading_directory import DirectoryReading, read_directory
 from adapters.refusal import LogRefused as LogRefused  # re-exported: whoever follows the log may refuse it
 from adapters.stopping import MAX_QUORUM_AGE, require_unstopped, seen_at
@@ -190,6 +191,7 @@ class Follower:
                 write_setting(session, "witnessed", newest)
                 keep_seen(session, quorum.checkpoint.size, render_time(quorum.witnessed_at), note)
         self._check_directory()
+        require_kept(self)
         return quorum
 
     def read_public(self, edge: Edge, checkpoint: Checkpoint) -> tuple[Edge, list[tuple[int, str]]]:

@@ -139,11 +139,17 @@ class HubClient:
         body = msgspec.json.encode(payload)
         return _json(self._send("POST", path, MAX_JSON_BYTES, content=body, media="application/json"))
 
-    def post_lines(self, path: str, lines: Iterable[Any]) -> list[Any]:
-        """POST newline-delimited JSON, get newline-delimited JSON."""
+    def post_lines(self, path: str, lines: Iterable[Any], *, waits: bool = True) -> list[Any]:
+        """POST newline-delimited JSON, get newline-delimited JSON.
+
+        ``waits`` for what was recorded to have its position; else a promise is asked for (RFC 7240), which the hub may
+        answer with or not.
+        """
         body = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
         media = "application/x-ndjson"
-        return parse_lines(self._send("POST", path, MAX_PUSH_ANSWER_BYTES, content=body, media=media).body)
+        prefers = None if waits else "respond-async"
+        answer = self._send("POST", path, MAX_PUSH_ANSWER_BYTES, content=body, media=media, prefers=prefers)
+        return parse_lines(answer.body)
 
     def post_for_lines(self, path: str, payload: Any, person: SignedIn | None = None) -> bytes:
         """POST JSON, get newline-delimited JSON as received. ``person``: whose act it is, else the agency's."""
@@ -185,10 +191,12 @@ class HubClient:
         params: dict[str, str | int] | None = None,
         content: bytes | None = None,
         media: str | None = None,
+        prefers: str | None = None,
         person: SignedIn | None = None,
     ) -> _Answer:
         last: Exception | None = None
         has_left = False
+        said = {name: value for name, value in (("Content-Type", media), ("Prefer", prefers)) if value}
         for attempt in range(RETRIES):
             if attempt:
                 time.sleep(RETRY_SECONDS * 2**attempt)
@@ -199,7 +207,7 @@ class HubClient:
                 _refuse_certificate(error)
                 continue
             try:
-                answer = self._once(method, path, at_most, params, content, media, person)
+                answer = self._once(method, path, at_most, params, content, said, person)
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
                 last = error
                 continue
@@ -225,7 +233,7 @@ class HubClient:
         at_most: int,
         params: dict[str, str | int] | None,
         content: bytes | None,
-        media: str | None,
+        said: Mapping[str, str],
         person: SignedIn | None,
     ) -> _Answer:
         for _ in range(ATTEMPTS):
@@ -234,9 +242,8 @@ class HubClient:
                 "Authorization": f"DPoP {token}",
                 "DPoP": self._proving.prove(method, f"{self._issuer}{path}", self._nonce, token),
                 "Accept": "application/json, application/x-ndjson, text/plain, application/octet-stream",
+                **said,
             }
-            if media:
-                headers["Content-Type"] = media
             request = self._http.build_request(method, path, params=params or None, content=content, headers=headers)
             answer = self._exchange(request, at_most)
             if answer.status != 401:

@@ -5,6 +5,7 @@ docs/protocol.md section 8.2. An answer of the hub that something was recorded c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from adapters.refusal import LogRefused
@@ -44,6 +45,10 @@ def leaf_of(receipt: object) -> bytes:
 
 def require_entry(receipt: object, size: int, root: bytes, expected: dict[str, Any]) -> None:
     """Verify a receipt, and that its entry has these members. Raises ``LogRefused``."""
-    said = prove_entry(receipt, size, root)
+    require_said(prove_entry(receipt, size, root), expected)
+
+
+def require_said(said: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """Raise ``LogRefused`` unless an entry has these members."""
     if any(name not in said or said[name] != value for name, value in expected.items()):
         raise LogRefused("receipt", "a receipt of the hub proves something else than what was sent")

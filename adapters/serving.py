@@ -32,6 +32,7 @@ from adapters.reviewing import warn_of_retention
 from adapters.runtime import Adapter
 from adapters.stopping import say_frozen
 from adapters.store.database import StorageChanged, StoreRefused
+from adapters.store.promise_rows import promised_by_case
 from adapters.store.rows import list_alarms, list_case_rows, open_alarms, pending_cases, read_setting
 from adapters.store.tables import AlarmRow, CaseRow
 from keys.custody.modules import TokenRefused
@@ -257,6 +258,7 @@ def describe(adapter: Adapter, watch: Watch) -> dict[str, Any]:
         waiting_alarms = [_describe_alarm(row) for row in open_alarms(session)]
         seen_alarms = len(list_alarms(session)) - len(waiting_alarms)
         cases, waiting = len(list_case_rows(session)), len(pending_cases(session))
+        promised = promised_by_case(session)
     notice = adapter.follower.notice
     trouble = "the watch has stopped looking; restart this process" if watch.is_late() else watch.trouble
     return {
@@ -272,6 +274,8 @@ def describe(adapter: Adapter, watch: Watch) -> dict[str, Any]:
         "witnessed_at": None if witnessed is None else witnessed["at"],
         "cases": cases,
         "cases_waiting_to_push": waiting,
+        "lines_promised": sum(item["lines"] for item in promised),
+        "promised_by": min((item["until"] for item in promised), default=None),
         "alarms": waiting_alarms,
         "alarms_acknowledged": seen_alarms,
         "alarms_not_known": _why_not_known(watch, trouble),

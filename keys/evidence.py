@@ -13,10 +13,13 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from keys.broken_promises import SeenSpan, ShownEntry, find_broken
 from keys.canonical import NotCanonical, parse_canonical
 from keys.jose import KeyRefused, b64u_decode
 from keys.merkle import ProofInvalid, parse_proof
+from keys.promises import Promise, verify_promise
 from keys.refusal import KeysRefusal
+from keys.spans import Span
 from keys.splits import root_at
 from keys.transparency import (
     Checkpoint,
@@ -30,14 +33,18 @@ from keys.transparency import (
 )
 
 FORM = "nrmhub-evidence"
-VERSION = 1
+VERSION = 2
 MAX_EVIDENCE_BYTES = 16 * 1024 * 1024
 MAX_HEADS = 1_100
 MAX_SPLITS = 200
 MAX_FILES = 20
 TOLERANCE = timedelta(minutes=5)
 """How far clocks of hub and witnesses may differ."""
-_MEMBERS = {"form", "version", "kind", "origin", "agency", "at", "text", "heads", "splits", "entry", "statement"}
+_FIRST = frozenset(
+    {"form", "version", "kind", "origin", "agency", "at", "text", "heads", "splits", "entry", "statement"}
+)
+_MEMBERS: Mapping[object, frozenset[str]] = {1: _FIRST, VERSION: _FIRST | {"promise"}}
+"""What a file of each version has."""
 
 
 class EvidenceRefused(KeysRefusal):
@@ -50,6 +57,7 @@ class Proof(StrEnum):
     FORK = "fork"
     ROLLBACK = "rollback"
     BACK_DATING = "back-dating"
+    OMISSION = "omission"
     NOTHING = "nothing"
 
 
@@ -71,6 +79,9 @@ class _Facts:
     """Sizes of heads with a quorum, and when it saw them."""
     dated: list[tuple[int, str, datetime]] = field(default_factory=list)
     """Positions of entries, their types, and when they say they are from."""
+    shown: list[ShownEntry] = field(default_factory=list)
+    promises: list[Promise] = field(default_factory=list)
+    spans: list[SeenSpan] = field(default_factory=list)
 
 
 def judge(files: Sequence[bytes], log_vkey: VerifierKey, witnesses: WitnessSet) -> Finding:
@@ -91,15 +102,17 @@ def judge(files: Sequence[bytes], log_vkey: VerifierKey, witnesses: WitnessSet) 
             raise EvidenceRefused(f"{name}: {error}; nothing of it is taken for proof") from error
         except (NotCanonical, AttributeError, KeyError, TypeError, ValueError) as error:
             raise EvidenceRefused(f"{name}: not of the agreed form") from error
-    return _fork(facts) or _back_dating(facts) or _rollback(facts) or _nothing(facts)
+    return _fork(facts) or _back_dating(facts) or _omission(facts) or _rollback(facts) or _nothing(facts)
 
 
 def _parse(data: bytes) -> Mapping[str, Any]:
     if len(data) > MAX_EVIDENCE_BYTES:
         raise EvidenceRefused(f"evidence: more than {MAX_EVIDENCE_BYTES:,} bytes")
     said = parse_canonical(data.rstrip(b"\n"))
-    if not isinstance(said, dict) or set(said) != _MEMBERS or (said["form"], said["version"]) != (FORM, VERSION):
-        raise EvidenceRefused(f"evidence: expected an object of form {FORM}, version {VERSION}")
+    version = said.get("version") if isinstance(said, dict) else None
+    wanted = _MEMBERS.get(version) if type(version) is int else None
+    if not isinstance(said, dict) or wanted is None or set(said) != wanted or said["form"] != FORM:
+        raise EvidenceRefused(f"evidence: expected an object of form {FORM}, version 1 or {VERSION}")
     if len(said["heads"]) > MAX_HEADS or len(said["splits"]) > MAX_SPLITS:
         raise EvidenceRefused(f"evidence: expected at most {MAX_HEADS} heads and {MAX_SPLITS} splits")
     return said
@@ -121,6 +134,8 @@ def _read(facts: _Facts, said: Mapping[str, Any], log_vkey: VerifierKey, witness
     entry = said["entry"]
     if entry is not None and entry["note"] is not None:
         _add_entry(facts, entry["receipt"], verify_checkpoint(entry["note"], log_vkey))
+    if said.get("promise") is not None:
+        _add_promise(facts, said["promise"], said["heads"], log_vkey, witnesses)
 
 
 def _add_root(facts: _Facts, size: int, root: bytes, how: str) -> None:
@@ -129,12 +144,18 @@ def _add_root(facts: _Facts, size: int, root: bytes, how: str) -> None:
 
 
 def _add_seen(facts: _Facts, note: str, log_vkey: VerifierKey, witnesses: WitnessSet) -> None:
+    at = _quorum_of(note, log_vkey, witnesses)
+    if at is not None:
+        facts.seen.append((verify_checkpoint(note, log_vkey).size, at))
+
+
+def _quorum_of(note: str, log_vkey: VerifierKey, witnesses: WitnessSet) -> datetime | None:
+    """Return when a quorum saw a head of the log's own, None where none did."""
     try:
-        quorum = require_quorum(note, log_vkey, witnesses)
+        return require_quorum(note, log_vkey, witnesses).witnessed_at
     except ProofInvalid:
         # The head is the log's own, which is verified. Cosignatures that a hub made up must not spoil the proof.
-        return
-    facts.seen.append((quorum.checkpoint.size, quorum.witnessed_at))
+        return None
 
 
 def _add_entry(facts: _Facts, receipt: Mapping[str, Any], head: Checkpoint) -> None:
@@ -144,6 +165,30 @@ def _add_entry(facts: _Facts, receipt: Mapping[str, Any], head: Checkpoint) -> N
     entry = parse_canonical(body)
     at = datetime.strptime(entry["at"][:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
     facts.dated.append((receipt["index"], str(entry["type"]), at))
+    case, number = entry.get("case"), entry.get("case_seq")
+    is_numbered = isinstance(case, str) and type(number) is int
+    facts.shown.append(ShownEntry(receipt["index"], leaf, *((case, number) if is_numbered else (None, None))))
+
+
+def _add_promise(
+    facts: _Facts, said: Mapping[str, Any], heads: Sequence[str], log_vkey: VerifierKey, witnesses: WitnessSet
+) -> None:
+    """Add a promise, and all leaves of the file's first head where it shows them. Raises ``ProofInvalid``."""
+    if set(said) != {"note", "span"}:
+        raise EvidenceRefused("evidence: expected a promise with the members note and span")
+    promise = verify_promise(said["note"], log_vkey)
+    facts.promises.append(promise)
+    named = promise.checkpoint
+    if named is not None:
+        how = f"a head of {named.size} entries, which a promise names that the log's key signed"
+        _add_root(facts, named.size, bytes.fromhex(named.root), how)
+    if said["span"] is None:
+        return
+    if not heads:
+        raise EvidenceRefused("evidence: expected the head whose leaves it shows")
+    span, head = Span.from_json(said["span"]), verify_checkpoint(heads[0], log_vkey)
+    span.require(head.size, head.root)
+    facts.spans.append(SeenSpan(span, head.size, _quorum_of(heads[0], log_vkey, witnesses)))
 
 
 def _fork(facts: _Facts) -> Finding | None:
@@ -175,6 +220,26 @@ def _back_dating(facts: _Facts) -> Finding | None:
                         "It was put there later than it says.",
                     ),
                 )
+    return None
+
+
+def _omission(facts: _Facts) -> Finding | None:
+    for promise in facts.promises:
+        found = find_broken(promise, facts.seen, facts.spans, facts.shown)
+        if found is not None:
+            entry, why = found
+            what = f"the entry with leaf hash {entry.leaf.hex()}"
+            number = "" if entry.case_seq is None else f", number {entry.case_seq} of case {promise.case}"
+            until = f"{promise.until:%Y-%m-%d %H:%M:%S} UTC"
+            return Finding(
+                Proof.OMISSION,
+                (
+                    f"The log's key signed, at {promise.given_at:%Y-%m-%d %H:%M:%S} UTC, that by {until} "
+                    f"{what}{number}, stands in the log, behind its first {promise.size} entries.",
+                    why,
+                    "Whoever holds that key broke the promise.",
+                ),
+            )
     return None
 
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Sequence
 
-from keys.merkle import MAX_PROOF_HASHES, ProofInvalid, node_hash, roots_along
-from keys.tiles import TILE_HEIGHT, TILE_WIDTH, TilePath
-
-HASH_BYTES = 32
+from keys.merkle import MAX_PROOF_HASHES, ProofInvalid, roots_along
+from keys.spans import TileTree
 
 
 def root_at(size: int, whole: int, proof: Sequence[bytes], root: bytes) -> bytes:
@@ -34,13 +32,4 @@ def first_node(fetch: Callable[[str], bytes], size: int, whole: int) -> bytes:
 
     ``fetch`` gets a path below the log's prefix. Nothing is proven yet. Raises ``ProofInvalid``.
     """
-    height = size.bit_length() - 1
-    level, within = divmod(height, TILE_HEIGHT)
-    width = min(TILE_WIDTH, whole >> (TILE_HEIGHT * level))
-    data = fetch(TilePath(level, 0, width).render())
-    nodes = [data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES)][: 1 << within]
-    if len(nodes) != 1 << within or any(len(node) != HASH_BYTES for node in nodes):
-        raise ProofInvalid("split: the tile has not as many hashes as it should")
-    while len(nodes) > 1:
-        nodes = [node_hash(nodes[at], nodes[at + 1]) for at in range(0, len(nodes), 2)]
-    return nodes[0]
+    return TileTree(fetch, whole).node(size.bit_length() - 1, 0)

@@ -27,6 +27,7 @@ from adapters.pinning import confirm_pin
 from adapters.release.disowned import disown
 from adapters.reviewing import warn_of_retention
 from adapters.runtime import Adapter, system_clock
+from adapters.store.promise_rows import promised_by_case
 from adapters.store.rows import list_alarms, list_case_rows, open_alarms, pending_cases, read_setting
 from keys.custody.keyfile import write_private_file
 from keys.custody.place import TokenPlace
@@ -330,6 +331,7 @@ def _status(adapter: Adapter) -> dict[str, object]:
             "witnessed": None if witnessed is None else {"size": witnessed["size"], "at": witnessed["at"]},
             "cases": [row.case for row in list_case_rows(session) if row.ended_at is None],
             "waiting_to_push": pending_cases(session),
+            "promised_not_yet_in_the_log": promised_by_case(session),
             "alarms": [
                 {"number": row.number, "at": row.raised_at, "code": row.code, "text": row.text}
                 for row in open_alarms(session)

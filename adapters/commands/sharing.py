@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -357,18 +358,27 @@ def _print_plan(planned: Sequence[Planned], purpose: str) -> None:
 
 
 @click.command()
-def push() -> None:
+@click.option(
+    "--promise",
+    "takes_promises",
+    is_flag=True,
+    help="Do not wait for a place in the log: take the hub's signed promise with a deadline; the next syncs settle it.",
+)
+def push(takes_promises: bool) -> None:
     """Send what was released; safe to repeat at any time.
 
     Each disclosure is decided once more before it leaves; what is not permitted any more is stopped here.
 
     \b
     Example: nrm-adapter --home care push
+    Example: nrm-adapter --home care push --promise
     """
     with opened(home_option()) as adapter, progress("pushing"):
         adapter.follower.sync_cases()
-        report = adapter.outbox.push_all()
+        report = replace(adapter.outbox, takes_promises=takes_promises).push_all()
     click.echo(f"{report.accepted} accepted, {report.repeated} known already, {report.refused} refused")
+    if report.promised:
+        click.echo(f"{report.promised} promised, not yet in the log; nrm-adapter sync looks, nrm-adapter status shows")
     for problem in report.problems:
         echo_line(f"refused: {problem.get('detail', 'no reason given')}{_named(problem)}")
     if report.refused:

@@ -1,6 +1,7 @@
 """Push what is in the outbox and take in the answers: nothing lost, nothing twice, whenever either side stops.
 
-A line stays pending until the hub has answered it. Receipts are verified: signed head, inclusion, and that the entry
+A line stays pending until the hub has answered it; one that was promised a place has it when it is found in the log
+(``adapters.promises``). Receipts are verified: signed head, inclusion, and that the entry
 says what was pushed. Before a disclosure leaves it is decided once more, on the newest known case. One that may not
 leave, or that the hub refuses, has its number closed by a signed ``void``; its grants did not happen. A refused channel
 or fragment is forgotten, so that the next release makes it anew.
@@ -17,16 +18,20 @@ from adapters.case_sync import has_ended
 from adapters.cases import CaseBook, VerifiedCase
 from adapters.following import LogRefused
 from adapters.hub_client import HubUnreachable
+from adapters.promises import take_promise
 from adapters.release.deciding import decide_again
 from adapters.release.drafts import DraftState
 from adapters.release.numbers import Numbers
-from adapters.release.proving import verify_receipt
+from adapters.release.proving import verify_promised, verify_receipt
 from adapters.release.standing import settled_case
 from adapters.stopping import require_unstopped
 from adapters.store.database import Session, Store
+from adapters.store.promise_rows import accept_line, keep_promise, promise_line
 from adapters.store.rows import pending_cases, pending_lines, raise_alarm
 from adapters.store.tables import DraftRow, OutboxRow, OwnFragmentRow
 from keys.directory import Directory
+from keys.promises import Promise
+from keys.transparency import Checkpoint
 from policies.engine import Bundle
 from policies.model import render_time
 
@@ -42,12 +47,15 @@ class PushReport:
     accepted: int = 0
     repeated: int = 0
     refused: int = 0
+    promised: int = 0
+    """Taken by the hub, which has promised to place them and proven nothing of them yet."""
     problems: list[Mapping[str, Any]] = field(default_factory=list)
 
     def __iadd__(self, other: PushReport) -> PushReport:
         self.accepted += other.accepted
         self.repeated += other.repeated
         self.refused += other.refused
+        self.promised += other.promised
         self.problems += other.problems
         return self
 
@@ -59,6 +67,8 @@ class Outbox:
     store: Store
     book: CaseBook
     bundle: Bundle
+    takes_promises: bool = False
+    """Whether to wait for no position: what is promised is settled when the case's entries are followed."""
 
     def push_all(self) -> PushReport:
         """Push every pending line of every case that has not ended.
@@ -92,25 +102,37 @@ class Outbox:
         if not lines:
             return report if report.refused else None
         try:
-            answer = self.book.follower.client.post_lines(f"/v1/cases/{case}/push", lines)
+            answer = self.book.follower.client.post_lines(
+                f"/v1/cases/{case}/push", lines, waits=not self.takes_promises
+            )
         except HubUnreachable as error:
             if error.nothing_left:
                 self._take_back(numbers)
             raise
-        results, note = _parse_answer(answer, len(lines))
+        results, note, promise_note = _parse_answer(answer, len(lines), may_promise=self.takes_promises)
         head = self.book.follower.accept_head(note)
         try:
+            came = self._came(head, note, promise_note)
             with self.store.write() as session:
                 for number, result in zip(numbers, results, strict=True):
                     kept = session.get(OutboxRow, number)
                     if kept is None or kept.state != "pending":
                         continue  # dropped meanwhile, because a line before it in its channel was refused
-                    self._take(session, kept, result, head.size, head.root, report)
+                    self._take(session, kept, result, came, report)
         except LogRefused as error:
             with self.store.write() as session:
                 raise_alarm(session, error.code, str(error), render_time(self.book.follower.clock()))
             raise
         return report
+
+    def _came(self, head: Checkpoint, note: str, promise_note: str | None) -> _Came:
+        """Return what an answer is held against: its head, and its promise where it has one, verified."""
+        follower = self.book.follower
+        if promise_note is None:
+            return _Came(head)
+        now, shown = follower.clock(), (head, note)
+        promise = take_promise(promise_note, follower.log_key, follower.client, shown, now, follower.alarm)
+        return _Came(head, promise, promise_note)
 
     def _next_lines(
         self, session: Session, case: str, verified: VerifiedCase, directory: Directory, report: PushReport
@@ -150,17 +172,22 @@ class Outbox:
                     row.has_left = max(0, row.has_left - 1)
 
     def _take(
-        self, session: Session, row: OutboxRow, result: Mapping[str, Any], size: int, root: bytes, report: PushReport
+        self, session: Session, row: OutboxRow, result: Mapping[str, Any], came: _Came, report: PushReport
     ) -> None:
         status = result["status"]
+        if status != "refused" and came.promise is not None and result.get("receipt") is None:
+            promise_line(
+                session,
+                row,
+                came.keep(session),
+                verify_promised(result.get("promise"), came.promise, row, self.book.agency),
+            )
+            report.promised += 1
+            return
         if status != "refused":
             # A repeat is proven like the first time: the hub's word that it knows a line is no receipt.
-            verify_receipt(result.get("receipt"), size, root, row, self.book.agency)
-            row.receipt, row.state = json.dumps(result["receipt"]), "accepted"
-            if row.kind == "fragment":
-                fragment = session.get(OwnFragmentRow, row.subject)
-                if fragment is not None:
-                    fragment.is_accepted = True
+            verify_receipt(result.get("receipt"), came.head.size, came.head.root, row, self.book.agency)
+            accept_line(session, row, result["receipt"])
             setattr(report, status, getattr(report, status) + 1)
             return
         problem = result.get("problem")
@@ -202,8 +229,35 @@ def _fitting(rows: Sequence[OutboxRow]) -> Sequence[OutboxRow]:
     return rows
 
 
-def _parse_answer(answer: Sequence[Any], count: int) -> tuple[list[Mapping[str, Any]], str]:
-    """Return the result lines and the signed head. Raises ``LogRefused`` where the answer is not whole."""
+@dataclass(slots=True)
+class _Came:
+    """What came with the lines of an answer: the accepted head, and the promise of lines that have no receipt."""
+
+    head: Checkpoint
+    promise: Promise | None = None
+    note: str = ""
+    _number: int | None = None
+
+    def keep(self, session: Session) -> int:
+        """Keep the promise with the first line that rests on it; return its number here."""
+        if self._number is None:
+            assert self.promise is not None
+            self._number = keep_promise(session, self.note, render_time(self.promise.until), self.promise.size)
+        return self._number
+
+
+def _parse_answer(
+    answer: Sequence[Any], count: int, *, may_promise: bool
+) -> tuple[list[Mapping[str, Any]], str, str | None]:
+    """Return the result lines, the signed head, and the promise where there is one that may be.
+
+    Raises ``LogRefused`` where the answer is not whole.
+    """
+    promise: str | None = None
+    extra = answer[count] if may_promise and len(answer) == count + 3 else None
+    if isinstance(extra, dict) and extra.get("type") == "promise":
+        promise = str(extra.get("note"))
+        answer = [*answer[:count], *answer[count + 1 :]]
     if (
         len(answer) != count + 2
         or not all(isinstance(item, dict) for item in answer)
@@ -213,4 +267,4 @@ def _parse_answer(answer: Sequence[Any], count: int) -> tuple[list[Mapping[str, 
         or any(item.get("status") not in _STATUSES for item in answer[:count])
     ):
         raise LogRefused("answer", "the hub's answer to a push is not whole; nothing was lost, push again")
-    return list(answer[:count]), str(answer[-2].get("note"))
+    return list(answer[:count]), str(answer[-2].get("note")), promise

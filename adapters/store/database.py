@@ -13,11 +13,12 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session as Session  # re-exported: nothing else here speaks SQL
 
 from adapters.store import monitor_tables as monitor_tables  # its tables are made with the others
+from adapters.store import promise_rows as promise_rows
 from adapters.store.rows import read_setting, write_setting
 from adapters.store.tables import Base, SettingRow
 from keys.storage import Vault
 
-STORE_VERSION = 4
+STORE_VERSION = 5
 STORAGE_SETTING = "storage"
 """Names the secret that the rows are sealed under, once it has been renewed; before that nothing is written."""
 _READS = "adapter_reads"
@@ -35,6 +36,8 @@ _UPGRADES: Mapping[int, tuple[str, ...]] = {
     ),
     # Tables only, those of the workspace: they are made wherever they are missing.
     3: (),
+    # Tables only, those of what was promised; an earlier version would leave lines in a state that it does not know.
+    4: (),
 }
 """What makes a database of a version into one of the next."""
 

@@ -15,6 +15,7 @@ from flask_smorest import Blueprint
 from marshmallow import RAISE
 
 from hub.api import ndjson, schemas
+from hub.api.promises import ANSWERED_LATER, PREFER, asked, promise
 from hub.api.receipts import prove_case_entries, prove_positions, recorded, signed_head
 from hub.auth.needs import Need, needs
 from hub.exchange import (
@@ -188,7 +189,9 @@ def list_cases() -> dict[str, Any]:
 @needs(Need.AGENCY)
 @blueprint.arguments(schemas.StatementSchema)
 @blueprint.response(200, schemas.RecordedSchema)
-def submit_statement(payload: dict[str, str]) -> dict[str, Any]:
+@blueprint.alt_response(202, schema=schemas.PromisedSchema, description=ANSWERED_LATER)
+@blueprint.doc(parameters=[PREFER])
+def submit_statement(payload: dict[str, str]) -> dict[str, Any] | Response:
     """A statement of a case by an agency, or by one of its people; its type says which."""
     at = services().clock()
     is_of_retention = retention.is_of_retention(payload["statement"])
@@ -197,9 +200,11 @@ def submit_statement(payload: dict[str, str]) -> dict[str, Any]:
         directory_now = services().directory.current(session)
         submit = _taker(payload["statement"])
         receipt = submit(session, directory_now, g.agency, payload["statement"], at)
+        caller = asked(session)
     if is_of_retention:
         services().database.forget_deleted()
-    return recorded(services(), [receipt])
+    promised = promise(services(), caller, [receipt])
+    return recorded(services(), [receipt]) if promised is None else promised.of_one(services(), receipt)
 
 
 def _taker(statement: object) -> Callable[[Session, Directory, str, object, datetime], Receipt | int]:
@@ -236,7 +241,11 @@ def case_log(query: dict[str, int], case: str) -> dict[str, Any]:
 @blueprint.doc(
     description=PUSH_LIMITS,
     requestBody={"content": {ndjson.MEDIA_TYPE: {"schema": {"type": "string"}}}, "required": True},
-    responses={200: {"content": {ndjson.MEDIA_TYPE: {"schema": {"type": "string"}}}, "description": "one line a line"}},
+    parameters=[PREFER],
+    responses={
+        200: {"content": {ndjson.MEDIA_TYPE: {"schema": {"type": "string"}}}, "description": "one line a line"},
+        202: {"content": {ndjson.MEDIA_TYPE: {"schema": {"type": "string"}}}, "description": ANSWERED_LATER},
+    },
 )
 def push(case: str) -> Response:
     """Channels, fragments, disclosures and voids, one JSON object a line (docs/protocol.md section 8.1)."""
@@ -255,6 +264,10 @@ def push(case: str) -> Response:
             lines=lines,
             at=at,
         )
+        caller = asked(session)
+    promised = promise(services(), caller, (result.done for result in results))
+    if promised is not None:
+        return promised.of_lines(services(), results)
     await_places(services().database, ledger.tickets_of(session))
     return Response(ndjson.render_lines(_push_answer(_placed(results))), mimetype=ndjson.MEDIA_TYPE)
 

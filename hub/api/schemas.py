@@ -109,6 +109,22 @@ class RecordedSchema(Strict):
     checkpoint = fields.String(required=True)
 
 
+class PromisedEntrySchema(Strict):
+    """A recorded entry that has no position yet: with the salt its text makes the leaf hash that a promise names."""
+
+    body = fields.String(required=True)
+    salt = fields.String(required=True, allow_none=True)
+
+
+class PromisedSchema(Strict):
+    """The answer to an act whose caller does not wait: its entry, the hub's signed promise, and the log's head now."""
+
+    status = fields.String(required=True, validate=validate.OneOf(["accepted", "repeated"]))
+    promised = fields.Nested(PromisedEntrySchema, required=True)
+    promise = fields.String(required=True)
+    checkpoint = fields.String(required=True)
+
+
 class CaseSchema(Strict):
     """A case as its parties see it listed."""
 

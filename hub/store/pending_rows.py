@@ -188,6 +188,12 @@ def find_pending(session: Session, case: str, kind: str, statement: str) -> Stor
     return StoredEntry(row.ticket, row.type, row.case, row.case_seq, row.entry, row.body, row.salt)
 
 
+def find_by_ticket(session: Session, tickets: Sequence[int]) -> list[StoredEntry]:
+    """Return the entries of these tickets that wait: in the place of their position stands the ticket."""
+    rows = session.scalars(select(LogPendingRow).where(LogPendingRow.ticket.in_(tickets)))
+    return [StoredEntry(row.ticket, row.type, row.case, row.case_seq, row.entry, row.body, row.salt) for row in rows]
+
+
 def is_any_waiting(session: Session) -> bool:
     """Whether any entry waits for its position."""
     return session.scalar(select(LogPendingRow.ticket).limit(1)) is not None

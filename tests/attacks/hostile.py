@@ -32,7 +32,7 @@ class Lying(httpx.BaseTransport):
         """Ask the honest hub, then lie."""
         response = self._honest.handle_request(request)
         response.read()
-        if response.status_code != 200 or request.url.path.startswith("/oauth"):
+        if response.status_code not in (200, 202) or request.url.path.startswith("/oauth"):
             return response
         media = response.headers.get("content-type", "")
         headers = {name: value for name, value in response.headers.items() if name != "content-length"}
