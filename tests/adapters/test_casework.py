@@ -409,6 +409,7 @@ def _opened(said: str) -> int:
 def test_status_says_what_this_adapter_knows(scene: Scene, hands: Mapping[str, Hands]) -> None:
     found = json.loads(hands[HEALTH].run("status").stdout)
     names = {"agency", "witnessed", "notice", "cases", "waiting_to_push", "alarms", "alarms_acknowledged", "turning_18"}
+    names |= {"promised_not_yet_in_the_log"}
     assert set(found) == names
     assert scene.main in found["cases"]
     assert (found["agency"], found["alarms"], found["waiting_to_push"]) == (HEALTH, [], [])

@@ -50,6 +50,8 @@ MEMBERS = {
     "witnessed_at",
     "cases",
     "cases_waiting_to_push",
+    "lines_promised",
+    "promised_by",
     "alarms",
     "alarms_acknowledged",
     "alarms_not_known",
