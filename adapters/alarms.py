@@ -59,7 +59,8 @@ MEANINGS: Mapping[str, Meaning] = {
         f"{_CALL}; keep what proves it: nrm-adapter alarms evidence.",
     ),
     "not_ours": Meaning(
-        "the log says that this agency brought something that was not made here",
+        "the log says that this agency brought something that was not made here, or that somebody was given something "
+        "of this agency's that no disclosure of it gives them",
         "If this adapter's database was lost or restored, fetch what is yours back (docs/recovery.md) and acknowledge "
         "this. If not, somebody else uses this agency's keys: see docs/keys.md, after a theft.",
     ),

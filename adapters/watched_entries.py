@@ -1,7 +1,8 @@
 """What an adapter looks for in the entries of its cases: reads of its fragments, its own name, and impossible times.
 
 Told when read: each pull that gave somebody fragments of this agency, whoever pulled. Its own name: an entry that says
-this agency brought something it did not make. Times: an entry that says it is older than what came before it.
+this agency brought something it did not make, or that somebody was given what it did not disclose to them. Times: an
+entry that says it is older than what came before it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from adapters.store.database import Session
 from adapters.store.monitor_rows import (
     keep_own_entries,
     keep_reads,
+    never_granted,
     own_fragment_ids,
     raise_with_evidence,
     seen_heads,
@@ -46,7 +48,7 @@ def watch(fresh: dict[str, Any], held: Mapping[str, Any], entry: Mapping[str, An
     """Note what is to be told of one proven entry. ``held`` is the case as followed up to the entry before."""
     kind, index = entry["type"], item["index"]
     if kind == "viewed":
-        fresh["reads"].append((entry, index))
+        fresh["reads"].append((entry, index, item, note))
     elif kind in SUBJECTS:
         fresh["own"].append((entry, index, item, note))
     without = _seen_without(fresh["seen"], index)
@@ -81,7 +83,8 @@ def settle(session: Session, case: str, agency: str, fresh: Mapping[str, Any]) -
     ours = [item for item in fresh["own"] if item[0]["agency"] == agency]
     keep_own_entries(session, (_own_row(case, entry, index) for entry, index, _, _ in ours))
     mine = own_fragment_ids(session, case)
-    keep_reads(session, (row for entry, index in fresh["reads"] for row in _read_rows(case, entry, index, mine)))
+    keep_reads(session, (row for entry, index, _, _ in fresh["reads"] for row in _read_rows(case, entry, index, mine)))
+    _tell_ungiven(session, case, agency, fresh["reads"])
     known = known_lines(session, case) if ours else set()
     began = (read_setting(session, BEGAN) or {"size": 0})["size"]
     for entry, index, item, note in ours:
@@ -101,6 +104,25 @@ def settle(session: Session, case: str, agency: str, fresh: Mapping[str, Any]) -
             "entry": {"receipt": item, "note": note},
         }
         raise_with_evidence(session, "back_dating", text, _alarm_time(entry), evidence)
+
+
+def _tell_ungiven(session: Session, case: str, agency: str, reads: Sequence[tuple[Any, int, Any, str]]) -> None:
+    """Keep an alarm for each read of ours by another agency that no disclosure made here allows.
+
+    Of fragments only that were sealed here, or came back: of others it is not known here whom they were given.
+    """
+    for entry, index, item, note in reads:
+        if entry["agency"] == agency:
+            continue
+        given = [one["fragment"] for one in entry["fragments"]]
+        never = never_granted(session, case, (entry["agency"], entry["member"]), entry["purpose"], given)
+        if never:
+            text = (
+                f"case {case[:8]}: the log says that {entry['agency']} was given fragments of this agency ({len(never)}) "
+                f"for {entry['purpose']} (entry {index}) that no disclosure made here gives them"
+            )
+            evidence = {"kind": "not_ours", "heads": [note], "entry": {"receipt": item, "note": note}}
+            raise_with_evidence(session, "not_ours", text, _alarm_time(entry), evidence)
 
 
 def require_logged(session: Session, case: str, followed: int, at: datetime) -> None:

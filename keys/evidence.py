@@ -102,7 +102,8 @@ def judge(files: Sequence[bytes], log_vkey: VerifierKey, witnesses: WitnessSet) 
             raise EvidenceRefused(f"{name}: {error}; nothing of it is taken for proof") from error
         except (NotCanonical, AttributeError, KeyError, TypeError, ValueError) as error:
             raise EvidenceRefused(f"{name}: not of the agreed form") from error
-    return _fork(facts) or _back_dating(facts) or _omission(facts) or _rollback(facts) or _nothing(facts)
+    # What came later than promised says by that that it is from before, too: the promise says more.
+    return _fork(facts) or _omission(facts) or _back_dating(facts) or _rollback(facts) or _nothing(facts)
 
 
 def _parse(data: bytes) -> Mapping[str, Any]:

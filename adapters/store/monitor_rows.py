@@ -11,7 +11,15 @@ from sqlalchemy.orm import Session
 
 from adapters.store.monitor_tables import EvidenceRow, HeadRow, NamedHeadRow, OwnEntryRow, ReadRow, SeenHeadRow
 from adapters.store.rows import raise_alarm
-from adapters.store.tables import AcknowledgedRow, AlarmRow, OutboxRow, OwnFragmentRow
+from adapters.store.tables import (
+    AcknowledgedRow,
+    AlarmRow,
+    EarlierChannelRow,
+    GrantedRow,
+    OutboxRow,
+    OwnChannelRow,
+    OwnFragmentRow,
+)
 
 HEADS_KEPT = 1_000
 READS_SHOWN = 10_000
@@ -81,6 +89,23 @@ def own_fragment_ids(session: Session, case: str) -> set[str]:
     entries = select(OwnEntryRow.subject).where(OwnEntryRow.case == case, OwnEntryRow.kind == "fragment")
     sealed = select(OwnFragmentRow.fragment).where(OwnFragmentRow.case == case)
     return set(session.scalars(entries)) | set(session.scalars(sealed))
+
+
+def never_granted(
+    session: Session, case: str, reader: tuple[str, str | None], purpose: str, fragments: Collection[str]
+) -> set[str]:
+    """Return which of some fragments that were sealed here no disclosure of ours gives a reader for a purpose.
+
+    ``reader``: agency and member (None: its intake). Disclosures that nobody believes any more count: they were made.
+    """
+    sealed = select(OwnFragmentRow.fragment).where(OwnFragmentRow.case == case)
+    found = set(session.scalars(sealed)) & set(fragments)
+    for channels in (OwnChannelRow, EarlierChannelRow):
+        query = select(GrantedRow.fragment).join(channels, channels.channel == GrantedRow.channel)
+        to_them = (channels.case == case, channels.recipient_agency == reader[0])
+        member = channels.recipient_member.is_not_distinct_from(reader[1])
+        found -= set(session.scalars(query.where(*to_them, member, GrantedRow.purpose == purpose)))
+    return found
 
 
 def keep_own_entries(session: Session, rows: Iterable[OwnEntryRow]) -> None:

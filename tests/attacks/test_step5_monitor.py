@@ -27,6 +27,7 @@ from adapters.runtime import Adapter
 from adapters.serving import Watch
 from adapters.store.monitor_rows import find_head
 from adapters.store.rows import list_alarms
+from adapters.store.tables import OwnFragmentRow
 from hub.app import create_app
 from hub.exchange.acts import lock_case, record_public
 from hub.store.database import Database
@@ -384,6 +385,39 @@ def test_an_entry_in_our_name_that_was_not_made_here_is_an_alarm(scene: Scene, t
     assert codes(scene, CARE) == {"not_ours"}
     assert codes(scene, POLICE) == set()
     assert checked(scene, written(scene, CARE, "not_ours", tmp_path)).proof is Proof.NOTHING
+
+
+@pytest.mark.parametrize(
+    ("reader", "purpose", "is_told"),
+    [(POLICE, "panel_review", False), (POLICE, "service_provision", True), (CHARITY, "panel_review", True)],
+)
+def test_a_read_that_no_disclosure_of_ours_allows_is_an_alarm(
+    scene: Scene, tmp_path: Path, reader: str, purpose: str, is_told: bool
+) -> None:
+    """The hub writes that somebody was given a fragment of care's: what care gave the chair, or what it gave nobody."""
+    with scene[CARE].store.write() as session:
+        row = session.query(OwnFragmentRow).filter_by(case=scene.main).first()
+        assert row is not None
+        given = {"fragment": row.fragment, "sha256": row.digest}
+    database = Database(scene.hub.config.database_url)
+    with database.write() as session:
+        members = {
+            "agency": reader,
+            "member": scene[reader].people["chair" if reader == POLICE else "worker"],
+            "purpose": purpose,
+            "statement": "ab" * 32,
+            "fragments": [given],
+            "refused": [],
+            "decision": None,
+        }
+        lock_case(session, scene.main, reader, now()).record("viewed", members)
+    database.close()
+    scene.witness()
+    assert codes(scene, CARE) == ({"not_ours"} if is_told else set())
+    if is_told:
+        [text] = [text for code, text in scene.alarms(CARE) if code == "not_ours"]
+        assert f"{reader} was given fragments of this agency (1) for {purpose}" in text
+        assert checked(scene, written(scene, CARE, "not_ours", tmp_path)).proof is Proof.NOTHING
 
 
 # --- 7: back-dating ---

@@ -149,6 +149,25 @@ def test_attack_06_a_promised_number_that_another_entry_has(
     goes_on(scene, CARE)
 
 
+def test_attack_06_a_promised_place_that_is_given_too_late(make_scene: Callable[[], Scene], tmp_path: Path) -> None:
+    """By every witness's clock the deadline was past while the log did not have it; then it has."""
+    scene = make_scene().embed(clock=lambda: now() + LATER)
+    scene.witness()
+    care = scene.embed()[CARE]
+    care.write(scene.main, NOTE)
+    care.release(scene.main)
+    assert push(care).promised >= 2
+    assert scene.database is not None
+    with scene.database.write():
+        pass
+    care.follower.sync_cases()
+    assert codes(scene, CARE) == {"omission", "back_dating"}
+    assert states(care) == {"accepted"}
+    found = checked(scene, written(scene, CARE, "omission", tmp_path))
+    assert found.proof is Proof.OMISSION
+    assert "without it" in found.lines[1]
+
+
 def test_attack_06_evidence_of_a_broken_promise_is_verified_whole(
     scene: Scene, second: httpx.BaseTransport, tmp_path: Path
 ) -> None:

@@ -19,7 +19,6 @@ from adapters.store.monitor_rows import unlogged_lines
 from adapters.store.promise_rows import PROMISED, promised_by_case
 from adapters.store.tables import OutboxRow, OwnFragmentRow
 from keys.promises import MAX_MERGE_DELAY
-from tests import postgres
 from tests.adapters.hands import Hands
 from tests.attacks.hostile import about, lie
 from tests.scene import CARE, POLICE, Party, Scene, now
@@ -115,7 +114,6 @@ def test_an_answer_that_was_lost_is_given_again(scene: Scene) -> None:
     assert lines(care) == {"pending": {False}}
     report = push(care)
     assert report.promised + report.repeated >= 2
-    assert (report.promised > 0) is postgres.is_chosen()
     settle(scene)
     assert lines(care) == {"accepted": {True}}
     assert scene.alarms(CARE) == []
