@@ -118,8 +118,8 @@ def _tell_ungiven(session: Session, case: str, agency: str, reads: Sequence[tupl
         never = never_granted(session, case, (entry["agency"], entry["member"]), entry["purpose"], given)
         if never:
             text = (
-                f"case {case[:8]}: the log says that {entry['agency']} was given fragments of this agency ({len(never)}) "
-                f"for {entry['purpose']} (entry {index}) that no disclosure made here gives them"
+                f"case {case[:8]}: the log says that {entry['agency']} was given fragments of this agency "
+                f"({len(never)}) for {entry['purpose']} (entry {index}) that no disclosure made here gives them"
             )
             evidence = {"kind": "not_ours", "heads": [note], "entry": {"receipt": item, "note": note}}
             raise_with_evidence(session, "not_ours", text, _alarm_time(entry), evidence)
