@@ -46,6 +46,7 @@ def render_evidence(store: Store, home: Home, number: int) -> bytes:
             "entry": kept.get("entry"),
             "statement": kept.get("statement"),
             "promise": kept.get("promise"),
+            "span": kept.get("span"),
         }
     return canonical_bytes(said)
 

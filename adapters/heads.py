@@ -14,6 +14,7 @@ from adapters.hub_client import MAX_BUNDLE_BYTES, HubClient, HubRefused, HubUnre
 from adapters.refusal import LogRefused
 from adapters.watched_entries import back_dated
 from keys.merkle import ProofInvalid, parse_proof, render_proof, verify_consistency
+from keys.spans import MAX_SPAN_LEAVES, Span, TileTree
 from keys.splits import first_node, root_at
 from keys.transparency import Checkpoint
 
@@ -94,6 +95,21 @@ def splits(client: HubClient, sizes: set[int], head: Checkpoint, note: str) -> l
             continue
         found.append({"size": size, "note": note, "proof": render_proof(proof)})
     return found
+
+
+def span_behind(client: HubClient, start: int, head: Checkpoint) -> dict[str, Any] | None:
+    """Return all leaves of a signed head from a place on, as evidence has them; None where the hub does not show them.
+
+    No more than evidence may have: of a longer log the last ones.
+    """
+    start = max(start, head.size - MAX_SPAN_LEAVES)
+    tree = TileTree(lambda path: client.get_bytes(f"/log/{path}"), head.size)
+    try:
+        span = Span(start, tree.peaks(start), tuple(tree.leaves(start)))
+        span.require(head.size, head.root)
+    except (ProofInvalid, HubRefused, HubUnreachable):
+        return None
+    return span.to_json()
 
 
 def _ask(client: HubClient, small: int, large: int) -> tuple[bytes, ...]:

@@ -12,8 +12,8 @@ from datetime import timedelta
 
 from adapters.cases import VerifiedCase
 from adapters.following import Follower
-from adapters.heads import is_beginning, splits
-from adapters.store.monitor_rows import find_head, find_named, keep_named, named_ahead
+from adapters.heads import is_beginning, span_behind, splits
+from adapters.store.monitor_rows import agreed_size, find_head, find_named, keep_named, named_ahead
 from adapters.store.monitor_tables import NamedHeadRow
 from adapters.store.rows import read_setting
 from keys.statements import Statement
@@ -88,9 +88,13 @@ def _compare(follower: Follower, row: NamedHeadRow) -> None:
 
 
 def _refuse(follower: Follower, size: int, agency: str, statement: str) -> None:
-    """Raise an alarm with the highest head and what its tree has in place of the head that was named."""
+    """Raise an alarm with the highest head and what its tree has in place of the head that was named.
+
+    And with its leaves behind what was agreed before: with the other agency's file they show the first that differs.
+    """
     with follower.store.write() as session:
         note = str(read_setting(session, "highest_head")["note"])
+        agreed = agreed_size(session, size)
     head = follower.kept_head(note)
     raise follower.alarm(
         "fork",
@@ -100,6 +104,7 @@ def _refuse(follower: Follower, size: int, agency: str, statement: str) -> None:
             "kind": "fork",
             "heads": [note],
             "splits": splits(follower.client, {size}, head, note),
+            "span": span_behind(follower.client, agreed, head),
             "statement": statement,
         },
     )

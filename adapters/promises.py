@@ -70,7 +70,7 @@ def take_promise(
                 "kind": "fork",
                 "heads": [shown_note],
                 "splits": splits(client, {named.size}, shown, shown_note),
-                "promise": {"note": note, "span": None},
+                "promise": note,
             },
         )
     return promise
@@ -147,7 +147,8 @@ def _tell(
         "kind": "omission",
         "heads": [item for item in heads if item is not None],
         "entry": None if receipt is None else {"receipt": receipt, "note": note},
-        "promise": {"note": promise, "span": None if span is None else span.to_json()},
+        "promise": promise,
+        "span": None if span is None else span.to_json(),
     }
     raise_with_evidence(session, "omission", text, render_time(at), evidence)
 

@@ -7,10 +7,11 @@ follows from signatures of the log's own key and its witnesses; who wrote the fi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import combinations
 from typing import Any
 
 from keys.broken_promises import SeenSpan, ShownEntry, find_broken
@@ -19,7 +20,7 @@ from keys.jose import KeyRefused, b64u_decode
 from keys.merkle import ProofInvalid, parse_proof
 from keys.promises import Promise, verify_promise
 from keys.refusal import KeysRefusal
-from keys.spans import Span
+from keys.spans import Span, first_difference
 from keys.splits import root_at
 from keys.transparency import (
     Checkpoint,
@@ -43,7 +44,7 @@ TOLERANCE = timedelta(minutes=5)
 _FIRST = frozenset(
     {"form", "version", "kind", "origin", "agency", "at", "text", "heads", "splits", "entry", "statement"}
 )
-_MEMBERS: Mapping[object, frozenset[str]] = {1: _FIRST, VERSION: _FIRST | {"promise"}}
+_MEMBERS: Mapping[object, frozenset[str]] = {1: _FIRST, VERSION: _FIRST | {"promise", "span"}}
 """What a file of each version has."""
 
 
@@ -136,7 +137,9 @@ def _read(facts: _Facts, said: Mapping[str, Any], log_vkey: VerifierKey, witness
     if entry is not None and entry["note"] is not None:
         _add_entry(facts, entry["receipt"], verify_checkpoint(entry["note"], log_vkey))
     if said.get("promise") is not None:
-        _add_promise(facts, said["promise"], said["heads"], log_vkey, witnesses)
+        _add_promise(facts, verify_promise(said["promise"], log_vkey))
+    if said.get("span") is not None:
+        _add_span(facts, Span.from_json(said["span"]), said["heads"], log_vkey, witnesses)
 
 
 def _add_root(facts: _Facts, size: int, root: bytes, how: str) -> None:
@@ -171,23 +174,19 @@ def _add_entry(facts: _Facts, receipt: Mapping[str, Any], head: Checkpoint) -> N
     facts.shown.append(ShownEntry(receipt["index"], leaf, *((case, number) if is_numbered else (None, None))))
 
 
-def _add_promise(
-    facts: _Facts, said: Mapping[str, Any], heads: Sequence[str], log_vkey: VerifierKey, witnesses: WitnessSet
-) -> None:
-    """Add a promise, and all leaves of the file's first head where it shows them. Raises ``ProofInvalid``."""
-    if set(said) != {"note", "span"}:
-        raise EvidenceRefused("evidence: expected a promise with the members note and span")
-    promise = verify_promise(said["note"], log_vkey)
+def _add_promise(facts: _Facts, promise: Promise) -> None:
     facts.promises.append(promise)
     named = promise.checkpoint
     if named is not None:
         how = f"a head of {named.size} entries, which a promise names that the log's key signed"
         _add_root(facts, named.size, bytes.fromhex(named.root), how)
-    if said["span"] is None:
-        return
+
+
+def _add_span(facts: _Facts, span: Span, heads: Sequence[str], log_vkey: VerifierKey, witnesses: WitnessSet) -> None:
+    """Add all leaves of a file's first head from some place on. Raises ``ProofInvalid`` where they are not that."""
     if not heads:
         raise EvidenceRefused("evidence: expected the head whose leaves it shows")
-    span, head = Span.from_json(said["span"]), verify_checkpoint(heads[0], log_vkey)
+    head = verify_checkpoint(heads[0], log_vkey)
     span.require(head.size, head.root)
     facts.spans.append(SeenSpan(span, head.size, _quorum_of(heads[0], log_vkey, witnesses)))
 
@@ -202,10 +201,24 @@ def _fork(facts: _Facts) -> Finding | None:
                     f"The log's key signed two logs that contradict each other in their first {size} entries:",
                     f"one with root {one.hex()}: {how_one};",
                     f"one with root {two.hex()}: {how_two}.",
+                    *_where(facts.spans),
                     "Whoever holds that key showed two histories. No honest log can do so, and nobody else could sign.",
                 ),
             )
     return None
+
+
+def _where(spans: Sequence[SeenSpan]) -> Iterator[str]:
+    """Say which is the first entry in which two logs differ, where their leaves are shown."""
+    for one, two in combinations([item.span for item in spans], 2):
+        index = first_difference(one, two)
+        if index is not None:
+            left, right = (span.leaves[index - span.start].hex() for span in (one, two))
+            yield (
+                f"The first entry that differs is entry {index}: one log has the leaf {left} there, the other {right}; "
+                "every leaf of both up to their signed heads is shown, and all before it are the same."
+            )
+            return
 
 
 def _back_dating(facts: _Facts) -> Finding | None:

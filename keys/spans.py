@@ -71,6 +71,23 @@ class Span:
         return cls(start, tuple(map(parse_hash, peaks)), tuple(map(parse_hash, leaves)))
 
 
+def first_difference(one: Span, two: Span) -> int | None:
+    """Return the position of the first leaf in which two trees differ, where their spans show it.
+
+    None where they differ before, or not as far as both go. Both are what they say of their trees (``require``).
+    """
+    if one.start > two.start:
+        one, two = two, one
+    between = two.start - one.start
+    if between > len(one.leaves):
+        return None
+    _, peaks = grow(one.start, one.peaks, one.leaves[:between])
+    if tuple(peaks) != two.peaks:
+        return None
+    pairs = enumerate(zip(one.leaves[between:], two.leaves, strict=False), two.start)
+    return next((index for index, (left, right) in pairs if left != right), None)
+
+
 @dataclass(frozen=True, slots=True)
 class TileTree:
     """A tree of ``size`` entries as its tiles show it. Nothing is proven by them alone.

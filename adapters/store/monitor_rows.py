@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from adapters.store.monitor_tables import EvidenceRow, HeadRow, NamedHeadRow, OwnEntryRow, ReadRow, SeenHeadRow
@@ -82,6 +82,12 @@ def keep_named(session: Session, row: NamedHeadRow) -> None:
 def named_ahead(session: Session) -> Sequence[NamedHeadRow]:
     """Return the heads that statements name and the hub has not shown yet."""
     return session.scalars(select(NamedHeadRow).where(NamedHeadRow.state == "ahead").order_by(NamedHeadRow.size)).all()
+
+
+def agreed_size(session: Session, below: int) -> int:
+    """Return the largest size, below one, of a head that somebody named and that was found to be of this log."""
+    query = select(func.max(NamedHeadRow.size)).where(NamedHeadRow.state == "agrees", NamedHeadRow.size < below)
+    return int(session.scalar(query) or 0)
 
 
 def own_fragment_ids(session: Session, case: str) -> set[str]:

@@ -188,6 +188,7 @@ def looks(scene: Scene, agency: str) -> None:
 
 def test_attack_03_two_agencies_that_are_shown_two_logs_both_say_so(scene: Scene, tmp_path: Path) -> None:
     """Each sees in the other's statement a head that is not of the log shown here; both files together prove it."""
+    split_at = scene.sql("SELECT size FROM log_state")[0][0]
     forked(scene, tmp_path)
     for agency in (POLICE, CARE):
         with pytest.raises(LogRefused) as refused:
@@ -203,6 +204,9 @@ def test_attack_03_two_agencies_that_are_shown_two_logs_both_say_so(scene: Scene
     found = checked(scene, *files)
     assert found.proof is Proof.FORK
     assert "The log's key signed two logs" in found.lines[0]
+    # What care's first entry is in its own log, the police's is in theirs.
+    [where] = [line for line in found.lines if "The first entry that differs" in line]
+    assert f"is entry {split_at}:" in where
     # Each alone is what one agency says.
     assert checked(scene, files[0]).proof is Proof.NOTHING
     goes_on(scene, POLICE)

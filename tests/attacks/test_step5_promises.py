@@ -178,15 +178,15 @@ def test_attack_06_evidence_of_a_broken_promise_is_verified_whole(
     late.witness()
     path = written(late, CARE, "omission", tmp_path)
     said = json.loads(path.read_bytes())
-    span, note = said["promise"]["span"], said["promise"]["note"]
+    span, note = said["span"], said["promise"]
     for changed in (
         {**span, "leaves": span["leaves"][::-1]} if len(span["leaves"]) > 1 else {**span, "leaves": []},
         {**span, "leaves": span["leaves"][:-1]},
         {**span, "start": span["start"] + 1, "leaves": span["leaves"][1:]},
         {**span, "peaks": []},
     ):
-        refuses(late, tmp_path, {**said, "promise": {"note": note, "span": changed}})
-    refuses(late, tmp_path, {**said, "promise": {"note": note.replace(late.main, late.other), "span": span}})
+        refuses(late, tmp_path, {**said, "span": changed})
+    refuses(late, tmp_path, {**said, "promise": note.replace(late.main, late.other)})
     refuses(late, tmp_path, {**said, "promise": {"note": note}})
     refuses(late, tmp_path, {**said, "heads": []})
     assert judged(late, tmp_path, {**said, "promise": None}) is Proof.NOTHING

@@ -24,7 +24,7 @@ from keys.promises import (
     sign_promise,
     verify_promise,
 )
-from keys.spans import Span, TileTree, grow, root_of
+from keys.spans import Span, TileTree, first_difference, grow, root_of
 from keys.statements import CheckpointRef
 from keys.tiles import TilePath
 from keys.transparency import verify_checkpoint
@@ -257,6 +257,21 @@ def test_leaves_that_are_not_those_of_the_tree() -> None:
     for form in ({"start": -1}, {"start": True}, {"peaks": ["x"] * 3}, {"leaves": ["x"]}, {"leaves": [""] * 200_001}):
         with pytest.raises(ProofInvalid):
             Span.from_json({**good.to_json(), **form})
+
+
+def test_the_first_leaf_in_which_two_trees_differ() -> None:
+    tree, other = LEAVES[:513], [*LEAVES[:400], bytes(32), *LEAVES[401:500]]
+
+    def of(leaves: list[bytes], start: int) -> Span:
+        return Span(start, tuple(grow(0, (), leaves[:start])[1]), tuple(leaves[start:]))
+
+    for one, two in ((0, 0), (300, 0), (0, 400), (399, 300)):
+        assert first_difference(of(tree, one), of(other, two)) == 400
+        assert first_difference(of(other, two), of(tree, one)) == 400
+    # They differ before what is shown, or not as far as both go.
+    assert first_difference(of(tree, 401), of(other, 401)) is None
+    assert first_difference(of(tree, 0), of(tree[:300], 200)) is None
+    assert first_difference(of(tree[:300], 0), of(tree, 400)) is None
 
 
 def test_tiles_that_are_not_whole() -> None:
