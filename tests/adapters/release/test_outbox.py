@@ -224,14 +224,14 @@ def test_a_sending_that_reached_nobody_takes_back_itself_only(scene: Scene) -> N
     threads: list[int] = []
     honest = health.follower.client.post_lines
 
-    def post_lines(path: str, lines: Any) -> list[Any]:
+    def post_lines(path: str, lines: Any, **rest: Any) -> list[Any]:
         threads.append(threading.get_ident())
         if len(set(threads)) == 1:
             first_waits.set()
             assert second_is_done.wait(30)
             raise HubUnreachable("nobody is there", nothing_left=True)
         wire.way_back = httpx.ReadError("lost")
-        return honest(path, lines)
+        return honest(path, lines, **rest)
 
     health.follower.client.post_lines = post_lines  # type: ignore[method-assign]
     with ThreadPoolExecutor(2) as pool:
