@@ -405,7 +405,7 @@ def test_what_could_not_be_pushed_leaves_with_the_next_run(scene: Scene, monkeyp
     rekey_reading(scene, POLICE, "chair", "lost")
     care = scene[CARE]
 
-    def unreachable(*_: Any) -> None:
+    def unreachable(*_: Any, **__: Any) -> None:
         raise HubUnreachable("no hub", nothing_left=True)
 
     with monkeypatch.context() as patch:
