@@ -34,7 +34,14 @@ LISTS = {
     "refusal": "refusals",
 }
 """Types of a case's statements in the log, and the list of a case in which each stands: what a pull brings."""
-FOLLOWED = {**LISTS, "exclusion": "exclusions", "break_glass": "break_glass", "retention": "retention"}
+FOLLOWED = {
+    **LISTS,
+    "exclusion": "exclusions",
+    "break_glass": "break_glass",
+    "emergency": "emergencies",
+    "emergency_review": "emergency_reviews",
+    "retention": "retention",
+}
 """The same with what comes to an agency's adapter alone, never with a person's pull (docs/adr/0016-exclusions.md)."""
 
 EXPORTED = "exported"
