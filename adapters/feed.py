@@ -181,6 +181,10 @@ class CaseFeed:
         listed = (item for name in LISTS.values() for item in held["statements"][name])
         return next((int(seq) for seq, digest, _ in listed if digest == statement), None)
 
+    def count_statements(self, name: str) -> int:
+        """Return how many statements of a list of the case were followed."""
+        return len(self._held()["statements"][name])
+
     def require_statements(self, came: Digests, up_to: int) -> None:
         """Raise ``LogRefused`` unless these are the statements the log has of the case up to an entry.
 

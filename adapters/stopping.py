@@ -42,12 +42,12 @@ def require_unwitnessed(session: Session, at: datetime) -> None:
 
     Never a sign that the log lies, nor a log of which no quorum ever saw anything: then no recipient's key is proven.
     """
-    found = stopping_alarm(session, DOUBTING)
-    if found is not None:
+    doubt = stopping_alarm(session, DOUBTING)
+    if doubt is not None:
         raise LogRefused(
             "stopped",
-            f"alarm {found.number} ({found.code}) says that the hub's word cannot be trusted, and an emergency release "
-            f"rests on it alone; somebody looks first: nrm-adapter alarms, then alarms acknowledge {found.number}",
+            f"alarm {doubt.number} ({doubt.code}) says that the hub's word cannot be trusted, and an emergency release "
+            f"rests on it alone; somebody looks first: nrm-adapter alarms, then alarms acknowledge {doubt.number}",
         )
     held = read_setting(session, "witnessed")
     if held is None:

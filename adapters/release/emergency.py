@@ -25,8 +25,9 @@ from adapters.stopping import require_unwitnessed
 from adapters.store.database import Session
 from adapters.store.rows import disclosures_after, newest_line, read_setting, sealed_drafts, write_setting
 from adapters.store.tables import OutboxRow
+from keys.certificates import NotCertified
 from keys.emergencies import released_digest, verify_both
-from keys.jose import Signer, statement_digest
+from keys.jose import SignatureRefused, Signer, statement_digest
 from keys.statements import Statement, StatementType, make_statement, peek
 from policies.emergency import (
     EMERGENCY_LIFE,
@@ -215,17 +216,16 @@ class EmergencyReleaser:
                 raise _Undone
         except _Undone:
             pass
-        if not found:
-            raise CaseRefused("policy gives nobody anything of this; an emergency takes the place of the quorum alone")
         if len(found) > MAX_RELEASES:
             raise CaseRefused(f"expected at most {MAX_RELEASES} disclosures in an emergency release, got {len(found)}")
         return found
 
     def _make(self, maker: Maker, parts: _Parts) -> list[OutboxRow]:
-        """Make the disclosures and return those that give something."""
+        """Make the disclosures; return those that give something. Raises ``CaseRefused`` where only the words would."""
         before = newest_line(maker.session)
-        for drafts, terms in parts:
-            self.releaser.release_in(maker, drafts, terms, is_emergency=True)
+        given = [self.releaser.release_in(maker, drafts, terms, is_emergency=True).grants for drafts, terms in parts]
+        if not given[0]:
+            raise CaseRefused("policy gives nobody anything of this; an emergency takes the place of the quorum alone")
         return [row for row in disclosures_after(maker.session, before) if _said(row)["items"]]
 
     def _maker(self, verified: VerifiedCase) -> Callable[[Session], Maker]:
@@ -266,11 +266,11 @@ class EmergencyReleaser:
 
     def _join(self, verified: VerifiedCase, token: str) -> Emergency:
         """Verify both signatures as every other agency will. Raises ``CaseRefused``."""
-        both = verify_both(token, lambda given, kind: self._verify(verified.case, given, kind))
-        first, second = word_of(both.first), word_of(both.second)
         try:
+            both = verify_both(token, lambda given, kind: self._verify(verified.case, given, kind))
+            first, second = word_of(both.first), word_of(both.second)
             return join(read_asked(first), first.members["case"], second)
-        except Malformed as error:
+        except (Malformed, NotCertified, SignatureRefused) as error:
             raise CaseRefused(f"{error}; nothing was released") from error
 
 

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from adapters.emergencies import plan_review
 from adapters.release.authored import Author, SourceKind, statement_detail
 from adapters.release.drafts import keep_authored
 from adapters.release.emergency import EmergencyReleaser, Waiting, Wanted
-from adapters.release.outbox import PushReport
+from adapters.release.outbox import Outbox, PushReport
+from adapters.store.rows import pending_lines
+from keys.jose import statement_digest
 from keys.private import PrivateKey
-from keys.statements import StatementType
+from keys.statements import StatementType, make_statement, peek
 from policies.break_glass import ReviewOutcome
 from policies.model import AgencyId, Member, MemberId
 from policies.vocabulary import Category, Purpose, Role
 from tests.attacks.exclusion_acts import Signer, hear, key_of, person
 from tests.attacks.test_step2_membership import loaded
 from tests.bundle_acts import Officer, certify_officer
-from tests.scene import CARE, HEALTH, POLICE, Scene, now
+from tests.scene import CARE, HEALTH, POLICE, Scene, copy, now
 
 CHAIR: Signer = (POLICE, "chair")
 CONSTABLE: Signer = (POLICE, "constable")
@@ -42,6 +49,39 @@ class Clock:
         return now() + self.later
 
 
+@dataclass(frozen=True)
+class Signed:
+    """Somebody who signs, with the key they do it with."""
+
+    agency: str
+    member: str
+    key: PrivateKey
+
+
+def statement_of(kind: StatementType, members: dict[str, Any], by: Signed, at: datetime) -> str:
+    return make_statement(
+        kind,
+        members,
+        issuer=by.agency,
+        signer=by.key,
+        issued_at=at,
+        statement_id=os.urandom(16).hex(),
+        checkpoint=None,
+    )
+
+
+def under(lines: list[dict[str, Any]], token: str) -> list[dict[str, Any]]:
+    """The same lines under another emergency release."""
+    changed = []
+    for line in lines:
+        if line["type"] == "emergency":
+            line = {**line, "statement": token}
+        elif "emergency" in line:
+            line = {**line, "emergency": statement_digest(token)}
+        changed.append(line)
+    return changed
+
+
 @dataclass
 class Night:
     """The scene while the witnesses are away. In ``main`` the police have two people, the hospital an officer."""
@@ -49,7 +89,7 @@ class Night:
     scene: Scene
     clock: Clock
     officer: Officer
-    extra: dict[str, Officer] = field(default_factory=dict)
+    adviser: Officer
 
     @property
     def case(self) -> str:
@@ -67,11 +107,13 @@ class Night:
 
     def draft(self, agency: str = POLICE, **content: Any) -> str:
         """Keep a draft of something that cannot wait."""
-        return keep_authored(self.scene[agency].store, self.case, Category.CONCERN, {**NOTE, **content}, self.clock())
+        fields = {"number": os.urandom(4).hex()}
+        said = {**NOTE, "fields": fields, **content}
+        return keep_authored(self.scene[agency].store, self.case, Category.CONCERN, said, self.clock())
 
     def wanted(self, *drafts: str, agency: str = POLICE, only: tuple[str, ...] = ()) -> Wanted:
         """Ask for drafts, with words that say why."""
-        by = Author("panel_chair", "Detective", self.clock())
+        by = Author(Role.PANEL_CHAIR, "Detective", self.clock())
         content = statement_detail(
             by, statement_kind="emergency", words=WORDS, source_kind=SourceKind.PROFESSIONAL_OBSERVATION
         )
@@ -112,6 +154,39 @@ class Night:
         party.book.send(StatementType.EMERGENCY_REVIEW, word.members, self.officer.signing)
         hear(self.scene)
 
+    def lines(self, monkeypatch: pytest.MonkeyPatch, waiting: Waiting | None = None) -> list[dict[str, Any]]:
+        """What an emergency release would push: the lines as made, none of them sent."""
+        with monkeypatch.context() as patched:
+            patched.setattr(Outbox, "push_case", lambda *_: PushReport())
+            self.release(waiting or self.ask())
+        return self.lines_pending()
+
+    def lines_pending(self) -> list[dict[str, Any]]:
+        """What the police's adapter would push next."""
+        with self.scene[POLICE].store.write() as session:
+            return [json.loads(row.line) for row in pending_lines(session, self.case, 1_000)]
+
+    def signed(self, waiting: Waiting, first: Signed, second: Signed, **changed: Any) -> str:
+        """Both statements as no adapter would make them: signed by whoever is given, with what is changed."""
+        at, said = self.clock(), dict(peek(waiting.token).members)
+        said |= {name: item for name, item in changed.items() if name in said} | {"member": first.member}
+        asked = statement_of(StatementType.EMERGENCY, said, first, changed.get("asked_at", at))
+        joined = {"case": said["case"], "member": second.member, "membership": said["membership"], "emergency": asked}
+        return statement_of(StatementType.EMERGENCY_CONFIRMATION, joined, second, changed.get("at", at))
+
+    def signer(self, who: Signer) -> Signed:
+        """Somebody with their key."""
+        return Signed(*person(self.scene, who), key_of(self.scene[who[0]], who[1]))
+
+    def push(self, lines: list[dict[str, Any]], agency: str = POLICE) -> list[str]:
+        """Push lines behind the adapter's back; return for each what came of it: accepted, repeated, or the code."""
+        answers = self.scene[agency].client.post_lines(f"/v1/cases/{self.case}/push", lines)
+        statuses = [item for item in answers if "status" in item]
+        return [
+            str(item["problem"]["type"]).rsplit(":", 1)[-1] if item["status"] == "refused" else str(item["status"])
+            for item in statuses
+        ]
+
     def read_by(self, who: Signer) -> set[str]:
         """What somebody reads, by summary."""
         return {item.content["summary"] for item in self.scene[who[0]].pull(self.case, who[1], SAFE).view.opened}
@@ -122,16 +197,21 @@ class Night:
         return found
 
 
-def prepare(make_scene: Callable[[], Scene]) -> Night:
-    """A copy whose case has two people of the police and an officer of the hospital; the witnesses are there."""
+def prepare(make_scene: Callable[[], Scene], ends: datetime | None = None) -> Night:
+    """A copy whose case has two people of the police and an officer of the hospital; the witnesses are there.
+
+    ``ends``: when the constable's part in it does.
+    """
     clock = Clock()
     scene = make_scene().embed(clock=clock)
     scene.witness()
-    officer = certify_officer(scene, HEALTH)
+    officer, adviser = certify_officer(scene, HEALTH), certify_officer(scene, POLICE, Role.PANEL_ADVISER)
+    scene[POLICE].people["adviser"] = adviser.member
     scene.witness()
     remaining = loaded(scene, CARE, scene.main).standing.remaining.members
     people = [
-        Member(AgencyId(POLICE), MemberId(scene[POLICE].people["constable"]), (Role.PRACTITIONER,), UNTIL),
+        Member(AgencyId(POLICE), MemberId(scene[POLICE].people["constable"]), (Role.PRACTITIONER,), ends or UNTIL),
+        Member(AgencyId(POLICE), MemberId(adviser.member), (Role.PANEL_ADVISER,), UNTIL),
         Member(AgencyId(HEALTH), MemberId(officer.member), (Role.IG_OFFICER,), UNTIL),
     ]
     scene[CARE].book.change_members(scene.main, [*remaining, *people])
@@ -139,11 +219,28 @@ def prepare(make_scene: Callable[[], Scene]) -> Night:
         scene[name].follower.sync_cases()
         scene[name].book.accept(scene.main)
     scene.witness()
-    return Night(scene, clock, officer)
+    return Night(scene, clock, officer, adviser)
 
 
-def at_night(make_scene: Callable[[], Scene]) -> Night:
-    """The same once the witnesses are away for longer than ten minutes."""
-    night = prepare(make_scene)
-    night.clock.later += AWAY
-    return night
+@dataclass(frozen=True)
+class Prepared:
+    """A night that was prepared and stopped, to be copied."""
+
+    folder: Path
+    officer: Officer
+    adviser: Officer
+
+    def copy(self, folder: Path) -> Night:
+        """A copy of its own, once the witnesses are away for longer than ten minutes."""
+        clock = Clock()
+        clock.later = AWAY
+        scene = copy(self.folder, folder).embed(clock=clock)
+        scene[POLICE].people["adviser"] = self.adviser.member
+        return Night(scene, clock, self.officer, self.adviser)
+
+
+def prepared(make_scene: Callable[[], Scene], ends: datetime | None = None) -> Prepared:
+    """Prepare once what many tests copy."""
+    night = prepare(make_scene, ends)
+    night.scene.stop()
+    return Prepared(night.scene.hub.home.parent, night.officer, night.adviser)
