@@ -51,9 +51,10 @@ class InEmergency:
 
     def covering(self, originator: str, disclosure: Mapping[str, Any]) -> Emergency | None:
         """Return the emergency release that gives just what a verified disclosure gives, None for an ordinary one."""
-        wanted = released_digest(disclosure)
-        for item in self.released:
-            if item.agency == originator and item.asked.find(str(disclosure["recipient"]), wanted) is not None:
+        ours = [item for item in self.released if item.agency == originator]
+        wanted = released_digest(disclosure) if ours else ""
+        for item in ours:
+            if item.asked.find(str(disclosure["recipient"]), wanted) is not None:
                 return item
         return None
 

@@ -174,9 +174,10 @@ class Judged:
         channel = self.answer.channels[given.listing.channel]
         for said in channel.chain:
             if said.type is StatementType.DISCLOSURE and said.issued_at == given.listing.disclosed_at:
+                if given.sealed.header.fragment not in [item["fragment"] for item in said.members["items"]]:
+                    continue
                 found = self.case.in_emergency.covering(channel.originator, said.members)
-                listed = [item["fragment"] for item in said.members["items"]]
-                if found is not None and given.sealed.header.fragment in listed:
+                if found is not None:
                     return found.digest
         return None
 
