@@ -185,6 +185,19 @@ MEANINGS: Mapping[str, Meaning] = {
         "one person breaks the glass again and again",
         "Call their agency's information governance officer; take them out of the case if it is not explained.",
     ),
+    "emergency": Meaning(
+        "two people of an agency released records while no quorum of witnesses was there, maybe to somebody here",
+        "Look who and to whom: nrm-adapter emergency list. If it is not explained, call that agency's information "
+        "governance officer. An officer of another agency reviews it: nrm-adapter emergency review.",
+    ),
+    "emergency_unreviewed": Meaning(
+        "no officer of another agency has reviewed an emergency release within a day",
+        "Ask the case's information governance officers to look at it: nrm-adapter emergency review.",
+    ),
+    "emergency_unproven": Meaning(
+        "the hub took an emergency release that no two people signed who might",
+        f"{_CALL}; ask the agency that released whether it was theirs, and call it what it is: one sharing too many.",
+    ),
     "agreement": Meaning(
         "the agreement that decides cannot be read here",
         "Follow the log: nrm-adapter sync. If it stays so, the hub gives other files than those that were agreed: call "
@@ -216,7 +229,9 @@ MEANINGS: Mapping[str, Meaning] = {
     ),
     "freeze": Meaning(
         "the witnesses have seen no new head for ten minutes",
-        "Ask the operator and the witnesses' agencies whether all of them run. Nothing is shared until then.",
+        "Ask the operator and the witnesses' agencies whether all of them run. Nothing is shared until then; where "
+        "a child is in danger now, two people may release to keys proven already: nrm-adapter emergency ask. See "
+        "docs/emergency.md.",
     ),
 }
 _OTHER = Meaning(

@@ -13,7 +13,9 @@ from datetime import datetime
 from typing import Any
 
 from adapters.case_sync import end_case
+from adapters.emergencies import NO_EMERGENCIES, InEmergency, verify_emergencies
 from adapters.exclusions import BREAK_GLASS_TYPES, EXCLUSION_TYPES, read_glass, read_words, verify_words
+from adapters.feed import FOLLOWED, LISTS
 from adapters.following import Follower, LogRefused
 from adapters.kept_words import verify_kept
 from adapters.membership import Change, plan_members
@@ -75,6 +77,10 @@ class VerifiedCase:
     broken: tuple[BrokenGlass, ...] = ()
     retention: tuple[Statement, ...] = ()
     """What people have said of conflicts of interest and broken glass, each time it was, and agencies on keeping it."""
+    emergencies: tuple[Statement, ...] = ()
+    emergency_reviews: tuple[Statement, ...] = ()
+    in_emergency: InEmergency = NO_EMERGENCIES
+    """What these two lists come to."""
 
     @property
     def membership(self) -> tuple[Statement, ...]:
@@ -126,6 +132,7 @@ def verify_case(case: str, answer: Mapping[str, Any], directory: Directory, at: 
         opened_at = parse_time(answer["opened_at"])
         words = verify_words(case, answer.get("exclusions", ()), EXCLUSION_TYPES, directory)
         glass = verify_words(case, answer.get("break_glass", ()), BREAK_GLASS_TYPES, directory)
+        urgent = verify_emergencies(case, answer, directory)
         kept = verify_kept(case, answer.get("retention", ()), directory)
     except (Malformed, NotCanonical, SignatureRefused, NotCertified, KeyError, TypeError) as error:
         raise CaseRefused(f"case {case[:8]}: a statement was not believed: {error}") from error
@@ -134,7 +141,8 @@ def verify_case(case: str, answer: Mapping[str, Any], directory: Directory, at: 
     broken = read_glass(glass, members)
     if at is not None:
         state = with_broken_glass(state, broken, at, since_signed=True)
-    return VerifiedCase(CaseId(case), opened_at, state, members, consents, refusals, words, glass, broken, kept)
+    told = (words, glass, broken, kept, urgent.statements, urgent.reviews, urgent.counted(members))
+    return VerifiedCase(CaseId(case), opened_at, state, members, consents, refusals, *told)
 
 
 def verify_members(case: str, answer: Mapping[str, Any], directory: Directory) -> VerifiedMembers:
@@ -282,7 +290,7 @@ class CaseBook:
         with self.follower.store.write() as session:
             row = session.get(CaseRow, case)
             held = {} if row is None else json.loads(row.statements)
-        return {name: list(held.get(name, [])) for name in ("exclusions", "break_glass", "retention")}
+        return {name: list(held.get(name, [])) for name in set(FOLLOWED.values()) - set(LISTS.values())}
 
     def send(self, kind: StatementType, members: Mapping[str, Any], signer: Signer | None = None) -> Statement:
         """Sign a statement, send it, prove that it is in the log, take the newest state.

@@ -12,6 +12,7 @@ from adapters.commands import (
     break_glass,
     casework,
     console_access,
+    emergency,
     enrolments,
     exclusions,
     keeping,
@@ -76,6 +77,7 @@ for _module in (
     reads,
     exclusions,
     break_glass,
+    emergency,
     panel,
 ):
     for _command in _module.COMMANDS:

@@ -48,12 +48,12 @@ def verify_words(
 
 def read_words(words: Sequence[Statement], members: VerifiedMembers) -> Exclusions:
     """Return who is excluded by verified words, each held against the membership that it names."""
-    return read_exclusions(map(word_of, words), _standings(members))
+    return read_exclusions(map(word_of, words), standings_of(members))
 
 
 def read_glass(words: Sequence[Statement], members: VerifiedMembers) -> tuple[BrokenGlass, ...]:
     """Return each time the glass was broken, by verified words of people who counted, and might, when they said it."""
-    standing_for = _standings(members)
+    standing_for = standings_of(members)
 
     def counted(word: Word) -> bool:
         standing = standing_for(word)
@@ -64,7 +64,8 @@ def read_glass(words: Sequence[Statement], members: VerifiedMembers) -> tuple[Br
     return read_broken(word for word in map(word_of, words) if counted(word))
 
 
-def _standings(members: VerifiedMembers) -> Callable[[Word], Standing | None]:
+def standings_of(members: VerifiedMembers) -> Callable[[Word], Standing | None]:
+    """Return what gives the membership that a word names, None for one that is not of the case."""
     known: dict[str, Standing | None] = {}
 
     def standing_for(word: Word) -> Standing | None:

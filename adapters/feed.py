@@ -34,7 +34,14 @@ LISTS = {
     "refusal": "refusals",
 }
 """Types of a case's statements in the log, and the list of a case in which each stands: what a pull brings."""
-FOLLOWED = {**LISTS, "exclusion": "exclusions", "break_glass": "break_glass", "retention": "retention"}
+FOLLOWED = {
+    **LISTS,
+    "exclusion": "exclusions",
+    "break_glass": "break_glass",
+    "emergency": "emergencies",
+    "emergency_review": "emergency_reviews",
+    "retention": "retention",
+}
 """The same with what comes to an agency's adapter alone, never with a person's pull (docs/adr/0016-exclusions.md)."""
 
 EXPORTED = "exported"
@@ -173,6 +180,10 @@ class CaseFeed:
         held = self._held()
         listed = (item for name in LISTS.values() for item in held["statements"][name])
         return next((int(seq) for seq, digest, _ in listed if digest == statement), None)
+
+    def count_statements(self, name: str) -> int:
+        """Return how many statements of a list of the case were followed."""
+        return len(self._held()["statements"][name])
 
     def require_statements(self, came: Digests, up_to: int) -> None:
         """Raise ``LogRefused`` unless these are the statements the log has of the case up to an entry.

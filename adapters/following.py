@@ -350,7 +350,8 @@ class Follower:
             raise LogRefused(
                 "freeze",
                 f"the newest head a quorum has seen is from {held['at']}, older than ten minutes; nothing new is "
-                "shared until the witnesses have seen a newer one",
+                "shared until the witnesses have seen a newer one. Where a child is in danger now, two people of this "
+                "agency may release to keys that are proven already: nrm-adapter emergency ask --help",
             )
 
     # --- our cases ---

@@ -35,6 +35,8 @@ def said_in(case: VerifiedCase) -> tuple[Statement, ...]:
         *case.refusals,
         *case.exclusions,
         *case.break_glass,
+        *case.emergencies,
+        *case.emergency_reviews,
     )
 
 

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, abort, jsonify, render_template, request
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from adapters import emergencies
 from adapters.alarms import meaning_of
 from adapters.birthdays import warn
 from adapters.broken_glass import tell
@@ -185,15 +186,21 @@ class Watch:
             compare_heads(self._adapter.follower, said_in(self._adapter.book.load(case)))
 
     def _tell(self, cases: Sequence[str]) -> None:
-        """Keep alarms for broken glass, at once and where nobody reviews it. What does not verify tells of none."""
+        """Keep alarms for broken glass and emergency releases, at once and where nobody reviews them.
+
+        What does not verify tells of none.
+        """
         verified = []
         for case in cases:
-            if not self._adapter.book.said_by_people(case)["break_glass"]:
+            said = self._adapter.book.said_by_people(case)
+            if not said["break_glass"] and not said["emergencies"]:
                 continue
             with suppress(CaseRefused):
                 verified.append(self._adapter.book.load(case))
         with self._adapter.store.write() as session:
             tell(session, verified, self._adapter.clock())
+            emergencies.tell(session, verified, self._adapter.clock())
+            emergencies.look_for_own(session, cases, self._adapter.clock())
 
     @property
     def since(self) -> datetime:

@@ -34,7 +34,13 @@ DEADLINE = timedelta(minutes=10)
 """Until when an acknowledged line must stand among its case's entries."""
 BEGAN = "began"
 """Setting: the log's size when this database was made. What the agency brought before, it does not know."""
-SUBJECTS = {"channel": "channel", "fragment": "fragment", "disclosure": "statement", "void": "statement"}
+SUBJECTS = {
+    "channel": "channel",
+    "fragment": "fragment",
+    "emergency": "statement",
+    "disclosure": "statement",
+    "void": "statement",
+}
 """Types of entries that an originator brings, and the member that names what was brought."""
 _SECONDS = slice(0, 19)
 

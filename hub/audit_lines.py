@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hub import audit_emergencies as emergencies
 from hub.audit_agreements import NO_RULE, Agreements
 from hub.audit_retention import ERASED, WITHOUT_RULE, say_erased, say_retention
 from hub.audit_words import (
@@ -65,6 +66,7 @@ _WITHOUT_RULE: Mapping[str, str] = {
     "denied": "No rule was asked: who asked has no part in the case.",
     "exported": "No rule decides this: whoever runs the hub did it, and it shows no record to anybody.",
     **WITHOUT_RULE,
+    **emergencies.WITHOUT_RULE,
 }
 _WITHOUT_PURPOSE: Mapping[str, str] = {
     NOTHING_GIVEN: "none, because nothing was given",
@@ -424,6 +426,8 @@ _TELLERS: Mapping[str, Callable[[_Context], Told]] = {
     "refusal": _refusal,
     "exclusion": lambda _: Told(_EXCLUSION),
     "break_glass": _break_glass,
+    "emergency": lambda of: Told(emergencies.say_emergency(of.body, of.said, of.names)),
+    "emergency_review": lambda of: Told(emergencies.say_emergency_review(of.body, of.said, of.names)),
     "channel": _channel,
     "fragment": _fragment,
     "disclosure": _disclosure,

@@ -14,6 +14,7 @@ from typing import Any
 
 from hub.audit_agreements import Agreements
 from hub.audit_counts import CaseAudit
+from hub.audit_emergencies import first_signer
 from hub.audit_entries import add_entry, by_digest, read_body
 from hub.audit_lines import AuditLine, claims_of
 from hub.audit_words import SHORT_ID, Names, words
@@ -175,7 +176,8 @@ def person(office: Office, agency: str, member: str) -> Table:
 
     def fits(found: Found) -> bool:
         body, said = found.body, found.said
-        acted = body.get("agency") == agency and _begins(body.get("member") or said.get("member"), member)
+        named = (body.get("member") or said.get("member"), first_signer(body, said))
+        acted = body.get("agency") == agency and any(_begins(item, member) for item in named)
         given = body.get("recipient_agency") == agency and _begins(body.get("recipient_member"), member)
         return acted or given
 
@@ -194,9 +196,26 @@ def matrix(office: Office) -> Table:
                     numbers = (cell.given, cell.shown, cell.refused, cell.not_asked)
                     known = (audit.case, audit.name(reader), audit.names.agency(originator))
                     table.rows.append((*known, *map(str, numbers), "", ", ".join(cell.categories)))
+        table.rows += _emergencies(audit, found)
         for who, looks in sorted(_looks(audit, found).items()):
             table.rows.append((audit.case, who, "the account of the case", "", "", "", "", str(looks), ""))
     return table
+
+
+def _emergencies(audit: CaseAudit, found: Sequence[Found]) -> list[tuple[str, ...]]:
+    """Count each agency's emergency releases in a case, and how many of them an officer has reviewed."""
+    reviewed = {item.said.get("emergency") for item in found if item.body.get("type") == "emergency_review"}
+    made: dict[str, list[bool]] = {}
+    for item in found:
+        if item.body.get("type") == "emergency":
+            made.setdefault(str(item.body["agency"]), []).append(item.body["statement"] in reviewed)
+    return [
+        (
+            *(audit.case, f"{audit.names.agency(agency)}, emergency releases", "made; looks: reviewed"),
+            *(str(len(seen)), "", "", "", str(sum(seen)), ""),
+        )
+        for agency, seen in sorted(made.items())
+    ]
 
 
 def _looks(audit: CaseAudit, found: Sequence[Found]) -> Counter[str]:

@@ -27,6 +27,7 @@ REFUSED_PUSH: Mapping[str, str] = {
     "facts_differ": "the hub's facts were others than those the originator had signed",
     "clock": "it was signed long ago, or in the future: an old push sent again, or a clock that is wrong",
     "conflict": "something else stands under the same id already",
+    "emergency": "it was not what two people who might had signed for an emergency release, or that was over",
     "recipient_key": "the recipient's key was replaced or revoked",
     "signature": "not signed by a key that is certified for it",
 }
@@ -111,6 +112,14 @@ ENTRIES: Mapping[str, tuple[str, str]] = {
     "break_glass": (
         "Glass broken, or reviewed",
         "Somebody opened for a short time what they are not given otherwise, or another agency's person looked at it.",
+    ),
+    "emergency": (
+        "Emergency release",
+        "Two people of an agency released records while no quorum of witnesses was there; what they gave follows.",
+    ),
+    "emergency_review": (
+        "Emergency release reviewed",
+        "An information governance officer of another agency looked at an emergency release.",
     ),
     "channel": ("Key delivered", "An agency can now give records to a reader; nothing is given by this alone."),
     "fragment": ("Record stored", "A sealed record came to the hub; nobody is given it by this alone."),

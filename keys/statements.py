@@ -52,6 +52,9 @@ class StatementType(StrEnum):
     EXCLUSION_CONFIRMATION = "nrmhub-exclusion-confirmation+jws"
     BREAK_GLASS = "nrmhub-break-glass+jws"
     BREAK_GLASS_REVIEW = "nrmhub-break-glass-review+jws"
+    EMERGENCY = "nrmhub-emergency+jws"
+    EMERGENCY_CONFIRMATION = "nrmhub-emergency-confirmation+jws"
+    EMERGENCY_REVIEW = "nrmhub-emergency-review+jws"
     BUNDLE_APPROVAL = "nrmhub-bundle-approval+jws"
     RETENTION = "nrmhub-retention+jws"
     ERASURE = "nrmhub-erasure+jws"
@@ -127,6 +130,9 @@ MEMBERS: Mapping[StatementType, frozenset[str]] = {
     StatementType.EXCLUSION_CONFIRMATION: frozenset({"case", "member", "membership", "proposal"}),
     StatementType.BREAK_GLASS: frozenset({"case", "member", "membership", "reason", "until", "reviewer"}),
     StatementType.BREAK_GLASS_REVIEW: frozenset({"case", "member", "membership", "break_glass", "outcome"}),
+    StatementType.EMERGENCY: frozenset({"case", "member", "membership", "until", "releases", "detail"}),
+    StatementType.EMERGENCY_CONFIRMATION: frozenset({"case", "member", "membership", "emergency"}),
+    StatementType.EMERGENCY_REVIEW: frozenset({"case", "member", "membership", "emergency", "outcome"}),
     StatementType.BUNDLE_APPROVAL: frozenset({"member", "bundle", "version", "replaces"}),
     StatementType.RETENTION: frozenset({"case", "closed_at", "content_until", "record_until", "rule"}),
     StatementType.ERASURE: frozenset({"case", "scope", "rule", "reason", "fragments"}),

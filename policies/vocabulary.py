@@ -329,6 +329,7 @@ class VoidCode(StrEnum):
     CHANNEL = "channel"
     CLOCK = "clock"
     CONFLICT = "conflict"
+    EMERGENCY = "emergency"
     FACTS_DIFFER = "facts_differ"
     FRAGMENT = "fragment"
     ISSUER = "issuer"

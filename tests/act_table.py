@@ -19,7 +19,8 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "log.md"
 BEGIN, END = "<!-- acts: begin -->\n", "<!-- acts: end -->"
 CASE_STATEMENTS = (
     *(EntryType.MEMBERSHIP, EntryType.ACCEPTANCE, EntryType.ENDORSEMENT, EntryType.DEPARTURE, EntryType.CONSENT),
-    *(EntryType.REFUSAL, EntryType.EXCLUSION, EntryType.BREAK_GLASS, EntryType.RETENTION, EntryType.ERASED),
+    *(EntryType.REFUSAL, EntryType.EXCLUSION, EntryType.BREAK_GLASS, EntryType.EMERGENCY_REVIEW),
+    *(EntryType.RETENTION, EntryType.ERASED),
 )
 KEYS = (EntryType.CERTIFICATE, EntryType.REVOCATION)
 PUBLIC = "shows what every agency may read: public entries, and digests"
@@ -32,7 +33,10 @@ FILES = "works on files that everybody has; needs no hub"
 
 ROUTES: Mapping[str, tuple[tuple[EntryType, ...], str]] = {
     "POST /v1/cases/{case}/push": (
-        (EntryType.CHANNEL, EntryType.FRAGMENT, EntryType.DISCLOSURE, EntryType.VOID, EntryType.DENIED),
+        (
+            *(EntryType.CHANNEL, EntryType.FRAGMENT, EntryType.EMERGENCY, EntryType.DISCLOSURE, EntryType.VOID),
+            EntryType.DENIED,
+        ),
         "one for each line that is taken, one for all that are refused",
     ),
     "POST /v1/cases/{case}/pull": ((EntryType.VIEWED, EntryType.DENIED), "before anything is answered"),

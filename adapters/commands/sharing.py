@@ -290,7 +290,7 @@ def release(
         disown(adapter.book, case)
         listed = _chosen_drafts(list_drafts(adapter.store, case), chosen)
         if necessity is not None and not dry_run:
-            why = _necessity(adapter, case, read_form(necessity))
+            why = [keep_necessity(adapter, case, read_form(necessity), "override")]
         for purpose in purposes:
             terms = ReleaseTerms(
                 purpose=Purpose(purpose),
@@ -317,17 +317,17 @@ def release(
             )
 
 
-def _necessity(adapter: Adapter, case: str, form: dict[str, Any]) -> list[Draft]:
-    """Keep the words that say why an objection is overridden, as a draft."""
+def keep_necessity(adapter: Adapter, case: str, form: dict[str, Any], kind: str) -> Draft:
+    """Keep the words that say why, as a draft of a statement detail of a kind (``STATEMENT_KINDS``)."""
     require_fields("a necessity", form, {name for name, item in NECESSITY.items() if item.is_required}, set(NECESSITY))
     content = statement_detail(
         author_of(dict(form), adapter.clock()),
-        statement_kind="override",
+        statement_kind=kind,
         words=form["necessity"],
         source_kind=SourceKind.PROFESSIONAL_OBSERVATION,
     )
     draft = keep_authored(adapter.store, case, Category.STATEMENT_DETAIL, content, adapter.clock())
-    return [item for item in list_drafts(adapter.store, case) if item.draft == draft]
+    return next(item for item in list_drafts(adapter.store, case) if item.draft == draft)
 
 
 def _chosen_drafts(listed: Sequence[Draft], chosen: Sequence[str]) -> list[Draft]:

@@ -21,7 +21,7 @@ from adapters.picture.view import Awaited, CaseView, NotGiven, OpenedFragment, R
 from keys.directory import Directory
 from keys.private import PrivateKey
 from keys.sealing import ChannelKey, OpenRefused, open_channel, open_fragment, unwrap
-from keys.statements import Statement
+from keys.statements import Statement, StatementType
 from keys.transparency import Checkpoint
 from policies.engine import Bundle, decide
 from policies.explain import entries, explain_safely
@@ -158,6 +158,7 @@ class Judged:
                     rules=decision.rules,
                     log_index=given.log_index,
                     received_at=given.listing.disclosed_at,
+                    emergency=self._emergency(given),
                 )
             )
         manifest = manifest_of(
@@ -167,6 +168,18 @@ class Judged:
         )
         view = self._view(purpose, opened, refused, unverified, hashlib.sha256(manifest).hexdigest())
         return Opened(view, manifest)
+
+    def _emergency(self, given: Given) -> str | None:
+        """Return by which emergency release a fragment was given, of those that two people signed who might."""
+        channel = self.answer.channels[given.listing.channel]
+        for said in channel.chain:
+            if said.type is StatementType.DISCLOSURE and said.issued_at == given.listing.disclosed_at:
+                if given.sealed.header.fragment not in [item["fragment"] for item in said.members["items"]]:
+                    continue
+                found = self.case.in_emergency.covering(channel.originator, said.members)
+                if found is not None:
+                    return found.digest
+        return None
 
     def _view(
         self,

@@ -23,6 +23,7 @@ class Provenance:
 
     ``agency_kind`` is None for an agency that has left the case. ``recorded`` is the time the source gives for its
     record, else the time of sealing (then ``source_gives_time`` is false); it is not when something happened.
+    ``emergency``: the digest of the emergency release that gave it, before any quorum had seen the log so far.
     ``is_verbatim``: the words stand like this in the source.
     """
 
@@ -48,6 +49,7 @@ class Provenance:
     article6: str
     condition: str
     rests_on_consent: bool
+    emergency: str | None
     rules: tuple[str, ...]
     log_index: int
     locator: str
@@ -126,6 +128,7 @@ class Piece:
             article6=basis.article6.value,
             condition=basis.condition.value,
             rests_on_consent=basis.consent is not None,
+            emergency=self.opened.emergency,
             rules=self.opened.rules,
             log_index=self.opened.log_index,
             locator=content.source_locator if value is None else value.locator,

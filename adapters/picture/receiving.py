@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -111,6 +112,7 @@ class Receiver:
             checkpoint = follower.accept_head(str(split_lines(pull.lines)["checkpoint"][0].get("note")))
             addressed = self._follow_to_pull(pull, case, checkpoint)
             follower.take_erasures(case)
+            self._learn_emergencies(case)
             judged = self._judge(pull, case, member, purpose, checkpoint, seen.get)
             self._require_complete(judged, pull, addressed, checkpoint)
             self._name_withheld(judged)
@@ -309,6 +311,20 @@ class Receiver:
                 "viewed", "the log's entry of this pull speaks of another one; nothing was opened"
             ) from error
         return self.book.follower.feed(case).follow_to(number, statement_digest(pull.pull))
+
+    def _learn_emergencies(self, case: str) -> None:
+        """Ask for emergency releases that the entries followed have and that are not here: none is shown as another.
+
+        Raises ``LogRefused`` where the hub keeps one back.
+        """
+        feed = self.book.follower.feed(case)
+        for is_asked in (False, True):
+            if feed.count_statements("emergencies") <= len(self.book.said_by_people(case)["emergencies"]):
+                return
+            if not is_asked:
+                with suppress(LogRefused):
+                    self.book.follower.sync_cases()
+        raise LogRefused("withheld", f"case {case[:8]}: the hub keeps an emergency release back; nothing was opened")
 
     def _require_complete(
         self, judged: Judged, pull: KeptPull, addressed: Mapping[str, Addressed], checkpoint: Checkpoint

@@ -33,6 +33,8 @@ class OpenedFragment:
     rules: tuple[str, ...]
     log_index: int
     received_at: datetime
+    emergency: str | None = None
+    """The digest of the emergency release that gave it, where two people did without a quorum of witnesses."""
 
 
 @dataclass(frozen=True, slots=True)

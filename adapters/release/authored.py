@@ -73,7 +73,7 @@ __all__ = [
 ]
 
 MAX_POSITIONS = 20
-STATEMENT_KINDS = ("consent", "refusal", "exclusion", "override")
+STATEMENT_KINDS = ("consent", "refusal", "exclusion", "override", "emergency")
 MAX_SHORT_CHARS = 2_000
 MAX_REQUEST_CHARS = 4_000
 
@@ -359,7 +359,8 @@ def statement_detail(
     told: str | None = None,
     interpreter: str | None = None,
 ) -> dict[str, Any]:
-    """The words of a consent, a refusal or an exclusion, which show codes only; or why an objection is overridden.
+    """The words of a consent, a refusal or an exclusion, which show codes only; or why an objection is
+    overridden, or something released in an emergency.
 
     ``statement_kind`` is a term of ``STATEMENT_KINDS``. ``competence`` says who judged, and how, whether the person
     understands (Gillick, capacity), ``told`` what they were told, ``interpreter`` who interpreted; all three belong to

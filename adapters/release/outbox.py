@@ -203,7 +203,7 @@ class Outbox:
             numbers.forget_channel(row.subject)
         elif row.kind == "fragment":
             _forget_fragment(session, row)
-        else:
+        elif row.kind == "void":
             numbers.reopen(row, problem)
 
 

@@ -56,6 +56,8 @@ def _said(row: OutboxRow) -> dict[str, Any]:
             "handling": sealed.header.handling.to_json(),
             "archive": wrapped_key_digest(line["archive"]["encrypted_key"]),
         }
+    if row.kind == "emergency":
+        return {"statement": statement_digest(line["statement"])}
     members = peek(line["statement"]).members
     said = {"statement": statement_digest(line["statement"]), "channel": members["channel"]}
     if row.kind != "void":

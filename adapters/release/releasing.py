@@ -104,29 +104,38 @@ class Releaser:
         for a draft that is held or another case's, or where an objection is to be overridden and nobody said so, or
         is said to be and there is none.
         """
-        follower = self.book.follower
-        verified, directory, at = settled_case(self.book, case), follower.directory(), follower.clock()
-        _require_known(verified, terms)
+        verified = settled_case(self.book, case)
+        directory, at = self.book.follower.directory(), self.book.follower.clock()
         self.book.require_own_certificate()
-        released = Released()
         with self.store.write() as session:
-            follower.require_fresh_quorum(session)
-            require_override(session, verified, drafts, terms, at)
-            self._require_few(session, verified, drafts, terms, at)
+            self.book.follower.require_fresh_quorum(session)
             maker = Maker(self.store, self.book, self.bundle, session, verified, directory, at)
-            sealed = maker.seal_drafts(drafts)
-            released.fragments = [item.header.fragment for item in sealed]
-            if terms.only is None and terms.override is OverrideReason.NONE:
-                # Who joins later is given of this what policy gives; what a person limited stays with whom they named.
-                keep_offers(session, (self._offer(verified, item.header, terms) for item in sealed))
-            asked = [frozenset(self._recipients(verified, draft, terms)) for draft in drafts]
-            for recipient in self._all_recipients(verified, drafts, terms):
-                offered = [item for item, recipients in zip(sealed, asked, strict=True) if recipient in recipients]
-                self._disclose(maker, recipient, offered, terms, released)
-            if terms.override is not OverrideReason.NONE and released.grants:
-                notice_override(session, case, released.fragments, terms.purpose, terms.override, at)
-            # Whoever was not asked about is told that there is more, or what is not given grows stale.
-            released.told = maker.tell_not_given()
+            return self.release_in(maker, drafts, terms)
+
+    def release_in(
+        self, maker: Maker, drafts: Sequence[Draft], terms: ReleaseTerms, *, is_emergency: bool = False
+    ) -> Released:
+        """Release within a maker's transaction; whether anything may be released now is the caller's to know.
+
+        ``is_emergency``: to the people of now, and to nobody who joins later. Raises as ``release`` does.
+        """
+        session, verified, at, released = maker.session, maker.case, maker.at, Released()
+        _require_known(verified, terms)
+        require_override(session, verified, drafts, terms, at)
+        self._require_few(session, verified, drafts, terms, at)
+        sealed = maker.seal_drafts(drafts)
+        released.fragments = [item.header.fragment for item in sealed]
+        if terms.only is None and terms.override is OverrideReason.NONE and not is_emergency:
+            # Who joins later is given of this what policy gives; what a person limited stays with whom they named.
+            keep_offers(session, (self._offer(verified, item.header, terms) for item in sealed))
+        asked = [frozenset(self._recipients(verified, draft, terms)) for draft in drafts]
+        for recipient in self._all_recipients(verified, drafts, terms):
+            offered = [item for item, recipients in zip(sealed, asked, strict=True) if recipient in recipients]
+            self._disclose(maker, recipient, offered, terms, released)
+        if terms.override is not OverrideReason.NONE and released.grants:
+            notice_override(session, verified.case, released.fragments, terms.purpose, terms.override, at)
+        # Whoever was not asked about is told that there is more, or what is not given grows stale.
+        released.told = maker.tell_not_given()
         return released
 
     def _require_few(

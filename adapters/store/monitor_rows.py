@@ -130,6 +130,19 @@ def unlogged_lines(session: Session, case: str) -> Sequence[OutboxRow]:
     return session.scalars(query.order_by(OutboxRow.number)).all()
 
 
+def emergency_lines(session: Session, case: str) -> Sequence[OutboxRow]:
+    """Return the emergency releases of this agency in a case that the hub acknowledged."""
+    query = select(OutboxRow).where(
+        OutboxRow.case == case, OutboxRow.kind == "emergency", OutboxRow.state == "accepted"
+    )
+    return session.scalars(query.order_by(OutboxRow.number)).all()
+
+
+def find_own_entry(session: Session, subject: str) -> OwnEntryRow | None:
+    """Return the entry in which a line of this agency stands, where it was followed."""
+    return session.scalars(select(OwnEntryRow).where(OwnEntryRow.subject == subject)).first()
+
+
 def keep_reads(session: Session, rows: Iterable[ReadRow]) -> None:
     """Keep reads of this agency's fragments."""
     for row in rows:
@@ -161,8 +174,8 @@ def find_evidence(session: Session, alarm: int) -> Any:
     return None if row is None else json.loads(row.content)
 
 
-def stopping_alarm(session: Session) -> AlarmRow | None:
-    """Return the oldest alarm that stops what widens who knows, until somebody acknowledges it."""
+def stopping_alarm(session: Session, codes: Collection[str] = STOPPING) -> AlarmRow | None:
+    """Return the oldest alarm of these codes that nobody has acknowledged: those that stop what widens who knows."""
     seen = select(AcknowledgedRow.number)
-    query = select(AlarmRow).where(AlarmRow.code.in_(STOPPING), AlarmRow.number.not_in(seen))
+    query = select(AlarmRow).where(AlarmRow.code.in_(codes), AlarmRow.number.not_in(seen))
     return session.scalars(query.order_by(AlarmRow.number).limit(1)).first()

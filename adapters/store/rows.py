@@ -250,6 +250,17 @@ def known_lines(session: Session, case: str) -> set[str]:
     return found
 
 
+def newest_line(session: Session) -> int:
+    """Return the number of the line that was queued last, 0 for none."""
+    return session.scalar(select(func.max(OutboxRow.number))) or 0
+
+
+def disclosures_after(session: Session, number: int) -> Sequence[OutboxRow]:
+    """Return the disclosures that were queued after a line, in the order in which they were made."""
+    query = select(OutboxRow).where(OutboxRow.kind == "disclosure", OutboxRow.number > number)
+    return session.scalars(query.order_by(OutboxRow.number)).all()
+
+
 def accepted_disclosures(session: Session, case: str) -> Sequence[OutboxRow]:
     """Return the disclosures of a case that the hub has taken and readers believe, in the order they were made."""
     disowned = [
@@ -266,8 +277,12 @@ def accepted_disclosures(session: Session, case: str) -> Sequence[OutboxRow]:
 
 
 def known_numbers(session: Session, case: str) -> set[str]:
-    """Return the digests of the disclosures and voids of a case that are in the outbox, whatever became of them."""
-    query = select(OutboxRow.subject).where(OutboxRow.case == case, OutboxRow.kind.in_(("disclosure", "void")))
+    """Return the digests of the disclosures, voids and emergency releases of a case that are in the outbox.
+
+    Whatever became of them.
+    """
+    kinds = ("disclosure", "emergency", "void")
+    query = select(OutboxRow.subject).where(OutboxRow.case == case, OutboxRow.kind.in_(kinds))
     return set(session.scalars(query))
 
 

@@ -152,6 +152,8 @@ class CaseStatementsSchema(Strict):
     refusals = fields.List(fields.String(), required=True)
     exclusions = fields.List(fields.String(), required=True)
     break_glass = fields.List(fields.String(), required=True)
+    emergencies = fields.List(fields.String(), required=True)
+    emergency_reviews = fields.List(fields.String(), required=True)
     retention = fields.List(fields.String(), required=True)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from hub.exchange import emergencies
 from hub.exchange.acts import CaseAct, Receipt, hold_claimed_case, lock_case
 from hub.exchange.cases import MAX_OUTBOX_AGE, find_repeat, keep_statement, require_fresh
 from hub.exchange.confirmed import require_confirmed
@@ -27,7 +28,7 @@ from policies.exclusions import EXCLUDING_ROLES, ExclusionAct, Exclusions, Word,
 from policies.membership import Standing
 from policies.model import Malformed, require_digest, require_id
 
-PERSONAL_TYPES = frozenset({*EXCLUSION_TYPES, *BREAK_GLASS_TYPES})
+PERSONAL_TYPES = frozenset({*EXCLUSION_TYPES, *BREAK_GLASS_TYPES, StatementType.EMERGENCY_REVIEW})
 MAX_WORDS_PER_PERSON = 100
 """So many words of one person on exclusions a case takes: every adapter reads all of them."""
 
@@ -65,6 +66,8 @@ def submit(session: Session, directory: Directory, caller: str, token: object, a
     statement = _verify(directory, token, caller, at)
     try:
         spoken = _lock(session, directory, statement, at)
+        if statement.type is StatementType.EMERGENCY_REVIEW:
+            return emergencies.review(spoken.act, statement, spoken.word, spoken.standing)
         return _break_glass(spoken, at) if statement.type in BREAK_GLASS_TYPES else _exclusion(spoken)
     except Malformed as error:
         raise Refused(422, "malformed", str(error)) from error

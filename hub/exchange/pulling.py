@@ -18,6 +18,7 @@ from hub.exchange.batch import parse_stored_header
 from hub.exchange.cases import require_fresh
 from hub.exchange.confirmed import require_confirmed
 from hub.exchange.disowned import disowned_disclosures
+from hub.exchange.emergencies import release_rows, review_rows
 from hub.exchange.erasing import require_content
 from hub.exchange.exclusions import break_glass_rows, exclusion_rows
 from hub.exchange.retention import retention_tokens
@@ -319,12 +320,17 @@ def describe_case(session: Session, row: CaseRow, *, only_placed: bool = False) 
 
 
 def describe_to_agency(session: Session, row: CaseRow) -> dict[str, Any]:
-    """The same for an agency's adapter, with what no person's pull brings: exclusions, broken glass, retention."""
-    words = [item.statement for item in exclusion_rows(session, row.case) if is_placed(item.log_index)]
-    broken = [item.statement for item in break_glass_rows(session, row.case) if is_placed(item.log_index)]
-    kept = retention_tokens(session, row.case)
+    """The same for an agency's adapter, with what no person's pull brings: what people signed, and retention."""
     said = describe_case(session, row, only_placed=True)
-    return {**said, "exclusions": words, "break_glass": broken, "retention": kept}
+    lists = {
+        "exclusions": exclusion_rows,
+        "break_glass": break_glass_rows,
+        "emergencies": release_rows,
+        "emergency_reviews": review_rows,
+    }
+    for name, find in lists.items():
+        said[name] = [item.statement for item in find(session, row.case) if is_placed(item.log_index)]
+    return {**said, "retention": retention_tokens(session, row.case)}
 
 
 def render_lines(pulled: Pulled, receipts: Mapping[int, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

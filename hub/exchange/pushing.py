@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from hub.exchange import emergencies
 from hub.exchange.acts import CaseAct, Receipt, dump, outcomes
 from hub.exchange.batch import BatchRows, KnownFragment, claimed_fragment
 from hub.exchange.cases import MAX_OUTBOX_AGE, lock_open_case, require_fresh, verify_from_agency
@@ -126,11 +127,15 @@ class Push:
             got = require_members(payload, ("type", "jwe", "jws", "archive"), "fragment line")
             return self.fragment(got["jwe"], got["jws"], got["archive"])
         if kind == "disclosure":
-            got = require_members(payload, ("type", "statement", "grants"), "disclosure line")
-            return self.disclosure(got["statement"], got["grants"])
+            under = {"emergency"} & set(payload)
+            got = require_members(payload, ("type", "statement", "grants", *under), "disclosure line")
+            return self.disclosure(got["statement"], got["grants"], under=got.get("emergency") if under else None)
+        if kind == "emergency":
+            got = require_members(payload, ("type", "statement"), "emergency line")
+            return emergencies.take(self.act, self.rows, self.directory, self.originator, got["statement"])
         if kind == "void":
             return self.void(require_members(payload, ("type", "statement"), "void line")["statement"])
-        raise Malformed("line type: expected channel, fragment, disclosure or void")
+        raise Malformed("line type: expected channel, fragment, emergency, disclosure or void")
 
     # --- channel ---
 
@@ -255,8 +260,11 @@ class Push:
 
     # --- disclosure ---
 
-    def disclosure(self, token: object, grants: object) -> Receipt | int:
-        """Accept a disclosure whole: chain, items, keys, and the hub's own decision on every item."""
+    def disclosure(self, token: object, grants: object, *, under: object = None) -> Receipt | int:
+        """Accept a disclosure whole: chain, items, keys, and the hub's own decision on every item.
+
+        ``under``: the emergency release it belongs to, which must say exactly this.
+        """
         known = self._known_number(token)
         if known is not None:
             return known
@@ -272,6 +280,8 @@ class Push:
         listed, decisions = self._decide_items(got, channel, bases)
         keys = require_grants(grants, got["items"])
         require_not_given(got["not_given"])
+        if under is not None:
+            emergencies.require_covered(self.act, self.originator, under, got)
         receipt = self.act.record(
             "disclosure",
             {

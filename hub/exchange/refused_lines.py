@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from hub.exchange.acts import CaseAct, Receipt
 from hub.refusal import Refused
 
-DENIED_CODES = frozenset({"policy", "facts_differ", "signature", "clock", "conflict", "recipient_key"})
+DENIED_CODES = frozenset({"policy", "facts_differ", "signature", "clock", "conflict", "recipient_key", "emergency"})
 """Refusals that are recorded: somebody tried to give what may not be given, what its originator had not signed, what
-was signed long ago or ahead of time, one thing under another's id, or something to a key that counts no more."""
+was signed long ago or ahead of time, what two people had not signed or might not, one thing under another's id, or
+something to a key that counts no more."""
 
 
 @dataclass(slots=True)

@@ -40,6 +40,8 @@ class EntryType(StrEnum):
     REFUSAL = "refusal"
     EXCLUSION = "exclusion"
     BREAK_GLASS = "break_glass"
+    EMERGENCY = "emergency"
+    EMERGENCY_REVIEW = "emergency_review"
     CHANNEL = "channel"
     FRAGMENT = "fragment"
     DISCLOSURE = "disclosure"
@@ -90,6 +92,8 @@ MEMBERS: Mapping[EntryType, frozenset[str]] = {
     EntryType.REFUSAL: _STATEMENT_OF_CASE,
     EntryType.EXCLUSION: _STATEMENT_OF_CASE,
     EntryType.BREAK_GLASS: _STATEMENT_OF_CASE,
+    EntryType.EMERGENCY: _STATEMENT_OF_CASE,
+    EntryType.EMERGENCY_REVIEW: _STATEMENT_OF_CASE,
     EntryType.CHANNEL: frozenset(
         {"agency", "statement", "channel", "recipient", "recipient_agency", "recipient_member"}
     ),

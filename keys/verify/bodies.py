@@ -43,6 +43,8 @@ OF_CASES: Mapping[str, frozenset[str]] = {
             "refusal",
             "exclusion",
             "break_glass",
+            "emergency",
+            "emergency_review",
             "retention",
         ),
         _STATEMENT,

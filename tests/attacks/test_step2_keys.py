@@ -538,7 +538,7 @@ def test_attack_89_the_hub_and_one_recipient_together_reach_that_recipients_gran
 
 
 def test_attack_90_without_witnesses_nothing_is_released_and_revocation_works(scene: Scene) -> None:
-    """Witnesses are blocked to force an emergency: there is none to force. Released: 0. Narrowing goes on."""
+    """Witnesses are blocked to force an emergency: nobody alone releases anything. Released: 0. Narrowing goes on."""
     moved = scene.embed(clock=lambda: now() + timedelta(minutes=30))
     care, fragments = moved[CARE], moved.sql("SELECT COUNT(*) FROM fragment")[0][0]
     care.write(moved.main, NOTE)

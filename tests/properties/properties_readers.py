@@ -419,6 +419,8 @@ VERIFIED_BEFORE = {
     "policies.retention.parse_wanted": "a word that Directory.verify read; tests/policies/test_keeping_rules",
     "policies.retention.read_retention": "words that Directory.verify read; tests/policies/test_keeping_rules",
     "policies.break_glass.read_broken": "words that Directory.verify read; what is not of the form is none",
+    "keys.emergencies.verify_both": "a token, and the one in it, both read by Directory.verify; attack 90",
+    "policies.emergency.read_asked": "a word that Directory.verify read; tests/policies/test_emergency",
     "policies.exclusions.read_exclusions": "words that Directory.verify read; what is not of the form is none",
     "policies.exclusions.parse_proposal": "a word that Directory.verify read; tests/policies/test_exclusions",
     "keys.fetching._Wire.open": "a connection; what comes over it goes into the readers of keys.sign_in; attack 63",

@@ -333,7 +333,24 @@ def _of_people() -> dict[T, tuple[Json, str]]:
         "reviewer": {"agency": "example-police", "member": id_of("reviewer")},
     }
     key = "council member-signing"
+    emergency = {
+        **who,
+        "until": "2026-01-31T12:15:00Z",
+        "releases": [
+            {
+                "recipient": b64u(bytes.fromhex(digest_of("recipient"))),
+                "recipient_agency": "example-police",
+                "recipient_member": id_of("reader"),
+                "items": 2,
+                "sha256": digest_of("released"),
+            }
+        ],
+        "detail": {"fragment": id_of("why"), "sha256": digest_of("why")},
+    }
     return {
+        T.EMERGENCY: (emergency, key),
+        T.EMERGENCY_CONFIRMATION: ({**who, "emergency": statement(T.EMERGENCY, emergency, key)}, key),
+        T.EMERGENCY_REVIEW: ({**who, "emergency": digest_of("emergency"), "outcome": "justified"}, key),
         T.EXCLUSION: (exclusion, key),
         T.EXCLUSION_CONFIRMATION: ({**who, "proposal": digest_of("proposal")}, key),
         T.BREAK_GLASS: (broken, key),
