@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.conftest import absent
 
 SOURCE = Path(__file__).with_name("faulty.c")
-_NUMBERS = struct.Struct("=8q")
+_NUMBERS = struct.Struct("=9q")
 _HEAD = struct.Struct("=5q")
 
 
@@ -51,6 +51,8 @@ def library() -> Path:
         absent("a C compiler (Debian package gcc)")
         raise AssertionError
     made = Path(tempfile.mkdtemp(prefix="nrm-disk-")) / "faulty.so"
+    # A database server runs as another user.
+    made.parent.chmod(0o755)
     command = [
         compiler,
         "-shared",
@@ -75,6 +77,7 @@ class Disk:
         """``match``: what the path of a file contains that is meant."""
         self._control, self.trace = folder / "disk-control", folder / "disk-trace"
         self._control.write_bytes(bytes(_NUMBERS.size))
+        self._control.chmod(0o666)
         with self._control.open("r+b") as file:
             self._shared = mmap.mmap(file.fileno(), _NUMBERS.size)
         self.environ = {
@@ -85,10 +88,21 @@ class Disk:
         }
 
     def strike(
-        self, at: int, kinds: Kind, *, how: How = How.FAIL, error: int = 0, lasting: bool = False, half: bool = False
+        self,
+        at: int,
+        kinds: Kind,
+        *,
+        how: How = How.FAIL,
+        error: int = 0,
+        lasting: bool = False,
+        half: bool = False,
+        parts: int = 0,
     ) -> None:
-        """Strike the call of this number from now on (0: none, they are only counted), or all from it on."""
-        self._shared[:] = _NUMBERS.pack(kinds, at, lasting, how, error, half, 0, 0)
+        """Strike the call of this number from now on (0: none, they are only counted), or all from it on.
+
+        ``parts``: of which of the matches, as bits; 0 of all.
+        """
+        self._shared[:] = _NUMBERS.pack(kinds, at, lasting, how, error, half, 0, 0, parts)
 
     def calm(self) -> tuple[int, int]:
         """Strike nothing more; return how many calls were counted and how many struck."""

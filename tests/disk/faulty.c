@@ -29,11 +29,12 @@ struct control {
     int64_t half;    /* of a write that is struck half the bytes get there */
     int64_t seen;    /* calls counted */
     int64_t struck;  /* calls struck */
+    int64_t parts;   /* of which parts of NRM_FAULTY_MATCH, as bits; 0: of all */
 };
 
 static struct control none;
 static volatile struct control *control = &none;
-static const char *match;
+static char match[512];
 static int trace = -1;
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 
@@ -52,7 +53,10 @@ __attribute__((constructor)) static void begin(void)
     real_fsync = dlsym(RTLD_NEXT, "fsync");
     real_fdatasync = dlsym(RTLD_NEXT, "fdatasync");
     real_ftruncate = dlsym(RTLD_NEXT, "ftruncate64");
-    match = getenv("NRM_FAULTY_MATCH");
+    /* Copied: a server writes over its environment. */
+    const char *said = getenv("NRM_FAULTY_MATCH");
+    if (said != NULL)
+        snprintf(match, sizeof match, "%s", said);
     const char *path = getenv("NRM_FAULTY_CONTROL");
     int fd = path == NULL ? -1 : open(path, O_RDWR | O_CLOEXEC);
     if (fd >= 0) {
@@ -66,13 +70,13 @@ __attribute__((constructor)) static void begin(void)
         trace = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
-/* Whether a descriptor is of a file that is meant; its path is put into 'path'. */
+/* Of which part of NRM_FAULTY_MATCH a descriptor's file is, as a bit; 0 of none. Its path is put into 'path'. */
 static int is_meant(int fd, char *path, size_t room)
 {
-    char link[64], wanted[512];
+    char link[64], wanted[sizeof match];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t got = readlink(link, path, room - 1);
-    if (got < 0 || match == NULL)
+    if (got < 0 || match[0] == 0)
         return 0;
     path[got] = 0;
     snprintf(wanted, sizeof wanted, "%s", match);
@@ -80,16 +84,17 @@ static int is_meant(int fd, char *path, size_t room)
     if (length > 4 && strcmp(path + length - 4, "-shm") == 0)
         return 0;
     char *rest = NULL;
-    for (char *part = strtok_r(wanted, ":", &rest); part != NULL; part = strtok_r(NULL, ":", &rest))
+    int bit = 1;
+    for (char *part = strtok_r(wanted, ":", &rest); part != NULL; part = strtok_r(NULL, ":", &rest), bit <<= 1)
         if (strstr(path, part) != NULL)
-            return 1;
+            return bit;
     return 0;
 }
 
 /* Count a call; return 1 where it is struck. */
-static int is_struck(int kind)
+static int is_struck(int kind, int part)
 {
-    if (!(control->kinds & kind))
+    if (!(control->kinds & kind) || (control->parts != 0 && !(control->parts & part)))
         return 0;
     int64_t number = __atomic_add_fetch(&control->seen, 1, __ATOMIC_SEQ_CST);
     int64_t at = control->at;
@@ -122,10 +127,11 @@ static int fail(void)
 static ssize_t put(int fd, const void *bytes, size_t count, off64_t offset, int is_placed)
 {
     char path[4096];
-    if (!is_meant(fd, path, sizeof path))
+    int part = is_meant(fd, path, sizeof path);
+    if (!part)
         return is_placed ? real_pwrite(fd, bytes, count, offset) : real_write(fd, bytes, count);
     pthread_mutex_lock(&turn);
-    int struck = is_struck(WRITE);
+    int struck = is_struck(WRITE, part);
     size_t some = !struck ? count : control->half ? count / 2 : 0;
     if (!is_placed)
         offset = lseek64(fd, 0, SEEK_CUR);
@@ -145,7 +151,8 @@ ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t offset) { retu
 static ssize_t put_many(int fd, const struct iovec *parts, int count, off64_t offset)
 {
     char path[4096];
-    if (is_meant(fd, path, sizeof path) && is_struck(WRITE))
+    int part = is_meant(fd, path, sizeof path);
+    if (part && is_struck(WRITE, part))
         return fail();
     return real_pwritev(fd, parts, count, offset);
 }
@@ -156,10 +163,11 @@ ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset) 
 static int settle(int fd, int (*real)(int))
 {
     char path[4096];
-    if (!is_meant(fd, path, sizeof path))
+    int part = is_meant(fd, path, sizeof path);
+    if (!part)
         return real(fd);
     pthread_mutex_lock(&turn);
-    int struck = is_struck(SYNC);
+    int struck = is_struck(SYNC, part);
     int is_lie = struck && control->how == LIE;
     int done = struck ? -1 : real(fd);
     note(SYNC, done, 0, path, NULL, 0);
@@ -173,10 +181,11 @@ int fdatasync(int fd) { return settle(fd, real_fdatasync); }
 static int cut(int fd, off64_t size)
 {
     char path[4096];
-    if (!is_meant(fd, path, sizeof path))
+    int part = is_meant(fd, path, sizeof path);
+    if (!part)
         return real_ftruncate(fd, size);
     pthread_mutex_lock(&turn);
-    int struck = is_struck(CUT);
+    int struck = is_struck(CUT, part);
     int done = struck ? -1 : real_ftruncate(fd, size);
     note(CUT, done, size, path, NULL, 0);
     pthread_mutex_unlock(&turn);
