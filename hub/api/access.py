@@ -113,9 +113,9 @@ def _render_refusals(app: Flask) -> None:
 
     @app.errorhandler(StoreUnavailable)
     def _unavailable(error: StoreUnavailable) -> Response:
-        app.logger.error("the database failed at %s", request.endpoint)
-        code = "outcome_unknown" if error.is_open else "unavailable"
-        return problem(Refused(503, code, str(error), wait=RETRY_SECONDS))
+        app.logger.error("the database failed at %s: %s", request.endpoint, error.code)
+        refusal = Refused(503, error.code, str(error), wait=RETRY_SECONDS)
+        return refused_here(refusal) if request.endpoint in OAUTH_ENDPOINTS else problem(refusal)
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:

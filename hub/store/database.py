@@ -17,17 +17,14 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.orm import Session
 
-from hub.store import postgresql
+from hub.store import postgresql, sqlite
 from hub.store.address import read_address
-from hub.store.errors import StoreUnavailable
+from hub.store.errors import StoreFailed, StoreUnavailable
 from hub.store.placing import Order
 from hub.store.turns import Turns
-
-BUSY_TIMEOUT_MS = 10_000
-
 
 _BEFORE_WHOLE_ORDER: list[Callable[[Session], object]] = []
 
@@ -51,11 +48,13 @@ class Database:
         self._writer = Turns()
         self._path = Path(address.path) if address.path is not None else None
         self._inode: int | None = None
+        self._failed: StoreFailed | None = None
+        self._on_failure: Callable[[], object] | None = None
         if self._is_sqlite:
             self.engine: Engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
             self._reading = self.engine
             event.listen(self.engine, "connect", self._prepare)
-            event.listen(self.engine, "begin", _begin_sqlite)
+            event.listen(self.engine, "begin", sqlite.begin)
         else:
             self.engine = postgresql.make_engine(address, password)
             # One view of everything for as long as it is read, as SQLite gives it; whoever reads cannot write.
@@ -64,14 +63,24 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that writes nothing and sees one state of the database. Raises ``StoreUnavailable``."""
+        self._require_sound()
         try:
             with Session(self._reading) as session:
                 yield session
                 session.rollback()
         except Exception as error:
-            if self._is_sqlite or not postgresql.is_passing(error):
+            if (fault := self._fault(error)) is None:
                 raise
-            raise postgresql.unavailable(error) from error
+            raise fault from error
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether something that was to be written met a disk that fails: nothing is read or written here since."""
+        return self._failed is not None
+
+    def on_failure(self, stop: Callable[[], object]) -> None:
+        """Have something done, once, when that happens: what serves this hub ends itself."""
+        self._on_failure = stop
 
     @property
     def gives_places_later(self) -> bool:
@@ -118,12 +127,7 @@ class Database:
     @contextmanager
     def _written(self, order: Order) -> Iterator[Session]:
         if self._is_sqlite:
-            with (
-                self._writer,
-                self.engine.connect().execution_options(hub_writes=True) as connection,
-                Session(bind=connection) as session,
-                session.begin(),
-            ):
+            with self._writer, self._written_here() as session:
                 yield session
             return
         with self._turn(order) as session:
@@ -137,6 +141,53 @@ class Database:
                     raise
                 raise postgresql.unavailable(error) from error
             _commit(session)
+
+    @contextmanager
+    def _written_here(self) -> Iterator[Session]:
+        """A transaction on SQLite that writes. What the disk does to it is our own fault, and perhaps the last one."""
+        self._require_sound()
+        is_ending = False
+        try:
+            with (
+                self.engine.connect().execution_options(**{sqlite.WRITES: True}) as connection,
+                Session(bind=connection) as session,
+                session.begin(),
+            ):
+                yield session
+                session.flush()
+                is_ending = True
+        except Exception as error:
+            if (fault := sqlite.fault_of(error, is_ending=is_ending)) is None:
+                raise
+            self._note(fault)
+            raise fault from error
+
+    def _require_sound(self) -> None:
+        """Raise ``StoreFailed`` where the disk failed before: what this process would read, the disk may not have."""
+        if self._failed is not None:
+            raise StoreFailed("the hub's disk failed, and this process has stopped; nothing was recorded; try again")
+
+    def _note(self, fault: StoreUnavailable) -> None:
+        if isinstance(fault, StoreFailed) and self._failed is None:
+            self._failed = fault
+            if self._on_failure is not None:
+                self._on_failure()
+
+    def _fault(self, error: Exception) -> StoreUnavailable | None:
+        """Return what to say of an error that is the store's, and None for any other."""
+        return sqlite.fault_of(error) if self._is_sqlite else postgresql.passing(error)
+
+    @contextmanager
+    def _outside_acts(self) -> Iterator[None]:
+        """What writes to the disk without being an act: a fault of it is one as well."""
+        self._require_sound()
+        try:
+            yield
+        except Exception as error:
+            if (fault := self._fault(error)) is None:
+                raise
+            self._note(fault)
+            raise fault from error
 
     @contextmanager
     def _turn(self, order: Order) -> Iterator[Session]:
@@ -161,22 +212,19 @@ class Database:
         config = AlembicConfig()
         config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
         config.attributes["engine"] = self.engine
-        try:
+        with self._outside_acts():
             command.upgrade(config, "head")
-        except Exception as error:
-            if self._is_sqlite or not postgresql.is_passing(error):
-                raise
-            raise postgresql.unavailable(error) from error
 
     def forget_deleted(self) -> bool:
         """Take what was deleted out of SQLite's write-ahead log as well; return whether it is out.
 
         It is not while somebody reads an older state: the next call does it. On PostgreSQL there is nothing to do from
-        here, and True says nothing of its files (docs/postgresql.md).
+        here, and True says nothing of its files (docs/postgresql.md). Whatever stood in the log is in the file then,
+        written anew and waited for. Raises ``StoreUnavailable``.
         """
         if not self._is_sqlite:
             return True
-        with self._writer, self.engine.connect() as connection:
+        with self._writer, self._outside_acts(), self.engine.connect() as connection:
             cursor = connection.connection.cursor()
             busy: int = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             cursor.close()
@@ -186,7 +234,7 @@ class Database:
         """Write the whole SQLite file anew, so that no copy of a deleted page is left in it. It must not be served."""
         if not self._is_sqlite:
             return
-        with self._writer, self.engine.connect() as connection:
+        with self._writer, self._outside_acts(), self.engine.connect() as connection:
             cursor = connection.connection.cursor()
             cursor.execute("VACUUM")
             cursor.close()
@@ -216,7 +264,7 @@ class Database:
                 raise OSError("the database file is empty")
 
     def _prepare(self, connection: Any, _record: Any) -> None:
-        _prepare_sqlite(connection)
+        sqlite.prepare(connection)
         if self._path is not None and self._inode is None:
             self._inode = self._path.stat().st_ino
 
@@ -238,20 +286,3 @@ def _commit(session: Session) -> None:
             "same again, which is then found or recorded",
             is_open=True,
         ) from error
-
-
-def _prepare_sqlite(connection: Any) -> None:
-    # The driver's own transaction handling is off: BEGIN is ours (below), so that writers queue before they read.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA secure_delete=ON")
-    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("hub_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

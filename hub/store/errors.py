@@ -14,6 +14,29 @@ class StoreUnavailable(Exception):
     nobody here knows which. Every act of the protocol may be repeated with the same bytes and is then found.
     """
 
+    _code = "unavailable"
+
     def __init__(self, text: str, *, is_open: bool = False) -> None:
         super().__init__(text)
         self.is_open = is_open
+
+    @property
+    def code(self) -> str:
+        """The stable code of this refusal."""
+        return "outcome_unknown" if self.is_open else self._code
+
+
+class StoreFull(StoreUnavailable):
+    """The disk is full. Nothing of the act was recorded; what was recorded before is there and can be read."""
+
+    _code = "storage_full"
+
+
+class StoreFailed(StoreUnavailable):
+    """The disk did not do what it said, or holds something else than was written.
+
+    What a process has in its memory says nothing of the disk any more: it must end, and its next start reads what is
+    there. ``hub.store.database`` lets nothing be read or written after one of these.
+    """
+
+    _code = "store_failed"

@@ -37,6 +37,7 @@ from sqlalchemy.orm import Session
 
 from hub.store import console_sessions as console_sessions  # its table is made with the others
 from hub.store import postgresql as server
+from hub.store import sqlite as file
 from hub.store.address import Address, read_address
 from hub.store.moment_tables import EpochRow, MomentBase, RevokedTokenRow, UsedProofRow
 from hub.store.rates import Paces
@@ -178,6 +179,7 @@ class Moment:
         """A session whose block is one transaction. Writers, of whatever process, take turns."""
         if self._is_sqlite:
             with (
+                self._faults(),
                 self._engine.connect().execution_options(hub_writes=True) as connection,
                 Session(bind=connection) as session,
                 session.begin(),
@@ -196,13 +198,14 @@ class Moment:
 
     @contextmanager
     def _faults(self) -> Iterator[None]:
-        """Raise ``StoreUnavailable`` for what is the server's fault."""
+        """Raise ``StoreUnavailable`` for what is the server's or the disk's fault: what is not kept is not good."""
         try:
             yield
         except Exception as error:
-            if self._is_sqlite or not server.is_passing(error):
+            fault = file.passing(error) if self._is_sqlite else server.passing(error)
+            if fault is None:
                 raise
-            raise server.unavailable(error) from error
+            raise fault from error
 
     def close(self) -> None:
         """Close every connection."""

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from hub.store.address import Address
-from hub.store.errors import AddressRefused, StoreUnavailable
+from hub.store.errors import AddressRefused, StoreFull, StoreUnavailable
 
 ACT_LOCK = 0x6E726D61
 """Held by whoever writes what is in the log's database, migrations too; shared by acts of cases."""
@@ -39,6 +39,8 @@ _TWICE = "23505"
 """A row of this key is there already."""
 _UNDONE = frozenset({"40001", "40P01", "40002"})
 """Serialization failure, deadlock, integrity: the server says itself that it has undone the transaction."""
+_FULL = "53100"
+"""The server's disk has no room."""
 _TAKE_TURN = text(
     f"SELECT set_config('lock_timeout', '{LOCK_SECONDS}s', true),"
     f" set_config('idle_in_transaction_session_timeout', '{IDLE_SECONDS}s', true),"
@@ -147,9 +149,16 @@ def _state(error: DBAPIError) -> str | None:
     return state if isinstance(state, str) else None
 
 
+def passing(error: BaseException) -> StoreUnavailable | None:
+    """Return what to say of an error that is no fault of what was asked, and None for any other."""
+    return unavailable(error) if is_passing(error) else None
+
+
 def unavailable(error: BaseException) -> StoreUnavailable:
     """Return what to say of an error before or within an act, of which nothing is recorded."""
     state = _state(error) if isinstance(error, DBAPIError) else None
+    if state == _FULL:
+        return StoreFull("the database server's disk is full; nothing was recorded; send the same again later")
     if state == _TWICE:
         return StoreUnavailable("the same was being recorded just now; nothing more was recorded; try again")
     if state == "55P03":

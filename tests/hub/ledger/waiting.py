@@ -21,9 +21,9 @@ AT = "2026-01-31T12:00:00.000Z"
 
 
 @contextmanager
-def template_with_two_cases() -> Iterator[str]:
-    """A database with an empty log and two cases, to be copied."""
-    url = postgres.server().make()
+def template_with_two_cases(server: postgres.Server | None = None) -> Iterator[str]:
+    """A database with an empty log and two cases, to be copied; on the server of this run, or on another one."""
+    url = postgres.server().make() if server is None else server.make("template0")
     with closing(Database(url)) as database:
         database.upgrade()
         with database.write() as session:
@@ -32,7 +32,7 @@ def template_with_two_cases() -> Iterator[str]:
                 opened: dict[str, Any] = {"opened_at": "2026-01-31T12:00:00Z", "case_seq": 0, "last_leaf": None}
                 exchange_rows.add(session, CaseRow(case=case, lead="felpersham-care", **opened))
     yield url
-    postgres.server().drop(url)
+    (server or postgres.server()).drop(url)
 
 
 @contextmanager
