@@ -27,7 +27,7 @@ from adapters.home import AGENCY_NAME, TOKEN_KEYS_NAME, HomeRefused
 from adapters.hub_client import HubRefused, HubUnreachable
 from adapters.listening import Listener
 from adapters.named_heads import compare_heads, said_in
-from adapters.notices import warn_of_ends
+from adapters.notices import notice_logged, warn_of_ends
 from adapters.reviewing import warn_of_retention
 from adapters.runtime import Adapter
 from adapters.stopping import say_frozen
@@ -184,7 +184,7 @@ class Watch:
             compare_heads(self._adapter.follower, said_in(self._adapter.book.load(case)))
 
     def _tell(self, cases: Sequence[str]) -> None:
-        """Keep alarms for broken glass, at once and where nobody reviews it. What does not verify tells of none."""
+        """Keep alarms for broken glass and overridden objections, at once. What does not verify tells of none."""
         verified = []
         for case in cases:
             if not self._adapter.book.said_by_people(case)["break_glass"]:
@@ -193,6 +193,7 @@ class Watch:
                 verified.append(self._adapter.book.load(case))
         with self._adapter.store.write() as session:
             tell(session, verified, self._adapter.clock())
+        notice_logged(self._adapter.store, self._adapter.book, cases, self._adapter.clock())
 
     @property
     def since(self) -> datetime:
