@@ -367,9 +367,16 @@ class CaseBook:
         self.require_own_certificate()
 
     def open_case(
-        self, agencies: Sequence[tuple[str, AgencyKind]], members: Sequence[Member], age_path: AgePath
+        self,
+        agencies: Sequence[tuple[str, AgencyKind]],
+        members: Sequence[Member],
+        age_path: AgePath,
+        stage: CaseStage = CaseStage.BEFORE_REFERRAL,
     ) -> str:
-        """Open a case that this agency leads and return its id. Needs a fresh quorum: it widens who may know."""
+        """Open a case that this agency leads and return its id. Needs a fresh quorum: it widens who may know.
+
+        ``stage`` is how far the child's case has come in the NRM already, where it was referred outside the hub.
+        """
         self._require_fresh_quorum()
         self._require_certified(members)
         case = os.urandom(16).hex()
@@ -381,7 +388,7 @@ class CaseBook:
             lead=AgencyId(self.agency),
             age_path=age_path,
             age_source=AgeSource.STATED,
-            case_stage=CaseStage.BEFORE_REFERRAL,
+            case_stage=stage,
             agencies=tuple((AgencyId(agency), kind) for agency, kind in listed),
             members=tuple(sorted(members, key=lambda item: (item.agency, item.member))),
         )

@@ -17,8 +17,8 @@ from policies.model import AgencyId, Malformed, Member, Membership
 from policies.vocabulary import AgencyKind, AgePath, AgeSource, CaseStage
 
 STAGES: Mapping[CaseStage, str] = {
-    CaseStage.BEFORE_REFERRAL: "The referral is being prepared.",
-    CaseStage.REFERRED: "Papers for the referral are still shared; the panel's decision can be submitted.",
+    CaseStage.BEFORE_REFERRAL: "The referral is being prepared; nothing is shared for the panel yet.",
+    CaseStage.REFERRED: "Papers for the referral are still shared; the panel is given what it reviews.",
     CaseStage.DECIDED: "Nothing is shared for the referral any more; a reconsideration can be asked for.",
     CaseStage.CLOSED: "Nothing is shared for the referral, the panel or a reconsideration; what protects goes on.",
 }
