@@ -64,7 +64,7 @@ def case() -> None:
     type=click.Choice([item.value for item in CaseStage]),
     default=CaseStage.BEFORE_REFERRAL.value,
     show_default=True,
-    help="How far the case has come in the NRM already; the panel is given something once the child was referred.",
+    help="How far the case has come already. Of one that was referred elsewhere, the days count from its opening here.",
 )
 @click.option("--days", default=90, show_default=True, type=click.IntRange(1, 366), help="How long people have access.")
 def open_(agencies: tuple[str, ...], members: tuple[str, ...], age_path: str, stage: str, days: int) -> None:
