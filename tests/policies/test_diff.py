@@ -327,6 +327,14 @@ def test_where_no_agreement_asks_for_consent_a_sentence_says_without() -> None:
     ]
 
 
+def test_cedar_is_asked_once_of_a_policy_that_stands_in_both_agreements() -> None:
+    """Of one whose text is the same; and what a table of gateways makes of it is each agreement's own."""
+    alone = Space((BUNDLE,)).asked
+    assert compare(BUNDLE, edited("forbid-basis.cedar", "must not have expired", "must be current")).space.asked == alone
+    changed = compare(BUNDLE, edited("forbid-stage.cedar", '"referred"]', '"referred", CaseStage::"decided"]')).space
+    assert alone < changed.asked < alone + 100
+
+
 def test_other_words_are_no_other_answer_but_are_said() -> None:
     found = compare(BUNDLE, edited("forbid-basis.cedar", "must not have expired", "must be current"))
     assert found.is_same
