@@ -330,7 +330,8 @@ def test_where_no_agreement_asks_for_consent_a_sentence_says_without() -> None:
 def test_cedar_is_asked_once_of_a_policy_that_stands_in_both_agreements() -> None:
     """Of one whose text is the same; and what a table of gateways makes of it is each agreement's own."""
     alone = Space((BUNDLE,)).asked
-    assert compare(BUNDLE, edited("forbid-basis.cedar", "must not have expired", "must be current")).space.asked == alone
+    in_other_words = edited("forbid-basis.cedar", "must not have expired", "must be current")
+    assert compare(BUNDLE, in_other_words).space.asked == alone
     changed = compare(BUNDLE, edited("forbid-stage.cedar", '"referred"]', '"referred", CaseStage::"decided"]')).space
     assert alone < changed.asked < alone + 100
 
