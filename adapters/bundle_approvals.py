@@ -23,6 +23,7 @@ from keys.uses import KeyUse
 from policies.bundle_files import as_texts
 from policies.bundles import Bundle, BundleRefused, parse_bundle
 from policies.diff import compare
+from policies.explain import say_unconfirmed
 from policies.model import Malformed, require_digest
 from policies.sentences import render_difference
 from policies.testing import run_table
@@ -80,6 +81,7 @@ def plan_change(adapter: Adapter, contents: Mapping[str, bytes]) -> BundlePlan:
             f"Version {new.version} of “{new.agreement}” in the place of version {old.version}.",
             f"All {len(new.rows)} rows of its own tests pass.",
             *render_difference(compare(old, new)),
+            *filter(None, (say_unconfirmed(new),)),
             f"It is active once officers of {needed} of the {len(adapter.follower.witnesses.witnesses)} agencies that "
             "witness the log have approved it. Then every act is decided by it, what was shared before included.",
         ),

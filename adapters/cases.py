@@ -18,7 +18,7 @@ from adapters.exclusions import BREAK_GLASS_TYPES, EXCLUSION_TYPES, read_glass, 
 from adapters.feed import FOLLOWED, LISTS
 from adapters.following import Follower, LogRefused
 from adapters.kept_words import verify_kept
-from adapters.membership import Change, plan_members
+from adapters.membership import Change, opening, plan_members
 from adapters.receipts import require_entry
 from adapters.refusal import CaseRefused as CaseRefused
 from adapters.store.rows import raise_alarm
@@ -35,7 +35,7 @@ from policies.consent import NO_CONSENT, Consents, lets_more_rest
 from policies.exclusions import NO_EXCLUSIONS, Exclusions, without_excluded
 from policies.membership import CaseStatements, Said, Standing, case_state, standing_of, widens
 from policies.model import AgencyId, CaseId, CaseState, Malformed, Member, Membership, parse_time, render_time
-from policies.vocabulary import AgencyKind, AgePath, AgeSource, CaseStage
+from policies.vocabulary import AgencyKind, AgePath, CaseStage
 
 NOT_SIGNED_YET = "0" * 64
 
@@ -375,24 +375,21 @@ class CaseBook:
         self.require_own_certificate()
 
     def open_case(
-        self, agencies: Sequence[tuple[str, AgencyKind]], members: Sequence[Member], age_path: AgePath
+        self,
+        agencies: Sequence[tuple[str, AgencyKind]],
+        members: Sequence[Member],
+        age_path: AgePath,
+        stage: CaseStage = CaseStage.BEFORE_REFERRAL,
     ) -> str:
-        """Open a case that this agency leads and return its id. Needs a fresh quorum: it widens who may know."""
+        """Open a case that this agency leads and return its id. Needs a fresh quorum: it widens who may know.
+
+        ``stage`` is how far the child's case has come in the NRM already, where it was referred outside the hub.
+        """
         self._require_fresh_quorum()
         self._require_certified(members)
         case = os.urandom(16).hex()
         listed = sorted({(self.agency, self.follower.home.kind), *agencies})
-        membership = Membership(
-            case=CaseId(case),
-            sequence=0,
-            previous=None,
-            lead=AgencyId(self.agency),
-            age_path=age_path,
-            age_source=AgeSource.STATED,
-            case_stage=CaseStage.BEFORE_REFERRAL,
-            agencies=tuple((AgencyId(agency), kind) for agency, kind in listed),
-            members=tuple(sorted(members, key=lambda item: (item.agency, item.member))),
-        )
+        membership = opening(case, self.agency, listed, members, age_path, stage)
         self.send(StatementType.MEMBERSHIP, membership.to_json())
         return case
 

@@ -19,6 +19,7 @@ from adapters.store.rows import read_setting, write_setting
 from adapters.unusual import count_own, tell_unusual
 from adapters.watched_entries import begin, settle, watch
 from keys.transparency import Checkpoint
+from policies.vocabulary import OverrideReason
 
 PAGE = 500
 MAX_CHANNELS = 10_000
@@ -260,7 +261,7 @@ class CaseFeed:
                 held["statements"][FOLLOWED[entry["type"]]].append([held["seq"], entry["statement"], index])
             else:
                 self._take_act(held, entry, index)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise LogRefused("feed", "an entry of a case is not of the agreed form") from error
         if len(held["channels"]) > MAX_CHANNELS:
             raise LogRefused("feed", f"a case has more than {MAX_CHANNELS:,} channels to this agency")
@@ -286,6 +287,10 @@ class CaseFeed:
             channels[entry["channel"]]["numbers"].append([held["seq"], entry["statement"], index])
             if kind == "disclosure":
                 channels[entry["channel"]]["disclosed"].append([held["seq"], entry["items"]])
+                reasons = [OverrideReason(reason).value for reason in entry["overrides"]]
+                if reasons:
+                    said = [channels[entry["channel"]]["member"], entry["agency"], str(entry["statement"])]
+                    held["overriding"].append([*said, reasons])
         elif kind == "viewed" and entry["agency"] == self.agency:
             held["pulls"][str(held["seq"])] = entry["statement"]
             held["pulls"] = dict(list(held["pulls"].items())[-MAX_PULLS:])
@@ -312,6 +317,14 @@ def erasures(session: Session, case: str) -> tuple[list[tuple[int, Mapping[str, 
     brought: dict[int, str | None] = dict.fromkeys(held["gone"])
     brought |= {seq: agency for agency, seen in held["agencies"].items() for seq in seen["fragments"]}
     return [(index, entry) for index, entry in held["erased"]], brought
+
+
+def overriding(session: Session, case: str) -> list[tuple[str | None, str, str, tuple[str, ...]]]:
+    """Return what was disclosed to people here against an objection, as far as the case was followed, in its order.
+
+    Each: the member, who disclosed it, the disclosure's digest, the reasons.
+    """
+    return [(who, by, digest, tuple(why)) for who, by, digest, why in _read(session, case)["overriding"]]
 
 
 def _chain(case: str, held: Mapping[str, Any]) -> Chain:
@@ -361,7 +374,7 @@ def _read(session: Session, case: str) -> dict[str, Any]:
     found: dict[str, Any] = held
     found.setdefault("own", {})
     # Erased entries that no entry has named yet, all that were met, and the entries that name them.
-    for name, empty in (("missing", {}), ("gone", []), ("erased", [])):
+    for name, empty in (("missing", {}), ("gone", []), ("erased", []), ("overriding", [])):
         found.setdefault(name, empty)
     for name in FOLLOWED.values():
         # What was kept by an earlier version knows fewer lists.

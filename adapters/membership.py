@@ -13,12 +13,12 @@ from typing import Any
 from adapters.refusal import CaseRefused
 from keys.statements import StatementType
 from policies.membership import Standing, makes_adult, require_successor, widens
-from policies.model import AgencyId, Malformed, Member, Membership
+from policies.model import AgencyId, CaseId, Malformed, Member, Membership
 from policies.vocabulary import AgencyKind, AgePath, AgeSource, CaseStage
 
 STAGES: Mapping[CaseStage, str] = {
-    CaseStage.BEFORE_REFERRAL: "The referral is being prepared.",
-    CaseStage.REFERRED: "Papers for the referral are still shared; the panel's decision can be submitted.",
+    CaseStage.BEFORE_REFERRAL: "The referral is being prepared; nothing is shared for the panel yet.",
+    CaseStage.REFERRED: "Papers for the referral are still shared; the panel is given what it reviews.",
     CaseStage.DECIDED: "Nothing is shared for the referral any more; a reconsideration can be asked for.",
     CaseStage.CLOSED: "Nothing is shared for the referral, the panel or a reconsideration; what protects goes on.",
 }
@@ -40,6 +40,28 @@ class Change:
     """Agencies that are new to the list: they must be enrolled as what they are listed as."""
     ends_here: bool = False
     """Whether the case ends for this agency with it."""
+
+
+def opening(
+    case: str,
+    lead: str,
+    agencies: Sequence[tuple[str, AgencyKind]],
+    members: Sequence[Member],
+    age_path: AgePath,
+    stage: CaseStage,
+) -> Membership:
+    """Return a new case's first list, of agencies in their order. ``stage``: how far it has come elsewhere already."""
+    return Membership(
+        case=CaseId(case),
+        sequence=0,
+        previous=None,
+        lead=AgencyId(lead),
+        age_path=age_path,
+        age_source=AgeSource.STATED,
+        case_stage=stage,
+        agencies=tuple((AgencyId(agency), kind) for agency, kind in agencies),
+        members=_sorted(members),
+    )
 
 
 def plan_members(standing: Standing, agency: str, members: Sequence[Member]) -> Change:

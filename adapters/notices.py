@@ -6,14 +6,15 @@ until a person acknowledges it. No content: ids, codes, counts (attack 40; docs/
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from adapters.cases import CaseBook, CaseRefused
+from adapters.feed import overriding
 from adapters.store.database import Session, Store
-from adapters.store.rows import raise_alarm
+from adapters.store.rows import raise_alarm, read_setting, write_setting
 from policies.exclusions import Exclusion
-from policies.model import Basis, Header, render_time
+from policies.model import Basis, render_time
 from policies.vocabulary import OverrideReason, Purpose, Role
 
 OVERRIDE = "override"
@@ -36,28 +37,64 @@ def notice_override(
     raise_alarm(session, OVERRIDE, text, render_time(at))
 
 
-def notice_received(
-    store: Store, case: str, given: Iterable[tuple[Header, Basis]], roles: Iterable[Role], at: datetime
-) -> None:
-    """Keep, once for each agency and reason, that others shared records against an objection with somebody here."""
-    if TOLD_OF_OVERRIDES.isdisjoint(roles):
-        return
-    found: dict[tuple[str, OverrideReason], list[str]] = {}
-    for header, basis in given:
-        if basis.override is not OverrideReason.NONE:
-            found.setdefault((header.agency, basis.override), []).append(header.fragment)
-    for text in _received_texts(case, found):
+def notice_logged(store: Store, book: CaseBook, cases: Iterable[str], at: datetime) -> None:
+    """Keep what the cases' entries say was shared against an objection with whoever answers for the child here.
+
+    Asked at every look; each act is said once, before anybody here has pulled it. The entries are proven and none is
+    left out; what they say of a reason is held against the signed basis when it is pulled.
+    """
+    for case in cases:
         with store.write() as session:
-            raise_alarm(session, OVERRIDE_RECEIVED, text, render_time(at), is_lasting=True)
+            told = _told(session, case)
+            fresh = [item for item in overriding(session, case) if item[2] not in told]
+        if not fresh:
+            continue
+        try:
+            listed = book.load(case).state.membership.members
+        except CaseRefused:
+            continue  # What cannot be believed is an alarm of its own.
+        ours = {item.member for item in listed if item.agency == book.agency and _is_told_of(item.roles)}
+        found = [(by, why, digest) for member, by, digest, reasons in fresh for why in reasons if member in ours]
+        with store.write() as session:
+            _tell(session, case, found, at)
 
 
-def _received_texts(case: str, found: Mapping[tuple[str, OverrideReason], Sequence[str]]) -> Iterable[str]:
-    for (agency, reason), fragments in sorted(found.items()):
-        # Named by the newest set of records: another one is another act, and another notice.
-        yield (
-            f"case {case[:8]}: {agency} shared {len(fragments)} records although consent stands refused or withdrawn "
-            f"({reason.value}); the first is {min(fragments)[:12]}"
+def notice_received(
+    store: Store, case: str, given: Iterable[tuple[str, Basis, str]], roles: Iterable[Role], at: datetime
+) -> None:
+    """Keep it from what somebody here pulled, where the case's entries have not said so before.
+
+    ``given``: who shared it, on which basis, and the digest of the disclosure.
+    """
+    if _is_told_of(roles):
+        found = [(by, basis.override.value, digest) for by, basis, digest in given]
+        with store.write() as session:
+            _tell(session, case, (item for item in found if item[1] != OverrideReason.NONE.value), at)
+
+
+def _is_told_of(roles: Iterable[Role]) -> bool:
+    return not TOLD_OF_OVERRIDES.isdisjoint(roles)
+
+
+def _tell(session: Session, case: str, found: Iterable[tuple[str, str, str]], at: datetime) -> None:
+    """Raise one alarm for each agency and reason of the disclosures that nobody here was told of, and remember them."""
+    told = _told(session, case)
+    fresh: dict[tuple[str, str], set[str]] = {}
+    for agency, reason, disclosure in found:
+        if disclosure not in told:
+            fresh.setdefault((agency, reason), set()).add(disclosure)
+    for (agency, reason), disclosures in sorted(fresh.items()):
+        text = (
+            f"case {case[:8]}: {agency} shared records although consent stands refused or withdrawn ({reason}); "
+            f"disclosure {min(disclosures)[:12]}"
         )
+        raise_alarm(session, OVERRIDE_RECEIVED, text, render_time(at), is_lasting=True)
+    if fresh:
+        write_setting(session, f"overrides_told:{case}", sorted(told.union(*fresh.values())))
+
+
+def _told(session: Session, case: str) -> set[str]:
+    return set(read_setting(session, f"overrides_told:{case}") or ())
 
 
 def warn_of_ends(store: Store, book: CaseBook, cases: Iterable[str], at: datetime) -> int:

@@ -28,7 +28,7 @@ from adapters.home import AGENCY_NAME, TOKEN_KEYS_NAME, HomeRefused
 from adapters.hub_client import HubRefused, HubUnreachable
 from adapters.listening import Listener
 from adapters.named_heads import compare_heads, said_in
-from adapters.notices import warn_of_ends
+from adapters.notices import notice_logged, warn_of_ends
 from adapters.reviewing import warn_of_retention
 from adapters.runtime import Adapter
 from adapters.stopping import say_frozen
@@ -186,7 +186,7 @@ class Watch:
             compare_heads(self._adapter.follower, said_in(self._adapter.book.load(case)))
 
     def _tell(self, cases: Sequence[str]) -> None:
-        """Keep alarms for broken glass and emergency releases, at once and where nobody reviews them.
+        """Keep alarms for broken glass, overridden objections and emergency releases, at once and where nobody reviews them.
 
         What does not verify tells of none.
         """
@@ -201,6 +201,7 @@ class Watch:
             tell(session, verified, self._adapter.clock())
             emergencies.tell(session, verified, self._adapter.clock())
             emergencies.look_for_own(session, cases, self._adapter.clock())
+        notice_logged(self._adapter.store, self._adapter.book, cases, self._adapter.clock())
 
     @property
     def since(self) -> datetime:

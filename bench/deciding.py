@@ -26,7 +26,7 @@ from policies.model import (
 )
 from policies.vocabulary import AgePath, AgeSource, Article6, CaseStage, Condition, Gateway, Purpose, Stage
 
-OPENED = (AgePath.CHILD, AgeSource.STATED, CaseStage.BEFORE_REFERRAL)
+OPENED = (AgePath.CHILD, AgeSource.STATED, CaseStage.REFERRED)
 BASIS = Basis(
     purpose=Purpose.PANEL_REVIEW,
     gateway=Gateway.CA2004_S11,

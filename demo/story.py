@@ -117,8 +117,11 @@ class Story:
         invited = [f"{plan.agency}:{plan.kind}" for plan in AGENCIES if plan.home != "care"]
         arguments = [part for item in invited for part in ("--agency", item)]
         arguments += [part for item in people for part in ("--member", item)]
-        self.case = stage.adapter("care", "case", "open", *arguments, show=False).strip()
-        stage.console.print("[dim]$ nrm-adapter --home care case open --agency … --member …[/dim]")
+        self.say(
+            "The police referred her the same morning, knowing little: the panel may review it, and all can add to it."
+        )
+        self.case = stage.adapter("care", "case", "open", "--stage", "referred", *arguments, show=False).strip()
+        stage.console.print("[dim]$ nrm-adapter --home care case open --stage referred --agency … --member …[/dim]")
         for home in ("police", "health", "charity"):
             # The certificates of the people listed are seconds old: take the log in first.
             stage.adapter(home, "sync", show=False)

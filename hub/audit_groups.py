@@ -66,6 +66,11 @@ class Group:
         """The powers and duties relied on, each once."""
         return tuple(dict.fromkeys(line.power for line in self.lines if line.power))
 
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """The data protection bases beside them, each once."""
+        return tuple(dict.fromkeys(line.basis for line in self.lines if line.basis))
+
 
 @dataclass(slots=True)
 class Day:
@@ -118,7 +123,7 @@ def _key(line: AuditLine) -> _Key:
     if line.fault or not line.kind:
         return (line.index,)
     if line.kind in BULK:
-        topic = line.topic if line.kind == "channel" else ""
+        topic = line.topic if line.kind == "channel" else line.objection
         return (line.kind, line.agency, line.purpose, topic, line.refused if line.kind == "void" else ())
     return (line.kind, line.agency, line.person, line.act, line.purpose, line.refused)
 
@@ -132,7 +137,8 @@ def _act(lines: list[AuditLine]) -> str:
         listed = ", ".join(f"{many} {topic}" for topic, many in sorted(topics.items()))
         return f"Stored {count(number, 'sealed record')}: {listed}. Nobody is given them by this alone"
     if kind == "disclosure":
-        return f"Gave records {count(number, 'time')}, {count(_total(lines), 'record')} in all, to: {_readers(lines)}"
+        given = f"{count(number, 'time')}, {count(_total(lines), 'record')} in all"
+        return f"Gave records {given}, to: {_readers(lines)}{lines[0].objection}"
     if kind == NOTHING_GIVEN:
         return f"Nothing given, said {count(number, 'time')}: {say_withheld(newest(lines))}"
     return f"{count(number, 'time')}: {lines[0].act}"

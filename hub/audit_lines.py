@@ -13,6 +13,7 @@ from typing import Any
 
 from hub import audit_emergencies as emergencies
 from hub.audit_agreements import NO_RULE, Agreements
+from hub.audit_bases import say_bases, say_overrides, say_powers
 from hub.audit_retention import ERASED, WITHOUT_RULE, say_erased, say_retention
 from hub.audit_words import (
     DECLINED,
@@ -35,10 +36,9 @@ from hub.audit_words import (
 )
 from keys.jose import SignatureRefused
 from keys.statements import peek
-from policies.explain import UNCONFIRMED_MARK
 from policies.model import Malformed
 from policies.rules import Rule
-from policies.vocabulary import Effect, Gateway
+from policies.vocabulary import Effect
 
 UNREADABLE = "This entry cannot be read as it is stored."
 NOTHING_GIVEN = "nothing_given"
@@ -100,7 +100,8 @@ class AuditLine:
     """One entry of the log as a person reads it. ``fault`` says what is wrong with the entry itself.
 
     ``to`` is the reader, ``amount`` the number of records of an entry that gives, shows or stores records, ``records``
-    the beginnings of their numbers.
+    the beginnings of their numbers. ``power`` and ``basis`` are what a sharing rests on,
+    ``objection`` says whose it overrode.
     """
 
     index: int
@@ -114,6 +115,8 @@ class AuditLine:
     withheld: tuple[Withheld, ...] = ()
     refused: tuple[str, ...] = ()
     power: str = ""
+    basis: str = ""
+    objection: str = ""
     to: str = ""
     amount: int = 0
     topic: str = ""
@@ -150,6 +153,8 @@ class Told:
     withheld: tuple[Withheld, ...] = ()
     refused: tuple[str, ...] = ()
     power: str = ""
+    basis: str = ""
+    objection: str = ""
     to: str = ""
     amount: int = 0
     topic: str = ""
@@ -204,6 +209,8 @@ def _line(source: Source, agreements: Agreements, names: Names) -> AuditLine:
         withheld=told.withheld,
         refused=told.refused,
         power=told.power,
+        basis=told.basis,
+        objection=told.objection,
         to=told.to,
         amount=told.amount,
         topic=told.topic,
@@ -333,11 +340,14 @@ def _disclosure(of: _Context) -> Told:
     if amount == 0:
         text = f"Nothing given: {say_withheld(withheld)}" if withheld else f"Nothing given to {to}"
         return Told(text, withheld=withheld, to=to, kind=NOTHING_GIVEN)
+    objection = say_overrides(bases)
     return Told(
-        f"Gave {count(amount, 'record')} to {to}",
+        f"Gave {count(amount, 'record')} to {to}{objection}",
         purpose=", ".join(sorted({say_purpose(item["purpose"]) for item in bases})),
         withheld=withheld,
-        power="; ".join(sorted({_gateway(str(item["gateway"]), of.agreements) for item in bases})),
+        power=say_powers(bases, of.agreements),
+        basis=say_bases(bases, of.agreements),
+        objection=objection,
         to=to,
         amount=amount,
         records=tuple(short(item["fragment"]) for item in said.get("items", ())),
@@ -349,13 +359,6 @@ def say_withheld(withheld: tuple[Withheld, ...]) -> str:
     return "; ".join(
         f"{count(item.count, 'record')} not shared with {item.reader}, because {item.reason}" for item in withheld
     )
-
-
-def _gateway(name: str, agreements: Agreements) -> str:
-    entry = agreements.active.gateways.get(Gateway(name)) if name in set(Gateway) else None
-    if entry is None:
-        return name
-    return entry.title if entry.is_confirmed else f"{entry.title} ({UNCONFIRMED_MARK})"
 
 
 def _void(of: _Context) -> Told:

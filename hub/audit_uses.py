@@ -33,9 +33,9 @@ MAX_ENTRIES = 200_000
 """Of an officer's cases together, that one use reads."""
 LINE_COLUMNS = (
     *("position", "time", "case", "number", "kind", "agency", "person", "act", "to"),
-    *("purpose", "records", "rules", "not_given", "refused", "fault"),
+    *("purpose", "power", "basis", "records", "rules", "not_given", "refused", "fault"),
 )
-MATRIX_COLUMNS = ("case", "reader", "of", "given", "shown", "refused", "not_asked", "looks", "categories")
+MATRIX_COLUMNS = ("case", "reader", "of", "given", "shown", "refused", "not_asked", "looks", "categories", "rests_on")
 
 
 @dataclass(slots=True)
@@ -195,10 +195,11 @@ def matrix(office: Office) -> Table:
                 if cell.given:
                     numbers = (cell.given, cell.shown, cell.refused, cell.not_asked)
                     known = (audit.case, audit.name(reader), audit.names.agency(originator))
-                    table.rows.append((*known, *map(str, numbers), "", ", ".join(cell.categories)))
+                    rests = _rests_on(found, reader, originator)
+                    table.rows.append((*known, *map(str, numbers), "", ", ".join(cell.categories), rests))
         table.rows += _emergencies(audit, found)
         for who, looks in sorted(_looks(audit, found).items()):
-            table.rows.append((audit.case, who, "the account of the case", "", "", "", "", str(looks), ""))
+            table.rows.append((audit.case, who, "the account of the case", "", "", "", "", str(looks), "", ""))
     return table
 
 
@@ -212,10 +213,21 @@ def _emergencies(audit: CaseAudit, found: Sequence[Found]) -> list[tuple[str, ..
     return [
         (
             *(audit.case, f"{audit.names.agency(agency)}, emergency releases", "made; looks: reviewed"),
-            *(str(len(seen)), "", "", "", str(sum(seen)), ""),
+            *(str(len(seen)), "", "", "", str(sum(seen)), "", ""),
         )
         for agency, seen in sorted(made.items())
     ]
+
+
+def _rests_on(found: Sequence[Found], reader: tuple[str, str], originator: str) -> str:
+    """Return the powers, duties and bases on which an agency gave a reader records, each once."""
+    said = set()
+    for item in found:
+        body = item.body
+        given = (str(body.get("recipient_agency")), str(body.get("recipient_member") or ""), body.get("agency"))
+        if body.get("type") == "disclosure" and given == (*reader, originator):
+            said |= {part for text in (item.line.power, item.line.basis) for part in text.split("; ") if part}
+    return "; ".join(sorted(said))
 
 
 def _looks(audit: CaseAudit, found: Sequence[Found]) -> Counter[str]:
@@ -249,7 +261,7 @@ def line_cells(found: Found) -> tuple[str, ...]:
     line = found.line
     return (
         *(str(line.index), line.at, found.case, str(found.number), words(line.kind)),
-        *(line.agency, line.person, line.act, line.to, line.purpose),
+        *(line.agency, line.person, line.act, line.to, line.purpose, line.power, line.basis),
         str(line.amount) if line.amount else "",
         "; ".join(f"{rule.sentence} ({rule.count})" for rule in line.rules),
         "; ".join(f"{item.reader}: {item.reason} ({item.count})" for item in line.withheld),

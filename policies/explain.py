@@ -133,6 +133,13 @@ def unconfirmed(bundle: Bundle) -> list[str]:
     ]
 
 
+def say_unconfirmed(bundle: Bundle) -> str:
+    """Return in one line which gateways and bases are relied on that nobody has checked; empty where all are."""
+    codes = [name.value for name, entry in entries(bundle).items() if entry.enabled_from and not entry.is_confirmed]
+    said = f"{len(codes)} gateways and bases are relied on that nobody has checked against the law"
+    return f"{UNCONFIRMED_MARK}: {said}: {', '.join(codes)}" if codes else ""
+
+
 def entries(bundle: Bundle) -> dict[Gateway | Article6 | Condition, GatewayEntry | BasisEntry]:
     """Return the entries of an agreement's tables of gateways and of bases."""
     found: dict[Gateway | Article6 | Condition, GatewayEntry | BasisEntry] = {}

@@ -21,6 +21,8 @@ from policies.space import Space
 from policies.vocabulary import (
     AgencyKind,
     AgePath,
+    Article6,
+    CaseStage,
     Category,
     Condition,
     Effect,
@@ -43,6 +45,7 @@ COLUMNS = (
     "from_agency_kinds",
     "conditions",
     "gateways",
+    "article6",
     "not_confirmed",
     "export",
     "submit",
@@ -55,8 +58,9 @@ _FORMULA_MARKS = ("=", "+", "-", "@", "\t", "\r", "\n")
 class Cell:
     """What one role at one kind of agency is given of one category for one purpose, within the hub.
 
-    ``notes`` are conditions in words. ``originators``, ``conditions`` and ``gateways`` are those with which something
-    is given; ``leaves`` the stages beyond the hub that some of it reaches; ``rules`` the permits that give it.
+    ``notes`` are conditions in words. ``originators``, ``conditions``, ``gateways`` and ``article6`` are those with
+    which something is given; ``leaves`` the stages beyond the hub that some of it reaches; ``rules`` the permits that
+    give it.
     """
 
     is_given: bool
@@ -64,6 +68,7 @@ class Cell:
     originators: tuple[AgencyKind, ...] = ()
     conditions: tuple[Condition, ...] = ()
     gateways: tuple[Gateway, ...] = ()
+    article6: tuple[Article6, ...] = ()
     leaves: tuple[Stage, ...] = ()
     rules: tuple[str, ...] = ()
 
@@ -129,6 +134,10 @@ def _promises(space: Space) -> list[tuple[str, int]]:
         ("What is marked handling C is given only where its originator released it.", c_unreleased),
         ("What is marked no onward never leaves the hub.", both(no_onward, beyond)),
         ("Where consent is the gateway, it is given and covers the sharing.", both(by_consent, space.without_consent)),
+        (
+            "Nothing is given for the panel before the child was referred.",
+            both(where("purpose", Purpose.PANEL_REVIEW), where("case_stage", CaseStage.BEFORE_REFERRAL)),
+        ),
     ]
 
 
@@ -199,6 +208,7 @@ class _Reader:
             originators=originators,
             conditions=conditions,
             gateways=self._present(here, "gateway", Gateway),
+            article6=self._present(here, "article6", Article6),
             leaves=tuple(
                 stage
                 for stage in BEYOND_STAGES
@@ -245,13 +255,14 @@ def render_csv(matrix: Matrix) -> str:
     writer.writerow(COLUMNS)
     known = entries(matrix.bundle)
     for (role, kind, category, purpose), cell in matrix.cells.items():
-        used = [*cell.gateways, *(item for item in cell.conditions if item is not Condition.NONE)]
+        used = [*cell.gateways, *cell.article6, *(item for item in cell.conditions if item is not Condition.NONE)]
         unconfirmed = [name for name in used if not known[name].is_confirmed]
         values = [
             *(role.value, kind.value, category.value, purpose.value),
             "yes" if cell.is_given else "no",
             "; ".join(cell.notes),
-            *(" ".join(terms) for terms in (cell.originators, cell.conditions, cell.gateways, unconfirmed)),
+            *(" ".join(terms) for terms in (cell.originators, cell.conditions, cell.gateways)),
+            *(" ".join(terms) for terms in (cell.article6, unconfirmed)),
             *("yes" if stage in cell.leaves else "no" for stage in BEYOND_STAGES),
             " ".join(cell.rules),
         ]

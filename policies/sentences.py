@@ -61,8 +61,8 @@ def render_difference(difference: Difference) -> list[str]:
     lines = [
         f"Old: version {old.version}, {old.digest[:16]}; new: version {new.version}, {new.digest[:16]}.",
         f"Compared: all {space.questions:,} questions, which the two agreements see as {space.combinations:,} "
-        f"combinations, in {difference.seconds:.1f} s. Cedar answered {space.asked:,} times: for each policy, every "
-        "combination of the facts it looks at.",
+        f"combinations, in {difference.seconds:.1f} s. Cedar answered {space.asked:,} times: for each policy, and "
+        "once for one that stands in both, every combination of the facts it looks at.",
         f"Newly allowed: {difference.newly_allowed:,} questions. "
         f"Newly refused: {difference.newly_refused:,} questions.",
     ]

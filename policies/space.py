@@ -12,6 +12,7 @@ How a bundle becomes sets of questions, without a second evaluator:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -126,6 +127,8 @@ class Space:
         self._numbers = [
             {value: number for number, group in enumerate(item.groups) for value in group} for item in self.variables
         ]
+        self._alike: dict[tuple[str, tuple[int, ...]], int] = {}
+        """Sets that are known, by the policy's own text and the sets of the derived facts that it looks at."""
         self._sets = [self._rule_sets(place) for place in range(len(self.bundles))]
 
     @property
@@ -244,7 +247,19 @@ class Space:
     def _rule_set(
         self, bundle: Bundle, name: str, looked_at: Mapping[str, Sequence[frozenset[str]]], derived: Mapping[str, int]
     ) -> int:
-        """Ask Cedar of one policy for every combination of what it looks at; return where it applies."""
+        """Ask Cedar of one policy for every combination of what it looks at; return where it applies.
+
+        Most policies stand in both agreements of a comparison: of one that says the same, Cedar is asked once.
+        """
+        body = json.dumps(bundle.parsed[name].body, sort_keys=True)
+        key = (body, tuple(derived[fact] for fact in DERIVED_FROM if fact in looked_at))
+        if key not in self._alike:
+            self._alike[key] = self._asked_set(bundle, name, looked_at, derived)
+        return self._alike[key]
+
+    def _asked_set(
+        self, bundle: Bundle, name: str, looked_at: Mapping[str, Sequence[frozenset[str]]], derived: Mapping[str, int]
+    ) -> int:
         places = [place for place, item in enumerate(self.variables) if _is_looked_at(item, looked_at)]
         local = [_local_groups(self.variables[place], looked_at[self.variables[place].fact]) for place in places]
         asked_derived = [fact for fact in DERIVED_FROM if fact in looked_at]

@@ -32,7 +32,7 @@ from keys.storage import Vault
 from keys.uses import KeyUse
 from policies.bundles import load_bundle
 from policies.model import AgencyId, Member, MemberId
-from policies.vocabulary import AgencyKind, AgePath, Purpose, Role
+from policies.vocabulary import AgencyKind, AgePath, CaseStage, Purpose, Role
 from tests import postgres
 from tests.officers import enrol, record_officers
 
@@ -212,10 +212,10 @@ class Federation:
         )
 
     def open_case(self, lead: str, members: list[Member]) -> str:
-        """Open a case with every agency and have everybody accept."""
+        """Open the case of a child who was referred, with every agency, and have everybody accept."""
         book = self.agencies[lead].book
         listed = [(name, agency.home.kind) for name, agency in self.agencies.items() if name != lead]
-        case = book.open_case(listed, members, AgePath.CHILD)
+        case = book.open_case(listed, members, AgePath.CHILD, CaseStage.REFERRED)
         for name, agency in self.agencies.items():
             agency.follower.sync_cases()
             if name != lead:

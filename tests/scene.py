@@ -46,7 +46,7 @@ from keys.statements import peek
 from keys.storage import Vault
 from keys.uses import KeyUse
 from policies.bundles import Bundle, load_bundle
-from policies.vocabulary import AgePath, Category, Gateway, Purpose, Role
+from policies.vocabulary import AgePath, CaseStage, Category, Gateway, Purpose, Role
 from tests import postgres
 from tests.federation import HubProcess, federation, free_port, now
 
@@ -313,7 +313,7 @@ def build(folder: Path) -> None:
         main = fed.open_case(CARE, members)
         care, police = fed.agencies[CARE], fed.agencies[POLICE]
         listed = [(name, fed.agencies[name].home.kind) for name in (POLICE, HEALTH)]
-        other = care.book.open_case(listed, members[:2], AgePath.CHILD)
+        other = care.book.open_case(listed, members[:2], AgePath.CHILD, CaseStage.REFERRED)
         for agency in (police, fed.agencies[HEALTH]):
             agency.follower.sync_cases()
             agency.book.accept(other)

@@ -181,7 +181,7 @@ class Public {
 // --- sections 10.2 and 14: bodies, lines, the check ---
 const DOCUMENT = "statement decision", BODIES = { genesis: "origin bundle version", officers: "officers previous signatures", agency: "statement request officers", certificate: "statement", revocation: "statement", console_access: "statement",
   witnesses: "quorum witnesses approvals", log_key: "key previous reason signatures", bundle: "bundle version replaces approvals", channel: "statement channel recipient recipient_agency recipient_member", fragment: "fragment sha256 category handling archive",
-  disclosure: "statement channel recipient_agency recipient_member items decision", void: "statement channel", viewed: "member purpose statement fragments refused decision", retrieved: "statement after fragments channels numbers", audited: "member access entries", erased: "scope entries statements",
+  disclosure: "statement channel recipient_agency recipient_member items overrides decision", void: "statement channel", viewed: "member purpose statement fragments refused decision", retrieved: "statement after fragments channels numbers", audited: "member access entries", erased: "scope entries statements",
   denied: "member act statement code rules lines", exported: "what member access entries bodies sha256" };
 for (const kind of "membership acceptance endorsement departure consent refusal exclusion break_glass emergency emergency_review retention".split(" ")) BODIES[kind] = DOCUMENT;
 const PUBLIC = new Set("genesis officers agency certificate revocation console_access witnesses log_key bundle".split(" ")), OPTIONAL = new Set(["denied", "exported"]);

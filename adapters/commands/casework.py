@@ -21,6 +21,7 @@ from adapters.store.rows import list_case_rows
 from policies.vocabulary import (
     AgencyKind,
     AgePath,
+    CaseStage,
     Category,
 )
 
@@ -58,8 +59,15 @@ def case() -> None:
     show_default=True,
     help="Which path of the NRM form the case follows; not_sure follows the child path.",
 )
+@click.option(
+    "--stage",
+    type=click.Choice([item.value for item in CaseStage]),
+    default=CaseStage.BEFORE_REFERRAL.value,
+    show_default=True,
+    help="How far the case has come already. Of one that was referred elsewhere, the days count from its opening here.",
+)
 @click.option("--days", default=90, show_default=True, type=click.IntRange(1, 366), help="How long people have access.")
-def open_(agencies: tuple[str, ...], members: tuple[str, ...], age_path: str, days: int) -> None:
+def open_(agencies: tuple[str, ...], members: tuple[str, ...], age_path: str, stage: str, days: int) -> None:
     """Open a case that this agency leads; print its id.
 
     \b
@@ -68,7 +76,7 @@ def open_(agencies: tuple[str, ...], members: tuple[str, ...], age_path: str, da
     invited = [parse_invited(item) for item in agencies]
     people = [parse_member(item, until_in(days)) for item in members]
     with opened(home_option()) as adapter:
-        click.echo(adapter.book.open_case(invited, people, AgePath(age_path)))
+        click.echo(adapter.book.open_case(invited, people, AgePath(age_path), CaseStage(stage)))
 
 
 @case.command()

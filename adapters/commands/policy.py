@@ -12,6 +12,7 @@ from adapters.bundle_approvals import approve, list_waiting, plan_change, waitin
 from adapters.commands.base import home_option, opened
 from adapters.runtime import Adapter
 from policies.bundle_files import load_files
+from policies.explain import say_unconfirmed
 from policies.model import require_id
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -39,6 +40,9 @@ def show() -> None:
         since = "" if active is None else f", active since log position {active.log_index}"
         click.echo(f"“{bundle.agreement}”, version {bundle.version}{since}")
         click.echo(f"digest {bundle.digest}; {len(bundle.rules)} rules, {len(bundle.rows)} rows of tests")
+        unchecked = say_unconfirmed(bundle)
+        if unchecked:
+            click.echo(unchecked)
         own = adapter.agreements.for_sharing()
         names = sorted(set(own.rules) - set(bundle.rules))
         for name in names:

@@ -58,6 +58,7 @@ class Listing:
     sha256: str
     encrypted_key_sha256: str
     channel: str
+    disclosure: str
     originator: str
     basis: Basis
     facts: Mapping[str, Any]
@@ -320,6 +321,7 @@ def _collect_listings(answer: VerifiedAnswer, statement: Statement, purpose: Pur
                 sha256=item["sha256"],
                 encrypted_key_sha256=item["encrypted_key_sha256"],
                 channel=str(got["channel"]),
+                disclosure=statement.digest,
                 originator=statement.issuer,
                 basis=basis,
                 facts=decision["facts"],

@@ -134,7 +134,8 @@ class Receiver:
         return replace(opened, view=replace(opened.view, before=before))
 
     def _notice_overrides(self, judged: Judged) -> None:
-        given = ((item.sealed.header, item.listing.basis) for item, decision in judged.decided if decision.is_permit)
+        permitted = [item for item, decision in judged.decided if decision.is_permit]
+        given = ((item.sealed.header.agency, item.listing.basis, item.listing.disclosure) for item in permitted)
         notice_received(self.store, judged.case.case, given, judged.roles, judged.at)
 
     def reopen(self, case: str, member: str, keys: Custody, purpose: Purpose) -> Opened:

@@ -30,7 +30,7 @@ from adapters.workspace.app import (
     workspace,
 )
 from policies.model import Member
-from policies.vocabulary import Purpose
+from policies.vocabulary import CaseStage, Purpose
 
 MAX_READ = 2_000
 """Verified cases that are kept in memory, so that a page does not verify them anew."""
@@ -51,6 +51,13 @@ class MyCase:
     is_accepted: bool
     opened_at: datetime
     clocks: tuple[Clock, ...]
+    stage: CaseStage = CaseStage.REFERRED
+
+    @property
+    def purpose(self) -> str:
+        """For what the list's link reads the case: for the panel only while there is something for it."""
+        is_panels = self.stage in (CaseStage.REFERRED, CaseStage.DECIDED)
+        return (Purpose.PANEL_REVIEW if is_panels else Purpose.SAFEGUARDING).value
 
     @property
     def state(self) -> str:
@@ -102,7 +109,7 @@ def _listed(verified: VerifiedCase, agency: str, member: str, at: datetime) -> M
     stage = verified.state.membership.case_stage
     clocks = case_clocks(verified.opened_at, verified.referred_at, stage, at)
     running = tuple(clock for clock in clocks if clock.state is not ClockState.OVER or clock.kind is ClockKind.RG_PILOT)
-    return MyCase(verified.case, roles, entry.until, is_accepted, verified.opened_at, running)
+    return MyCase(verified.case, roles, entry.until, is_accepted, verified.opened_at, running, stage)
 
 
 cases = Blueprint("cases", __name__)

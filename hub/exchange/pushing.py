@@ -63,7 +63,7 @@ from policies.model import (
     require_term,
     term_list,
 )
-from policies.vocabulary import Stage, VoidCode
+from policies.vocabulary import OverrideReason, Stage, VoidCode
 
 MAX_LINES = 1_000
 MAX_BASES = 100
@@ -291,6 +291,8 @@ class Push:
                 "recipient_agency": channel.recipient_agency,
                 "recipient_member": channel.recipient_member,
                 "items": len(listed),
+                # In the entry itself: whoever answers for the child in the case is told as soon as it stands there.
+                "overrides": sorted({basis.override.value for _, basis in listed} - {OverrideReason.NONE.value}),
                 "decision": outcomes(decisions, self.bundle.digest),
             },
         )

@@ -99,7 +99,7 @@ MEMBERS: Mapping[EntryType, frozenset[str]] = {
     ),
     EntryType.FRAGMENT: frozenset({"agency", "fragment", "sha256", "category", "handling", "archive"}),
     EntryType.DISCLOSURE: frozenset(
-        {"agency", "statement", "channel", "recipient_agency", "recipient_member", "items", "decision"}
+        {"agency", "statement", "channel", "recipient_agency", "recipient_member", "items", "overrides", "decision"}
     ),
     EntryType.VOID: frozenset({"agency", "statement", "channel"}),
     EntryType.VIEWED: frozenset({"agency", "member", "purpose", "statement", "fragments", "refused", "decision"}),

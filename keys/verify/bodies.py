@@ -52,7 +52,7 @@ OF_CASES: Mapping[str, frozenset[str]] = {
     "channel": frozenset({"agency", "statement", "channel", "recipient", "recipient_agency", "recipient_member"}),
     "fragment": frozenset({"agency", "fragment", "sha256", "category", "handling", "archive"}),
     "disclosure": frozenset(
-        {"agency", "statement", "channel", "recipient_agency", "recipient_member", "items", "decision"}
+        {"agency", "statement", "channel", "recipient_agency", "recipient_member", "items", "overrides", "decision"}
     ),
     "void": frozenset({"agency", "statement", "channel"}),
     "viewed": frozenset({"agency", "member", "purpose", "statement", "fragments", "refused", "decision"}),

@@ -70,6 +70,9 @@ def test_show_names_the_agreement_its_place_in_the_log_and_our_own_forbids(hands
     assert f"digest {bundle().digest}; {len(bundle().rules)} rules, {len(bundle().rows)} rows of tests" in said
     assert "version 1, active since log position " in said
     assert "no forbids of our own (forbids/ in the adapter's folder)" in said
+    unchecked = next(line for line in said.splitlines() if line.startswith("unconfirmed: "))
+    assert all(code in unchecked for code in ("CA2004_S10", "A6_E", "A9_G_SCH1_P18", "A10_OFFICIAL"))
+    assert not any(code in unchecked for code in ("MSA2015_S52", "A6_EA", "CA2004_S16LA"))
     own = hands[CHARITY].home / "forbids"
     own.mkdir()
     (own / "a.cedar").write_text(OWN)
@@ -147,7 +150,9 @@ def test_an_agreement_is_approved_by_three_officers_and_decides(
     assert listed.startswith("version 2  ")
     assert listed.endswith(f"approved by {CARE}; 3 agencies are needed")
     digest = listed.split()[2]
-    assert f"[{TRIAL_RULE}]" in health.run("policy", "check", digest).stdout
+    checked = health.run("policy", "check", digest).stdout
+    assert f"[{TRIAL_RULE}]" in checked
+    assert "unconfirmed: 29 gateways and bases are relied on that nobody has checked" in checked
     more = health.run("policy", "approve", digest, "--member", officers[HEALTH], "--yes").stdout
     assert "approved; officers of 1 more of the agencies must approve it" in more
     last = police.run("policy", "approve", digest, "--member", officers[POLICE], "--yes").stdout

@@ -169,9 +169,9 @@ def test_age_path_and_stage_say_first_what_they_do(make_scene: Callable[[], Scen
     assert "It counts once one of " in dry
     assert "each by itself (case consent)." in dry
     assert DRY in dry
-    said = care.run("case", "stage", case, "referred").stdout
-    assert "The case is to be referred instead of before_referral. Papers for the referral are still shared" in said
-    assert shown(care, case)["case_stage"] == "referred"
+    said = care.run("case", "stage", case, "decided").stdout
+    assert "The case is to be decided instead of referred. Nothing is shared for the referral any more" in said
+    assert shown(care, case)["case_stage"] == "decided"
     referred_at = scene[CARE].book.load(case).referred_at
     assert referred_at is not None
     assert "not before its referral again" in care.refused("case", "stage", case, "before_referral")

@@ -38,6 +38,7 @@ def _without_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.serving.warn_of_ends", lambda *_: None)
     monkeypatch.setattr("adapters.serving.warn_of_retention", lambda *_: None)
     monkeypatch.setattr("adapters.serving.tell", lambda *_: None)
+    monkeypatch.setattr("adapters.serving.notice_logged", lambda *_: None)
     monkeypatch.setattr("adapters.serving.say_frozen", lambda *_: None)
     monkeypatch.setattr("adapters.serving.compare_heads", lambda *_: None)
     monkeypatch.setattr("adapters.serving.said_in", lambda *_: ())

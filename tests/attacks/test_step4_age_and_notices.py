@@ -174,11 +174,34 @@ def summaries(scene: Scene) -> set[str]:
     return {item.content["summary"] for item in scene[POLICE].pull(scene.main, "chair").view.opened}
 
 
+def test_the_panel_is_given_something_once_the_child_was_referred(embedded: Scene) -> None:
+    """A case as it is opened: what protects goes to whoever needs it, the panel gets nothing. Referred: as agreed."""
+    embedded.witness()
+    care, police = embedded[CARE], embedded[POLICE]
+    standing = care.book.load(embedded.main).standing.effective
+    listed = [item for item in standing.agencies if item[0] == POLICE]
+    case = care.book.open_case(listed, [item for item in standing.members if item.agency in (CARE, POLICE)], CHILD)
+    police.sync()
+    police.book.accept(case)
+    embedded.witness()
+    care.write(case, {"kind": "concern", "summary": "Invented", "fields": {}})
+    drafts = list_drafts(care.store, case)
+
+    def answers(purpose: Purpose) -> dict[tuple[str, str], tuple[str, ...]]:
+        planned = care.releaser.plan(case, drafts, ReleaseTerms(purpose))
+        return {(item.recipient.agency, item.decision.effect.value): item.decision.rules for item in planned}
+
+    assert answers(Purpose.PANEL_REVIEW) == {(name, "refuse"): ("panel-after-referral",) for name in (CARE, POLICE)}
+    assert (CARE, "permit") in answers(Purpose.SAFEGUARDING)
+    care.book.make(plan_stage(care.book.load(case).standing, CARE, CaseStage.REFERRED))
+    assert answers(Purpose.PANEL_REVIEW)[POLICE, "permit"] == ("panel-reads-evidence",)
+
+
 def test_the_stage_of_a_case_decides_what_is_given(scene: Scene) -> None:
     """A closed case: nothing for the panel any more; what protects goes on. Reopened: as before."""
     case, care = scene.main, scene[CARE]
     assert ON_DUTY["summary"] in summaries(scene)
-    for stage, is_given in ((CaseStage.REFERRED, True), (CaseStage.CLOSED, False), (CaseStage.DECIDED, True)):
+    for stage, is_given in ((CaseStage.CLOSED, False), (CaseStage.REFERRED, True), (CaseStage.DECIDED, True)):
         care.sync()
         care.book.make(plan_stage(care.book.load(case).standing, CARE, stage))
         assert (ON_DUTY["summary"] in summaries(scene)) is is_given

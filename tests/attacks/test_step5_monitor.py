@@ -381,6 +381,7 @@ def test_an_entry_in_our_name_that_was_not_made_here_is_an_alarm(scene: Scene, t
             "recipient_agency": CHARITY,
             "recipient_member": scene[CHARITY].people["worker"],
             "items": 1,
+            "overrides": [],
             "decision": None,
         }
         act.record("disclosure", members)

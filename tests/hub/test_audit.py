@@ -22,6 +22,7 @@ from adapters.cli import main as adapter
 from adapters.hub_client import HubRefused
 from hub.audit import TEMPLATES, read_audit, render_audit
 from hub.audit_agreements import Agreements
+from hub.audit_bases import say_bases, say_overrides, say_powers
 from hub.audit_groups import group_by_day
 from hub.audit_lines import NOTHING_GIVEN, UNREADABLE, AuditLine, Source, make_line
 from hub.audit_words import (
@@ -42,7 +43,7 @@ from hub.exchange.cases import REFUSAL_CODES
 from hub.exchange.refused_lines import DENIED_CODES
 from hub.ledger.entries import EntryType
 from keys.canonical import canonical_bytes
-from policies.vocabulary import Gateway, HandlingCode, NotGivenCode, Purpose, Role, VoidCode
+from policies.vocabulary import Condition, Gateway, HandlingCode, NotGivenCode, Purpose, Role, VoidCode
 from tests.consents import asked
 from tests.scene import CANARIES, CARE, CHARITY, HEALTH, POLICE, Scene, bundle, now
 
@@ -167,6 +168,29 @@ def test_a_pull_says_who_when_why_and_under_which_rule(page: html.HtmlElement) -
     rule = bundle().rules["panel-reads-evidence"]
     assert f"{rule.sentence} permitted, 3 decisions; rule panel-reads-evidence" in row[3]
     assert "Refused" not in row[2]
+
+
+def test_a_sharing_says_on_what_it_rests_and_what_nobody_has_checked(page: html.HtmlElement) -> None:
+    """Gateway and data protection basis are two records, and both say that nobody checked them against the law."""
+    why = next(row[3] for row in rows(page) if row[2].startswith("Gave "))
+    assert "Power or duty: Children Act 2004 section 10 (unconfirmed)" in why
+    assert "Data protection basis: Article 6(1)(e): public task (unconfirmed)" in why
+
+
+def test_conditions_stand_beside_their_basis_and_overrides_are_named() -> None:
+    """Each once, by its title; one that somebody checked is not marked, one that is unknown is its own code."""
+    known = Agreements({"": bundle()})
+    share = {"gateway": "CA2004_S10", "article6": "A6_E", "condition": "A9_G_SCH1_P18", "override": "none"}
+    charity = {"gateway": "MSA2015_S52", "article6": "A6_EA", "condition": "none", "override": "serious_harm"}
+    assert say_powers([share, charity, share], known) == (
+        "Children Act 2004 section 10 (unconfirmed); Modern Slavery Act 2015 section 52"
+    )
+    condition = bundle().bases[Condition.A9_G_SCH1_P18].title
+    assert say_bases([share], known) == f"Article 6(1)(e): public task (unconfirmed); {condition} (unconfirmed)"
+    assert say_bases([charity], known) == "Article 6(1)(ea): recognised legitimate interests"
+    assert say_powers([{**share, "gateway": "OTHER"}], known) == "OTHER"
+    assert say_overrides([share]) == ""
+    assert say_overrides([share, charity]) == " although consent stood refused or withdrawn, because: serious harm"
 
 
 def test_what_was_refused_says_why(scene: Scene, page: html.HtmlElement) -> None:

@@ -129,8 +129,11 @@ def test_a_person_is_shown_with_what_they_did_and_got(desk: Desk, tmp_path: Path
     """The voter read once and was given something; named by the beginning of their id as accounts show it."""
     path, voter = tmp_path / "person.json", desk.scene[HEALTH].people["voter"]
     run(desk, "person", HEALTH, voter[:12], "--json", str(path))
-    kinds = {row["kind"] for row in json.loads(path.read_bytes())["rows"]}
-    assert {"viewed", "disclosure"} <= kinds
+    rows = json.loads(path.read_bytes())["rows"]
+    assert {"viewed", "disclosure"} <= {row["kind"] for row in rows}
+    given = next(row for row in rows if row["kind"] == "disclosure")
+    assert given["power"] == "Children Act 2004 section 10 (unconfirmed)"
+    assert given["basis"] == "Article 6(1)(e): public task (unconfirmed)"
     assert "at least the first" in run(desk, "person", HEALTH, voter[:3], shown=False).output
 
 
@@ -142,7 +145,11 @@ def test_the_matrix_counts_looks(desk: Desk, tmp_path: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
     looks = [row for row in rows if row["looks"] and row["case"] == desk.scene.main]
     assert any(desk.officer[:8] in row["reader"] and int(row["looks"]) >= 1 for row in looks)
-    assert any(row["given"] and row["categories"] for row in rows)
+    given = [row for row in rows if row["given"] and row["categories"]]
+    assert given
+    for row in given:
+        assert "Children Act 2004 section 10 (unconfirmed)" in row["rests_on"]
+        assert "Article 6(1)(e): public task (unconfirmed)" in row["rests_on"]
 
 
 def test_a_file_that_is_there_is_not_written_over(desk: Desk, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ from policies.vocabulary import (
 
 OFF = {Gateway.CA2004_S16LA, Gateway.CA2004_S16LC}
 """The duties of the 2026 Act: switched off."""
-OPENED = (AgePath.CHILD, AgeSource.STATED, CaseStage.BEFORE_REFERRAL)
+OPENED = (AgePath.CHILD, AgeSource.STATED, CaseStage.REFERRED)
 SECTION_17_ROUTE = (
     '  { from = ["social_care"], to = ["police", "social_care", "health", "charity", "education", "housing"] },'
 )
@@ -66,7 +66,7 @@ def write(contents: dict[str, bytes], folder: Path) -> Path:
 
 def test_default_bundle_loads_whole(bundle: Bundle, contents: dict[str, bytes]) -> None:
     policies = sum(data.count(b"\n@id(") for name, data in contents.items() if name.endswith(".cedar"))
-    assert len(bundle.rules) == policies == 59
+    assert len(bundle.rules) == policies == 60
     assert set(bundle.gateways) == set(Gateway)
     assert bundle.version == 1
     assert re.fullmatch(r"[0-9a-f]{64}", bundle.digest)

@@ -63,7 +63,7 @@ def membership(*members: Member, sequence: int = 0, age_path: AgePath = AgePath.
         lead=CARE,
         age_path=age_path,
         age_source=AgeSource.STATED,
-        case_stage=CaseStage.BEFORE_REFERRAL,
+        case_stage=CaseStage.REFERRED,
         agencies=((CARE, AgencyKind.SOCIAL_CARE), (POLICE, AgencyKind.POLICE), (HEALTH, AgencyKind.HEALTH)),
         members=members,
     )

@@ -57,7 +57,7 @@ def standing() -> Standing:
         "lead": CARE,
         "age_path": "child",
         "age_source": "stated",
-        "case_stage": "before_referral",
+        "case_stage": "referred",
         "agencies": [{"agency": name, "kind": kind} for name, kind in kinds],
         "members": members,
     }

@@ -141,7 +141,7 @@ def test_what_some_cells_say() -> None:
 
 
 def test_what_holds_for_every_cell_is_computed() -> None:
-    assert len(matrix().always) == 8
+    assert len(matrix().always) == 9
     assert matrix().not_always == ()
     text = default_files()["forbid-marking.cedar"].decode()
     dropped = replaced(without_tests(default_files()), "forbid-marking.cedar", text, "")
@@ -160,7 +160,9 @@ def test_csv_has_a_line_for_every_cell() -> None:
     offence = by_place["practitioner", "police", "offence", "section_47_enquiry"]
     assert offence["given"] == "yes"
     assert offence["notes"] == "only under an Article 10 condition"
-    assert "CA2004_S11" in offence["not_confirmed"].split()
+    assert {"CA2004_S11", "A6_E", "A10_SCH1_P18"} <= set(offence["not_confirmed"].split())
+    assert "A6_E" in offence["article6"].split()
+    assert not {"MSA2015_S52", "A6_EA", "none"} & set(offence["not_confirmed"].split())
     assert by_place["lead_professional", "social_care", "concern", "nrm_referral"]["submit"] == "yes"
     assert by_place["panel_voting", "police", "vote", "panel_review"]["given"] == "no"
 

@@ -64,7 +64,7 @@ class Chain:
             lead=lead,
             age_path=AgePath.CHILD,
             age_source=AgeSource.STATED,
-            case_stage=CaseStage.BEFORE_REFERRAL,
+            case_stage=CaseStage.REFERRED,
             agencies=tuple((agency, KINDS[agency]) for agency in agencies),
             members=tuple(members),
         )

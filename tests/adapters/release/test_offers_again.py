@@ -14,7 +14,7 @@ from keys.statements import Statement
 from policies.model import AgencyId, CaseId, FragmentId, Handling, Header, Member, MemberId, Membership
 from policies.vocabulary import AgencyKind, AgePath, AgeSource, CaseStage, Category, Purpose, Role
 
-OPENED = (AgePath.CHILD, AgeSource.STATED, CaseStage.BEFORE_REFERRAL)
+OPENED = (AgePath.CHILD, AgeSource.STATED, CaseStage.REFERRED)
 CASE, FRAGMENT, DIGEST, FIRST, SECOND = "c" * 32, "f" * 32, "d" * 64, "1" * 64, "2" * 64
 CARE, POLICE, HEALTH = "fern-care", "fern-police", "fern-health"
 LEAD, CHAIR, VOTER, NEW = ((CARE, "1" * 32), (POLICE, "2" * 32), (HEALTH, "3" * 32), (POLICE, "4" * 32))
@@ -41,7 +41,7 @@ def membership(digest: str, *people: tuple[str, str]) -> Any:
         AgencyId(CARE),
         AgePath.CHILD,
         AgeSource.STATED,
-        CaseStage.BEFORE_REFERRAL,
+        CaseStage.REFERRED,
         agencies,
         members,
     )

@@ -16,11 +16,12 @@ from adapters.refusal import CaseRefused, LogRefused
 from adapters.store.rows import raise_alarm
 from adapters.store.tables import AlarmRow
 from adapters.workspace.app import is_own_path
+from adapters.workspace.cases import MyCase
 from keys.sessions import WANTED_COOKIE
 from policies.model import Member, MemberId
-from policies.vocabulary import Role
+from policies.vocabulary import CaseStage, Role
 from tests.adapters.workspace.desk import AGENCY, Desk, Vouched
-from tests.scene import CARE
+from tests.scene import CARE, now
 
 PURPOSE = "purpose=panel_review"
 
@@ -47,6 +48,20 @@ def test_a_day_at_the_desk(shared: Desk) -> None:
     assert f'href="{picture(shared)}"' in home
     assert browser.post("/sign-out").status_code == 200
     assert browser.get("/").headers["Location"] == "/sign-in"
+
+
+@pytest.mark.parametrize(
+    ("stage", "purpose"),
+    [
+        (CaseStage.BEFORE_REFERRAL, "safeguarding"),
+        (CaseStage.REFERRED, "panel_review"),
+        (CaseStage.DECIDED, "panel_review"),
+        (CaseStage.CLOSED, "safeguarding"),
+    ],
+)
+def test_the_list_leads_to_what_the_stage_gives(stage: CaseStage, purpose: str) -> None:
+    """Before the referral and in a closed case nothing is given for the panel: the link would lead to nothing."""
+    assert MyCase("0" * 32, (), now(), is_accepted=True, opened_at=now(), clocks=(), stage=stage).purpose == purpose
 
 
 def test_the_picture_is_in_the_frame_of_the_pages(shared: Desk) -> None:

@@ -249,7 +249,7 @@ def test_opening_a_case_says_nothing_about_the_cases_there_are(fresh: Scene) -> 
             "lead": name,
             "age_path": "child",
             "age_source": "stated",
-            "case_stage": "before_referral",
+            "case_stage": "referred",
             "agencies": [{"agency": name, "kind": party.home.kind.value}],
             "members": [],
         }
