@@ -52,7 +52,7 @@ class Database:
         self._path = Path(address.path) if address.path is not None else None
         self._inode: int | None = None
         if self._is_sqlite:
-            self.engine: Engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
+            self.engine: Engine = create_engine(url, hide_parameters=True)
             self._reading = self.engine
             event.listen(self.engine, "connect", self._prepare)
             event.listen(self.engine, "begin", _begin_sqlite)
@@ -67,7 +67,6 @@ class Database:
         try:
             with Session(self._reading) as session:
                 yield session
-                session.rollback()
         except Exception as error:
             if self._is_sqlite or not postgresql.is_passing(error):
                 raise
