@@ -353,8 +353,8 @@ def list_cases(session: Session, agency: str) -> list[dict[str, object]]:
 def require_party(session: Session, case: str, agency: str) -> CaseRow:
     """Return a case's row for an agency that takes part in it. Raises ``Refused`` (not_found)."""
     require_case_id(case)
-    # One question: how long a "no" takes says nothing about whether the case exists.
-    row = rows.find_own_case(session, case, agency)
-    if row is None:
+    row, is_in = rows.find_case(session, case), rows.takes_part(session, case, agency)
+    # Both are asked always: how long a "no" takes says nothing about whether the case exists.
+    if row is None or not is_in:
         raise not_found()
     return row

@@ -35,9 +35,9 @@ from hub.store.tables import (
 # What each act asks is put together once: composing a statement takes several times as long as executing it.
 _HOLD_NAME = text("SELECT pg_advisory_xact_lock(1, hashtext(:name))")
 _LOCK_CASE = select(CaseRow).where(CaseRow.case == bindparam("case")).with_for_update()
-_PARTY = (CaseAgencyRow.case == bindparam("case"), CaseAgencyRow.agency == bindparam("agency"))
-_TAKES_PART = select(literal(1)).where(*_PARTY)
-_FIND_OWN_CASE = select(CaseRow).join(CaseAgencyRow, CaseAgencyRow.case == CaseRow.case).where(*_PARTY)
+_TAKES_PART = select(literal(1)).where(
+    CaseAgencyRow.case == bindparam("case"), CaseAgencyRow.agency == bindparam("agency")
+)
 _STATEMENTS_OF_CASE = (
     select(CaseStatementRow.digest, CaseStatementRow.type, CaseStatementRow.statement)
     .where(CaseStatementRow.case == bindparam("case"), CaseStatementRow.type.in_(bindparam("kinds", expanding=True)))
@@ -107,11 +107,6 @@ def hold_name(session: Session, name: str) -> None:
 def find_case(session: Session, case: str) -> CaseRow | None:
     """Return a case's row."""
     return session.get(CaseRow, case)
-
-
-def find_own_case(session: Session, case: str, agency: str) -> CaseRow | None:
-    """Return the row of a case in which an agency takes part now."""
-    return session.scalar(_FIND_OWN_CASE, {"case": case, "agency": agency})
 
 
 def takes_part(session: Session, case: str, agency: str) -> bool:
