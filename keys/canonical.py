@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from typing import Any, NoReturn
 
 import msgspec
@@ -33,10 +32,12 @@ def canonical_bytes(value: Any) -> bytes:
 def parse_canonical(data: bytes) -> Any:
     """Parse bytes and refuse them unless they are the canonical form of what they say. Raises ``NotCanonical``."""
     # Canonical form has one reading: whatever decoder a value comes from, it is the value if it renders to these bytes.
-    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError, NotCanonical):
+    try:
         value = msgspec.json.decode(data)
         if canonical_bytes(value) == data:
             return value
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, NotCanonical):
+        pass  # The other way names what is wrong.
     return _parse_strictly(data)
 
 

@@ -50,14 +50,22 @@ class AtOnce:
             if is_long and self._long.total() >= self.long_of_all:
                 raise _busy(f"{self.long_of_all} long pushes")
             self._working[agency] += 1
-            self._long[agency] += is_long
+            if is_long:
+                self._long[agency] += 1
 
         def leave() -> None:
             with self._lock:
-                self._working -= Counter({agency: 1})
-                self._long -= Counter({agency: int(is_long)})
+                _take_one(self._working, agency)
+                if is_long:
+                    _take_one(self._long, agency)
 
         return leave
+
+
+def _take_one(counted: Counter[str], agency: str) -> None:
+    counted[agency] -= 1
+    if counted[agency] <= 0:
+        del counted[agency]
 
 
 class Leaving:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
@@ -32,6 +33,7 @@ from keys.directory import Directory
 from keys.jose import Signer
 from keys.uses import KeyUse
 
+MAX_READ_TOKENS = 1_024
 CHALLENGE = f'DPoP algs="{" ".join(ALGORITHMS)}"'
 
 
@@ -64,6 +66,9 @@ class Authorization:
         self.nonces = Nonces(moment)
         self._signer, self._moment = token_key, moment
         self._database, self._directory, self._clock = database, directory, clock
+        # A token says the same as long as it lives: it is verified once, by each process. What may have ended since it
+        # was made (key, epoch, time, revocation) is asked at every request.
+        self._read = lru_cache(MAX_READ_TOKENS)(lambda text: AccessToken.read(text, issuer, token_key))
 
     def init_app(self, app: Flask) -> None:
         """Add the endpoints and the metadata."""
@@ -129,7 +134,7 @@ class Authorization:
             raise ProofRefused("a DPoP-bound access token is required")
         made = read_proof(proof, method=method, url=url, at=at, nonces=self.nonces, access_token=text)
         try:
-            token = AccessToken.read(text, self.issuer, self._signer)
+            token = self._read(text)
         except TokenRefused as error:
             raise ProofRefused(f"the access token is refused: {error}") from error
         if token.thumbprint != made.thumbprint:
@@ -142,7 +147,7 @@ class Authorization:
     def find_good(self, text: str) -> AccessToken | None:
         """Return an access token that is good now, whosever it is; None for anything else."""
         try:
-            token = AccessToken.read(text, self.issuer, self._signer)
+            token = self._read(text)
             self._require_standing(token, self._clock())
         except (TokenRefused, ProofRefused):
             return None

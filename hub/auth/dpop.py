@@ -71,7 +71,7 @@ def _slot(at: datetime) -> int:
 
 
 def _mac(epoch: Epoch, slot: int) -> str:
-    digest = hmac.new(epoch.secret, slot.to_bytes(8, "big"), hashlib.sha256).digest()
+    digest = hmac.digest(epoch.secret, slot.to_bytes(8, "big"), "sha256")
     return base64.urlsafe_b64encode(digest[:18]).decode()
 
 

@@ -17,11 +17,11 @@ from hub.refusal import Refused
 from hub.store import exchange_rows as rows
 from hub.store import push_rows
 from hub.store.base import Session
+from hub.store.push_rows import StoredChannel, StoredNumber
 from hub.store.retention_rows import erased_among
-from hub.store.tables import ChannelRow
 from keys.directory import Directory
 from keys.envelopes import MAX_CONTENT_BYTES, MAX_HEADER_BYTES, SealedFragment
-from keys.jose import b64u_decode
+from keys.jose import b64u_decode, statement_digest
 from policies.model import Header, Malformed, require_id
 
 
@@ -45,12 +45,14 @@ class BatchRows:
     session: Session
     _fragments: dict[str, KnownFragment | None] = field(default_factory=dict)
     _erased: set[str] = field(default_factory=set)
-    _channels: dict[str, ChannelRow | None] = field(default_factory=dict)
+    _channels: dict[str, StoredChannel | None] = field(default_factory=dict)
     _held: Counter[tuple[str, str]] | None = None
     _disowned: Counter[tuple[str, str]] | None = None
     _recipients: dict[str, set[Recipient]] = field(default_factory=dict)
     _ends: dict[str, tuple[int, str | None]] = field(default_factory=dict)
+    _numbers: dict[str, StoredNumber | None] = field(default_factory=dict)
     _new_fragments: list[Mapping[str, object]] = field(default_factory=list)
+    _new_numbers: list[StoredNumber] = field(default_factory=list)
     _new_grants: list[Mapping[str, object]] = field(default_factory=list)
 
     def load(self, fragments: Iterable[str]) -> None:
@@ -105,10 +107,10 @@ class BatchRows:
             }
         )
 
-    def find_channel(self, channel: str) -> ChannelRow | None:
+    def find_channel(self, channel: str) -> StoredChannel | None:
         """Return a channel that is stored or was added, or None."""
         if channel not in self._channels:
-            self._channels[channel] = rows.find_channel(self.session, channel)
+            self._channels[channel] = push_rows.find_channel(self.session, channel)
         return self._channels[channel]
 
     def channels_of(self, case: str, originator: str) -> Counter[tuple[str, str]]:
@@ -127,13 +129,13 @@ class BatchRows:
             )
         return self._disowned
 
-    def add_channel(self, row: ChannelRow) -> None:
+    def add_channel(self, row: StoredChannel) -> None:
         """Take a channel; it is written at once."""
-        rows.add(self.session, row)
+        push_rows.insert_channel(self.session, row)
         self._channels[row.channel] = row
         self.channels_of(row.case, row.originator)[row.recipient, row.use] += 1
 
-    def require_room_for_recipient(self, fragments: Collection[str], channel: ChannelRow) -> None:
+    def require_room_for_recipient(self, fragments: Collection[str], channel: StoredChannel) -> None:
         """Raise ``Refused`` where a fragment has as many recipients as it may, and the channel's is none of them."""
         missing = set(fragments) - set(self._recipients)
         if missing:
@@ -146,13 +148,27 @@ class BatchRows:
     def next_number(self, channel: str) -> tuple[int, str | None]:
         """Return the number that a channel's next disclosure or void must have, and the digest that it must name."""
         if channel not in self._ends:
-            self._ends[channel] = rows.channel_end(self.session, channel) or (0, None)
+            self._ends[channel] = push_rows.channel_end(self.session, channel) or (0, None)
         number, digest = self._ends[channel]
         return number + 1, digest
 
-    def add_number(self, channel: str, number: int, digest: str) -> None:
-        """Take the disclosure or void that continues a channel's chain."""
-        self._ends[channel] = (number, digest)
+    def load_numbers(self, digests: Iterable[str]) -> None:
+        """Look up disclosures and voids that the batch will ask for, those that it does not know yet."""
+        wanted = set(digests) - set(self._numbers)
+        if wanted:
+            self._numbers |= dict.fromkeys(wanted)
+            self._numbers |= {row.digest: row for row in push_rows.find_numbers(self.session, wanted)}
+
+    def find_number(self, digest: str) -> StoredNumber | None:
+        """Return a disclosure or void that is stored or was added, or None."""
+        self.load_numbers([digest])
+        return self._numbers[digest]
+
+    def add_number(self, row: StoredNumber) -> None:
+        """Take the disclosure or void that continues its channel's chain."""
+        self._ends[row.channel] = (row.sequence, row.digest)
+        self._numbers[row.digest] = row
+        self._new_numbers.append(row)
 
     def add_grant(self, fragment: str, channel: str, disclosure: str, encrypted_key: str, basis: str) -> None:
         """Take a grant that an accepted disclosure lists."""
@@ -170,13 +186,14 @@ class BatchRows:
         )
 
     def write(self) -> None:
-        """Write fragments, then the grants that rest on them."""
+        """Write fragments and disclosures, then the grants that rest on them."""
         if self._new_fragments:
             push_rows.insert_fragments(self.session, self._new_fragments)
+        if self._new_numbers:
+            push_rows.insert_numbers(self.session, self._new_numbers)
         if self._new_grants:
-            self.session.flush()
             push_rows.insert_grants(self.session, self._new_grants)
-        self._new_fragments, self._new_grants = [], []
+        self._new_fragments, self._new_numbers, self._new_grants = [], [], []
 
 
 def parse_stored_header(protected: str) -> Header:
@@ -192,3 +209,11 @@ def claimed_fragment(payload: object) -> str | None:
         return require_id(header["fragment"], "fragment")
     except (Malformed, ValueError, TypeError, KeyError, IndexError, RecursionError):
         return None
+
+
+def claimed_number(payload: object) -> str | None:
+    """Return the digest of the statement on a disclosure's or void's line, unchecked: good for looking it up early."""
+    if not isinstance(payload, Mapping) or payload.get("type") not in ("disclosure", "void"):
+        return None
+    token = payload.get("statement")
+    return statement_digest(token) if isinstance(token, str) and token.isascii() else None

@@ -20,6 +20,7 @@ from policies.model import parse_time
 
 EXCLUSION_TYPES = (StatementType.EXCLUSION, StatementType.EXCLUSION_CONFIRMATION)
 BREAK_GLASS_TYPES = (StatementType.BREAK_GLASS, StatementType.BREAK_GLASS_REVIEW)
+Stored = CaseStatementRow | rows.StoredStatement
 _KINDS = tuple(kind.value for kind in EXCLUSION_TYPES)
 _BREAK_GLASS_KINDS = tuple(kind.value for kind in BREAK_GLASS_TYPES)
 
@@ -36,7 +37,12 @@ def break_glass_rows(session: Session, case: str) -> list[CaseStatementRow]:
 
 def load_broken(session: Session, case: str) -> tuple[BrokenGlass, ...]:
     """Return each time the glass was broken in a case, with its review."""
-    return read_broken(_word(row) for row in break_glass_rows(session, case))
+    return read_broken_words(break_glass_rows(session, case))
+
+
+def read_broken_words(words: Iterable[Stored]) -> tuple[BrokenGlass, ...]:
+    """Return the same from what was said of it, in the case's order."""
+    return read_broken(_word(row) for row in words)
 
 
 def broken_by(session: Session, agency: str, member: str, since: datetime) -> int:
@@ -47,7 +53,7 @@ def broken_by(session: Session, agency: str, member: str, since: datetime) -> in
 
 def load_exclusions(session: Session, case: str) -> Exclusions:
     """Return who is excluded from a case. Each word was verified and held against the case when it was accepted."""
-    return _read(exclusion_rows(session, case))
+    return read_exclusion_words(exclusion_rows(session, case))
 
 
 def excluded_cases(session: Session, cases: Collection[str], agency: str, member: str, at: datetime) -> frozenset[str]:
@@ -55,14 +61,17 @@ def excluded_cases(session: Session, cases: Collection[str], agency: str, member
     found: dict[str, list[CaseStatementRow]] = {}
     for row in rows.statements_of_kinds(session, list(cases), _KINDS):
         found.setdefault(row.case, []).append(row)
-    return frozenset(case for case, words in found.items() if (agency, member) in _read(words).excluded(at))
+    return frozenset(
+        case for case, words in found.items() if (agency, member) in read_exclusion_words(words).excluded(at)
+    )
 
 
-def _read(words: Iterable[CaseStatementRow]) -> Exclusions:
+def read_exclusion_words(words: Iterable[Stored]) -> Exclusions:
+    """Return who is excluded from a case, from the words of its exclusions in the case's order."""
     return read_exclusions(_word(row) for row in words)
 
 
-def _word(row: CaseStatementRow) -> Word:
+def _word(row: Stored) -> Word:
     said = peek(row.statement)
     issued_at = parse_time(parse_canonical(UnverifiedJws.parse(row.statement).payload)["issued_at"])
     return Word(row.digest, (said.issuer, str(said.members["member"])), issued_at, said.members)

@@ -13,7 +13,7 @@ from typing import Any
 
 from hub.exchange import emergencies
 from hub.exchange.acts import CaseAct, Receipt, dump, outcomes
-from hub.exchange.batch import BatchRows, KnownFragment, claimed_fragment
+from hub.exchange.batch import BatchRows, KnownFragment, claimed_fragment, claimed_number
 from hub.exchange.cases import MAX_OUTBOX_AGE, lock_open_case, require_fresh, verify_from_agency
 from hub.exchange.disclosure_form import (
     MAX_ITEMS,
@@ -29,9 +29,8 @@ from hub.exchange.room import require_room_for_channel
 from hub.exchange.standing import load_case_state
 from hub.ledger import ledger
 from hub.refusal import Refused
-from hub.store import exchange_rows as rows
 from hub.store.base import Session
-from hub.store.tables import ChannelRow, DisclosureRow
+from hub.store.push_rows import StoredChannel, StoredNumber
 from keys.certificates import NotCertified
 from keys.directory import Directory
 from keys.envelopes import (
@@ -90,6 +89,7 @@ class Push:
     def lines(self, payloads: Sequence[object]) -> list[LineResult]:
         """Answer each line in order, then write what was accepted."""
         self.rows.load(found for payload in payloads if (found := claimed_fragment(payload)) is not None)
+        self.rows.load_numbers(found for payload in payloads if (found := claimed_number(payload)) is not None)
         with ledger.appending(self.session, self.act.randomness) as log:
             self.act.log = log
             results = [self.line(number, payload) for number, payload in enumerate(payloads, 1)]
@@ -176,7 +176,7 @@ class Push:
             },
         )
         self.rows.add_channel(
-            ChannelRow(
+            StoredChannel(
                 channel=channel,
                 case=self.act.row.case,
                 originator=self.originator,
@@ -191,7 +191,7 @@ class Push:
         )
         return receipt
 
-    def _known_channel(self, token: object, sealed: SealedChannel) -> ChannelRow | None:
+    def _known_channel(self, token: object, sealed: SealedChannel) -> StoredChannel | None:
         try:
             named = require_id(peek(token).members.get("channel"), "channel")
         except SignatureRefused:
@@ -305,14 +305,14 @@ class Push:
         """Return the log position of a disclosure or void of ours that was accepted before with the same bytes."""
         if not isinstance(token, str) or not token.isascii():
             return None
-        row = rows.find_disclosure(self.session, statement_digest(token))
+        row = self.rows.find_number(statement_digest(token))
         if row is None or row.statement != token:
             return None
         channel = self.rows.find_channel(row.channel)
         ours = channel is not None and (channel.case, channel.originator) == (self.act.row.case, self.originator)
         return row.log_index if ours else None
 
-    def _require_next(self, statement: Statement) -> ChannelRow:
+    def _require_next(self, statement: Statement) -> StoredChannel:
         got = statement.members
         self._require_case(got["case"])
         channel = self.rows.find_channel(require_id(got["channel"], "channel"))
@@ -324,7 +324,7 @@ class Push:
         return channel
 
     def _decide_items(
-        self, got: Mapping[str, Any], channel: ChannelRow, bases: list[Basis]
+        self, got: Mapping[str, Any], channel: StoredChannel, bases: list[Basis]
     ) -> tuple[list[tuple[str, Basis]], list[Decision]]:
         if (got["recipient"], got["recipient_agency"], got["recipient_member"]) != (
             channel.recipient,
@@ -363,7 +363,7 @@ class Push:
             decisions.append(decided[question])
         return list(accepted.items()), decisions
 
-    def _require_live_key(self, channel: ChannelRow) -> None:
+    def _require_live_key(self, channel: StoredChannel) -> None:
         """Raise ``Refused`` where the channel leads to a key that was replaced or revoked: it gets nothing new."""
         use, agency, member = KeyUse(channel.use), channel.recipient_agency, channel.recipient_member
         try:
@@ -413,10 +413,9 @@ class Push:
         self._keep_number(channel, statement, receipt)
         return receipt
 
-    def _keep_number(self, channel: ChannelRow, statement: Statement, receipt: Receipt) -> None:
-        rows.add(
-            self.session,
-            DisclosureRow(
+    def _keep_number(self, channel: StoredChannel, statement: Statement, receipt: Receipt) -> None:
+        self.rows.add_number(
+            StoredNumber(
                 digest=statement.digest,
                 case=self.act.row.case,
                 channel=channel.channel,
@@ -424,9 +423,8 @@ class Push:
                 type=statement.type.value,
                 statement=statement.token,
                 log_index=receipt.index,
-            ),
+            )
         )
-        self.rows.add_number(channel.channel, statement.members["sequence"], statement.digest)
 
     def _require_case(self, case: object) -> None:
         if case != self.act.row.case:

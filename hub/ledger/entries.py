@@ -112,6 +112,18 @@ MEMBERS: Mapping[EntryType, frozenset[str]] = {
 }
 
 
+def _expected(kind: EntryType, *, names_case: bool) -> frozenset[str]:
+    takes_case = kind not in PUBLIC_TYPES and (kind not in CASE_OPTIONAL or names_case)
+    return MEMBERS[kind] | COMMON_MEMBERS | (CASE_MEMBERS if takes_case else frozenset())
+
+
+# Made once: they are asked for at every entry of a log that is checked.
+_BY_NAME: Mapping[str, EntryType] = {kind.value: kind for kind in EntryType}
+_EXPECTED: Mapping[tuple[EntryType, bool], frozenset[str]] = {
+    (kind, names_case): _expected(kind, names_case=names_case) for kind in EntryType for names_case in (False, True)
+}
+
+
 def render_body(body: Mapping[str, Any]) -> tuple[EntryType, str]:
     """Check a whole body and return its type and canonical text. Raises ``EntryRefused``.
 
@@ -160,15 +172,13 @@ def _require_size(kind: EntryType, size: int) -> None:
 
 
 def _require_type(body: Mapping[str, Any]) -> EntryType:
-    try:
-        kind = EntryType(body["type"])
-    except (KeyError, ValueError) as error:
-        raise EntryRefused(f"entry: expected a type of the protocol's list: {term_list(EntryType)}") from error
-    expected = MEMBERS[kind] | COMMON_MEMBERS
-    takes_case = kind not in PUBLIC_TYPES and (kind not in CASE_OPTIONAL or "case" in body)
-    expected |= CASE_MEMBERS if takes_case else frozenset()
-    unknown, missing = sorted(set(body) - expected), sorted(expected - set(body))
-    if unknown or missing:
+    name = body.get("type")
+    kind = _BY_NAME.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise EntryRefused(f"entry: expected a type of the protocol's list: {term_list(EntryType)}")
+    expected = _EXPECTED[kind, "case" in body]
+    if body.keys() != expected:
+        unknown, missing = sorted(set(body) - expected), sorted(expected - set(body))
         raise EntryRefused(
             f"{kind} entry: unknown members: {term_list(unknown[:5])}; missing members: {term_list(missing[:5])}"
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.ledger.entries import PUBLIC_TYPES, EntryType, check_body
+from hub.ledger.entries import PUBLIC_TYPES, check_body
 from hub.ledger.errors import EntryRefused
 from hub.ledger.report import FaultCode, Faults
 from hub.store.ledger_rows import StoredEntry
@@ -127,11 +127,11 @@ class EntryChecks:
             body = parse_canonical(text)
             if not isinstance(body, dict):
                 raise EntryRefused("expected an object")
-            check_body(body, len(text))
+            kind = check_body(body, len(text))
         except (NotCanonical, EntryRefused) as error:
             self._add(FaultCode.BODY_MALFORMED, row, f"its body is not one the protocol knows: {error}")
             return None
-        if (row.salt is None) is not (EntryType(body["type"]) in PUBLIC_TYPES):
+        if (row.salt is None) is not (kind in PUBLIC_TYPES):
             self._add(FaultCode.BODY_MALFORMED, row, "only the protocol's public types stand in the log unsalted")
         for name, value in (("type", row.type), ("case", row.case), ("case_seq", row.case_seq)):
             if body.get(name) != value:
@@ -183,8 +183,8 @@ def _has_column_types(row: StoredEntry) -> bool:
     # SQLite keeps what it is given: an edited row can hold a number where text is declared.
     return (
         isinstance(row.entry, bytes)
-        and isinstance(row.body, str | None)
-        and isinstance(row.salt, bytes | None)
-        and isinstance(row.case, str | None)
-        and isinstance(row.case_seq, int | None)
+        and (row.body is None or isinstance(row.body, str))
+        and (row.salt is None or isinstance(row.salt, bytes))
+        and (row.case is None or isinstance(row.case, str))
+        and (row.case_seq is None or isinstance(row.case_seq, int))
     )

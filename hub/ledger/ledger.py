@@ -75,8 +75,11 @@ def inclusion(session: Session, index: int, size: int) -> tuple[bytes, ...]:
 
 def inclusions(session: Session, indexes: Iterable[int], size: int) -> dict[int, tuple[bytes, ...]]:
     """Return the inclusion proofs of several entries in one tree, by index. Raises ``ProofUnavailable``."""
+    listed = list(indexes)
+    if not listed:
+        return {}
     _require_size(session, size)
-    wanted = {index: tree.inclusion_ranges(index, size) for index in indexes}
+    wanted = {index: tree.inclusion_ranges(index, size) for index in listed}
     stored = rows.read_nodes(session, _nodes(part for ranges in wanted.values() for part in ranges))
     return {index: tree.resolve(ranges, stored) for index, ranges in wanted.items()}
 

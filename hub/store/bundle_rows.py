@@ -9,11 +9,12 @@ from sqlalchemy import delete, func, select
 from hub.store.base import Session
 from hub.store.tables import BundleApprovalRow, BundleRow
 
+_NEWEST = select(BundleRow.digest).where(BundleRow.log_index.is_not(None)).order_by(BundleRow.log_index.desc()).limit(1)
+
 
 def newest_digest(session: Session) -> str | None:
     """Return the digest of the bundle that decides now: the one agreed last."""
-    query = select(BundleRow.digest).where(BundleRow.log_index.is_not(None))
-    return session.scalar(query.order_by(BundleRow.log_index.desc()).limit(1))
+    return session.connection().execute(_NEWEST).scalar()
 
 
 def find(session: Session, digest: str) -> BundleRow | None:

@@ -51,7 +51,7 @@ class Database:
         self._failed: StoreFailed | None = None
         self._on_failure: Callable[[], object] | None = None
         if self._is_sqlite:
-            self.engine: Engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
+            self.engine: Engine = create_engine(url, hide_parameters=True)
             self._reading = self.engine
             event.listen(self.engine, "connect", self._prepare)
             event.listen(self.engine, "begin", sqlite.begin)
@@ -67,7 +67,6 @@ class Database:
         try:
             with Session(self._reading) as session:
                 yield session
-                session.rollback()
         except Exception as error:
             if (fault := self._fault(error)) is None:
                 raise

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import bindparam, delete, func, literal, select, text, union_all
 from sqlalchemy.exc import IntegrityError
 
 from hub.store import ledger_rows, pending_rows
@@ -31,7 +32,25 @@ from hub.store.tables import (
     WitnessApprovalRow,
 )
 
+# What each act asks is put together once: composing a statement takes several times as long as executing it.
 _HOLD_NAME = text("SELECT pg_advisory_xact_lock(1, hashtext(:name))")
+_LOCK_CASE = select(CaseRow).where(CaseRow.case == bindparam("case")).with_for_update()
+_TAKES_PART = select(literal(1)).where(
+    CaseAgencyRow.case == bindparam("case"), CaseAgencyRow.agency == bindparam("agency")
+)
+_STATEMENTS_OF_CASE = (
+    select(CaseStatementRow.digest, CaseStatementRow.type, CaseStatementRow.statement)
+    .where(CaseStatementRow.case == bindparam("case"), CaseStatementRow.type.in_(bindparam("kinds", expanding=True)))
+    .order_by(CaseStatementRow.case_seq)
+)
+_RECORDED_AFTER = union_all(
+    *(
+        select(literal(table.__tablename__), table.agency, table.statement, table.log_index).where(
+            table.log_index > bindparam("after")
+        )
+        for table in (AgencyRow, RenewalRow, CertificateRow, RevocationRow)
+    )
+)
 _BEGINNING_CHARS = 1024
 """More than the header of a statement has, which names its key; the longest statement is 256 times as long."""
 
@@ -46,6 +65,25 @@ class SignedChannel:
     log_index: int
 
 
+@dataclass(frozen=True, slots=True)
+class StoredStatement:
+    """A statement of a case, as received. ``type`` is its JWS ``typ``."""
+
+    digest: str
+    type: str
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedKeys:
+    """One row of who is enrolled and which keys count. ``table`` is that of ``AgencyRow`` and its like."""
+
+    table: str
+    agency: str
+    statement: str
+    log_index: int
+
+
 def add(session: Session, *rows: object) -> None:
     """Insert rows now, so that later queries of the same act see them."""
     session.add_all(rows)
@@ -54,7 +92,7 @@ def add(session: Session, *rows: object) -> None:
 
 def lock_case(session: Session, case: str) -> CaseRow | None:
     """Return a case's row, locked until the transaction ends."""
-    return session.scalar(select(CaseRow).where(CaseRow.case == case).with_for_update())
+    return session.scalar(_LOCK_CASE, {"case": case})
 
 
 def hold_name(session: Session, name: str) -> None:
@@ -73,7 +111,7 @@ def find_case(session: Session, case: str) -> CaseRow | None:
 
 def takes_part(session: Session, case: str, agency: str) -> bool:
     """Whether an agency takes part in a case now."""
-    return session.get(CaseAgencyRow, (case, agency)) is not None
+    return session.connection().execute(_TAKES_PART, {"case": case, "agency": agency}).first() is not None
 
 
 def replace_case_agencies(session: Session, case: str, agencies: Sequence[str], case_seq: int) -> None:
@@ -108,6 +146,12 @@ def case_statements(session: Session, case: str, kind: str) -> Sequence[CaseStat
     """Return a case's statements of one type in the case's order."""
     query = select(CaseStatementRow).where(CaseStatementRow.case == case, CaseStatementRow.type == kind)
     return session.scalars(query.order_by(CaseStatementRow.case_seq)).all()
+
+
+def statements_of_case(session: Session, case: str, kinds: Sequence[str]) -> list[StoredStatement]:
+    """Return a case's statements of some types as received, in the case's order."""
+    found = session.connection().execute(_STATEMENTS_OF_CASE, {"case": case, "kinds": list(kinds)})
+    return [StoredStatement(*row) for row in found]
 
 
 def statements_of_kinds(session: Session, cases: Sequence[str], kinds: Sequence[str]) -> Sequence[CaseStatementRow]:
@@ -155,27 +199,10 @@ def find_agency(session: Session, agency: str) -> AgencyRow | None:
     return session.get(AgencyRow, agency)
 
 
-def agencies_after(session: Session, log_index: int) -> Sequence[AgencyRow]:
-    """Return agencies enrolled after a log position."""
-    return session.scalars(select(AgencyRow).where(AgencyRow.log_index > log_index).order_by(AgencyRow.log_index)).all()
-
-
-def certificates_after(session: Session, log_index: int) -> Sequence[CertificateRow]:
-    """Return certificates recorded after a log position, in the log's order."""
-    query = select(CertificateRow).where(CertificateRow.log_index > log_index)
-    return session.scalars(query.order_by(CertificateRow.log_index)).all()
-
-
-def renewals_after(session: Session, log_index: int) -> Sequence[RenewalRow]:
-    """Return agencies that enrolled again after a log position, in the log's order."""
-    query = select(RenewalRow).where(RenewalRow.log_index > log_index)
-    return session.scalars(query.order_by(RenewalRow.log_index)).all()
-
-
-def revocations_after(session: Session, log_index: int) -> Sequence[RevocationRow]:
-    """Return revocations recorded after a log position, in the log's order."""
-    query = select(RevocationRow).where(RevocationRow.log_index > log_index)
-    return session.scalars(query.order_by(RevocationRow.log_index)).all()
+def recorded_after(session: Session, log_index: int) -> list[RecordedKeys]:
+    """Return agencies, their renewals, certificates and revocations recorded after a log position, in its order."""
+    found = session.connection().execute(_RECORDED_AFTER, {"after": log_index})
+    return sorted((RecordedKeys(*row) for row in found), key=attrgetter("log_index"))
 
 
 def find_revocation(session: Session, digest: str) -> RevocationRow | None:
@@ -216,11 +243,6 @@ def count_certificates(session: Session, agency: str) -> int:
     return session.scalar(query) or 0
 
 
-def find_channel(session: Session, channel: str) -> ChannelRow | None:
-    """Return a channel by id."""
-    return session.get(ChannelRow, channel)
-
-
 def channels_to(session: Session, case: str, agency: str, member: str | None) -> Sequence[ChannelRow]:
     """Return the channels of a case that lead to one person, or (member None) to an agency's intake."""
     query = select(ChannelRow).where(
@@ -244,21 +266,9 @@ def channel_signers(session: Session, case: str, originator: str, since: int) ->
     return [SignedChannel(*row) for row in session.execute(query)]
 
 
-def channel_end(session: Session, channel: str) -> tuple[int, str] | None:
-    """Return number and digest of a channel's newest disclosure or void, or None."""
-    query = select(DisclosureRow.sequence, DisclosureRow.digest).where(DisclosureRow.channel == channel)
-    row = session.execute(query.order_by(DisclosureRow.sequence.desc()).limit(1)).one_or_none()
-    return None if row is None else (row.sequence, row.digest)
-
-
 def find_fragment(session: Session, fragment: str) -> FragmentRow | None:
     """Return a sealed fragment by id."""
     return session.get(FragmentRow, fragment)
-
-
-def find_disclosure(session: Session, digest: str) -> DisclosureRow | None:
-    """Return a disclosure or void by digest."""
-    return session.get(DisclosureRow, digest)
 
 
 def chains_of(session: Session, channels: Sequence[str]) -> Sequence[DisclosureRow]:

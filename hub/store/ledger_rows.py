@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import TextClause, and_, func, insert, or_, select, text, update
+from sqlalchemy import TextClause, and_, bindparam, func, insert, or_, select, text, update
 
 from hub.store.base import Session
 from hub.store.ledger_tables import (
@@ -97,6 +97,38 @@ _COSIGNATURE = (
 )
 
 
+# What each act and each step of a check asks is put together once: composing it takes longer than doing it.
+_STATE = select(LogStateRow.size, LogStateRow.frontier).where(LogStateRow.id == 1)
+_LOCK_STATE = _STATE.with_for_update()
+_ADVANCE = (
+    update(LogStateRow)
+    .where(LogStateRow.id == 1, LogStateRow.size == bindparam("old_size"))
+    .values(size=bindparam("new_size"), frontier=bindparam("new_frontier"))
+    .returning(LogStateRow.size)
+)
+_INSERT_ENTRIES, _INSERT_NODES = insert(LogEntryRow), insert(LogNodeRow)
+_NODE_RANGE = select(LogNodeRow.position, LogNodeRow.hash).where(
+    LogNodeRow.level == bindparam("level"),
+    LogNodeRow.position >= bindparam("start"),
+    LogNodeRow.position < bindparam("end"),
+)
+_ENTRIES_AT = select(*_ENTRY).where(LogEntryRow.position.in_(bindparam("places", expanding=True)))
+_ENTRY_RANGE = (
+    select(*_ENTRY)
+    .where(LogEntryRow.position >= bindparam("start"), LogEntryRow.position < bindparam("end"))
+    .order_by(LogEntryRow.position)
+)
+_CASE_END = (
+    select(LogEntryRow.case_seq, LogNodeRow.hash)
+    .join(LogNodeRow, and_(LogNodeRow.level == 0, LogNodeRow.position == LogEntryRow.position))
+    .where(LogEntryRow.case == bindparam("case"))
+    .order_by(LogEntryRow.case_seq.desc())
+    .limit(1)
+)
+_NEWEST_HEAD = select(*_CHECKPOINT).order_by(CheckpointRow.size.desc()).limit(1)
+_NEWEST_WITNESSED = _NEWEST_HEAD.where(CheckpointRow.witnessed_at.is_not(None))
+
+
 def create_state(session: Session) -> None:
     """Write the state of an empty log."""
     session.execute(insert(LogStateRow).values(id=1, size=0, frontier=b""))
@@ -107,32 +139,26 @@ def read_state(session: Session, *, lock: bool = False) -> StoredState | None:
 
     On SQLite the caller's transaction is the lock: it begins with BEGIN IMMEDIATE (``hub.store.database``).
     """
-    query = select(LogStateRow.size, LogStateRow.frontier).where(LogStateRow.id == 1)
-    row = session.execute(query.with_for_update() if lock else query).one_or_none()
+    row = session.connection().execute(_LOCK_STATE if lock else _STATE).one_or_none()
     return None if row is None else StoredState(row.size, row.frontier)
 
 
 def advance_state(session: Session, old_size: int, new: StoredState) -> bool:
     """Replace the state if it still has the old size; say whether it had."""
-    result = session.execute(
-        update(LogStateRow)
-        .where(LogStateRow.id == 1, LogStateRow.size == old_size)
-        .values(size=new.size, frontier=new.frontier)
-        .returning(LogStateRow.size)
-        .execution_options(synchronize_session=False)
-    )
-    return result.one_or_none() is not None
+    values = {"old_size": old_size, "new_size": new.size, "new_frontier": new.frontier}
+    return session.connection().execute(_ADVANCE, values).one_or_none() is not None
 
 
 def insert_entries(session: Session, entries: Sequence[StoredEntry]) -> None:
     """Write entries, in one statement."""
-    session.execute(insert(LogEntryRow), [{name: getattr(entry, name) for name in _ENTRY_NAMES} for entry in entries])
+    values = [{name: getattr(entry, name) for name in _ENTRY_NAMES} for entry in entries]
+    session.connection().execute(_INSERT_ENTRIES, values)
 
 
 def insert_nodes(session: Session, nodes: Mapping[NodeId, bytes]) -> None:
     """Write complete nodes, in one statement."""
-    session.execute(
-        insert(LogNodeRow),
+    session.connection().execute(
+        _INSERT_NODES,
         [{"level": level, "position": position, "hash": value} for (level, position), value in nodes.items()],
     )
 
@@ -143,7 +169,7 @@ def read_nodes(session: Session, ids: Iterable[NodeId]) -> dict[NodeId, bytes]:
     if 0 < len(wanted) <= MAX_NODES_OF_A_PROOF:
         named = {f"l{place}": level for place, (level, _) in enumerate(wanted)}
         named |= {f"p{place}": position for place, (_, position) in enumerate(wanted)}
-        rows = session.execute(_few_nodes(len(wanted)), named)
+        rows = session.connection().execute(_few_nodes(len(wanted)), named)
         return {(level, position): bytes(kept) for level, position, kept in rows}
     found: dict[NodeId, bytes] = {}
     for start in range(0, len(wanted), MAX_IDS_PER_STATEMENT):
@@ -165,10 +191,8 @@ def _few_nodes(number: int) -> TextClause:
 
 def read_node_range(session: Session, level: int, start: int, end: int) -> dict[int, bytes]:
     """Return the stored nodes of one level from ``start`` up to but without ``end``, by position."""
-    query = select(LogNodeRow.position, LogNodeRow.hash).where(
-        LogNodeRow.level == level, LogNodeRow.position >= start, LogNodeRow.position < end
-    )
-    return {row.position: row.hash for row in session.execute(query)}
+    found = session.connection().execute(_NODE_RANGE, {"level": level, "start": start, "end": end})
+    return dict(found.all())
 
 
 def count_nodes(session: Session) -> dict[int, int]:
@@ -182,15 +206,15 @@ def read_entries(session: Session, positions: Sequence[int]) -> dict[int, Stored
     found: dict[int, StoredEntry] = {}
     for start in range(0, len(positions), MAX_IDS_PER_STATEMENT):
         places = positions[start : start + MAX_IDS_PER_STATEMENT]
-        for row in session.execute(select(*_ENTRY).where(LogEntryRow.position.in_(places))):
+        for row in session.connection().execute(_ENTRIES_AT, {"places": places}):
             found[row.position] = StoredEntry(*row)
     return found
 
 
 def read_entry_range(session: Session, start: int, end: int) -> list[StoredEntry]:
     """Return the entries from ``start`` up to but without ``end``, in order."""
-    query = select(*_ENTRY).where(LogEntryRow.position >= start, LogEntryRow.position < end)
-    return [StoredEntry(*row) for row in session.execute(query.order_by(LogEntryRow.position))]
+    found = session.connection().execute(_ENTRY_RANGE, {"start": start, "end": end})
+    return [StoredEntry(*row) for row in found.all()]
 
 
 def read_entry_bytes(session: Session, start: int, end: int) -> list[bytes]:
@@ -228,14 +252,7 @@ def count_entries(session: Session) -> int:
 
 def find_case_end(session: Session, case: str) -> tuple[int, bytes] | None:
     """Return number and leaf hash of a case's newest entry, or None for a case without entries."""
-    query = (
-        select(LogEntryRow.case_seq, LogNodeRow.hash)
-        .join(LogNodeRow, and_(LogNodeRow.level == 0, LogNodeRow.position == LogEntryRow.position))
-        .where(LogEntryRow.case == case)
-        .order_by(LogEntryRow.case_seq.desc())
-        .limit(1)
-    )
-    row = session.execute(query).one_or_none()
+    row = session.connection().execute(_CASE_END, {"case": case}).one_or_none()
     return None if row is None or row.case_seq is None else (row.case_seq, row.hash)
 
 
@@ -261,10 +278,7 @@ def find_checkpoint(session: Session, size: int, *, lock: bool = False) -> Store
 
 def find_newest_checkpoint(session: Session, *, witnessed: bool = False) -> StoredCheckpoint | None:
     """Return the largest published head, or the largest with a quorum; None if there is none."""
-    query = select(*_CHECKPOINT).order_by(CheckpointRow.size.desc()).limit(1)
-    if witnessed:
-        query = query.where(CheckpointRow.witnessed_at.is_not(None))
-    row = session.execute(query).one_or_none()
+    row = session.connection().execute(_NEWEST_WITNESSED if witnessed else _NEWEST_HEAD).one_or_none()
     return None if row is None else StoredCheckpoint(*row)
 
 

@@ -99,16 +99,27 @@ _NAME = {
     for table in _NAMING
 }
 
+_CASE_END = (
+    select(LogPendingRow.case_seq, LogPendingRow.leaf)
+    .where(LogPendingRow.case == bindparam("case"))
+    .order_by(LogPendingRow.case_seq.desc())
+    .limit(1)
+)
+_PLACES = select(LogEntryRow.ticket, LogEntryRow.position).where(
+    LogEntryRow.ticket.in_(bindparam("tickets", expanding=True))
+)
+_ANY = select(LogPendingRow.ticket).limit(1)
+
 
 def take_tickets(session: Session, count: int) -> list[int]:
     """Return so many new tickets, each above those that were taken before."""
-    return sorted(session.execute(_TICKETS, {"count": count}).scalars())
+    return sorted(session.connection().execute(_TICKETS, {"count": count}).scalars())
 
 
 def insert(session: Session, entries: Sequence[NewPending]) -> None:
     """Write entries that wait, in one statement, under this transaction's number."""
     stored = [item.stored for item in entries]
-    session.execute(
+    session.connection().execute(
         _INSERT,  # type: ignore[call-overload]
         {
             "tickets": [item.position for item in stored],
@@ -126,8 +137,7 @@ def insert(session: Session, entries: Sequence[NewPending]) -> None:
 
 def find_case_end(session: Session, case: str) -> tuple[int, bytes] | None:
     """Return number and leaf hash of a case's newest waiting entry, None where none waits."""
-    query = select(LogPendingRow.case_seq, LogPendingRow.leaf).where(LogPendingRow.case == case)
-    row = session.execute(query.order_by(LogPendingRow.case_seq.desc()).limit(1)).one_or_none()
+    row = session.connection().execute(_CASE_END, {"case": case}).one_or_none()
     return None if row is None or row.case_seq is None else (row.case_seq, row.leaf)
 
 
@@ -175,8 +185,8 @@ def _table_of(kind: str) -> str | None:
 
 def find_places(session: Session, tickets: Sequence[int]) -> dict[int, int]:
     """Return the positions that these tickets were given, those that were."""
-    query = select(LogEntryRow.ticket, LogEntryRow.position).where(LogEntryRow.ticket.in_(tickets))
-    return {ticket: position for ticket, position in session.execute(query) if ticket is not None}
+    found = session.connection().execute(_PLACES, {"tickets": list(tickets)})
+    return {ticket: position for ticket, position in found if ticket is not None}
 
 
 def find_pending(session: Session, case: str, kind: str, statement: str) -> StoredEntry | None:
@@ -196,7 +206,7 @@ def find_by_ticket(session: Session, tickets: Sequence[int]) -> list[StoredEntry
 
 def is_any_waiting(session: Session) -> bool:
     """Whether any entry waits for its position."""
-    return session.scalar(select(LogPendingRow.ticket).limit(1)) is not None
+    return session.connection().execute(_ANY).first() is not None
 
 
 def waiting_tickets(session: Session) -> frozenset[int]:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from hub.store.base import Session
 from hub.store.ledger_tables import LogEntryRow
@@ -19,6 +19,8 @@ from hub.store.tables import CaseRow, CaseStatementRow, ChannelRow, DisclosureRo
 
 Id = TypeVar("Id", int, str)
 MAX_IDS_PER_STATEMENT = 500
+_ERASED = select(ErasedFragmentRow.fragment).where(ErasedFragmentRow.fragment.in_(bindparam("ids", expanding=True)))
+_ERASURES = select(ErasureRow.scope).where(ErasureRow.case == bindparam("case"))
 NO_CHANNEL_KEY = "{}"
 """Stands where the encrypted key of an erased case's channel was."""
 
@@ -69,15 +71,14 @@ def note_erasure(session: Session, log_index: int, case: str, scope: str) -> Non
 
 def erasures_of(session: Session, case: str) -> list[str]:
     """Return how far each erasure of a case went."""
-    return list(session.scalars(select(ErasureRow.scope).where(ErasureRow.case == case)))
+    return list(session.connection().execute(_ERASURES, {"case": case}).scalars())
 
 
 def erased_among(session: Session, fragments: Collection[str]) -> set[str]:
     """Return which of the fragments were erased."""
     found: set[str] = set()
     for some in _chunks(sorted(fragments)):
-        query = select(ErasedFragmentRow.fragment).where(ErasedFragmentRow.fragment.in_(some))
-        found |= set(session.scalars(query))
+        found |= set(session.connection().execute(_ERASED, {"ids": some}).scalars())
     return found
 
 

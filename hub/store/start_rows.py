@@ -11,6 +11,7 @@ from hub.store.base import Session
 from hub.store.retention_tables import StartRow
 
 _ONE = 1
+_READ = select(StartRow.started_at, StartRow.size).where(StartRow.id == _ONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Start:
 
 def read(session: Session) -> Start | None:
     """Return when serving began, None where nobody noted it."""
-    row = session.execute(select(StartRow.started_at, StartRow.size).where(StartRow.id == _ONE)).one_or_none()
+    row = session.connection().execute(_READ).one_or_none()
     return None if row is None else Start(row.started_at, row.size)
 
 

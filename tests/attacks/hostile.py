@@ -96,9 +96,13 @@ class Gullible(DirectoryCache):
         from keys.directory import Directory
 
         agencies, certificates = {}, []
-        for row in rows.agencies_after(session, -1):
-            agencies.setdefault(row.agency, verify_agency(row.statement))
-        for row in rows.certificates_after(session, -1):
+        recorded = rows.recorded_after(session, -1)
+        for row in recorded:
+            if row.table == "agency":
+                agencies.setdefault(row.agency, verify_agency(row.statement))
+        for row in recorded:
+            if row.table != "certificate":
+                continue
             try:
                 certificates.append(verify_certificate(row.statement, agencies[row.agency]))
             except (SignatureRefused, KeyRefused, Malformed):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,12 @@ from rich.progress import Progress
 
 from bench.__main__ import main
 from bench.measuring import Bench
+from bench.profile import WHAT
+from bench.profile import main as profile
 from bench.report import explain
+from bench.sampling import Samples, looking
 from bench.scale import FULL, TINY
+from keys.canonical import canonical_bytes
 
 
 @pytest.mark.slow
@@ -60,3 +65,26 @@ def test_a_ratio_is_the_median_of_its_pairs() -> None:
         )
     assert order == ["fast", "slow", "slow", "fast", "fast", "slow", "slow", "fast"]
     assert result.to_json() == {"name": "one", "ratio": 3.0, "baseline": 100.0, "value": 300.0, "unit": "ms"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", WHAT)
+def test_a_profile_runs_and_names_its_work(what: str) -> None:
+    result = CliRunner().invoke(profile, [what, "--tiny"])
+    assert result.exit_code == 0, result.output
+    assert "ms of processor time" in result.output
+
+
+def test_a_look_is_counted_for_the_innermost_part() -> None:
+    """What the library's JSON does is whoever's who called it: here nobody's of the hub, in the canonical form its."""
+    samples, until = Samples(), time.process_time() + 0.2
+    with looking((samples,)):
+        while time.process_time() < until:
+            canonical_bytes({"a": 1})
+        assert samples.seen.total() == 0
+        with samples.taken():
+            until = time.process_time() + 0.5
+            while time.process_time() < until:
+                canonical_bytes({str(number): [number] for number in range(100)})
+    assert samples.took[0] >= 0.5
+    assert dict(samples.shares())["canonical JSON, base64"] > 0.5
