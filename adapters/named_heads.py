@@ -35,6 +35,7 @@ def said_in(case: VerifiedCase) -> tuple[Statement, ...]:
         *case.refusals,
         *case.exclusions,
         *case.break_glass,
+        *case.retention,
     )
 
 
