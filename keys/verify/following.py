@@ -344,7 +344,7 @@ class _Check:
         self.report.stage = "done"
 
     def _explained(self) -> None:
-        """In a file of a case all that is gone is explained. An agency that left a case is not given what came later."""
+        """In a file of a case all that is gone is explained; an agency that left one is not given what came later."""
         if self.header.scope.kind == "case":
             self.erasures.require_explained()
         missing = self.erasures.missing

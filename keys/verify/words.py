@@ -109,8 +109,8 @@ def say_file(report: Report) -> list[str]:
         )
     if report.unexplained:
         lines.append(
-            f"Of {_many(report.unexplained, 'of these', 'of these')} no entry in this file says that it was erased; the "
-            f"first stands at position {report.first_unexplained} of the log."
+            f"Of {report.unexplained:,} of these no entry in this file says that it was erased; the first stands at "
+            f"position {report.first_unexplained} of the log."
         )
     if report.witnessed_at is not None and report.first is None:
         lines.append(
