@@ -213,6 +213,11 @@ MEANINGS: Mapping[str, Meaning] = {
         "a legal hold keeps a case from being erased",
         "Nothing to do, unless it is this agency's: look before it ends whether it is still needed.",
     ),
+    "behind": Meaning(
+        "another agency has verified a longer log than the hub shows here, for more than ten minutes",
+        f"{_CALL}; compare the newest head each of you sees (nrm-adapter status). Acknowledge this when both see the "
+        "same.",
+    ),
     "freeze": Meaning(
         "the witnesses have seen no new head for ten minutes",
         "Ask the operator and the witnesses' agencies whether all of them run. Nothing is shared until then.",
@@ -236,6 +241,7 @@ _ATTACKS = {
     "channel": "omission",
     "back_dating": "back-dating",
     "freeze": "freeze",
+    "behind": "freeze",
 }
 
 

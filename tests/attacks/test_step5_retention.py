@@ -15,6 +15,7 @@ from adapters.following import LogRefused
 from adapters.hub_client import HubRefused
 from adapters.picture.inbox import kept_pulls
 from adapters.picture.receiving import CaseRefused
+from adapters.release.retrieval import Retriever
 from adapters.store.database import Store
 from adapters.store.rows import write_setting
 from hub.ledger.report import FaultCode
@@ -183,6 +184,7 @@ def test_attack_75_a_started_hub_waits_for_its_witnesses(embedded: Scene) -> Non
     for refused in (
         lambda: embedded[CARE].share(embedded.main, {"kind": "concern", "summary": "x", "fields": {}}),
         lambda: embedded[HEALTH].pull(embedded.main, "voter"),
+        lambda: Retriever(embedded[CARE].store, embedded[CARE].book, embedded[CARE].keys).fetch(embedded.main),
     ):
         with pytest.raises(HubRefused) as caught:
             refused()
