@@ -73,7 +73,7 @@ def test_what_is_forged_unchanged_holds(exports: Exports, forger: Forger, scene:
 
 
 @pytest.mark.parametrize("name", ["case", "agency"])
-def test_a_text_that_is_gone_is_named(exports: Exports, scene: Scene, tmp_path: Path, name: str) -> None:
+def test_attack_16_a_text_that_is_gone_is_named(exports: Exports, scene: Scene, tmp_path: Path, name: str) -> None:
     """Its place in tree and case is proven, and nothing says that it was erased: in a case's file that is a fault."""
     lines = read(exports.folder / f"{name}.export")
     entry = next(line for line in lines if line.get("salt"))
