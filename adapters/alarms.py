@@ -201,6 +201,10 @@ MEANINGS: Mapping[str, Meaning] = {
         "records of a case were erased at the hub; what of them is kept here follows this agency's own rule",
         "Look what is still kept here, and whether it may be: nrm-adapter retention list.",
     ),
+    "erasure_set": Meaning(
+        "a case's lead agency set by when the hub erases the case",
+        "If it is needed longer, ask the lead for another term, or hold it: nrm-adapter retention hold.",
+    ),
     "erasure_due": Meaning(
         "a case is soon erased by the dates that its lead agency signed",
         "If it is still needed, ask the lead for another term, or hold it: nrm-adapter retention hold.",

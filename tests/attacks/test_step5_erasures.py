@@ -25,7 +25,7 @@ from tests.rekeying import change_keys, revocation, root_key
 from tests.retention_acts import erase_case, erase_own, hold, set_term
 from tests.scene import CARE, HEALTH, POLICE, Scene, now
 
-SAID = {"erasure", "erasure_asked", "erasure_due", "hold"}
+SAID = {"erasure", "erasure_asked", "erasure_due", "erasure_set", "hold"}
 """Alarms that tell of what was rightly said."""
 
 

@@ -331,4 +331,4 @@ def test_an_erased_record_ends_the_case_everywhere(embedded: Scene) -> None:
     embedded.witness()
     for name in (CARE, POLICE, HEALTH):
         assert case not in embedded[name].follower.sync_cases()
-        assert {code for code, _ in embedded.alarms(name)} <= {"erasure", "erasure_asked"}, name
+        assert {code for code, _ in embedded.alarms(name)} <= {"erasure", "erasure_asked", "erasure_set"}, name
