@@ -215,6 +215,10 @@ MEANINGS: Mapping[str, Meaning] = {
         "records of a case were erased at the hub; what of them is kept here follows this agency's own rule",
         "Look what is still kept here, and whether it may be: nrm-adapter retention list.",
     ),
+    "erasure_set": Meaning(
+        "a case's lead agency set by when the hub erases the case",
+        "If it is needed longer, ask the lead for another term, or hold it: nrm-adapter retention hold.",
+    ),
     "erasure_due": Meaning(
         "a case is soon erased by the dates that its lead agency signed",
         "If it is still needed, ask the lead for another term, or hold it: nrm-adapter retention hold.",
@@ -226,6 +230,11 @@ MEANINGS: Mapping[str, Meaning] = {
     "hold": Meaning(
         "a legal hold keeps a case from being erased",
         "Nothing to do, unless it is this agency's: look before it ends whether it is still needed.",
+    ),
+    "behind": Meaning(
+        "another agency has verified a longer log than the hub shows here, for more than ten minutes",
+        f"{_CALL}; compare the newest head each of you sees (nrm-adapter status). Acknowledge this when both see the "
+        "same.",
     ),
     "freeze": Meaning(
         "the witnesses have seen no new head for ten minutes",
@@ -252,6 +261,7 @@ _ATTACKS = {
     "channel": "omission",
     "back_dating": "back-dating",
     "freeze": "freeze",
+    "behind": "freeze",
 }
 
 

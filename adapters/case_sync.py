@@ -100,7 +100,7 @@ class CaseSync:
                 # The hub's count only says whether it is worth asking; that nothing is missing is never taken from it.
                 if at < listed.case_seq or attempt:
                     at = feed.follow()
-                if self._take_erasures(case, before):
+                if self._take_erasures(case, before, statements["retention"]):
                     return
                 feed.require_statements(digests, at)
             except LogRefused as error:
@@ -124,14 +124,18 @@ class CaseSync:
             before = {} if row is None else json.loads(row.statements)
         self._take_erasures(case, before)
 
-    def _take_erasures(self, case: str, before: Mapping[str, Any]) -> bool:
-        """Take in what the log says was erased; return whether nothing is left of the case at the hub."""
+    def _take_erasures(self, case: str, before: Mapping[str, Any], shown: Sequence[str] = ()) -> bool:
+        """Take in what the log says was erased; return whether nothing is left of the case at the hub.
+
+        ``shown`` are words on keeping it that the hub shows beside those known before; only what is logged counts.
+        """
         with self.store.write() as session:
             if not has_new(session, case):
                 return read_erasures(session, case).has_no_record
-        directory, at = self.directory(), self.clock()
+        directory, at = self.directory().knowing(self.feed(case).positions()), self.clock()
         with self.store.write() as session:
-            take_erasures(session, case, self.agency, directory, before, at)
+            said = [*before.get("retention", ()), *shown]
+            take_erasures(session, case, self.agency, directory, before, said, at)
             is_gone = read_erasures(session, case).has_no_record
             row = session.get(CaseRow, case)
             if is_gone and row is not None:

@@ -6,9 +6,10 @@ and nothing is deleted here. Never silence: what is gone is named (docs/adr/0019
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from adapters.feed import erasures
@@ -19,11 +20,11 @@ from adapters.store.rows import raise_alarm, read_setting, write_setting
 from keys.canonical import NotCanonical
 from keys.certificates import NotCertified
 from keys.directory import Directory
-from keys.erasures import Allowed, read_allowed
+from keys.erasures import Allowed, read_allowed, verify_word, word_of
 from keys.jose import SignatureRefused
 from keys.statements import peek
 from policies.model import Malformed, render_time
-from policies.retention import Scope
+from policies.retention import RetentionWord, Scope, require_in_force
 
 RULE = "erased"
 """Stands where the rules stand that refuse a fragment, of one that was erased."""
@@ -100,18 +101,20 @@ def take_erasures(
     agency: str,
     directory: Directory,
     statements: Mapping[str, Any],
+    said: Sequence[str],
     at: datetime,
 ) -> list[Erasure]:
     """Verify the erasures of a case that are new here, and delete what this agency keeps for what went.
 
-    ``statements`` are those of the case as they were known before: they say who may ask for a whole case. Returns the
-    new ones. Raises ``LogRefused`` where one is not allowed; then nothing of it is taken in.
+    ``statements`` are those of the case as they were known before: they say who may ask for a whole case. ``said`` are
+    the words on keeping it that are known here, ``directory`` says where they stand. Returns the new ones. Raises
+    ``LogRefused`` where one is not allowed; then nothing of it is taken in.
     """
     known = list(read_erasures(session, case).listed)
     seen = {item.index for item in known}
     entries, brought = erasures(session, case)
     unseen = [(index, entry) for index, entry in entries if index not in seen]
-    fresh = [_verify(case, index, entry, brought, directory, statements) for index, entry in unseen]
+    fresh = [_verify(case, index, entry, brought, directory, statements, said) for index, entry in unseen]
     if not fresh:
         return []
     write_setting(session, _name(case), [_to_json(item) for item in (*known, *fresh)])
@@ -129,11 +132,15 @@ def _verify(
     brought: Mapping[int, str | None],
     directory: Directory,
     statements: Mapping[str, Any],
+    said: Sequence[str],
 ) -> Erasure:
     try:
-        allowed = read_allowed(entry, directory)
+        allowed = read_allowed(entry, directory, index)
         _require_theirs(allowed, brought)
         _require_said_by(allowed, statements)
+        require_in_force(
+            _said_before(case, index, said, directory), [word_of(item) for item in allowed.words], allowed.at
+        )
     except (Malformed, NotCanonical, NotCertified, SignatureRefused, KeyError, TypeError, ValueError) as error:
         raise LogRefused(
             "erased",
@@ -175,6 +182,20 @@ def _require_said_by(allowed: Allowed, statements: Mapping[str, Any]) -> None:
     listed = {item["agency"] for members in chain for item in members["agencies"]}
     if lead not in {members["lead"] for members in chain} or not set(others) <= listed:
         raise Malformed("a whole case goes at the word of its lead, and of another agency that takes part")
+
+
+def _said_before(case: str, index: int, said: Sequence[str], directory: Directory) -> list[RetentionWord]:
+    """Return the verified words on keeping a case whose entries stand before a position, in the order of the log."""
+    found = []
+    for token in dict.fromkeys(said):
+        known = directory.position_of(token)
+        if known is None or known >= index:
+            continue
+        try:
+            found.append((known, word_of(verify_word(token, case, directory, index))))
+        except (Malformed, NotCanonical, NotCertified, SignatureRefused, KeyError, TypeError, ValueError):
+            continue  # nobody's word: it neither forbids anything nor lifts what does
+    return [word for _, word in sorted(found, key=itemgetter(0))]
 
 
 def _carry_out(session: Session, case: str, agency: str, item: Erasure) -> None:

@@ -2,7 +2,8 @@
 
 Agencies have no other way to each other than the hub; what it shows one of them and not another comes out where their
 statements meet (attack 3). A head that is not of the log shown here is a fork. One that is longer than what is shown
-here may be on its way for ten minutes; after that the hub keeps this adapter on an older state (attack 85).
+here may be on its way for ten minutes; after that the hub keeps this adapter on an older state (attack 85), and nothing
+new is shared until a person has looked.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ def said_in(case: VerifiedCase) -> tuple[Statement, ...]:
         *case.break_glass,
         *case.emergencies,
         *case.emergency_reviews,
+        *case.retention,
     )
 
 
@@ -55,22 +57,24 @@ def compare_heads(follower: Follower, statements: Iterable[Statement]) -> int:
             is_ours = kept is not None and kept.root == named.root
             if not is_ours and find_named(session, named.size, named.root) is None:
                 fresh.setdefault((named.size, named.root), item)
-        waiting = [(row.size, row.root, row.agency, row.statement, row.at) for row in named_ahead(session)]
+        waiting = [(row.size, row.root, row.agency, row.statement, row.at, row.state) for row in named_ahead(session)]
     chosen = sorted(fresh.items(), key=lambda pair: pair[0], reverse=True)[:MAX_COMPARED]
     now = render_time(follower.clock())
     for (size, root), item in chosen:
         _compare(follower, NamedHeadRow(size=size, root=root, agency=item.issuer, statement=item.token, at=now))
-    for size, root, agency, statement, at in waiting:
-        _compare(follower, NamedHeadRow(size=size, root=root, agency=agency, statement=statement, at=at))
+    for size, root, agency, statement, at, state in waiting:
+        row = NamedHeadRow(size=size, root=root, agency=agency, statement=statement, at=at)
+        _compare(follower, row, was_told=state == "late")
     return len(chosen) + len(waiting)
 
 
-def _compare(follower: Follower, row: NamedHeadRow) -> None:
+def _compare(follower: Follower, row: NamedHeadRow, *, was_told: bool = False) -> None:
+    """Compare one head. ``was_told``: that it is not shown here was an alarm already, which a person may have seen."""
     with follower.store.write() as session:
         highest = read_setting(session, "highest_head")
     if highest is None or row.size > highest["size"]:
-        row.state = "ahead"
         is_late = follower.clock() - parse_time(row.at) > AHEAD
+        row.state = "late" if is_late else "ahead"
     else:
         is_late = False
         agrees = is_beginning(follower.client, row.size, bytes.fromhex(row.root), highest)
@@ -80,10 +84,10 @@ def _compare(follower: Follower, row: NamedHeadRow) -> None:
         keep_named(session, row)
     if state == "differs":
         _refuse(follower, size, agency, statement)
-    if is_late:
+    if is_late and not was_told:
         shown = 0 if highest is None else highest["size"]
         raise follower.alarm(
-            "freeze",
+            "behind",
             f"{agency} has verified a log of {size} entries more than ten minutes ago; the hub shows {shown} here",
             {"kind": "freeze", "heads": [] if highest is None else [highest["note"]], "statement": statement},
         )

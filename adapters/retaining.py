@@ -206,8 +206,15 @@ def _describe_wanted(item: Wanted) -> str:
 
 
 def warn_terms(session: Session, case: str, state: Retention, at: datetime) -> None:
-    """Keep an alarm where a date comes near, where somebody waits for a second word, and for each hold."""
+    """Keep an alarm for each date, again where it comes near, where somebody waits for a second word, for each hold."""
     now = render_time(at)
+    if state.term is not None:
+        term = state.term
+        text = (
+            f"case {case[:8]}: {term.agency} set that the hub erases its content on {term.content_until:%Y-%m-%d} and "
+            f"its record on {term.record_until:%Y-%m-%d}"
+        )
+        raise_alarm(session, "erasure_set", text, now, is_lasting=True)
     if state.term is not None and state.term.content_until - at <= NOTICE:
         text = f"case {case[:8]}: the hub erases its content on {state.term.content_until:%Y-%m-%d}"
         raise_alarm(session, "erasure_due", text, now, is_lasting=True)

@@ -178,6 +178,8 @@ class Watch:
                 self._adapter.receiver.drop_refused(case)
                 if done is None or done[0] != known:
                     self._compare(case)
+                    # Dates, questions and holds are told when they are said, not with the next day's first look.
+                    warn_of_retention(self._adapter, [case])
                 self._tidied[case] = (known, now)
 
     def _compare(self, case: str) -> None:

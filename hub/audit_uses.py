@@ -7,7 +7,7 @@ none they are excluded from. Which entry is shown is counted by case, for the re
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from hub.audit_entries import add_entry, by_digest, read_body
 from hub.audit_lines import AuditLine, claims_of
 from hub.audit_words import SHORT_ID, Names, words
 from hub.exchange.console_access import Admitted, find_admitted
+from hub.exchange.erasing import read_erased
 from hub.exchange.exclusions import excluded_cases
 from hub.ledger.entry_checks import EntryChecks
 from hub.ledger.report import Faults
@@ -107,8 +108,9 @@ class Office:
         listed = console_rows.cases_of(session, officer.agency)
         excluded = excluded_cases(session, [item.case for item in listed], officer.agency, officer.member, at)
         self.cases = {item.case: item.left_seq for item in listed if item.case not in excluded}
-        agencies = services.directory.current(session).agencies
-        self._names = {str(name): record.name for name, record in agencies.items()}
+        directory = services.directory.current(session)
+        self._names = {str(name): record.name for name, record in directory.agencies.items()}
+        self._erased = frozenset(index for item in read_erased(session, directory) for index in item.positions)
         self._agreements = Agreements(services.bundles.every(session))
         self._read = 0
 
@@ -125,7 +127,7 @@ class Office:
         self._read += len(rows)
         if self._read > MAX_ENTRIES:
             raise Refused(413, "too_large", f"these cases have more than {MAX_ENTRIES:,} entries; look at one case")
-        wrong = _faults(self._session, rows)
+        wrong = _faults(self._session, rows, self._erased)
         audit = CaseAudit(case, Names(self._names))
         statements = by_digest(exchange_rows.case_tokens(self._session, case))
         found = []
@@ -137,10 +139,10 @@ class Office:
         return audit, found
 
 
-def _faults(session: Session, rows: Sequence[StoredEntry]) -> dict[int, str]:
+def _faults(session: Session, rows: Sequence[StoredEntry], erased: Collection[int]) -> dict[int, str]:
     """Return what is wrong with entries by position: they are computed anew and held against the tree."""
     faults = Faults()
-    checks = EntryChecks(faults, erased=())
+    checks = EntryChecks(faults, erased)
     leaves = ledger_rows.read_nodes(session, [(0, row.position) for row in rows])
     for row in rows:
         checks.check(row.position, row, leaves.get((0, row.position)))

@@ -134,10 +134,17 @@ class _Export:
             found = export_rows.positions_of_agency(session, wanted.agency, self.size)
         else:
             return []
+        what = "a case" if wanted.case is not None else "an agency"
         if not found:
-            what = "a case" if wanted.case is not None else "an agency"
             raise Refused(404, "not_found", f"no entry of such {what} has been seen by a quorum of witnesses yet")
-        return [position for position in found if self.first <= position <= self.last]
+        inside = [position for position in found if self.first <= position <= self.last]
+        if not inside:
+            raise Refused(404, "not_found", f"no entry of such {what} stands in this time; there is nothing to export")
+        if len(inside) == len(found):
+            return found
+        # What says of an erased entry that it was erased, and by whose word, may stand outside the time.
+        saying = set(export_rows.positions_on_erasing(session, self.first, self.last, self.size))
+        return sorted({*inside, *(position for position in found if position in saying)})
 
     def lines(self, progress: Progress) -> Iterator[dict[str, Any]]:
         """Give the file's lines in order."""

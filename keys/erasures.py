@@ -20,6 +20,8 @@ from policies.retention import Authority, RetentionWord, Scope, authority_of
 
 ALLOWING = frozenset({StatementType.RETENTION, StatementType.ERASURE, StatementType.ERASURE_CONFIRMATION})
 """What may stand in an ``erased`` entry."""
+WORDS = ALLOWING | {StatementType.HOLD}
+"""Every word on keeping a case."""
 MAX_ALLOWING = 2
 MAX_ERASED_PER_ENTRY = 20_000
 """A body holds that many numbers with their positions, besides the statements."""
@@ -28,12 +30,16 @@ _AT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What an ``erased`` entry took, and on whose word. ``pairs``: numbers in the case with positions in the log."""
+    """What an ``erased`` entry took, on whose word, and those words.
+
+    ``pairs``: numbers in the case with positions in the log.
+    """
 
     case: str
     at: datetime
     authority: Authority
     pairs: tuple[tuple[int, int], ...]
+    words: tuple[Statement, ...]
 
 
 def word_of(statement: Statement) -> RetentionWord:
@@ -41,11 +47,13 @@ def word_of(statement: Statement) -> RetentionWord:
     return RetentionWord(statement.digest, statement.issuer, statement.issued_at, statement.members)
 
 
-def read_allowed(entry: Mapping[str, Any], directory: Directory) -> Allowed:
+def read_allowed(entry: Mapping[str, Any], directory: Directory, index: int) -> Allowed:
     """Return what an ``erased`` entry took, if those who had to signed for it.
 
-    ``entry`` is the body as the log has it. Raises ``NotCertified``, ``SignatureRefused``, ``NotCanonical``,
-    ``Malformed``, or, for what is not of the agreed form, ``KeyError``, ``TypeError`` or ``ValueError``.
+    ``entry`` is the body as the log has it, ``index`` its position. Each statement counts by where its own entry
+    stands, as far as ``directory`` knows that, at the latest here: a key that was replaced since signed for it all the
+    same. Raises ``NotCertified``, ``SignatureRefused``, ``NotCanonical``, ``Malformed``, or, for what is not of the
+    agreed form, ``KeyError``, ``TypeError`` or ``ValueError``.
     """
     at = datetime.strptime(entry["at"], _AT).replace(tzinfo=UTC)
     tokens, listed = entry["statements"], entry["entries"]
@@ -53,15 +61,15 @@ def read_allowed(entry: Mapping[str, Any], directory: Directory) -> Allowed:
         raise Malformed("erased: expected statements and entries as lists")
     if len(listed) > MAX_ERASED_PER_ENTRY:
         raise Malformed(f"erased: expected at most {MAX_ERASED_PER_ENTRY} entries")
-    words = [word_of(_verify(token, entry["case"], directory)) for token in tokens]
-    authority = authority_of(require_term(Scope, entry["scope"], "scope"), words, at)
+    words = tuple(verify_word(token, entry["case"], directory, index, ALLOWING) for token in tokens)
+    authority = authority_of(require_term(Scope, entry["scope"], "scope"), [word_of(item) for item in words], at)
     pairs = tuple((_number(number), _number(position)) for number, position in listed)
     if entry["agency"] != authority.agencies[0]:
         raise Malformed("erased: another agency is named than the one that asked")
     signed = sorted(item.index for item in authority.fragments)
     if authority.scope is Scope.FRAGMENTS and sorted(position for _, position in pairs) != signed:
         raise Malformed("erased: other entries are named than the originator signed for")
-    return Allowed(entry["case"], at, authority, pairs)
+    return Allowed(entry["case"], at, authority, pairs, words)
 
 
 def _number(value: object) -> int:
@@ -70,12 +78,17 @@ def _number(value: object) -> int:
     return value
 
 
-def _verify(token: object, case: object, directory: Directory) -> Statement:
+def verify_word(
+    token: object, case: object, directory: Directory, index: int, kinds: frozenset[StatementType] = WORDS
+) -> Statement:
+    """Return a word on keeping a case that stood in the log by a position, verified. Raises as ``read_allowed``."""
     kind = peek(token).type
-    if kind not in ALLOWING:
+    if kind not in kinds:
         raise Malformed("erased: a statement of another type")
     issued_at = parse_time(parse_canonical(UnverifiedJws.parse(token).payload)["issued_at"])
-    statement = directory.verify(token, kind, KeyUse.SIGNING, issued_at, as_taken=True)
+    known = directory.position_of(token)
+    stands_at = index if known is None else min(known, index)
+    statement = directory.verify(token, kind, KeyUse.SIGNING, issued_at, log_index=stands_at, as_taken=True)
     if statement.members["case"] != case:
         raise Malformed("erased: a statement of another case")
     return statement

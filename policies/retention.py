@@ -16,6 +16,7 @@ from typing import Any
 from policies.model import (
     Malformed,
     parse_time,
+    render_time,
     require_digest,
     require_id,
     require_members,
@@ -329,3 +330,18 @@ def authority_of(scope: Scope, words: Sequence[RetentionWord], at: datetime) -> 
     if asked.confirmed_by is None:
         raise Malformed("erased: expected a second agency's word on a whole case")
     return Authority(scope, (asked.agency, asked.confirmed_by), asked.rule, asked.reason)
+
+
+def require_in_force(said: Sequence[RetentionWord], allowing: Sequence[RetentionWord], at: datetime) -> None:
+    """Raise ``Malformed`` where what had been said of a case forbade an erasure that these words alone would allow.
+
+    ``said`` are the words before it, in the case's order, as far as they are known. A hold that bound then forbade it;
+    a date counts only until the lead names another.
+    """
+    state = read_retention(said)
+    held = state.held(at)
+    if held:
+        raise Malformed(f"erased: a legal hold of {held[0].agency} forbade it until {render_time(held[0].until)}")
+    terms = [word.digest for word in allowing if "content_until" in word.members]
+    if terms and state.term is not None and state.term.digest not in terms:
+        raise Malformed("erased: the lead had put that date off")

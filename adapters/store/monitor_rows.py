@@ -23,7 +23,7 @@ from adapters.store.tables import (
 
 HEADS_KEPT = 1_000
 READS_SHOWN = 10_000
-STOPPING = ("fork", "rollback", "truncation", "omission", "back_dating")
+STOPPING = ("fork", "rollback", "truncation", "omission", "back_dating", "behind")
 """Alarms after which nothing new is shared until somebody has looked: those of the log itself."""
 
 
@@ -80,8 +80,9 @@ def keep_named(session: Session, row: NamedHeadRow) -> None:
 
 
 def named_ahead(session: Session) -> Sequence[NamedHeadRow]:
-    """Return the heads that statements name and the hub has not shown yet."""
-    return session.scalars(select(NamedHeadRow).where(NamedHeadRow.state == "ahead").order_by(NamedHeadRow.size)).all()
+    """Return the heads that statements name and the hub has not shown yet, also those that an alarm was raised for."""
+    query = select(NamedHeadRow).where(NamedHeadRow.state.in_(("ahead", "late")))
+    return session.scalars(query.order_by(NamedHeadRow.size)).all()
 
 
 def agreed_size(session: Session, below: int) -> int:

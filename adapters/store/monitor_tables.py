@@ -61,7 +61,8 @@ class SeenHeadRow(Base):
 
 
 class NamedHeadRow(Base):
-    """A head that a verified statement names, and what came of comparing it: ``agrees``, ``ahead`` or ``differs``."""
+    """A head that a verified statement names, and what came of comparing it: ``agrees``, ``ahead``, ``late`` or
+    ``differs``."""
 
     __tablename__ = "named_head"
 

@@ -13,17 +13,20 @@ from typing import Any
 
 from hub.exchange.acts import CaseAct, Receipt
 from hub.refusal import Refused
+from hub.store import exchange_rows as rows
 from hub.store import ledger_rows, retention_rows
 from hub.store.base import Session
 from keys.canonical import NotCanonical, parse_canonical
 from keys.certificates import NotCertified
 from keys.directory import Directory
 from keys.erasures import MAX_ERASED_PER_ENTRY, read_allowed
-from keys.jose import SignatureRefused
+from keys.jose import SignatureRefused, statement_digest
 from policies.model import Malformed
 from policies.retention import Authority, Scope
 
 ERASED = "erased"
+WORD = "retention"
+"""The type of the entry of every word on keeping a case."""
 
 
 def require_content(session: Session, case: str) -> None:
@@ -67,11 +70,29 @@ def _portions(entries: Sequence[retention_rows.CaseEntry]) -> Iterator[Sequence[
         yield some
 
 
-def entries_of(session: Session, case: str, scope: Scope) -> list[retention_rows.CaseEntry]:
-    """Return what an erasure of a whole case takes: its fragments' entries; of its record all but the erasures'."""
+def entries_of(session: Session, case: str, scope: Scope, statements: Sequence[str]) -> list[retention_rows.CaseEntry]:
+    """Return what an erasure of a whole case by these statements takes: its fragments' entries; of its record all but
+    the erasures' own entries and those of the words they carry.
+
+    Where a word stands says whether the key that signed it counted there; it tells nothing that the erasure does not.
+    """
     if scope is Scope.CONTENT:
         return retention_rows.case_entries(session, case, "fragment")
-    return [item for item in retention_rows.case_entries(session, case) if item.type != ERASED]
+    found = retention_rows.case_entries(session, case)
+    carried = {statement_digest(token) for token in statements}
+    for text in ledger_rows.read_case_bodies(session, case, ERASED):
+        carried |= _carried(text)
+    named = (rows.find_statement(session, digest) for digest in carried)
+    proving = {row.log_index for row in named if row is not None}
+    return [item for item in found if item.type != ERASED and item.position not in proving]
+
+
+def _carried(text: str) -> set[str]:
+    """Return the digests of the statements in an ``erased`` entry; of one that was damaged none."""
+    try:
+        return {statement_digest(token) for token in parse_canonical(text.encode("utf-8"))["statements"]}
+    except (NotCanonical, SignatureRefused, AttributeError, KeyError, TypeError, ValueError):
+        return set()
 
 
 # --- what the log says was erased ---
@@ -92,8 +113,12 @@ def read_erased(session: Session, directory: Directory) -> list[Erased]:
 
     Another ``erased`` entry erases nothing: what is missing for its sake is missing.
     """
-    found = []
-    for index, text in ledger_rows.read_bodies(session, ERASED):
+    found: list[Erased] = []
+    entries = ledger_rows.read_bodies(session, ERASED)
+    if not entries:
+        return found
+    directory = directory.knowing(_words(session))
+    for index, text in entries:
         try:
             found.append(_read(session, directory, index, parse_canonical(text.encode("utf-8"))))
         except (Malformed, NotCanonical, NotCertified, SignatureRefused, KeyError, TypeError, ValueError):
@@ -101,8 +126,19 @@ def read_erased(session: Session, directory: Directory) -> list[Erased]:
     return found
 
 
+def _words(session: Session) -> dict[str, int]:
+    """Return where each word on keeping a case stands in the log, by its digest."""
+    found = {}
+    for index, text in ledger_rows.read_bodies(session, WORD):
+        try:
+            found[str(parse_canonical(text.encode("utf-8"))["statement"])] = index
+        except (NotCanonical, KeyError, TypeError, UnicodeEncodeError):
+            continue
+    return found
+
+
 def _read(session: Session, directory: Directory, index: int, body: Any) -> Erased:
-    allowed = read_allowed(body, directory)
+    allowed = read_allowed(body, directory, index)
     positions = [position for _, position in allowed.pairs]
     stored = retention_rows.entries_at(session, positions)
     for number, position in allowed.pairs:

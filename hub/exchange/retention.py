@@ -46,7 +46,7 @@ TYPES = (
     StatementType.HOLD,
 )
 _KINDS = tuple(kind.value for kind in TYPES)
-ENTRY = "retention"
+ENTRY = erasing.WORD
 
 
 def is_of_retention(token: object) -> bool:
@@ -200,9 +200,9 @@ def _confirmation(asked: Asked) -> Receipt:
     first = rows.find_statement(asked.session, wanted.digest)
     if first is None:
         raise Refused(409, "conflict", "the word that this one confirms is not here")
-    receipt, token = _keep(asked), first.statement
-    entries = erasing.entries_of(asked.session, asked.act.row.case, wanted.scope)
-    erasing.erase(asked.act, wanted.scope, wanted.agency, [token, asked.statement.token], entries)
+    receipt, allowing = _keep(asked), [first.statement, asked.statement.token]
+    entries = erasing.entries_of(asked.session, asked.act.row.case, wanted.scope, allowing)
+    erasing.erase(asked.act, wanted.scope, wanted.agency, allowing, entries)
     return receipt
 
 
@@ -259,5 +259,6 @@ def erase_due(session: Session, due: Due, at: datetime) -> list[Receipt]:
     statement = rows.find_statement(session, state.term.digest)
     if statement is None:
         return []
-    entries = erasing.entries_of(session, due.case, due.scope)
-    return erasing.erase(CaseAct(session, row, at), due.scope, state.term.agency, [statement.statement], entries)
+    allowing = [statement.statement]
+    entries = erasing.entries_of(session, due.case, due.scope, allowing)
+    return erasing.erase(CaseAct(session, row, at), due.scope, state.term.agency, allowing, entries)

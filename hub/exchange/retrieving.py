@@ -14,6 +14,7 @@ from typing import Any
 
 from hub.exchange.acts import CaseAct, Receipt, lock_case
 from hub.exchange.cases import require_fresh
+from hub.exchange.confirmed import require_confirmed
 from hub.exchange.erasing import require_content
 from hub.exchange.pulling import BEFORE_ANY_REVOCATION, MAX_PULL_AGE, Denied
 from hub.refusal import Refused
@@ -62,6 +63,7 @@ def retrieve(
         raise Denied(None, caller, None, statement.digest, error.code, act=ACT) from error
     _require_live_key(directory, statement, at)
     require_content(session, case)
+    require_confirmed(session)
     # The rows are asked for by the agency whose key signed, never by what the statement says.
     items, follows = _page(session, case, statement.issuer, after)
     receipt = _repeated(act, statement, items) or _record(act, statement, items)

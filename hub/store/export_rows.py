@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import aliased
 
 from hub.store.base import Session
 from hub.store.ledger_tables import CheckpointRow, LogEntryRow
@@ -33,6 +34,14 @@ def positions_of_agency(session: Session, agency: str, below: int) -> list[int]:
         .where(entry.position < below)
     )
     return list(session.scalars(query.order_by(entry.position)))
+
+
+def positions_on_erasing(session: Session, first: int, last: int, below: int) -> list[int]:
+    """Return where the erasures, and the words on keeping, of each case stand that has an erased entry in a span."""
+    entry, erased = LogEntryRow, aliased(LogEntryRow)
+    cases = select(erased.case).where(erased.body.is_(None), erased.position.between(first, last))
+    query = select(entry.position).where(entry.type.in_(("erased", "retention")), entry.case.in_(cases))
+    return list(session.scalars(query.where(entry.position < below).order_by(entry.position)))
 
 
 def witnessed_sizes(session: Session) -> list[int]:

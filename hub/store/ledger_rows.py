@@ -237,6 +237,12 @@ def read_bodies(session: Session, kind: str) -> list[tuple[int, str]]:
     return [(position, body or "") for position, body in session.execute(query.order_by(LogEntryRow.position))]
 
 
+def read_case_bodies(session: Session, case: str, kind: str) -> list[str]:
+    """Return the body of every entry of a type in a case, in the case's order; erased ones are left out."""
+    query = select(LogEntryRow.body).where(LogEntryRow.case == case, LogEntryRow.type == kind)
+    return [body for body in session.scalars(query.order_by(LogEntryRow.case_seq)) if body is not None]
+
+
 def find_of_statement(session: Session, case: str, kind: str, statement: str) -> StoredEntry | None:
     """Return a case's entry of a type whose body names a statement's digest. Looks through those of the case."""
     query = select(*_ENTRY).where(LogEntryRow.case == case, LogEntryRow.type == kind)

@@ -18,6 +18,7 @@ class ExportFault(StrEnum):
     ENTRY_CHANGED = "entry_changed"
     ENTRY_MISSING = "entry_missing"
     CHAIN_BROKEN = "chain_broken"
+    ERASURE_UNPROVEN = "erasure_unproven"
     TIME_IMPLAUSIBLE = "time_implausible"
     NOT_AUTHORISED = "not_authorised"
     HEAD_UNSIGNED = "head_unsigned"
@@ -55,6 +56,10 @@ MEANINGS: Mapping[ExportFault, str] = {
     ExportFault.CHAIN_BROKEN: (
         "The entries of a case are numbered without a gap, and each names the one before it. Here they do not follow "
         "on each other: an entry of the case was left out, moved or put in."
+    ),
+    ExportFault.ERASURE_UNPROVEN: (
+        "The text of an entry is gone, and it is not proven that those who may have it erased asked for it. Somebody "
+        "took it away, at the hub or from this file. Ask the agencies of the case what they know of it."
     ),
     ExportFault.TIME_IMPLAUSIBLE: (
         "An entry claims a time that cannot be right: other entries, or the witnesses, show that it was written at "

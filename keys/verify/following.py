@@ -27,6 +27,7 @@ from keys.transparency import (
 )
 from keys.verify.bodies import read_body
 from keys.verify.chains import CaseChains, Clock, RightEdge
+from keys.verify.erasing import ERASED, WORD, Erasures
 from keys.verify.faults import ExportFault, ExportRefused
 from keys.verify.lines import EndLine, EntryLine, ExportLine, HeadLine, Line, LineSource, LinkLine, read_lines
 from keys.verify.pins import KeptHead, Pin, head_of
@@ -72,7 +73,7 @@ class _Digesting:
 class _Check:
     def __init__(self, report: Report, progress: Progress) -> None:
         self.report, self.progress = report, progress
-        self.edge, self.clock = RightEdge(), Clock()
+        self.edge, self.clock, self.erasures = RightEdge(), Clock(), Erasures()
         self.last_index, self.last_head, self.links = -1, 0, 0
         self.has_case = False
 
@@ -145,12 +146,15 @@ class _Check:
         if line.body is None:
             if line.case is not None and line.case_seq is not None:
                 self.chains.take(line.case, line.case_seq, False, line.entry, line.index)
+                self.erasures.gone(line.case, line.case_seq, line.index)
             return
         body = read_body(line.body, is_public=line.is_public, index=line.index)
-        self._belongs(line, body.get("case"))
+        self._belongs(line, body.get("case"), body["type"])
         self.report.kinds[body["type"]] += 1
         if "case" in body:
-            self.chains.take(body["case"], body["case_seq"], body["previous"], line.entry, line.index)
+            if self._is_inside(line.index):
+                self.chains.take(body["case"], body["case_seq"], body["previous"], line.entry, line.index)
+            self.erasures.take(body, self.public.directory, line.index)
         self.clock.take(body["at"], line.index)
         if line.is_public:
             self._authority(body, line.index)
@@ -173,12 +177,18 @@ class _Check:
         if line.body is None:
             self._belongs(line, line.case)
 
-    def _belongs(self, line: EntryLine, case: object) -> None:
-        """A file holds public entries, and of its scope what the scope says; in a file of the log nothing to read."""
+    def _is_inside(self, index: int) -> bool:
+        return self.header.scope.first <= index <= self.header.scope.last
+
+    def _belongs(self, line: EntryLine, case: object, kind: str | None = None) -> None:
+        """A file holds public entries, and of its scope what the scope says; in a file of the log nothing to read.
+
+        What was erased is explained by entries that may stand after, or before, the time that a file is of.
+        """
         scope, index = self.header.scope, line.index
         if line.is_public:
             return
-        is_inside = scope.first <= index <= scope.last
+        is_inside = self._is_inside(index) or (scope.kind != "log" and kind in (ERASED, WORD))
         fits = {
             "log": line.body is None and case is None,
             "case": case == scope.case,
@@ -319,6 +329,7 @@ class _Check:
             self._require_all(header.scope.last + 1)
         if header.scope.kind == "case" and not self.has_case:
             raise ExportRefused(ExportFault.ENTRY_MISSING, "the file holds no entry of the case it is of")
+        self._explained()
         checkpoint = self._signed(header.head, header.size)
         if header.is_whole and self.edge.root != checkpoint.root:
             raise ExportRefused(ExportFault.HEAD_DIFFERS, "the entries do not add up to the newest head")
@@ -331,6 +342,14 @@ class _Check:
             self.report.stage = "pin"
             self._pinned(self.report.pin)
         self.report.stage = "done"
+
+    def _explained(self) -> None:
+        """In a file of a case all that is gone is explained; an agency that left one is not given what came later."""
+        if self.header.scope.kind == "case":
+            self.erasures.require_explained()
+        missing = self.erasures.missing
+        self.report.unexplained = len(missing)
+        self.report.first_unexplained = min(missing.values(), default=None)
 
     def _require_all(self, size: int) -> None:
         if self.last_index + 1 < size:

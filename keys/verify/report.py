@@ -49,6 +49,9 @@ class Report:
     """Entries whose body stands in the file."""
     erased: int = 0
     """Entries of a case whose body had been erased before."""
+    unexplained: int = 0
+    """Of those the ones that no entry in the file says were erased. In a file of one case that is a fault."""
+    first_unexplained: int | None = None
     kinds: Counter[str] = field(default_factory=Counter)
     cases: int = 0
     changed_after_pin: int = 0
@@ -78,6 +81,8 @@ class Report:
             "entries": self.entries,
             "readable": self.readable,
             "erased": self.erased,
+            "unexplained": self.unexplained,
+            "first_unexplained": self.first_unexplained,
             "cases": self.cases,
             "heads": self.heads,
             "size": None if self.header is None else self.header.size,

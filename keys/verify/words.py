@@ -25,6 +25,11 @@ _STEPS: tuple[tuple[str, frozenset[ExportFault], str], ...] = (
         "The entries of each case are numbered without a gap and each names the one before it.",
     ),
     (
+        "What was erased was erased by those who may",
+        frozenset({ExportFault.ERASURE_UNPROVEN}),
+        "For each entry whose text is gone an entry says so, with the signed words that allow it.",
+    ),
+    (
         "The times are possible",
         frozenset({ExportFault.TIME_IMPLAUSIBLE}),
         "No entry is dated more than five minutes before the ones it follows, or at odds with when witnesses saw it.",
@@ -44,6 +49,8 @@ _PIN_STEP = "It is the log that your agency knows"
 _KEPT_STEP = "It goes on from what you kept from before"
 NOT_REACHED = "not reached: the check ended before"
 NO_CASE = "not checked: no case can be read in this file"
+NONE_ERASED = "not checked: no erased entry is in this file"
+PARTLY = "not proven by this file: see below"
 HELD = "holds"
 BROKEN = "does not hold"
 
@@ -100,6 +107,11 @@ def say_file(report: Report) -> list[str]:
             f"{_many(report.erased, 'entry', 'entries')} had been erased before the file was made: that they stood "
             "there is proven, what they said is gone."
         )
+    if report.unexplained:
+        lines.append(
+            f"Of {report.unexplained:,} of these no entry in this file says that it was erased; the first stands at "
+            f"position {report.first_unexplained} of the log."
+        )
     if report.witnessed_at is not None and report.first is None:
         lines.append(
             f"{report.quorum} or more of {report.witnesses} witnesses had seen this state of the log by "
@@ -114,13 +126,21 @@ def say_steps(report: Report) -> list[Step]:
     steps = []
     for title, codes, detail in _STEPS:
         if code is None:
-            has_none = ExportFault.CHAIN_BROKEN in codes and not report.cases
-            steps.append(Step(title, NO_CASE if has_none else HELD, detail))
+            steps.append(Step(title, _held(report, codes), detail))
         elif code in codes:
             steps.append(Step(title, BROKEN, detail))
         else:
             steps.append(Step(title, NOT_REACHED, detail))
     return [*steps, _pin_step(report, code), _kept_step(report, code)]
+
+
+def _held(report: Report, codes: frozenset[ExportFault]) -> str:
+    """Return how a check came out that found no fault: there may have been nothing to check."""
+    if ExportFault.CHAIN_BROKEN in codes and not report.cases:
+        return NO_CASE
+    if ExportFault.ERASURE_UNPROVEN in codes:
+        return NONE_ERASED if not report.erased else HELD if not report.unexplained else PARTLY
+    return HELD
 
 
 def _pin_step(report: Report, code: ExportFault | None) -> Step:
@@ -183,7 +203,15 @@ def say_limits(report: Report) -> list[str]:
             "What the entries of cases say, and that each case is without a gap: this file holds only their digests."
         )
     if report.erased:
-        limits.append("Whether it was right to erase what was erased.")
+        limits.append(
+            "Whether it was right to erase what was erased: whether a record was that agency's own, whether it led the "
+            "case, and whether a legal hold forbade it. The agencies of the case can say that; their software does."
+        )
+    if report.unexplained:
+        limits.append(
+            "Who had the entries erased that no entry in this file explains. An agency that has left a case is not "
+            "given what came later: ask for a file of that case by an agency that is in it."
+        )
     return limits
 
 

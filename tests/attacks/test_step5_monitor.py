@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.alarms import acknowledge, attack_of
+from adapters.alarms import acknowledge, attack_of, read_alarms
 from adapters.evidence import check_evidence, render_evidence
 from adapters.following import LogRefused
 from adapters.named_heads import compare_heads, said_in
@@ -516,5 +516,15 @@ def test_attack_85_a_peer_that_has_verified_more_than_is_shown_here(scene: Scene
     party.clock = lambda: now() + LATER
     with pytest.raises(LogRefused) as refused:
         compare_heads(party.follower, [said])
-    assert refused.value.code == "freeze"
+    assert refused.value.code == "behind"
     assert CARE in str(refused.value)
+    party.clock = now
+    party.write(scene.main, NOTE)
+    with pytest.raises(LogRefused) as stopped:
+        party.release(scene.main)
+    assert stopped.value.code == "stopped"
+    number = next(item.number for item in read_alarms(party.store) if item.code == "behind")
+    acknowledge(party.store, number, by="A. Officer", reason="called care: the hub was slow", at=now())
+    party.sync()
+    compare_heads(party.follower, [])
+    assert party.release(scene.main).fragments

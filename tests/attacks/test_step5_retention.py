@@ -22,6 +22,7 @@ from hub.retention_commands import run_retention
 from hub.serving import begin
 from hub.setting_up import verify_hub
 from keys.canonical import canonical_bytes
+from keys.statements import StatementType, make_statement
 from keys.storage import Vault
 from keys.transparency import entry_bytes
 from policies.retention import Scope
@@ -176,6 +177,20 @@ def backup(scene: Scene, to: Path) -> Path:
     return to / "older.db"
 
 
+def ask_own_back(party: Party, case: str) -> None:
+    """Ask for what an agency brought to a case, as after the loss of its database."""
+    token = make_statement(
+        StatementType.RETRIEVAL,
+        {"case": case, "after": None},
+        issuer=party.book.agency,
+        signer=party.book.signing,
+        issued_at=party.clock(),
+        statement_id="5" * 32,
+        checkpoint=None,
+    )
+    party.client.post_for_lines(f"/v1/cases/{case}/own", {"statement": token})
+
+
 def test_attack_75_a_started_hub_waits_for_its_witnesses(embedded: Scene) -> None:
     """Nobody is given anything before a quorum has cosigned since the start; then all goes on."""
     embedded.witness()
@@ -183,6 +198,7 @@ def test_attack_75_a_started_hub_waits_for_its_witnesses(embedded: Scene) -> Non
     for refused in (
         lambda: embedded[CARE].share(embedded.main, {"kind": "concern", "summary": "x", "fields": {}}),
         lambda: embedded[HEALTH].pull(embedded.main, "voter"),
+        lambda: ask_own_back(embedded[CARE], embedded.main),
     ):
         with pytest.raises(HubRefused) as caught:
             refused()
@@ -315,4 +331,4 @@ def test_an_erased_record_ends_the_case_everywhere(embedded: Scene) -> None:
     embedded.witness()
     for name in (CARE, POLICE, HEALTH):
         assert case not in embedded[name].follower.sync_cases()
-        assert {code for code, _ in embedded.alarms(name)} <= {"erasure", "erasure_asked"}, name
+        assert {code for code, _ in embedded.alarms(name)} <= {"erasure", "erasure_asked", "erasure_set"}, name

@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from hub.audit_retention import ERASED
 from hub.cli import main
 from hub.giving_out import Aside, Use, give_out
 from hub.refusal import Refused
 from hub.store.base import Session
 from policies.vocabulary import Role
 from tests.hub.console.desk import Desk
+from tests.retention_acts import erase_own
 from tests.scene import CARE, CHARITY, HEALTH, POLICE, REVIEW, Scene
 
 
@@ -210,3 +212,15 @@ def test_the_officers_own_agency_sees_it_in_its_feed(desk: Desk) -> None:
     assert [desk.scene.alarms(agency) for agency in agencies] == before
     log = desk.scene[CARE].client.get(f"/v1/cases/{desk.scene.main}/log", after=0)
     assert "exported" in {json.loads(entry["body"])["type"] for entry in log["entries"]}
+
+
+def test_what_was_rightly_erased_is_no_fault(make_scene: Callable[[], Scene], tmp_path: Path) -> None:
+    """As in the console: an entry that was erased by those who may is said to be erased, not to be damaged."""
+    desk = Desk(make_scene())
+    desk.give(desk.word())
+    erase_own(desk.scene[POLICE], desk.scene.main)
+    run(desk, "case", desk.scene.main, "--json", str(tmp_path / "case.json"))
+    rows = json.loads((tmp_path / "case.json").read_bytes())["rows"]
+    assert [row["act"] for row in rows].count(ERASED) == 1
+    assert {row["fault"] for row in rows} == {""}
+    desk.close()

@@ -18,6 +18,7 @@ from hub.ledger.entries import PUBLIC_TYPES
 from hub.log_export import Wanted, export_log
 from hub.refusal import Refused
 from hub.services import Services
+from keys.verify.faults import ExportFault
 from keys.verify.following import verify_file
 from keys.verify.report import Verdict
 from tests.keys.verify.exports import Lines, read
@@ -114,8 +115,8 @@ def test_a_span_of_time_is_a_span_of_the_log(scene: Scene, services: Services, t
         assert is_public or scope["first"] <= line["index"] <= scope["last"]
 
 
-def test_what_the_hub_erased_is_said_to_be_erased(scene: Scene, services: Services, tmp_path: Path) -> None:
-    """Its place in tree and case stays proven."""
+def test_what_the_hub_took_away_is_in_the_file_as_gone(scene: Scene, services: Services, tmp_path: Path) -> None:
+    """Its place in tree and case stays proven; that it was erased nobody takes on the hub's word."""
     position, body, salt = scene.sql(
         "SELECT position, body, salt FROM log_entry WHERE \"case\" = ? AND type = 'fragment' LIMIT 1", scene.main
     )[0]
@@ -125,9 +126,23 @@ def test_what_the_hub_erased_is_said_to_be_erased(scene: Scene, services: Servic
     finally:
         scene.sql("UPDATE log_entry SET body = ?, salt = ? WHERE position = ?", body, salt, position)
     report = verify_file(tmp_path / "x.export")
-    assert (report.verdict, report.erased) == (Verdict.UNPINNED, 1)
+    assert (report.verdict, report.erased) == (Verdict.DOES_NOT_HOLD, 1)
+    assert report.first is not None
+    assert (report.first.code, report.first.index) == (ExportFault.ERASURE_UNPROVEN, position)
     line = next(line for line in entries(read(tmp_path / "x.export")) if line["index"] == position)
     assert (line["case"], line["body"]) == (scene.main, None)
+
+
+@pytest.mark.parametrize("of_case", [True, False])
+def test_a_time_in_which_nothing_of_it_stands(scene: Scene, services: Services, tmp_path: Path, of_case: bool) -> None:
+    """A case, or an agency's cases, before they were opened: refused, not a file that does not hold."""
+    before = len(scene.log_types())
+    opened = [json.loads(row[0])["at"] for row in scene.sql('SELECT body FROM log_entry WHERE "case" IS NOT NULL')]
+    until = datetime.fromisoformat(min(opened)).replace(microsecond=0) - timedelta(seconds=1)
+    wanted = Wanted(case=scene.main, until=until) if of_case else Wanted(agency=HEALTH, until=until)
+    with pytest.raises(Refused, match="stands in this time"):
+        export_log(services, tmp_path / "no.export", wanted)
+    assert len(scene.log_types()) == before
 
 
 @pytest.mark.parametrize(

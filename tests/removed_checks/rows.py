@@ -20,7 +20,7 @@ ATTACKS = (
     *(61, 62, 63, *range(69, 76), 77, 81, 82, *range(85, 91)),
 )
 """The attacks whose tests have been seen to fail, by number of the project's list."""
-PARTLY = (83,)
+PARTLY = (4, 5, 83)
 """Of these some tests have: the others search all that there is for what must not be there."""
 
 _MEMBERS = {"attacks", "without", "edits", "fails", "needs"}

@@ -67,17 +67,25 @@ def write(path: Path, lines: Lines) -> Path:
     return path
 
 
-def first_verdict(path: Path, pin: Path | None, kept: Path | None) -> tuple[str, str | None, int | None]:
-    """What the verifier says: verdict, code and position of the first thing that does not hold."""
+Said = tuple[str, str | None, int | None]
+
+
+def agreed(path: Path, pin: Path | None, kept: Path | None) -> Said:
+    """What both verifiers say: verdict, code and position of the first thing that does not hold."""
     report = verify_file(path, None if pin is None else read_pin(pin), None if kept is None else read_kept_head(kept))
     found = report.first
-    return report.verdict.value, None if found is None else found.code.value, None if found is None else found.index
+    one = report.verdict.value, None if found is None else found.code.value, None if found is None else found.index
+    said = ask_second(path, pin, kept)
+    assert one == (said["verdict"], said["code"], said["index"]), said["message"]
+    if found is None:
+        assert report.unexplained == said["unexplained"]
+    return one
 
 
-def second_verdict(path: Path, pin: Path | None, kept: Path | None) -> tuple[str, str | None, int | None]:
+def ask_second(path: Path, pin: Path | None, kept: Path | None) -> dict[str, Any]:
     """What the second verifier says."""
     given = [str(path), "-" if pin is None else str(pin), "-" if kept is None else str(kept)]
     done = subprocess.run([str(NODE), str(SECOND), *given], capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout, done.stderr
-    said = json.loads(done.stdout)
-    return said["verdict"], said["code"], said["index"]
+    said: dict[str, Any] = json.loads(done.stdout)
+    return said

@@ -26,14 +26,23 @@ from tests.scene import Scene, embedded_services, now
 
 @dataclass(slots=True)
 class Entry:
-    """One entry of the log as it is forged. ``text`` is the body."""
+    """One entry of the log as it is forged. ``text`` is the body; of an erased one ``gone`` is what was logged."""
 
     text: str
     salt: bytes | None
+    gone: bytes | None = None
+    place: tuple[str, int] | None = None
 
     @property
     def body(self) -> dict[str, Any]:
+        if self.place is not None:
+            return {"type": "", "case": self.place[0], "case_seq": self.place[1]}
         return dict(json.loads(self.text))
+
+    def erase(self) -> None:
+        """Take its text away."""
+        body = self.body
+        self.gone, self.place = self.bytes_, (body["case"], body["case_seq"])
 
     def say(self, **members: Any) -> None:
         """Change members of the body; None of them is checked."""
@@ -41,7 +50,7 @@ class Entry:
 
     @property
     def bytes_(self) -> bytes:
-        return entry_bytes(self.text.encode(), self.salt)
+        return self.gone if self.gone is not None else entry_bytes(self.text.encode(), self.salt)
 
 
 @dataclass(slots=True)
@@ -59,10 +68,14 @@ class Forger:
     @classmethod
     def of(cls, scene: Scene, sizes: list[int]) -> Forger:
         """``sizes``: of the heads, the newest last. Entries beyond are left out."""
-        rows = scene.sql("SELECT body, salt FROM log_entry WHERE position < ? ORDER BY position", sizes[-1])
+        query = 'SELECT body, salt, entry, "case", case_seq FROM log_entry WHERE position < ? ORDER BY position'
+        rows = scene.sql(query, sizes[-1])
         services: Services = embedded_services(scene.hub, now, anew=False)
         services.database.close()
-        entries = [Entry(body, salt) for body, salt in rows]
+        entries = [
+            Entry(body, salt) if body is not None else Entry("", None, bytes(entry), (case, number))
+            for body, salt, entry, case, number in rows
+        ]
         return cls(scene, entries, services.log_key, services.config.origin, sizes, tuple(scene.parties))
 
     def find(self, kind: str, nth: int = 0) -> int:
@@ -78,7 +91,8 @@ class Forger:
         before: Entry | None = None
         for index in self.of_case(case):
             entry = self.entries[index]
-            entry.say(previous=None if before is None else leaf_hash(before.bytes_).hex())
+            if entry.gone is None:
+                entry.say(previous=None if before is None else leaf_hash(before.bytes_).hex())
             before = entry
 
     def root(self, start: int, end: int) -> bytes:
@@ -92,7 +106,7 @@ class Forger:
         """A head of this size, signed and cosigned a second after its last entry."""
         note = sign_checkpoint(self.origin, size, self.root(0, size), self.log_key)
         checkpoint = verify_checkpoint(note, self._log_vkey)
-        newest = max(datetime.fromisoformat(entry.body["at"]) for entry in self.entries[:size])
+        newest = max(datetime.fromisoformat(entry.body["at"]) for entry in self.entries[:size] if entry.gone is None)
         at = newest.astimezone(UTC) + self.seen_late_by
         for agency in self.witnesses:
             name, keys = f"{self.origin}/witness/{agency}", self.scene.parties[agency].keys.keys
@@ -129,7 +143,8 @@ class Forger:
             while heads and heads[0] <= index:
                 lines.append(self._head(heads.pop(0), size, is_whole))
                 counts["heads"] += 1
-            if is_whole or entry.salt is None or entry.body.get("case") == case:
+            is_public = entry.salt is None and entry.gone is None
+            if is_whole or is_public or entry.body.get("case") == case:
                 lines.append(self._entry(index, entry, size, is_whole))
                 counts["entries"] += 1
         return [*lines, {"kind": "end", **counts}]
@@ -139,7 +154,8 @@ class Forger:
         return {"kind": "head", "size": head, "note": self.note(head), "consistency": proof}
 
     def _entry(self, index: int, entry: Entry, size: int, is_whole: bool) -> dict[str, Any]:
-        is_open = not is_whole or entry.salt is None
+        is_open = entry.gone is None and (not is_whole or entry.salt is None)
+        case, number = (None, None) if is_whole or entry.place is None else entry.place
         proof = None if is_whole else render_proof([self.root(*part) for part in inclusion_ranges(index, size)])
         return {
             "kind": "entry",
@@ -147,8 +163,8 @@ class Forger:
             "body": entry.text if is_open else None,
             "salt": b64u(entry.salt) if is_open and entry.salt is not None else None,
             "digest": None if is_open else entry.bytes_[1:].hex(),
-            "case": None,
-            "case_seq": None,
+            "case": case,
+            "case_seq": number,
             "inclusion": proof,
         }
 

@@ -16,14 +16,16 @@ from keys.private import PrivateKey
 from keys.revocation import RevocationReason
 from keys.statements import peek
 from keys.verify.faults import MEANINGS, ExportFault
+from keys.verify.following import verify_file
+from keys.verify.pins import read_pin
+from keys.verify.words import render_text
 from tests.keys.verify.exports import (
     SECOND,
     Exports,
     Lines,
-    first_verdict,
+    agreed,
     make_exports,
     read,
-    second_verdict,
     write,
 )
 from tests.keys.verify.forging import Forger
@@ -52,13 +54,6 @@ def forger(scene: Scene, exports: Exports) -> Forger:
     return Forger.of(scene, [exports.kept_size, newest])
 
 
-def agreed(path: Path, pin: Path | None, kept: Path | None) -> tuple[str, str | None, int | None]:
-    """What both verifiers say."""
-    one = first_verdict(path, pin, kept)
-    assert one == second_verdict(path, pin, kept)
-    return one
-
-
 # --- good ones ---
 
 
@@ -77,15 +72,24 @@ def test_what_is_forged_unchanged_holds(exports: Exports, forger: Forger, scene:
         assert agreed(path, exports.pin, exports.kept) == ("holds", None, None)
 
 
-def test_an_erased_entry_leaves_a_file_that_holds(exports: Exports, scene: Scene, tmp_path: Path) -> None:
-    """Body and salt are gone, its place in tree and case is proven all the same."""
-    lines = read(exports.case)
+@pytest.mark.parametrize("name", ["case", "agency"])
+def test_attack_16_a_text_that_is_gone_is_named(exports: Exports, scene: Scene, tmp_path: Path, name: str) -> None:
+    """Its place in tree and case is proven, and nothing says that it was erased: in a case's file that is a fault."""
+    lines = read(exports.folder / f"{name}.export")
     entry = next(line for line in lines if line.get("salt"))
     forger = Forger.of(scene, [lines[0]["size"]])
     body = json.loads(entry["body"])
     entry |= {"body": None, "salt": None, "digest": forger.entries[entry["index"]].bytes_[1:].hex()}
     entry |= {"case": body["case"], "case_seq": body["case_seq"]}
-    assert agreed(write(tmp_path / "x", lines), exports.pin, exports.kept) == ("holds", None, None)
+    path = write(tmp_path / "x", lines)
+    if name == "case":
+        assert agreed(path, exports.pin, exports.kept) == ("does_not_hold", "erasure_unproven", entry["index"])
+        return
+    assert agreed(path, exports.pin, exports.kept) == ("holds", None, None)
+    report = verify_file(path, read_pin(exports.pin))
+    assert (report.unexplained, report.first_unexplained) == (1, entry["index"])
+    assert f"position {entry['index']} of the log" in render_text(report)
+    assert "Who had the entries erased" in render_text(report)
 
 
 # --- files that somebody changed ---
@@ -501,5 +505,6 @@ def test_the_corpus_has_each_kind_and_the_second_verifier_is_small() -> None:
     """At least twenty bad files; every code that a file alone can give; at most 300 lines of another language."""
     bad = [*(item[2] for item in CHANGED.values()), *(item[1] for item in [*RAW.values(), *FORGED.values()])]
     assert len(bad) >= 50
-    assert {*bad, ExportFault.FORK, ExportFault.TAIL_MISSING} == set(ExportFault) == set(MEANINGS)
+    elsewhere = {ExportFault.FORK, ExportFault.TAIL_MISSING, ExportFault.ERASURE_UNPROVEN}
+    assert {*bad, *elsewhere} == set(ExportFault) == set(MEANINGS)
     assert len(SECOND.read_text(encoding="utf-8").splitlines()) <= MAX_SECOND_LINES
