@@ -86,6 +86,17 @@ def say_what_to_open(stage: Stage, seconds: float) -> None:
         stage.console.print(line, highlight=False, soft_wrap=True)
 
 
+def try_the_hub(stage: Stage) -> tuple[str, ...]:
+    """Return how to run the hub's own commands beside it: its passphrase is of this run only, as the people's are."""
+    home = stage.hub_home
+    return (
+        "the hub's own commands, in another terminal:",
+        f"  export NRM_HUB_PASSPHRASE={stage.hub_secret}",
+        f"  .venv/bin/nrm-hub --home {home} log verify",
+        f"  .venv/bin/nrm-hub --home {home} audit search --help",
+    )
+
+
 def serve(stage: Stage) -> None:
     """Stay up until interrupted; print the addresses, and who may sign in where."""
     signing_in = SigningIn(stage)
@@ -96,9 +107,12 @@ def serve(stage: Stage) -> None:
         stage.console.rule("[bold]Serving until you press Ctrl-C")
         stage.console.print(f"hub health     {stage.issuer}/health", highlight=False)
         stage.console.print(f"hub API        {stage.issuer}/openapi.json", highlight=False)
+        stage.console.print("status pages of the adapters, for whoever runs them:", highlight=False)
         for plan in AGENCIES:
             if plan.runs:
-                stage.console.print(f"{plan.kind:<14} http://127.0.0.1:{stage.ports[plan.home]}/", highlight=False)
+                stage.console.print(f"  {plan.kind:<12} http://127.0.0.1:{stage.ports[plan.home]}/", highlight=False)
+        for line in try_the_hub(stage):
+            stage.console.print(line, highlight=False, soft_wrap=True, markup=False)
         for line in signing_in.lines():
             stage.console.print(line, highlight=False, soft_wrap=True, markup=False)
         while True:

@@ -84,8 +84,10 @@ class Story:
         for home, text in lines.items():
             self.say(text)
             for arguments in self._sources(home):
-                out = self.stage.adapter(home, "read", *arguments)
-                self.stage.console.print(escape("   " + out.strip().splitlines()[1]), style="dim")
+                read = self.stage.adapter(home, "read", *arguments).strip().splitlines()[1]
+                if " = 0 fragments" in read:
+                    raise DemoFailed(f"{home} has nothing to tell of the child: {read}")
+                self.stage.console.print(escape("   " + read), style="dim")
 
     def _sources(self, home: str) -> list[list[str]]:
         by_name = ["--child", "family_name=Madeup", "--child", "birth_date=2012-05-17"]
@@ -96,7 +98,7 @@ class Story:
                 [str(FILES / "social-care-cin-2026.xml"), "--child", "la_child_id=DEMO0001"],
                 [ssda903[0], "--with", ssda903[1], "--with", ssda903[2], "--child", "la_child_id=DEMO0001"],
             ],
-            "health": [[str(FILES / "health-fhir-bundle.json"), "--child", "nhs_number=9990000018"]],
+            "health": [[str(FILES / "health-fhir-bundle.json"), *by_name]],
             "charity": [[str(FILES / "charity-htcds.xlsx"), *by_name]],
         }[home]
 

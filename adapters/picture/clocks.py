@@ -191,7 +191,7 @@ def _by_hours(rule: ClockRule, began: datetime, at: datetime) -> Counted:
     left = int((due - at).total_seconds() // 3600)
     text = due.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:00Z")
     if at >= due:
-        return ClockState.OVER, text, f"Over since {day_words(text)}.", None
+        return ClockState.OVER, text, f"Time ran out on {day_words(text)}.", None
     hours = count_words(left, "hour") if left else "Less than an hour"
     return ClockState.RUNNING, text, f"{hours} left, until {day_words(text)}.", None
 
@@ -215,7 +215,7 @@ def _by_days(rule: ClockRule, start: PartialDate, at: datetime) -> Counted:
     day = (today - start.first).days
     untimed = " The record gives no time of day." if rule.hours else ""
     if today > due:
-        return ClockState.OVER, text, f"Over since {day_words(text)}.{untimed}", day
+        return ClockState.OVER, text, f"Time ran out on {day_words(text)}.{untimed}", day
     left = (due - today).days
     of = f"Day {day} of {rule.days}; " if rule.days else ""
     end = "it ends today" if not left else f"{count_words(left, 'day')} left"

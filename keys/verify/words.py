@@ -94,7 +94,7 @@ def say_file(report: Report) -> list[str]:
         "agency": f"the cases of {scope.agency}, with their entries to read",
     }[scope.kind]
     limit = "" if (scope.first, scope.last) == (0, header.size - 1) else f", positions {scope.first} to {scope.last}"
-    lines.append(f"The log {header.origin}: {what}{limit}. It says it was made on {header.made_at}.")
+    lines.append(f"The log {header.origin}: {what}{limit}. It says it was made at {header.made_at}.")
     lines.append(
         f"{_many(report.entries, 'entry', 'entries')} checked of a log of {header.size:,}, "
         f"{report.readable:,} of them to read; {_many(report.cases, 'case')}."
@@ -104,8 +104,8 @@ def say_file(report: Report) -> list[str]:
         lines.append(f"What the readable ones are: {counted}.")
     if report.erased:
         lines.append(
-            f"{_many(report.erased, 'entry', 'entries')} had been erased before the file was made: that they stood "
-            "there is proven, what they said is gone."
+            f"{_many(report.erased, 'entry', 'entries')} had been erased before the file was made: the place of each "
+            "is proven, what it said is gone."
         )
     if report.unexplained:
         lines.append(

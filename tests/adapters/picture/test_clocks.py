@@ -57,7 +57,7 @@ def test_three_clocks_of_72_hours_are_three() -> None:
     [
         (timedelta(hours=1), ClockState.RUNNING, "71 hours left, until 21 May 2026, 08:00 UTC."),
         (timedelta(hours=71, minutes=59), ClockState.RUNNING, "Less than an hour left, until 21 May 2026, 08:00 UTC."),
-        (timedelta(hours=72), ClockState.OVER, "Over since 21 May 2026, 08:00 UTC."),
+        (timedelta(hours=72), ClockState.OVER, "Time ran out on 21 May 2026, 08:00 UTC."),
     ],
 )
 def test_the_risk_window_counts_from_the_opening(after: timedelta, state: ClockState, words: str) -> None:
@@ -116,7 +116,7 @@ def test_an_episode_without_an_end_starts_no_return() -> None:
         (20, ClockState.RUNNING, "Day 20 of 45; 25 days left"),
         (21, ClockState.WARNING, "Day 21 of 45; 24 days left"),
         (45, ClockState.WARNING, "Day 45 of 45; it ends today"),
-        (46, ClockState.OVER, "Over since"),
+        (46, ClockState.OVER, "Time ran out on"),
     ],
 )
 def test_the_pilots_decision_is_counted_in_days(days: int, state: ClockState, words: str) -> None:
