@@ -188,7 +188,7 @@ class Watch:
             compare_heads(self._adapter.follower, said_in(self._adapter.book.load(case)))
 
     def _tell(self, cases: Sequence[str]) -> None:
-        """Keep alarms for broken glass, overridden objections and emergency releases, at once and where nobody reviews them.
+        """Keep alarms for broken glass, overridden objections and emergency releases, also where nobody reviews them.
 
         What does not verify tells of none.
         """
