@@ -93,7 +93,8 @@ def try_the_hub(stage: Stage) -> tuple[str, ...]:
         "the hub's own commands, in another terminal:",
         f"  export NRM_HUB_PASSPHRASE={stage.hub_secret}",
         f"  .venv/bin/nrm-hub --home {home} log verify",
-        f"  .venv/bin/nrm-hub --home {home} audit search --help",
+        f"  .venv/bin/nrm-hub --home {home} audit matrix --agency AGENCY --officer MEMBER",
+        "  (agency and member of the officer below, as the console's first page says them)",
     )
 
 
