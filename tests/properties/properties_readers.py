@@ -413,6 +413,7 @@ PARSERS: dict[str, list[tuple[Callable[..., object], Inputs]]] = {
 
 VERIFIED_BEFORE = {
     "keys.erasures.read_allowed": "an entry of the log's form; Directory.verify reads the statements in it; attack 16",
+    "keys.erasures.verify_word": "a word in such an entry, or one that is kept; Directory.verify reads it; attack 16",
     "policies.legal_tables.parse_bases": "a TOML document; called by parse_bundle",
     "policies.legal_tables.parse_gateways": "a TOML document; called by parse_bundle",
     "policies.retention.parse_term": "a word that Directory.verify read; tests/policies/test_keeping_rules",
