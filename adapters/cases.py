@@ -98,12 +98,6 @@ class VerifiedCase:
         return self.members.endorsements
 
     @property
-    def referred_at(self) -> datetime | None:
-        """When the lead signed that the case was referred; None before that. A case is referred once."""
-        referred = (item for item in self.membership if item.members["case_stage"] != CaseStage.BEFORE_REFERRAL)
-        return next((item.issued_at for item in referred), None)
-
-    @property
     def departures(self) -> tuple[Statement, ...]:
         """Who left."""
         return self.members.departures

@@ -21,6 +21,7 @@ from adapters.picture.situation import newest_first, order_of
 from adapters.picture.view import CaseView
 from adapters.picture.words import count_words, day_words
 from adapters.release.writing import Outcome, Question
+from keys.statements import Statement as MembershipStatement
 from policies.vocabulary import CaseStage, Category
 
 RULES = Path(__file__).with_name("clocks.toml")
@@ -93,6 +94,12 @@ def list_clocks(view: CaseView, pieces: Sequence[Piece]) -> tuple[Clock, ...]:
         *case_clocks(view.opened_at, view.referred_at, view.case.membership.case_stage, view.at),
         *_said(view, pieces),
     )
+
+
+def when_referred(memberships: Sequence[MembershipStatement]) -> datetime | None:
+    """Return when a case's lead signed that it was referred; None before that. A case is referred once."""
+    referred = (item for item in memberships if item.members["case_stage"] != CaseStage.BEFORE_REFERRAL)
+    return next((item.issued_at for item in referred), None)
 
 
 def case_clocks(opened_at: datetime, referred_at: datetime | None, stage: CaseStage, at: datetime) -> tuple[Clock, ...]:

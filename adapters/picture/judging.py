@@ -17,6 +17,7 @@ from adapters.erasures import RULE as ERASED_RULE
 from adapters.feed import Said
 from adapters.following import LogRefused
 from adapters.picture.answer import Given, Listing, VerifiedAnswer, manifest_of
+from adapters.picture.clocks import when_referred
 from adapters.picture.view import Awaited, CaseView, NotGiven, OpenedFragment, RefusedFragment, Unverified
 from keys.directory import Directory
 from keys.private import PrivateKey
@@ -197,7 +198,7 @@ class Judged:
             purpose=purpose,
             at=self.at,
             opened_at=self.case.opened_at,
-            referred_at=self.case.referred_at,
+            referred_at=when_referred(self.case.membership),
             opened=tuple(opened),
             refused=tuple(refused),
             not_given=tuple(

@@ -13,7 +13,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 from adapters.cases import CaseRefused, VerifiedCase
 from adapters.hub_client import HubRefused, HubUnreachable
-from adapters.picture.clocks import Clock, ClockKind, ClockState, case_clocks
+from adapters.picture.clocks import Clock, ClockKind, ClockState, case_clocks, when_referred
 from adapters.picture.model import assemble
 from adapters.picture.page import PageFrame, render_page
 from adapters.picture.view import PictureRefused
@@ -107,7 +107,7 @@ def _listed(verified: VerifiedCase, agency: str, member: str, at: datetime) -> M
     is_accepted = (agency, member) in verified.state.accepted
     roles = tuple(role.value for role in entry.roles)
     stage = verified.state.membership.case_stage
-    clocks = case_clocks(verified.opened_at, verified.referred_at, stage, at)
+    clocks = case_clocks(verified.opened_at, when_referred(verified.membership), stage, at)
     running = tuple(clock for clock in clocks if clock.state is not ClockState.OVER or clock.kind is ClockKind.RG_PILOT)
     return MyCase(verified.case, roles, entry.until, is_accepted, verified.opened_at, running, stage)
 

@@ -11,6 +11,7 @@ import pytest
 
 from adapters.following import LogRefused
 from adapters.membership import plan_addition, plan_departure, plan_endorsement, plan_hand_over
+from adapters.picture.clocks import when_referred
 from policies.model import AgencyId
 from policies.vocabulary import AgencyKind
 from tests.adapters.hands import Hands
@@ -172,7 +173,7 @@ def test_age_path_and_stage_say_first_what_they_do(make_scene: Callable[[], Scen
     said = care.run("case", "stage", case, "decided").stdout
     assert "The case is to be decided instead of referred. Nothing is shared for the referral any more" in said
     assert shown(care, case)["case_stage"] == "decided"
-    referred_at = scene[CARE].book.load(case).referred_at
+    referred_at = when_referred(scene[CARE].book.load(case).membership)
     assert referred_at is not None
     assert "not before its referral again" in care.refused("case", "stage", case, "before_referral")
     care.run("case", "age-path", case, "adult", "--source", "records")
@@ -186,4 +187,4 @@ def test_age_path_and_stage_say_first_what_they_do(make_scene: Callable[[], Scen
     care.run("case", "age-path", case, "not_sure", "--source", "in_doubt")
     assert shown(care, case)["age_path"] == "not_sure"
     loaded = scene[CARE].book.load(case)
-    assert loaded.referred_at == referred_at < loaded.membership[-1].issued_at
+    assert when_referred(loaded.membership) == referred_at < loaded.membership[-1].issued_at
