@@ -276,7 +276,7 @@ def test_statements_are_told_in_plain_words(scene: Scene, page: html.HtmlElement
     assert "given by: child; wishes and feelings: recorded" in row_with(page, "Recorded consent: given")[2]
     assert row_with(page, "Recorded consent: withdrawn")
     members = row_with(
-        page, "Opened the case; the path of the referral form is the child's (on: stated); stage: before referral."
+        page, "Opened the case; the path of the referral form is the child's (on: stated); stage: referred."
     )[2]
     chair = scene[POLICE].people["chair"][:8]
     assert f"Fernshire police member {chair} as chair of the panel and voting member of the panel until " in members

@@ -135,7 +135,7 @@ def test_a_person_is_shown_with_what_they_did_and_got(desk: Desk, tmp_path: Path
     assert {"viewed", "disclosure"} <= {row["kind"] for row in rows}
     given = next(row for row in rows if row["kind"] == "disclosure")
     assert given["power"] == "Children Act 2004 section 10 (unconfirmed)"
-    assert given["basis"] == "Article 6(1)(e): public task (unconfirmed)"
+    assert given["basis"].startswith("Article 6(1)(e): public task (unconfirmed); Article 9(2)(g) with schedule 1 ")
     assert "at least the first" in run(desk, "person", HEALTH, voter[:3], shown=False).output
 
 
