@@ -198,7 +198,7 @@ FORMS: Mapping[str, FormGuide] = {
     **{category.value: _written(category) for category in BUILDERS},
     "consent": FormGuide("nrm-adapter case consent CASE FORM", _from_meant(CONSENT), "consent"),
     "necessity": FormGuide(
-        "nrm-adapter release CASE --purpose … --without-consent REASON --necessity FORM, or nrm-adapter emergency ask",
+        "nrm-adapter release CASE --purpose … --without-consent REASON --necessity FORM",
         _from_meant(NECESSITY),
         "necessity",
     ),
