@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ from keys.merkle import (
 from keys.notes import SignatureLine, VerifierKey, parse_note, require_name
 from keys.outgoing import parse_target
 from keys.private import PrivateKey
+from keys.promises import Promise, PromisedEntry, sign_promise, verify_promise
 from keys.revocation import RevocationReason
 from keys.sealing import ChannelKey, ContentKey, decrypt_a256gcm, decrypt_hpke9, unwrap
 from keys.sign_in import read_object, read_providers, read_pushed
@@ -121,6 +123,9 @@ WITNESS = Witness(
 )
 WITNESSES = WitnessSet(1, (WITNESS,))
 LINE = cosign(CHECKPOINT, WITNESS.name, key("ML-DSA-44", "witness"), at=AT)
+PROMISE = sign_promise(
+    Promise(ORIGIN, "1" * 32, AT, AT + timedelta(minutes=10), None, (PromisedEntry(3, bytes(range(32))),)), LOG
+)
 OFFICERS = OfficerSet({"1" * 32: key("Ed25519", "first").public, "2" * 32: key("Ed25519", "second").public})
 OFFICERS_ENTRY = {
     "officers": OFFICERS.to_json(),
@@ -296,6 +301,7 @@ PARSERS: dict[str, list[tuple[Callable[..., object], Inputs]]] = {
     "keys.outgoing.parse_target": [
         (partial(parse_target, is_demo=True), texts("https://sign-in.example:8443/tenant?x=1"))
     ],
+    "keys.promises.verify_promise": [(verify_promise, with_fixed(texts(PROMISE), LOG_VKEY))],
     "keys.sign_in.read_object": [(read_object, with_fixed(of_bytes(KEY_SET), 4096, "jwks"))],
     "keys.sign_in.read_providers": [
         (read_providers, with_fixed(one_of([PROVIDER]), Path("hub.toml"), "production")),
@@ -426,6 +432,7 @@ VERIFIED_BEFORE = {
     "policies.exclusions.parse_proposal": "a word that Directory.verify read; tests/policies/test_exclusions",
     "keys.fetching._Wire.open": "a connection; what comes over it goes into the readers of keys.sign_in; attack 63",
     "keys.provider_link.ProviderClient.parse_response_token": "an answer that read_object has read",
+    "keys.spans.Span.from_json": "a part of evidence, whose reader refuses what has not its form; attack 6",
     "keys.checkpoints.verify_cosignature": "a parsed line; test_properties_flips",
     "keys.envelopes.verify_fragment": "a parsed fragment; test_properties_flips",
     "keys.revocation.verify_revocation": "called by the directory's; tests/keys",
