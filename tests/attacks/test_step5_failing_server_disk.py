@@ -115,6 +115,7 @@ def log() -> Iterator[Log]:
         closing(Database(url)) as database,
     ):
         yield Log(database, disk, server)
+        disk.calm()
     shutil.rmtree(folder, ignore_errors=True)
 
 
