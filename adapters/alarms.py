@@ -236,6 +236,10 @@ MEANINGS: Mapping[str, Meaning] = {
         f"{_CALL}; compare the newest head each of you sees (nrm-adapter status). Acknowledge this when both see the "
         "same.",
     ),
+    "quorum_is_there": Meaning(
+        "an emergency release was asked for while the witnesses are there",
+        "Release as always: nrm-adapter release.",
+    ),
     "freeze": Meaning(
         "the witnesses have seen no new head for ten minutes",
         "Ask the operator and the witnesses' agencies whether all of them run. Nothing is shared until then; where "
