@@ -25,7 +25,7 @@ def watching(act: Callable[[], Any]) -> Watch:
         follower=follower,
         keys=SimpleNamespace(keys={}),
         consents=SimpleNamespace(run=lambda _: None),
-        book=SimpleNamespace(load=lambda _: None, said_by_people=lambda _: {"break_glass": ()}),
+        book=SimpleNamespace(load=lambda _: None, said_by_people=lambda _: {"break_glass": (), "emergencies": ()}),
         store=SimpleNamespace(write=nullcontext),
     )
     return Watch(adapter, 1.0)
@@ -38,6 +38,8 @@ def _without_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.serving.warn_of_ends", lambda *_: None)
     monkeypatch.setattr("adapters.serving.warn_of_retention", lambda *_: None)
     monkeypatch.setattr("adapters.serving.tell", lambda *_: None)
+    monkeypatch.setattr("adapters.serving.emergencies.tell", lambda *_: None)
+    monkeypatch.setattr("adapters.serving.emergencies.look_for_own", lambda *_: None)
     monkeypatch.setattr("adapters.serving.notice_logged", lambda *_: None)
     monkeypatch.setattr("adapters.serving.say_frozen", lambda *_: None)
     monkeypatch.setattr("adapters.serving.compare_heads", lambda *_: None)
