@@ -37,7 +37,7 @@ from keys.storage import Vault
 from keys.uses import KeyUse
 from policies.bundles import load_bundle
 from policies.model import AgencyId, Member, MemberId
-from policies.vocabulary import AgePath, Category
+from policies.vocabulary import AgePath, CaseStage, Category
 
 QUORUM = 3
 START_SECONDS = 30
@@ -131,7 +131,7 @@ class Federation:
         until = (now() + timedelta(days=MEMBER_DAYS)).replace(microsecond=0)
         people = people_of({name: adapter.agency for name, adapter in self.adapters.items()})
         members = [Member(AgencyId(item.agency), MemberId(item.member), item.roles, until) for item in people]
-        case = self.originator.book.open_case(others, members, AgePath.CHILD)
+        case = self.originator.book.open_case(others, members, AgePath.CHILD, CaseStage.REFERRED)
         for name, _ in others:
             self.adapters[name].book.follower.sync_cases()
             self.adapters[name].book.accept(case)
