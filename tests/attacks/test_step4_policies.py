@@ -45,8 +45,8 @@ TERMS = [
 ]
 GATEWAY_TERMS = [
     ("gateways.toml", found.start(1), found.group(1))
-    for found in re.finditer(r'"([A-Za-z0-9_]+)"', FILES["gateways.toml"].decode())
-    if found.group(1) != "none"
+    for found in re.finditer(r'(?m)^#.*$|"([A-Za-z0-9_]+)"', FILES["gateways.toml"].decode())
+    if found.group(1) not in (None, "none")
 ]
 
 
