@@ -24,6 +24,12 @@ from tests.scene import CARE, POLICE, Scene, now
 ASKED = {"Prefer": "respond-async"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _witnessed(scene: Scene) -> None:
+    """However long ago the federation was built, a quorum has seen its log now."""
+    scene.witness()
+
+
 @pytest.mark.parametrize(
     ("header", "is_asked"),
     [
