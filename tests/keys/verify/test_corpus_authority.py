@@ -6,6 +6,7 @@ Tree, heads and cosignatures fit in each forged file; both verifiers say the sam
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ def desk(make_scene: Callable[[], Scene]) -> Iterator[Desk]:
     rekey_reading(scene, HEALTH, "voter")
     made.give(made.word())
     erase_own(scene[POLICE], scene.main)
+    # A file is of times in whole seconds: what follows is of another one.
+    time.sleep(1.01 - time.time() % 1)
     erase_case(scene[CARE], scene[POLICE], scene.main, Scope.CONTENT)
     for agency in (CARE, POLICE, HEALTH):
         approve(scene, certify_officer(scene, agency), trial_files() if agency == CARE else None)
