@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from datetime import date
 from pathlib import Path
@@ -20,6 +21,7 @@ from adapters.sources.reading import read_file
 from tests.adapters.hands import REPOSITORY
 
 MAX_SECONDS = 600
+MAX_SECONDS_TO_START = 120
 TODAY = date(2026, 11, 1)
 FILES = REPOSITORY / "demo" / "files"
 LEFT = ("picture.json", "picture.html", "nrm.json", "audit.html", "log-report.json", "decision.json", "hub.db")
@@ -94,17 +96,21 @@ def test_stopping_it_stops_what_it_started(tmp_path: Path, sent: signal.Signals)
         stdout=subprocess.PIPE,
         text=True,
     )
+    # Where a line that is waited for never comes, the test fails instead of waiting for ever.
+    watchdog = threading.Timer(MAX_SECONDS_TO_START, process.kill)
+    watchdog.start()
     try:
         assert process.stdout is not None
         left = next(line for line in process.stdout if line.startswith("left"))
         started = [int(text) for text in left.split()[1:]]
         assert len(started) == 7
-        next(line for line in process.stdout if line.startswith("charity"))
+        next(line for line in process.stdout if line.strip().startswith("charity"))
         began = time.monotonic()
         process.send_signal(sent)
         assert process.wait(timeout=60) == 0
         assert time.monotonic() - began < 14, "something had to be killed after its time"
     finally:
+        watchdog.cancel()
         process.kill()
         process.wait()
     assert [number for number in started if _is_running(number)] == []
