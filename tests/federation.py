@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -101,6 +102,8 @@ class HubProcess:
     def kill(self) -> None:
         """kill -9: no chance to tidy up."""
         if self.process is not None:
+            # Held first: it would start another worker, which would go on answering when it is gone.
+            self.process.send_signal(signal.SIGSTOP)
             subprocess.run(["pkill", "-9", "-P", str(self.process.pid)], check=False)
             self.process.kill()
             self.process.wait()

@@ -6,6 +6,7 @@ The hub is the real application; what is asked is asked over its API with real t
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -358,6 +359,16 @@ def texts_against(pattern: str, length: int) -> Iterator[str]:
         yield one + other * length + "\0"
 
 
+@pytest.fixture
+def _uncollected() -> Iterator[None]:
+    """What other tests left is collected before, and not within what is timed."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_uncollected")
 def test_attack_77_no_pattern_takes_longer_than_its_text() -> None:
     """Every compiled pattern of the project, applied as the project applies it, up to the limit before it."""
     patterns = compiled_patterns()
@@ -375,11 +386,11 @@ def test_attack_77_no_pattern_takes_longer_than_its_text() -> None:
         for text in texts_against(written, LIMITS.get(name, CHARS)):
             given_text = text if isinstance(pattern.pattern, str) else text.encode("latin-1", "replace")
             for way in ways:
-                began = time.process_time()
+                began = time.thread_time()
                 found = getattr(pattern, way)(*(["", given_text] if way.startswith("sub") else [given_text]))
                 if way == "finditer":
                     list(found)
-                assert time.process_time() - began < SECONDS_FOR_A_REFUSAL, (name, way, text[:8])
+                assert time.thread_time() - began < SECONDS_FOR_A_REFUSAL, (name, way, text[:8])
 
 
 @pytest.fixture(scope="module")

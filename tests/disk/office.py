@@ -26,7 +26,7 @@ class Office:
     def __init__(self, folder: Path, keys: Path, disk: Disk, process: subprocess.Popen[str]) -> None:
         self.folder, self.disk = folder, disk
         self.keys, self._process = keys, process
-        self.first = folder.with_name("first")
+        self.first = folder.with_name(f"{folder.name}-first")
         shutil.copytree(folder, self.first)
 
     @property
@@ -58,7 +58,7 @@ class Office:
 
     def kill(self) -> None:
         """Leave the files as a killed process leaves them: what it holds open is of no consequence any more."""
-        copied = self.folder.with_name("left")
+        copied = self.folder.with_name(f"{self.folder.name}-left")
         shutil.copytree(self.folder, copied, ignore=shutil.ignore_patterns("*-shm"))
         shutil.rmtree(self.folder)
         copied.rename(self.folder)
