@@ -23,7 +23,7 @@ from bench.measuring import Bench
 from bench.sampling import Samples, looking
 from bench.scale import FULL
 from bench.sharing import TERMS
-from bench.writers import append_each, begin_case, insert_unordered, server
+from bench.writers import End, append_each, begin_case, insert_unordered, server
 from hub.app import create_app
 from hub.services import open_services
 from hub.store.database import Database
@@ -118,7 +118,8 @@ def profile_append(scale: str, folder: Path, bench: Bench) -> dict[str, Samples]
     found = {"an act whose entry waits for its place": Samples(), "the same act without an order": Samples()}
     waiting, unordered = found.values()
     with server(folder) as url, closing(Database(url)) as database, bench.step("acts", APPENDS[scale]) as advance:
-        one, other, end = begin_case(database), begin_case(database), (0, None)
+        one, other = begin_case(database), begin_case(database)
+        end: End = (0, None)
         with looking((waiting, unordered)):
             for _ in range(APPENDS[scale]):
                 with waiting.taken():
