@@ -32,6 +32,7 @@ from hub.app import create_app
 from hub.exchange.acts import lock_case, record_public
 from hub.store.database import Database
 from keys.evidence import EvidenceRefused, Finding, Proof
+from tests import postgres
 from tests.attacks.hostile import about, lie
 from tests.consents import asked
 from tests.federation import HubProcess
@@ -122,6 +123,7 @@ def goes_on(scene: Scene, agency: str) -> None:
 
 
 def snapshot(scene: Scene) -> bytes:
+    postgres.only_sqlite("a copy of it is put back")
     with closing(sqlite3.connect(scene.hub.home / "hub.db")) as connection:
         return connection.serialize()
 
