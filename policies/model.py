@@ -214,11 +214,18 @@ class Membership:
 
     def kind_of(self, agency: str) -> AgencyKind | None:
         """Return the kind under which an agency takes part, or None."""
-        return next((kind for name, kind in self.agencies if name == agency), None)
+        # Asked twice for every question: a loop costs half of a generator.
+        for name, kind in self.agencies:
+            if name == agency:
+                return kind
+        return None
 
     def find_member(self, agency: str, member: str) -> Member | None:
         """Return the listed member, accepted by their agency or not, or None."""
-        return next((item for item in self.members if item.agency == agency and item.member == member), None)
+        for item in self.members:
+            if item.member == member and item.agency == agency:
+                return item
+        return None
 
 
 @dataclass(frozen=True, slots=True)
