@@ -34,6 +34,15 @@ class Meaning:
 _CALL = "Share nothing new, call the hub's operator and one other agency on a known number"
 
 MEANINGS: Mapping[str, Meaning] = {
+    "notify_down": Meaning(
+        "people are not told that they have something to do: what carries the messages takes none",
+        "Look at the mail server or the webhook, and at [notifications] in adapter.toml. Until then tell people "
+        "yourself. What waits is told as soon as it goes again; it is tried once an hour.",
+    ),
+    "notify_refused": Meaning(
+        "a person's address for notifications is refused for good, so they are not told",
+        "Ask them for the right one: nrm-adapter people notify, or they on their account page.",
+    ),
     "head_invalid": Meaning(
         "the hub showed a head of the log that the pinned log key did not sign",
         f"{_CALL}; compare the pin's fingerprint with theirs.",

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.cases import CaseRefused, VerifiedCase
+from adapters.naming import find_named
 from adapters.store.database import Session
 from adapters.store.rows import raise_alarm, read_setting, write_setting
 from keys.statements import StatementType
@@ -32,7 +33,6 @@ from policies.vocabulary import Category, Purpose
 GIVEN_FOR = Purpose.SAFEGUARDING
 """The purpose for which a standing rule grants."""
 MAX_MINUTES = int(MAX_BREAK_GLASS.total_seconds() // 60)
-MIN_NAMED = 8
 OFTEN = ((OFTEN_PER_HOUR, timedelta(hours=1), "hour"), (OFTEN_PER_DAY, timedelta(days=1), "day"))
 _RULES = "break_glass_rules"
 
@@ -90,10 +90,7 @@ def plan_review(
 
 def find_broken(case: VerifiedCase, named: str) -> BrokenGlass:
     """Return the one that the beginning of a digest names. Raises ``CaseRefused``."""
-    found = [item for item in case.broken if item.digest.startswith(named)]
-    if len(named) < MIN_NAMED or len(found) != 1:
-        raise CaseRefused(f"expected the first {MIN_NAMED} or more characters of one digest; see: break-glass list")
-    return found[0]
+    return find_named(case.broken, named, lambda item: item.digest, "one digest; see: break-glass list")
 
 
 def describe(broken: BrokenGlass, at: datetime) -> str:

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from adapters.exclusions import standings_of, verify_words, word_of
+from adapters.naming import find_named
 from adapters.refusal import CaseRefused
 from adapters.store.database import Session
 from adapters.store.monitor_rows import emergency_lines, find_own_entry, raise_with_evidence
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from adapters.cases import VerifiedCase, VerifiedMembers
 
 REVIEWS = frozenset({StatementType.EMERGENCY_REVIEW})
-MIN_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,9 @@ class InEmergency:
     released: tuple[Emergency, ...] = ()
     unproven: tuple[str, ...] = ()
 
-    def find(self, named: str) -> Emergency | None:
-        """Return the one that the beginning of a digest names, None for none or several."""
-        found = [item for item in self.released if item.digest.startswith(named)]
-        return found[0] if len(named) >= MIN_NAMED and len(found) == 1 else None
+    def find(self, named: str) -> Emergency:
+        """Return the one that the beginning of a digest names. Raises ``CaseRefused``."""
+        return find_named(self.released, named, lambda item: item.digest, "one digest; see: emergency list")
 
     def covering(self, originator: str, disclosure: Mapping[str, Any]) -> Emergency | None:
         """Return the emergency release that gives just what a verified disclosure gives, None for an ordinary one."""
@@ -91,7 +90,7 @@ class EmergencyWords:
             first, second = word_of(both.first), word_of(both.second)
             try:
                 found = join(read_asked(first), first.members["case"], second)
-                require_signers(found, standing_for(second), members.kept_out, found.at)
+                require_signers(found.signers, standing_for(second), members.kept_out, found.at)
                 released.append(found)
             except Malformed:
                 unproven.append(both.second.digest)

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from keys.merkle import ProofInvalid, leaf_hash, node_hash
-from keys.spans import grow, root_of
+from keys.merkle import ProofInvalid, grow, leaf_hash, node_hash, root_of
 from keys.tiles import TILE_WIDTH, TilePath
 from keys.transparency import PUBLIC_ENTRY, SALTED_ENTRY
 

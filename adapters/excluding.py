@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.cases import CaseRefused, VerifiedCase
+from adapters.naming import find_named
 from adapters.picture.view import OpenedFragment
 from adapters.release.authored import SourceKind, statement_detail
 from adapters.release.writing import Author
@@ -38,7 +39,6 @@ ENDS_SOON = timedelta(days=7)
 """So long before its end an exclusion is named as one that somebody new has to look at."""
 SEALED = Handling(HandlingCode.C, (HandlingInstruction.CONSULT_ORIGINATOR, HandlingInstruction.NO_ONWARD))
 """How the words are marked: they reach nobody by themselves, and go no further."""
-MIN_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +160,8 @@ def known_to(case: VerifiedCase, opened: Sequence[OpenedFragment], at: datetime)
 
 def find_known(known: Sequence[Known], named: str) -> Known:
     """Return the one exclusion that the beginning of an id names. Raises ``CaseRefused``: also for another's."""
-    found = [item for item in known if item.exclusion.startswith(named)]
-    if len(named) < MIN_NAMED or len(found) != 1:
-        raise CaseRefused(
-            f"expected the first {MIN_NAMED} or more characters of one exclusion whose words you may open; see: "
-            "exclusions list"
-        )
-    return found[0]
+    what = "one exclusion whose words you may open; see: exclusions list"
+    return find_named(known, named, lambda item: item.exclusion, what)
 
 
 def describe(known: Known, at: datetime) -> list[str]:

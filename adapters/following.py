@@ -372,6 +372,10 @@ class Follower:
         """
         return self._cases.sync()
 
+    def sync_case(self, case: str) -> None:
+        """Fetch one of our cases as ``sync_cases`` does, whatever is wrong with another. Raises ``LogRefused``."""
+        self._cases.sync_one(case)
+
     def take_erasures(self, case: str) -> None:
         """Take in what the case's entries say was erased, as far as they were followed. Raises ``LogRefused``."""
         self._cases.take_erasures(case)

@@ -27,9 +27,9 @@ from adapters.store.promise_rows import (
     settle_line,
 )
 from adapters.watched_entries import read_time
-from keys.merkle import ProofInvalid, render_proof, verify_inclusion
+from keys.merkle import ProofInvalid, grow, render_proof, root_of, verify_inclusion
 from keys.promises import CLOCKS_APART, MAX_MERGE_DELAY, Promise, verify_promise
-from keys.spans import MAX_SPAN_LEAVES, Span, TileTree, grow, root_of
+from keys.spans import MAX_SPAN_LEAVES, Span, TileTree
 from keys.transparency import Checkpoint, VerifierKey
 from policies.model import render_time
 
@@ -61,8 +61,8 @@ def take_promise(
     named, (shown, shown_note) = promise.checkpoint, head
     if named is not None and named.size > shown.size:
         raise LogRefused("receipt", "a promise of the hub is refused: it speaks of more entries than the log has")
-    root = shown.root.hex()
-    if named is not None and not is_beginning(client, named.size, bytes.fromhex(named.root), _head(shown.size, root)):
+    longer = {"size": shown.size, "root": shown.root.hex()}
+    if named is not None and not is_beginning(client, named.size, bytes.fromhex(named.root), longer):
         raise alarm(
             "fork",
             f"a promise of the hub names another log of {named.size} entries than the one shown here",
@@ -74,10 +74,6 @@ def take_promise(
             },
         )
     return promise
-
-
-def _head(size: int, root: str) -> dict[str, Any]:
-    return {"size": size, "root": root}
 
 
 def settle_case(

@@ -12,6 +12,7 @@ from typing import Any
 
 from adapters.cases import CaseRefused, VerifiedCase
 from adapters.erasures import NOT_UNDONE, say_what
+from adapters.naming import find_named
 from adapters.store.database import Session
 from adapters.store.erasing_rows import own_places
 from adapters.store.rows import raise_alarm
@@ -32,7 +33,6 @@ from policies.retention import (
     take_word,
 )
 
-MIN_NAMED = 8
 _NOT_SIGNED = "0" * 64
 
 
@@ -116,12 +116,10 @@ def plan_erasure(
 
 def plan_confirmation(case: VerifiedCase, agency: str, state: Retention, named: str, at: datetime) -> Saying:
     """Return this agency's agreement to the erasure of a whole case. Raises ``CaseRefused``."""
-    found = [item for item in state.wanted if item.digest.startswith(named)]
-    if len(named) < MIN_NAMED or len(found) != 1:
-        raise CaseRefused(f"expected the first {MIN_NAMED} or more characters of one digest; see: retention show")
-    members = {"case": case.case, "erasure": found[0].digest}
+    found = find_named(state.wanted, named, lambda item: item.digest, "one digest; see: retention show")
+    members = {"case": case.case, "erasure": found.digest}
     _try(state, agency, members, at)
-    summary = (f"The hub erases the case ({found[0].scope.value}) at once, at the word of {found[0].agency} and ours.",)
+    summary = (f"The hub erases the case ({found.scope.value}) at once, at the word of {found.agency} and ours.",)
     return Saying(StatementType.ERASURE_CONFIRMATION, members, (*summary, NOT_UNDONE))
 
 
@@ -164,10 +162,8 @@ def plan_hold(
 
 
 def _find_hold(state: Retention, agency: str, named: str | None) -> Hold:
-    found = [item for item in state.holds if named and item.hold.startswith(named) and item.agency == agency]
-    if named is None or len(named) < MIN_NAMED or len(found) != 1:
-        raise CaseRefused(f"expected the first {MIN_NAMED} or more characters of a hold of ours; see: retention show")
-    return found[0]
+    ours = [item for item in state.holds if item.agency == agency]
+    return find_named(ours, named or "", lambda item: item.hold, "a hold of ours; see: retention show")
 
 
 def _try(state: Retention, agency: str, members: Mapping[str, Any], at: datetime) -> None:

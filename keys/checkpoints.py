@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from keys.merkle import EMPTY_ROOT, HASH_BYTES, MAX_TREE_SIZE, ProofInvalid, parse_hash
-from keys.notes import NoteInvalid, NotSigned, SignatureLine, SignatureType, VerifierKey, parse_note, require_name
+from keys.notes import NoteInvalid, SignatureLine, SignatureType, VerifierKey, parse_note, require_name, require_signed
 
 TIMESTAMP_BYTES = 8
 _MAX_TIMESTAMP = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
@@ -50,13 +50,7 @@ def verify_checkpoint(note: str, log_vkey: VerifierKey) -> Checkpoint:
     Lines of other keys, of a replaced log key too, are not looked at; nor are cosignatures: ``require_quorum`` does.
     """
     unverified = parse_note(note)
-    if log_vkey.kind is not SignatureType.ED25519:
-        raise NoteInvalid("log key: expected signature type 0x01 (Ed25519)")
-    own = [line for line in unverified.signatures if log_vkey.made(line)]
-    if not own:
-        raise NotSigned("checkpoint: carries no signature of the pinned log key")
-    for line in own:
-        log_vkey.verify(line.signature, unverified.text.encode("utf-8"))
+    require_signed(unverified, log_vkey, "checkpoint")
     origin, size, root = _read_text(unverified.text)
     if origin != log_vkey.name:
         raise NoteInvalid("checkpoint: its origin is not the name of the pinned log key")

@@ -9,7 +9,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from keys.refusal import KeysRefusal
 
@@ -33,6 +33,31 @@ def leaf_hash(entry: bytes) -> bytes:
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Return SHA-256(0x01 || left || right) (RFC 9162 section 2.1.1)."""
     return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def grow(size: int, peaks: Sequence[bytes], leaves: Iterable[bytes]) -> tuple[int, list[bytes]]:
+    """Return size and peaks of a tree after more leaves. Peaks: roots of its complete subtrees, the largest first.
+
+    Source: RFC 9162 section 2.1.1.
+    """
+    grown = list(peaks)
+    for leaf in leaves:
+        node, rest = leaf, size
+        while rest & 1:
+            node, rest = node_hash(grown.pop(), node), rest >> 1
+        grown.append(node)
+        size += 1
+    return size, grown
+
+
+def root_of(peaks: Sequence[bytes]) -> bytes:
+    """Return the root of the tree that has these peaks: adjacent complete subtrees of falling size."""
+    if not peaks:
+        return EMPTY_ROOT
+    node = peaks[-1]
+    for peak in reversed(peaks[:-1]):
+        node = node_hash(peak, node)
+    return node
 
 
 def root_from_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:

@@ -148,6 +148,20 @@ class UnverifiedNote:
         return self.text + "\n" + "".join(line.render() + "\n" for line in self.signatures)
 
 
+def require_signed(note: UnverifiedNote, key: VerifierKey, what: str) -> None:
+    """Raise ``NotSigned`` where a note has no line of a log's key, ``NoteInvalid`` where one does not verify.
+
+    Every line that claims to be of that key verifies over the received text; ``what`` the note is, for the refusal.
+    """
+    if key.kind is not SignatureType.ED25519:
+        raise NoteInvalid("log key: expected signature type 0x01 (Ed25519)")
+    own = [line for line in note.signatures if key.made(line)]
+    if not own:
+        raise NotSigned(f"{what}: carries no signature of the pinned log key")
+    for line in own:
+        key.verify(line.signature, note.text.encode("utf-8"))
+
+
 def parse_note(note: object) -> UnverifiedNote:
     """Take a note apart at its last empty line (C2SP signed-note, "Format"). Nothing is verified.
 

@@ -18,13 +18,12 @@ from keys.jose import Signer
 from keys.merkle import MAX_TREE_SIZE
 from keys.notes import (
     NoteInvalid,
-    NotSigned,
     SignatureLine,
-    SignatureType,
     UnverifiedNote,
     VerifierKey,
     parse_note,
     require_name,
+    require_signed,
 )
 from keys.statements import CheckpointRef
 from policies.model import Malformed, parse_time, render_time, require_digest, require_id, require_members
@@ -99,13 +98,7 @@ def verify_promise(note: object, key: VerifierKey) -> Promise:
     verifies over the received text; (3) the text is a promise of exactly this form, of the log that the key names.
     """
     unverified = parse_note(note)
-    if key.kind is not SignatureType.ED25519:
-        raise NoteInvalid("log key: expected signature type 0x01 (Ed25519)")
-    own = [line for line in unverified.signatures if key.made(line)]
-    if not own:
-        raise NotSigned("promise: carries no signature of the pinned log key")
-    for line in own:
-        key.verify(line.signature, unverified.text.encode("utf-8"))
+    require_signed(unverified, key, "promise")
     lines = unverified.text[:-1].split("\n")
     if len(lines) != 2 or lines[0] != FIRST_LINE:
         raise NoteInvalid(f"promise: expected the line {FIRST_LINE} and one line of JSON")

@@ -6,40 +6,15 @@ on, with the roots of the subtrees before them, make the tree's root: then these
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from keys.merkle import EMPTY_ROOT, HASH_BYTES, ProofInvalid, node_hash, parse_hash, render_proof
+from keys.merkle import HASH_BYTES, ProofInvalid, grow, node_hash, parse_hash, render_proof, root_of
 from keys.tiles import TILE_HEIGHT, TILE_WIDTH, TilePath
 
 MAX_SPAN_LEAVES = 200_000
 """Leaves that evidence shows: about 10 MB. A log that grew by more between two heads is searched, but not shown."""
-
-
-def grow(size: int, peaks: Sequence[bytes], leaves: Iterable[bytes]) -> tuple[int, list[bytes]]:
-    """Return size and peaks of a tree after more leaves. Peaks: roots of its complete subtrees, the largest first.
-
-    Source: RFC 9162 section 2.1.1.
-    """
-    grown = list(peaks)
-    for leaf in leaves:
-        node, rest = leaf, size
-        while rest & 1:
-            node, rest = node_hash(grown.pop(), node), rest >> 1
-        grown.append(node)
-        size += 1
-    return size, grown
-
-
-def root_of(peaks: Sequence[bytes]) -> bytes:
-    """Return the root of the tree that has these peaks."""
-    if not peaks:
-        return EMPTY_ROOT
-    node = peaks[-1]
-    for peak in reversed(peaks[:-1]):
-        node = node_hash(peak, node)
-    return node
 
 
 @dataclass(frozen=True, slots=True)

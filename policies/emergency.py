@@ -170,10 +170,12 @@ def join(asked: Asked, case: object, word: Word) -> Emergency:
     return Emergency(word.digest, asked, word.person, word.issued_at)
 
 
-def require_signers(emergency: Emergency, standing: Standing | None, kept_out: Exclusions, at: datetime) -> None:
+def require_signers(
+    signers: tuple[Person, Person], standing: Standing | None, kept_out: Exclusions, at: datetime
+) -> None:
     """Raise ``Malformed`` unless both people count in the case at a time, in a role that may sign it."""
-    for person in emergency.signers:
-        word = Word(emergency.digest, person, at, {})
+    for person in signers:
+        word = Word("", person, at, {})
         entry = None if standing is None else standing.effective.find_member(*person)
         if entry is None or not counts(kept_out, word, standing) or EMERGENCY_ROLES.isdisjoint(entry.roles):
             raise Malformed("emergency: expected two people who count in the case, in a role that may release")

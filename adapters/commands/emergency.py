@@ -8,11 +8,10 @@ from pathlib import Path
 
 import click
 
-from adapters.cases import CaseRefused
-from adapters.commands.base import echo_line, home_option, opened, progress, read_form
+from adapters.commands.base import count, echo_line, home_option, opened, progress, read_form
 from adapters.commands.membership import dry_run_option
 from adapters.commands.sharing import keep_necessity
-from adapters.emergencies import MIN_NAMED, describe, is_witnessed, look_for_own, plan_review
+from adapters.emergencies import describe, is_witnessed, look_for_own, plan_review
 from adapters.release.disowned import disown
 from adapters.release.emergency import EmergencyReleaser, Waiting, Wanted
 from adapters.runtime import Adapter
@@ -124,7 +123,9 @@ def release(case: str, digest: str, member: str, dry_run: bool) -> None:
         signer = working_key(keys.keys, KeyUse.MEMBER_SIGNING)
         with progress("releasing"):
             named, report = releaser.release(waiting, (adapter.home.agency, member), signer)
-        click.echo(f"released in an emergency: {named}; {report.accepted} lines recorded, {report.refused} refused")
+        click.echo(
+            f"released in an emergency: {named}; {count(report.accepted, 'line')} recorded, {report.refused} refused"
+        )
         for problem in report.problems:
             echo_line(f"  {problem.get('detail', 'refused by the hub')}")
         if report.refused:
@@ -171,8 +172,6 @@ def review(case: str, digest: str, member: str, outcome: str, dry_run: bool) -> 
         adapter.follower.sync_cases()
         verified, me = adapter.book.load(case), (adapter.home.agency, member)
         found = verified.in_emergency.find(digest)
-        if found is None:
-            raise CaseRefused(f"expected the first {MIN_NAMED} or more characters of one digest; see: emergency list")
         word = plan_review(verified, me, found, ReviewOutcome(outcome), at=adapter.clock())
         echo_line(word.summary)
         if dry_run:
@@ -195,11 +194,11 @@ def _show(waiting: Waiting) -> None:
     asked = waiting.asked
     echo_line(
         f"{asked.digest[:12]} asked by {asked.person[0]} {asked.person[1][:8]}, good until {render_time(asked.until)}: "
-        f"{len(waiting.wanted.drafts)} drafts for {waiting.wanted.purpose.value}, and the words that say why"
+        f"{count(len(waiting.wanted.drafts), 'draft')} for {waiting.wanted.purpose.value}, and the words that say why"
     )
     for item in asked.releases:
         to = "its intake" if item.member is None else item.member[:8]
-        echo_line(f"  to {item.agency} {to}: {item.items} fragments")
+        echo_line(f"  to {item.agency} {to}: {count(item.items, 'fragment')}")
 
 
 def _lines(adapter: Adapter, case: str, *, everything: bool) -> Sequence[str]:

@@ -13,7 +13,7 @@ from typing import Any
 from hub.exchange.acts import CaseAct, Receipt
 from hub.exchange.batch import BatchRows
 from hub.exchange.cases import MAX_CLOCK_SKEW, MAX_OUTBOX_AGE, find_repeat, keep_statement, require_fresh
-from hub.exchange.exclusions import load_exclusions
+from hub.exchange.exclusions import load_exclusions, stored_word, word_of
 from hub.exchange.room import require_room_for_statement
 from hub.exchange.standing import load_standing
 from hub.refusal import Refused
@@ -21,12 +21,11 @@ from hub.store import exchange_rows as rows
 from hub.store import ledger_rows
 from hub.store.base import Session
 from hub.store.tables import CaseStatementRow
-from keys.canonical import parse_canonical
 from keys.certificates import NotCertified
 from keys.directory import Directory
 from keys.emergencies import BothSigned, released_digest, verify_both
-from keys.jose import SignatureRefused, UnverifiedJws, statement_digest
-from keys.statements import Statement, StatementType, peek
+from keys.jose import SignatureRefused
+from keys.statements import Statement, StatementType
 from keys.uses import KeyUse
 from policies.emergency import (
     MAX_PER_HOUR,
@@ -41,7 +40,7 @@ from policies.emergency import (
 )
 from policies.exclusions import Word
 from policies.membership import Standing
-from policies.model import Malformed, parse_time, require_digest
+from policies.model import Malformed, require_digest
 from policies.vocabulary import Category
 
 ENTRY, REVIEW_ENTRY = "emergency", "emergency_review"
@@ -68,7 +67,7 @@ def take(act: CaseAct, batch: BatchRows, directory: Directory, originator: str, 
         raise Refused(409, "stale_membership", "the case's membership has changed; decide again under the newest")
     _require_open(emergency.asked, at)
     try:
-        require_signers(emergency, standing, load_exclusions(session, act.row.case), at)
+        require_signers(emergency.signers, standing, load_exclusions(session, act.row.case), at)
     except Malformed as error:
         raise Refused(403, "emergency", str(error)) from error
     _require_needed(session, at)
@@ -105,7 +104,8 @@ def review_rows(session: Session, case: str) -> list[CaseStatementRow]:
 
 def load_emergencies(session: Session, case: str) -> tuple[Emergency, ...]:
     """Return a case's emergency releases with their reviews. Each word was judged when it was accepted."""
-    return with_reviews([_read(row) for row in release_rows(session, case)], map(_word, review_rows(session, case)))
+    reviews = (stored_word(row.statement) for row in review_rows(session, case))
+    return with_reviews([_read(row) for row in release_rows(session, case)], reviews)
 
 
 def review(act: CaseAct, statement: Statement, word: Word, standing: Standing) -> Receipt:
@@ -135,10 +135,7 @@ def _verify(directory: Directory, token: object, originator: str, at: datetime) 
 
 
 def _join(signed: BothSigned) -> Emergency:
-    first, second = (
-        Word(item.digest, (str(item.issuer), str(item.members["member"])), item.issued_at, item.members)
-        for item in (signed.first, signed.second)
-    )
+    first, second = word_of(signed.first), word_of(signed.second)
     return join(read_asked(first), first.members["case"], second)
 
 
@@ -173,16 +170,6 @@ def _require_few(session: Session, originator: str, at: datetime) -> None:
 
 
 def _read(row: CaseStatementRow) -> Emergency:
-    second = _word(row)
-    first = _said(str(second.members["emergency"]))
+    second = stored_word(row.statement)
+    first = stored_word(str(second.members["emergency"]))
     return join(read_asked(first), first.members["case"], second)
-
-
-def _word(row: CaseStatementRow) -> Word:
-    return _said(row.statement)
-
-
-def _said(token: str) -> Word:
-    said = peek(token)
-    issued_at = parse_time(parse_canonical(UnverifiedJws.parse(token).payload)["issued_at"])
-    return Word(statement_digest(token), (said.issuer, str(said.members["member"])), issued_at, said.members)

@@ -12,8 +12,8 @@ from hub.store import exchange_rows as rows
 from hub.store.base import Session
 from hub.store.tables import CaseStatementRow
 from keys.canonical import parse_canonical
-from keys.jose import UnverifiedJws
-from keys.statements import StatementType, peek
+from keys.jose import UnverifiedJws, statement_digest
+from keys.statements import Statement, StatementType, peek
 from policies.break_glass import BrokenGlass, read_broken
 from policies.exclusions import Exclusions, Word, read_exclusions
 from policies.model import parse_time
@@ -42,12 +42,14 @@ def load_broken(session: Session, case: str) -> tuple[BrokenGlass, ...]:
 
 def read_broken_words(words: Iterable[Stored]) -> tuple[BrokenGlass, ...]:
     """Return the same from what was said of it, in the case's order."""
-    return read_broken(_word(row) for row in words)
+    return read_broken(stored_word(row.statement) for row in words)
 
 
 def broken_by(session: Session, agency: str, member: str, since: datetime) -> int:
     """Return how often somebody broke the glass since a time, in all cases of the hub."""
-    words = (_word(row) for row in rows.newest_of_kind(session, agency, StatementType.BREAK_GLASS.value))
+    words = (
+        stored_word(row.statement) for row in rows.newest_of_kind(session, agency, StatementType.BREAK_GLASS.value)
+    )
     return sum(word.person == (agency, member) and word.issued_at > since for word in words)
 
 
@@ -68,10 +70,17 @@ def excluded_cases(session: Session, cases: Collection[str], agency: str, member
 
 def read_exclusion_words(words: Iterable[Stored]) -> Exclusions:
     """Return who is excluded from a case, from the words of its exclusions in the case's order."""
-    return read_exclusions(_word(row) for row in words)
+    return read_exclusions(stored_word(row.statement) for row in words)
 
 
-def _word(row: Stored) -> Word:
-    said = peek(row.statement)
-    issued_at = parse_time(parse_canonical(UnverifiedJws.parse(row.statement).payload)["issued_at"])
-    return Word(row.digest, (said.issuer, str(said.members["member"])), issued_at, said.members)
+def stored_word(token: str) -> Word:
+    """Return what a person's stored statement says. It was verified when it was accepted."""
+    said = peek(token)
+    issued_at = parse_time(parse_canonical(UnverifiedJws.parse(token).payload)["issued_at"])
+    return Word(statement_digest(token), (said.issuer, str(said.members["member"])), issued_at, said.members)
+
+
+def word_of(statement: Statement) -> Word:
+    """Return what a verified statement of a person says."""
+    person = (str(statement.issuer), str(statement.members["member"]))
+    return Word(statement.digest, person, statement.issued_at, statement.members)

@@ -12,7 +12,7 @@ from hub.exchange import emergencies
 from hub.exchange.acts import CaseAct, Receipt, hold_claimed_case, lock_case
 from hub.exchange.cases import MAX_OUTBOX_AGE, find_repeat, keep_statement, require_fresh
 from hub.exchange.confirmed import require_confirmed
-from hub.exchange.exclusions import BREAK_GLASS_TYPES, EXCLUSION_TYPES, broken_by, load_broken, load_exclusions
+from hub.exchange.exclusions import BREAK_GLASS_TYPES, EXCLUSION_TYPES, broken_by, load_broken, load_exclusions, word_of
 from hub.exchange.room import require_room_for_statement
 from hub.exchange.standing import load_standing
 from hub.refusal import Refused, not_found
@@ -93,7 +93,7 @@ def _lock(session: Session, directory: Directory, statement: Statement, at: date
     case, issuer = str(statement.members["case"]), statement.issuer
     act = lock_case(session, case, issuer, at)
     standing, exclusions = load_standing(session, case), load_exclusions(session, case)
-    word = Word(statement.digest, (issuer, str(statement.members["member"])), statement.issued_at, statement.members)
+    word = word_of(statement)
     # All is asked always: who is excluded and who was never named come to the same answer by the same way.
     if not counts(exclusions, replace(word, issued_at=at), standing):
         raise not_found()

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hub.ledger.errors import ProofUnavailable
-from keys.transparency import EMPTY_ROOT, node_hash
+from keys.merkle import root_of
+from keys.transparency import node_hash
 
 NodeId = tuple[int, int]
 Range = tuple[int, int]
@@ -48,15 +49,7 @@ class Frontier:
 
     def root(self) -> bytes:
         """Return the root hash of the tree."""
-        return fold(self.hashes) if self.hashes else EMPTY_ROOT
-
-
-def fold(hashes: Sequence[bytes]) -> bytes:
-    """Return the hash of adjacent complete subtrees of falling size, joined from the right. At least one is needed."""
-    result = hashes[-1]
-    for left in reversed(hashes[:-1]):
-        result = node_hash(left, result)
-    return result
+        return root_of(self.hashes)
 
 
 def nodes_of_range(start: int, end: int) -> list[NodeId]:
@@ -117,7 +110,7 @@ def consistency_ranges(first: int, second: int) -> list[Range]:
 
 def resolve(ranges: Sequence[Range], stored: Mapping[NodeId, bytes]) -> tuple[bytes, ...]:
     """Return the subtree hash of each range from stored nodes. Raises ``ProofUnavailable`` if one is not stored."""
-    return tuple(fold([_stored(stored, node) for node in nodes_of_range(start, end)]) for start, end in ranges)
+    return tuple(root_of([_stored(stored, node) for node in nodes_of_range(start, end)]) for start, end in ranges)
 
 
 def _stored(stored: Mapping[NodeId, bytes], node: NodeId) -> bytes:

@@ -119,9 +119,9 @@ class Database:
                 yield session, may
                 session.commit()
         except Exception as error:
-            if not postgresql.is_passing(error):
+            if (fault := postgresql.passing(error)) is None:
                 raise
-            raise postgresql.unavailable(error) from error
+            raise fault from error
 
     @contextmanager
     def _written(self, order: Order) -> Iterator[Session]:

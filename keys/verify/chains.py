@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from keys.merkle import EMPTY_ROOT, leaf_hash, node_hash
+from keys.merkle import grow, leaf_hash, root_of
 from keys.verify.faults import ExportFault, ExportRefused
 from keys.verify.lines import MAX_CASES
 
@@ -22,19 +22,12 @@ class RightEdge:
 
     def append(self, entry: bytes) -> None:
         """Take one entry in."""
-        node, rest = leaf_hash(entry), self.size
-        while rest & 1:
-            node, rest = node_hash(self.peaks.pop(), node), rest >> 1
-        self.peaks.append(node)
-        self.size += 1
+        self.size, self.peaks = grow(self.size, self.peaks, [leaf_hash(entry)])
 
     @property
     def root(self) -> bytes:
         """The tree's root."""
-        node = EMPTY_ROOT
-        for number, peak in enumerate(reversed(self.peaks)):
-            node = peak if number == 0 else node_hash(peak, node)
-        return node
+        return root_of(self.peaks)
 
 
 @dataclass(slots=True)

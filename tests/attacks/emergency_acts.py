@@ -149,7 +149,6 @@ class Night:
         party.follower.sync_cases()
         verified = party.book.load(self.case)
         found = verified.in_emergency.find(digest)
-        assert found is not None
         word = plan_review(verified, (HEALTH, self.officer.member), found, outcome, at=self.clock())
         party.book.send(StatementType.EMERGENCY_REVIEW, word.members, self.officer.signing)
         hear(self.scene)

@@ -51,7 +51,8 @@ def used(make_scene: Callable[[], Scene]) -> Scene:
     scene = make_scene().embed()
     scene.witness()
     scene[CARE].book.record_consent(scene.main, consent("given"))
-    scene[CARE].share(scene.main, {"kind": "concern", "summary": CANARIES[1], "fields": {"born": BIRTH_DATE}})
+    for agency in (CARE, POLICE, HEALTH):
+        scene[agency].share(scene.main, {"kind": "concern", "summary": CANARIES[1], "fields": {"born": BIRTH_DATE}})
     for agency, label in ((POLICE, "chair"), (HEALTH, "voter"), (CARE, "lead")):
         assert scene[agency].pull(scene.main, label).view.opened
     return scene
@@ -122,7 +123,7 @@ def guesses(text: str) -> set[bytes]:
         raw = form.encode()
         for name in ("sha256", "sha512", "sha1", "md5", "sha3_256", "blake2b"):
             digest = hashlib.new(name, raw).digest()
-            found |= {digest, digest.hex().encode(), digest[:16]}
+            found |= {digest, digest.hex().encode(), digest[:16], digest[:16].hex().encode()}
         for key in (b"", b"nrm-hub", b"hub.example/test"):
             keyed = hmac.new(key, raw, "sha256").digest()
             found |= {keyed, keyed.hex().encode()}

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.ledger.tree import Frontier, consistency_ranges, fold, inclusion_ranges, nodes_of_range
-from keys.merkle import MAX_PROOF_HASHES, parse_hash
+from hub.ledger.tree import Frontier, consistency_ranges, inclusion_ranges, nodes_of_range
+from keys.merkle import MAX_PROOF_HASHES, parse_hash, root_of
 from keys.transparency import (
     EMPTY_ROOT,
     ProofInvalid,
@@ -133,7 +133,7 @@ def test_ranges_are_folded_from_complete_nodes() -> None:
     for start, end in [(0, 1), (0, 7), (64, 70), (128, 300), (0, 256), (256, 299)]:
         ids = nodes_of_range(start, end)
         hashes = [naive_root(LEAVES[place << level : (place + 1) << level]) for level, place in ids]
-        assert fold(hashes) == naive_root(LEAVES[start:end])
+        assert root_of(hashes) == naive_root(LEAVES[start:end])
 
 
 @settings(max_examples=150, deadline=None)
