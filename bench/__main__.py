@@ -17,6 +17,7 @@ from bench.federation import federation
 from bench.log import measure_log
 from bench.material import make_agencies
 from bench.measuring import Bench, Result
+from bench.picture import measure_picture
 from bench.refusing import measure_refusing
 from bench.regranting import measure_regranting
 from bench.report import print_table, write_json
@@ -36,6 +37,7 @@ def run(scale: Scale, console: Console) -> list[Result]:
     ):
         folder, bench = Path(name), Bench(scale.rounds, progress)
         results = [*measure_sealing(bench, scale), *measure_opening(bench, scale), *measure_refusing(bench, scale)]
+        results += measure_picture(bench, scale)
         agencies = make_agencies(scale.recipients)
         results += measure_deciding(bench, scale, agencies)
         results += measure_comparing(bench, scale, agencies)

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.measuring import Result
+from bench.picture import LARGE
 from bench.scale import Scale
 
 _FAULTS = {
@@ -42,6 +43,8 @@ def explain(scale: Scale) -> dict[str, str]:
             f"grant {scale.fragments} again to {scale.recipients} whose key was replaced : sum of primitives"
         ),
         "open.primitives": f"open and verify {scale.fragments} : sum of primitives",
+        "picture.opening": f"a picture of {scale.fragments}, assembled and rendered : open and verify the same",
+        "picture.large.opening": f"a picture of {scale.fragments * LARGE} : open and verify the same",
         **{f"open_fails.flipped_tag.{name}": f"{fails}, flipped tag : {words}" for name, words in _FAULTS.items()},
         "open_fails.slowest.fastest": f"{fails}: the slowest of these faults : the fastest",
         "push.bare_inserts": f"{push} : {inserts}",

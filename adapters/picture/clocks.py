@@ -15,9 +15,12 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
+from holidays import country_holidays
+
 from adapters.picture.dates import PartialDate, Precision, parse_partial
 from adapters.picture.provenance import Piece, Statement
 from adapters.picture.situation import newest_first, order_of
+from adapters.picture.strategy import is_planned
 from adapters.picture.view import CaseView
 from adapters.picture.words import count_words, day_words
 from adapters.release.writing import Outcome, Question
@@ -107,7 +110,8 @@ def case_clocks(opened_at: datetime, referred_at: datetime | None, stage: CaseSt
     found = [_clock(ClockKind.RISK_WINDOW_72H, _moment(opened_at), at, "from the opening of this case")]
     if referred_at is not None and stage is CaseStage.REFERRED:
         start = _moment(referred_at)
-        found += [_clock(kind, start, at, "from the referral") for kind in (ClockKind.RG_PILOT, ClockKind.RG_NATIONAL)]
+        since = "from when this case was marked as referred"
+        found += [_clock(kind, start, at, since) for kind in (ClockKind.RG_PILOT, ClockKind.RG_NATIONAL)]
     return tuple(found)
 
 
@@ -122,23 +126,20 @@ def _said(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Clock]:
     if returns:
         end, piece = max(returns, key=lambda item: (item[0].first, item[0].time or "", item[1].opened.log_index))
         yield _of(ClockKind.RHI_72H, end, piece, view, "from the newest return on record")
-    yield from _newest_held(ClockKind.INITIAL_CONFERENCE, pieces, view)
-    yield from _newest_held(ClockKind.RECONSIDERATION, pieces, view)
+    discussed = _newest_held(
+        [piece for piece in pieces if piece.category is Category.STRATEGY_DISCUSSION and not is_planned(piece)]
+    )
+    if discussed is not None:
+        yield _of(ClockKind.INITIAL_CONFERENCE, *discussed, view, "from the newest strategy discussion")
+    decided = _newest_held([piece for piece in pieces if piece.category is Category.DECISION and _is_decided(piece)])
+    if decided is not None and decided[1].content.text("hub_Outcome") == Outcome.NEGATIVE:
+        yield _of(ClockKind.RECONSIDERATION, *decided, view, "from the newest decision, which is negative")
 
 
-def _newest_held(kind: ClockKind, pieces: Sequence[Piece], view: CaseView) -> Iterator[Clock]:
-    """The clock that a strategy discussion or a negative decision starts: the newest of them."""
-    if kind is ClockKind.INITIAL_CONFERENCE:
-        found = [piece for piece in pieces if piece.category is Category.STRATEGY_DISCUSSION]
-        words = "from the newest strategy discussion"
-    else:
-        found = [piece for piece in pieces if piece.category is Category.DECISION and _is_decided(piece)]
-        words = "from the newest decision, which is negative"
-    held = [(start, piece) for piece in found if (start := _held_on(piece)) is not None]
-    if held:
-        start, piece = max(held, key=lambda item: (item[0].first, item[1].opened.log_index))
-        if kind is ClockKind.INITIAL_CONFERENCE or piece.content.text("hub_Outcome") == Outcome.NEGATIVE:
-            yield _of(kind, start, piece, view, words)
+def _newest_held(pieces: Sequence[Piece]) -> tuple[PartialDate, Piece] | None:
+    """Return when the newest of some meetings or decisions was held, and its record; those without a day are none."""
+    held = [(start, piece) for piece in pieces if (start := _held_on(piece)) is not None]
+    return max(held, key=lambda item: (item[0].first, item[1].opened.log_index), default=None)
 
 
 def _is_decided(piece: Piece) -> bool:
@@ -232,11 +233,15 @@ def _by_days(rule: ClockRule, start: PartialDate, at: datetime) -> Counted:
 
 
 def add_working_days(start: date, count: int) -> date:
-    """Return the day that is so many Mondays to Fridays after another. Bank holidays are counted as working days."""
-    day = start
+    """Return the day that is so many working days after another: no Saturday, Sunday or bank holiday.
+
+    Bank holidays are those of England and Wales (Banking and Financial Dealings Act 1971, and proclamations known when
+    the library that lists them was made).
+    """
+    off, day = country_holidays("GB", subdiv="ENG"), start
     while count:
         day += timedelta(days=1)
-        count -= day.weekday() < SATURDAY
+        count -= day.weekday() < SATURDAY and day not in off
     return day
 
 

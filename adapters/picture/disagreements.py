@@ -62,12 +62,17 @@ class DisagreementItem:
     days_overdue: int | None
     explanation: str
     fragment: str | None
+    follows: str | None = None
+    """The fragment of the earlier record of the same point of which this one says what came."""
+    followed_by: tuple[str, ...] = ()
+    """The fragments that say what came of this one, in the log's order. Its own words and status stay as written."""
 
 
 def find_disagreements(view: CaseView, pieces: Sequence[Piece], identity: Identity) -> tuple[DisagreementItem, ...]:
     """Return written disagreements first, then those found in the records."""
+    written = [piece for piece in pieces if piece.category is Category.DISAGREEMENT]
     return (
-        *(_written(view, piece) for piece in pieces if piece.category is Category.DISAGREEMENT),
+        *(_written(view, piece, [item for item in written if _follows(item) == piece.fragment]) for piece in written),
         *_in_identity(view, identity),
         *_offender_or_victim(view, pieces),
         *_status(view, pieces),
@@ -76,11 +81,20 @@ def find_disagreements(view: CaseView, pieces: Sequence[Piece], identity: Identi
     )
 
 
-def _written(view: CaseView, piece: Piece) -> DisagreementItem:
+def _follows(piece: Piece) -> str | None:
+    """Return the earlier record of which this one says what came; none is its own."""
+    named = piece.content.text("hub_Follows")
+    return named if named and named != piece.fragment else None
+
+
+def _written(view: CaseView, piece: Piece, later: Sequence[Piece]) -> DisagreementItem:
     content = piece.content
     status = content.text("hub_DisagreementStatus")
     due = content.text("hub_Due")
-    is_open = status in (DisagreementStatus.OPEN, DisagreementStatus.ESCALATED)
+    later = sorted(later, key=lambda item: item.opened.log_index)
+    # Who brought a point up, or is to take it forward, says the next day, or that it is settled, in the later record.
+    is_taken_up = any(item.agency in (piece.agency, content.text("hub_Owner")) for item in later)
+    is_open = status in (DisagreementStatus.OPEN, DisagreementStatus.ESCALATED) and not is_taken_up
     return DisagreementItem(
         kind=DisagreementKind.WRITTEN,
         point=content.text("hub_DisagreementPoint") or content.summary,
@@ -91,6 +105,8 @@ def _written(view: CaseView, piece: Piece) -> DisagreementItem:
         days_overdue=_overdue(due, view) if is_open else None,
         explanation=content.text("hub_PossibleExplanation"),
         fragment=piece.fragment,
+        follows=_follows(piece),
+        followed_by=tuple(item.fragment for item in later),
     )
 
 

@@ -70,12 +70,18 @@ class TypeAlleged:
 
 @dataclass(frozen=True, slots=True)
 class Elements:
-    """The section. ``general`` bears on no single element: the person, the place, the status an agency recorded."""
+    """The section. ``general`` bears on no single element: the person, the place, the status an agency recorded.
+
+    ``in_words``: fragments of decisions, votes and views whose reasons are words alone. They may well name an element;
+    no program lays them out, so the section leads to them.
+    """
 
     rows: tuple[ElementRow, ...]
     types: tuple[TypeAlleged, ...]
     general_supporting: tuple[CellItem, ...]
     general_undermining: tuple[CellItem, ...]
+    in_words: tuple[str, ...] = ()
+    in_words_sentence: str = ""
 
 
 Slot = tuple[Element | None, ExploitationType | None]
@@ -105,31 +111,53 @@ def build_elements(pieces: Sequence[Piece], age_path: AgePath) -> Elements:
         _lay_status(piece, board)
         _lay_views(piece, board)
     alleged = [kind for kind in TYPE_LABELS if kind in board.types or (Element.PURPOSE, kind) in board.supporting]
-    rows = [
-        _row(board, (Element.ACT, None), "Act", "", age_path),
-        _row(board, (Element.MEANS, None), "Means", "", age_path),
-    ]
-    for kind in alleged:
-        rows.append(_row(board, (Element.PURPOSE, kind), f"Purpose: {TYPE_LABELS[kind].lower()}", "", age_path))
+    in_words = tuple(piece.fragment for piece in pieces if _speaks_in_words(piece))
+
+    def row(slot: Slot, label: str, note: str = "") -> ElementRow:
+        return _row(board, slot, label, note, age_path, has_words=bool(in_words))
+
+    rows = [row((Element.ACT, None), "Act"), row((Element.MEANS, None), "Means")]
+    rows += [row((Element.PURPOSE, kind), f"Purpose: {TYPE_LABELS[kind].lower()}") for kind in alleged]
     if not alleged:
-        note = "No type of exploitation is recorded in what you opened."
-        rows.append(_row(board, (Element.PURPOSE, None), "Purpose", note, age_path))
+        rows.append(row((Element.PURPOSE, None), "Purpose", "No type of exploitation is recorded in what you opened."))
     return Elements(
         rows=tuple(rows),
         types=tuple(TypeAlleged(kind, TYPE_LABELS[kind], tuple(board.types.get(kind, ()))) for kind in alleged),
         general_supporting=tuple(board.supporting.get((None, None), ())),
         general_undermining=tuple(board.undermining.get((None, None), ())),
+        in_words=in_words,
+        in_words_sentence=f"{_in_words_of(len(in_words))} Read before saying that nothing supports an element:"
+        if in_words
+        else "",
     )
 
 
-def _row(board: _Board, slot: Slot, label: str, note: str, age_path: AgePath) -> ElementRow:
+def _in_words_of(count: int) -> str:
+    said = "1 decision, vote or view gives" if count == 1 else f"{count:,} decisions, votes or views give"
+    return f"{said} reasons in words, which are not laid out here and may name any element."
+
+
+def _speaks_in_words(piece: Piece) -> bool:
+    """Whether a fragment gives reasons that no program lays on the matrix."""
+    if piece.category in (Category.DECISION, Category.VOTE):
+        return bool(piece.content.text("hub_Reasons"))
+    is_view = piece.category is Category.PROFESSIONAL_VIEW and piece.content.find("hub_View") is not None
+    return is_view and not piece.content.groups.get("hub_ElementView")
+
+
+def _row(board: _Board, slot: Slot, label: str, note: str, age_path: AgePath, *, has_words: bool = False) -> ElementRow:
     element, exploitation = slot
     is_child = age_path is not AgePath.ADULT
     is_required = not (element is Element.MEANS and is_child)
     supporting, undermining = board.supporting.get(slot, ()), board.undermining.get(slot, ())
     missing = []
     if not supporting:
-        missing.append("Nothing you opened supports this. That is not evidence against it.")
+        missing.append(
+            "No record you opened is coded as supporting this; reasons given in words may. "
+            "An empty place is not evidence against it."
+            if has_words
+            else "Nothing you opened supports this. That is not evidence against it."
+        )
     if not undermining and is_required:
         missing.append("Nothing you opened speaks against this. Ask whether anybody looked.")
     return ElementRow(

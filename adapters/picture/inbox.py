@@ -14,7 +14,7 @@ from adapters.cases import CaseRefused
 from adapters.picture.answer import fragment_id
 from adapters.picture.view import LastLook
 from adapters.store.database import Session, Store
-from adapters.store.rows import inbox_of_case
+from adapters.store.rows import inbox_of_case, inbox_of_reader
 from adapters.store.tables import InboxRow
 from keys.storage import StorageRefused
 from policies.reading import parse_time
@@ -22,6 +22,9 @@ from policies.vocabulary import Purpose
 
 INTAKE = "0" * 32
 """Stands for the agency's intake key where the inbox wants a member."""
+
+NOTES = "notes"
+"""The member of a kept answer that holds its reader's own notes, by fragment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +56,69 @@ class Inbox:
     store: Store
 
     def keep(self, case: str, member: str | None, purpose: Purpose, pull: KeptPull) -> None:
-        """Keep an answer in place of the one before it for this reader, case and purpose."""
+        """Keep an answer in place of the one before it for this reader, case and purpose.
+
+        The reader's own notes on fragments that are still in it stay; those on others go with what they were about.
+        """
         reader = member or INTAKE
-        sealed = self.store.seal_json(
-            _row_name(case, reader, purpose.value),
-            {
-                "lines": pull.lines,
-                "pull": pull.pull,
-                "pulled_at": pull.pulled_at,
-                "dropped": {name: list(rules) for name, rules in pull.dropped.items()},
-                "shown": list(pull.shown),
-            },
-        )
         with self.store.write() as session:
+            row = session.get(InboxRow, (case, reader, purpose.value))
+            sealed = self.store.seal_json(
+                _row_name(case, reader, purpose.value),
+                {
+                    "lines": pull.lines,
+                    "pull": pull.pull,
+                    "pulled_at": pull.pulled_at,
+                    "dropped": {name: list(rules) for name, rules in pull.dropped.items()},
+                    "shown": list(pull.shown),
+                    NOTES: self._notes_still_of(row, pull),
+                },
+            )
             session.merge(
                 InboxRow(
                     case=case, member=reader, purpose=purpose.value, pulled_at=pull.pulled_at, sealed_answer=sealed
                 )
             )
+
+    def _notes_still_of(self, row: InboxRow | None, pull: KeptPull) -> dict[str, str]:
+        try:
+            notes = {} if row is None else open_notes(self.store, row)
+        except StorageRefused:
+            # A kept answer that is damaged must not keep its reader from a new one.
+            return {}
+        held = set() if not notes else {fragment_id(line) for line in pull.lines if line.get("type") == "fragment"}
+        return {fragment: note for fragment, note in notes.items() if fragment in held}
+
+    def notes(self, case: str, member: str) -> dict[str, str]:
+        """Return a person's own notes in a case as they are sealed, by fragment, whatever they pulled it for."""
+        with self.store.read() as session:
+            rows = inbox_of_reader(session, case, member)
+            session.expunge_all()
+        return {fragment: note for row in rows for fragment, note in open_notes(self.store, row).items()}
+
+    def set_note(self, case: str, member: str, fragment: str, note: str | None) -> None:
+        """Keep a note, sealed by its writer, beside a pull that holds the fragment; None takes it away.
+
+        Raises ``CaseRefused`` where nothing that holds the fragment was pulled, ``StorageRefused``.
+        """
+        with self.store.write() as session:
+            is_kept = False
+            for row in inbox_of_case(session, case):
+                if row.member != member:
+                    continue
+                data = self.store.open_json(_row_name(case, member, row.purpose), row.sealed_answer)
+                notes = {name: text for name, text in data.get(NOTES, {}).items() if name != fragment}
+                if note is not None and not is_kept:
+                    lines = [line for line in data["lines"] if line.get("type") == "fragment"]
+                    if any(fragment_id(line) == fragment for line in lines):
+                        notes[fragment], is_kept = note, True
+                if notes != data.get(NOTES, {}):
+                    name = _row_name(case, member, row.purpose)
+                    row.sealed_answer = self.store.seal_json(name, {**data, NOTES: notes})
+            if note is not None and not is_kept:
+                raise CaseRefused("a note is kept beside what was pulled, and this fragment is not in it")
+        if note is None:
+            self.store.forget_deleted()
 
     def load(self, case: str, member: str | None, purpose: Purpose) -> KeptPull:
         """Return a kept answer. Raises ``CaseRefused`` where nothing was pulled, ``StorageRefused``."""
@@ -107,6 +155,13 @@ class Inbox:
 def kept_pulls(store: Store, session: Session, case: str) -> list[KeptPull]:
     """Return every kept answer of a case, opened with the agency's key, within an open transaction."""
     return [_open(store, row) for row in inbox_of_case(session, case)]
+
+
+def open_notes(store: Store, row: InboxRow) -> dict[str, str]:
+    """Return the notes beside a kept answer, each still sealed by its writer. Raises ``StorageRefused``."""
+    data = store.open_json(_row_name(row.case, row.member, row.purpose), row.sealed_answer)
+    notes: dict[str, str] = data.get(NOTES, {})
+    return notes
 
 
 def _open(store: Store, row: InboxRow) -> KeptPull:

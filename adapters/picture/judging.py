@@ -14,7 +14,7 @@ from typing import Any
 from adapters.cases import VerifiedCase
 from adapters.erasures import NOT_UNDONE
 from adapters.erasures import RULE as ERASED_RULE
-from adapters.feed import Said
+from adapters.feed import FOLLOWED, Said
 from adapters.following import LogRefused
 from adapters.picture.answer import Given, Listing, VerifiedAnswer, manifest_of
 from adapters.picture.clocks import when_referred
@@ -49,10 +49,11 @@ possession is good for one minute, so a hub that takes our requests is nearer.""
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A view and what froze it: the manifest's canonical bytes."""
+    """A view, what froze it (the manifest's canonical bytes), and the digests of the statements that it rests on."""
 
     view: CaseView
     manifest: bytes
+    statements: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def decide_given(bundle: Bundle, case: VerifiedCase, reader: Recipient, given: Given, at: datetime) -> Decision:
@@ -168,7 +169,8 @@ class Judged:
             ((item.header.fragment, item.digest, item.header.version) for item in opened),
         )
         view = self._view(purpose, opened, refused, unverified, hashlib.sha256(manifest).hexdigest())
-        return Opened(view, manifest)
+        statements = {name: [item.digest for item in getattr(self.case, name)] for name in FOLLOWED.values()}
+        return Opened(view, manifest, statements)
 
     def _emergency(self, given: Given) -> str | None:
         """Return by which emergency release a fragment was given, of those that two people signed who might."""

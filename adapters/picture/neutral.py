@@ -11,19 +11,27 @@ import re
 import unicodedata
 
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
-_ZERO_WIDTH = re.compile("[\u200b\u2060\ufeff]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\ufffe\uffff]")
+_UNSEEN = re.compile(
+    "[\u200b\u2060-\u2065\u206a-\u206f\ufeff\u180e\ufff9-\ufffb\u115f\u1160\u3164\uffa0\U000e0000-\U000e007f]"
+)
+"""Zero width, invisible operators, tags, fillers: what could hide words, or make two names look like one."""
+_MARK = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+_STACK = re.compile(f"({_MARK}{{6}}){_MARK}+")
+"""More marks over one letter than a language writes: they would cover the lines above and below."""
 _SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC")
 
 
 def neutral_text(text: str) -> str:
-    """Return the text with direction overrides, controls and zero-width characters replaced by visible marks.
+    """Return the text with direction overrides, controls and unseen characters replaced by visible marks.
 
-    Line breaks and tabs stay. Marks that names need (U+200C, U+200D, U+200E, U+200F, U+061C) stay.
+    Of marks stacked over one letter the first six stay. Line breaks and tabs stay. Marks that names need (U+200C,
+    U+200D, U+200E, U+200F, U+061C) stay.
     """
     text = _DIRECTION.sub(lambda match: f"[U+{ord(match.group()):04X}]", text)
     text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
-    return _ZERO_WIDTH.sub(lambda match: f"[U+{ord(match.group()):04X}]", text)
+    text = _UNSEEN.sub(lambda match: f"[U+{ord(match.group()):04X}]", text)
+    return _STACK.sub("\\1\N{REPLACEMENT CHARACTER}", text)
 
 
 def has_mixed_scripts(text: str) -> bool:

@@ -1,9 +1,11 @@
-"""The picture as one HTML page that a person can read and print: no script, nothing from elsewhere, text only.
+"""The picture as HTML that a person can read and print: no script, nothing from elsewhere, text only.
+
+``render_page`` gives a page whole in itself, with its own content security policy, for the case that it is saved and
+opened again. The other functions give the same sections for pages that somebody else frames: those name their style
+(``picture.css``, which styles nothing outside an element of class ``picture``) and send a policy of their own.
 
 Everything that others wrote is escaped by the template engine, made harmless (``neutral``) and isolated in its
-direction. The page carries its own content security policy, for the case that it is saved and opened again; the web
-application frames it instead (``PageFrame``) and sends a policy of its own. WCAG 2.2 AA is the standard the template
-is written to.
+direction. WCAG 2.2 AA is the standard the templates are written to.
 """
 
 from __future__ import annotations
@@ -11,58 +13,146 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from adapters.picture.model import Picture
+from adapters.picture.chronology import ChronologyRow
+from adapters.picture.glance import at_a_glance
+from adapters.picture.model import EvidenceRow, Picture
 from adapters.picture.neutral import neutral_text
+from adapters.picture.provenance import Provenance
+from adapters.picture.single import FragmentCard
 from adapters.picture.timeline import build_timeline
 from adapters.picture.words import category_words, condition_words, day_words, kind_words, span_words, words_for
 
 TEMPLATES = Path(__file__).parent / "templates"
+SHOWN_ROWS = 50
+"""Rows of a long list that stand on a framed picture; all of them stand on a page of their own, and in a saved file."""
+
+FOLDED_OVER = 12
+"""Rows of a list that stand open on a framed picture; the others fold out."""
 
 
 @dataclass(frozen=True, slots=True)
-class PageFrame:
-    """Where a page that is served, not saved, finds its style, and where it leads back to."""
+class PageLinks:
+    """Where a framed page leads: ``fragments`` is what stands before a fragment's id in the address of its page."""
 
-    style: str
-    back: str
+    fragments: str
+    chronology: str
+    evidence: str
 
 
-def render_page(picture: Picture, frame: PageFrame | None = None) -> str:
-    """Return the page as HTML text (UTF-8 when encoded): whole in itself, or in the frame of a web application.
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """What a framed page adds: where it leads, and the reader's own notes by fragment. ``repr`` shows no note."""
 
-    In a frame it names its style instead of holding it, and leaves the content security policy to the header.
-    """
-    refs = {
-        fragment: row.ref
+    links: PageLinks
+    notes: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def render_page(picture: Picture) -> str:
+    """Return the page as HTML text (UTF-8 when encoded), whole in itself."""
+    return _render("picture.html.j2", picture, None, style=Markup(_style()), policy=page_policy())  # noqa: S704 - ours
+
+
+def render_body(picture: Picture, framing: Framing) -> Markup:
+    """Return the same sections for a page that frames them. Long lists show the newest, and lead to the rest."""
+    rows, said = _newest_dated(picture.chronology)
+    evidence, counted = picture.evidence[-SHOWN_ROWS:], len(picture.evidence)
+    note = f"Here stand the {SHOWN_ROWS} that were shared last, of {counted:,}." if counted > SHOWN_ROWS else ""
+    return Markup(  # noqa: S704 - made by the templates
+        _render("body.html.j2", picture, framing, rows, evidence, chronology_note=said, evidence_note=note)
+    )
+
+
+def render_chronology(picture: Picture, framing: Framing, rows: Sequence[ChronologyRow]) -> Markup:
+    """Return a table of some rows of the chronology."""
+    return Markup(_render("chronology_alone.html.j2", picture, framing, rows))  # noqa: S704 - made by the templates
+
+
+def render_evidence(picture: Picture, framing: Framing, rows: Sequence[EvidenceRow]) -> Markup:
+    """Return some fragments of the evidence list."""
+    return Markup(_render("evidence_alone.html.j2", picture, framing, (), rows, level=2))  # noqa: S704 - made by the templates
+
+
+def render_fragment(picture: Picture, framing: Framing, card: FragmentCard) -> Markup:
+    """Return everything that one fragment says, and what rests on it."""
+    return Markup(_render("fragment.html.j2", picture, framing, card=card))  # noqa: S704 - made by the templates
+
+
+def _newest_dated(rows: Sequence[ChronologyRow]) -> tuple[Sequence[ChronologyRow], str]:
+    if len(rows) <= SHOWN_ROWS:
+        return rows, ""
+    dated = [row for row in rows if row.start]
+    shown = dated[-SHOWN_ROWS:] or rows[:SHOWN_ROWS]
+    undated = len(rows) - len(dated)
+    apart = f"; {undated:,} without a date are not" if undated and dated else ""
+    return shown, f"Here stand the newest {len(shown)} of {len(rows):,} accounts{apart}."
+
+
+def _render(
+    template: str,
+    picture: Picture,
+    framing: Framing | None,
+    chronology: Sequence[ChronologyRow] | None = None,
+    evidence: Sequence[EvidenceRow] | None = None,
+    **more: object,
+) -> str:
+    by_fragment = {
+        fragment: row
         for row in picture.evidence
         for fragment in (row.provenance.fragment, *(old.fragment for old in row.older))
     }
-    instructions = sorted({item for row in picture.evidence for item in row.provenance.instructions})
+    refs = {fragment: row.ref for fragment, row in by_fragment.items()}
+    place = {row.ref: row.provenance.fragment for row in picture.evidence}
+    links, notes = (None, {}) if framing is None else (framing.links, framing.notes)
+    unconfirmed = frozenset(picture.record_of_use.unconfirmed)
+
+    def address_of(fragment: str) -> str:
+        return f"#{refs[fragment]}" if links is None else f"{links.fragments}{fragment}"
+
+    def notes_of(row: EvidenceRow) -> list[str]:
+        named = (row.provenance.fragment, *(old.fragment for old in row.older))
+        return [notes[fragment] for fragment in named if fragment in notes]
+
     return (
         _environment()
-        .get_template("picture.html.j2")
+        .get_template(template)
         .render(
             picture=picture,
-            frame=frame,
-            timeline=build_timeline(picture),
+            links=links,
+            glance=at_a_glance(picture, is_live=links is not None),
+            chronology=picture.chronology if chronology is None else chronology,
+            evidence=picture.evidence if evidence is None else evidence,
+            timeline=build_timeline(picture) if template in _WHOLE else None,
             refs=refs,
+            address_of=address_of,
+            place_of=lambda ref: address_of(place[ref]),
+            notes_of=notes_of,
             agency_names={row.agency: row.name for row in picture.agencies},
-            instructions=instructions,
-            style=Markup(_style()),  # noqa: S704 - our own file, no input in it
-            policy=page_policy(),
+            instructions=sorted({item for row in picture.evidence for item in row.provenance.instructions}),
             not_written={item.fragment for item in picture.gaps.not_written},
             rule_words={item.rule: item.sentence for item in picture.record_of_use.rules},
-            unconfirmed=picture.record_of_use.unconfirmed,
+            unconfirmed_of=lambda p: _unconfirmed_of(p, unconfirmed),
             span=span_words,
+            folded_over=FOLDED_OVER,
+            **{"chronology_note": "", "evidence_note": "", "chronology_label": "Chronology", "level": 3, **more},
         )
     )
+
+
+_WHOLE = frozenset({"picture.html.j2", "body.html.j2"})
+
+
+def _unconfirmed_of(p: Provenance, unconfirmed: frozenset[str]) -> list[str]:
+    """Return in words which of a fragment's three bases nobody has checked against the law."""
+    named = [("the gateway", p.gateway), ("the Article 6 basis", p.article6), ("the condition", p.condition)]
+    return [words for words, code in named if code in unconfirmed]
 
 
 @functools.cache
@@ -74,7 +164,7 @@ def page_policy() -> str:
 
 @functools.cache
 def _style() -> str:
-    return (TEMPLATES / "picture.css").read_text(encoding="utf-8")
+    return "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "picture.css"))
 
 
 def _finalize(item: Any) -> Any:

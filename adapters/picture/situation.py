@@ -15,8 +15,10 @@ from adapters.picture.dates import parse_partial
 from adapters.picture.elements import TypeAlleged, concern_groups
 from adapters.picture.gaps import hours_since
 from adapters.picture.provenance import Piece, Statement
+from adapters.picture.strategy import Discussion, read_discussion
 from adapters.picture.view import CaseView
 from adapters.picture.words import count_words, day_words, words_for
+from adapters.release.strategy import DiscussionState
 from policies.vocabulary import AgePath, CaseStage, Category
 
 NOTHING_OPENED = "Nothing you opened says."
@@ -40,9 +42,10 @@ TESTS: Mapping[str, str] = {
 CHILD_ELEMENTS = "For a child: act and purpose. Means need not be shown, and whether the child agreed is irrelevant."
 ADULT_ELEMENTS = "For an adult: act, means and purpose."
 SECTION_45 = (
-    "A child who did something as a direct consequence of being exploited may have a defence under section 45 of the "
-    "Modern Slavery Act 2015. For a child it does not depend on compulsion. It does not cover the offences listed in "
-    "Schedule 4 of the Act. This page does not decide whether it applies; ask a lawyer."
+    "A child may have a defence under section 45 of the Modern Slavery Act 2015: the child did something as a direct "
+    "consequence of being exploited, and a reasonable person in the same situation might have done it. For a child it "
+    "does not depend on compulsion. It does not cover the offences listed in Schedule 4 of the Act. This page does not "
+    "decide whether it applies; ask a lawyer."
 )
 NO_SINGLE_NUMBER = (
     "Accounts given after fear or trauma may change. What follows are differences and possible explanations. There is "
@@ -121,6 +124,8 @@ class ActionRow:
     is_overdue: bool
     involves_ictg: bool
     statement: Statement
+    discussion: Discussion | None = None
+    """Of a strategy discussion, what the record says of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +330,10 @@ def _action(view: CaseView, piece: Piece) -> ActionRow:
     what = content.find("hub_Action") or content.find("cas_OutgoingReferralDetails") or content.find("hub_NextSteps")
     target = content.text("cas_ReferredOrganisation")
     words = what.text if what is not None else content.summary
+    discussion = read_discussion(view, piece) if piece.category is Category.STRATEGY_DISCUSSION else None
+    if discussion is not None:
+        state = (DiscussionState.PLANNED if discussion.is_planned else DiscussionState.HELD).value
+        due = discussion.day if discussion.is_planned else due
     return ActionRow(
         kind=piece.category,
         what=f"{target}: {words}" if target else words,
@@ -336,6 +345,7 @@ def _action(view: CaseView, piece: Piece) -> ActionRow:
         is_overdue=bool(due) and due < view.at.date().isoformat() and state in ("planned", "in_progress"),
         involves_ictg=content.text("hub_InvolvesICTG") == "yes",
         statement=piece.state("Action", what) if what is not None else piece.summarise("Action"),
+        discussion=discussion,
     )
 
 

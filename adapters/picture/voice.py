@@ -53,6 +53,9 @@ class VoiceEntry:
     told_about_nrm: str
     wants_people_to_know: str
     provenance: Provenance
+    trusts: str = ""
+    """Whom the child trusts, in words; and who is best placed to ask."""
+    best_asked_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ class VoiceAbsence:
     reason: str
     ask_again_on: str
     provenance: Provenance | None
+    trusts: str = ""
+    best_asked_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,8 @@ def _entry(piece: Piece) -> VoiceEntry:
         told_about_nrm=content.text("hub_ToldAboutNRM"),
         wants_people_to_know=content.text("hub_WantsPeopleToKnow"),
         provenance=piece.provenance(words),
+        trusts=content.text("hub_TrustedPerson"),
+        best_asked_by=content.text("hub_BestPlacedToAsk"),
     )
 
 
@@ -142,6 +149,8 @@ def _absence(piece: Piece) -> VoiceAbsence:
         reason=piece.content.text("hub_AbsentReason"),
         ask_again_on=piece.content.text("hub_AskAgainOn"),
         provenance=piece.provenance(),
+        trusts=piece.content.text("hub_TrustedPerson"),
+        best_asked_by=piece.content.text("hub_BestPlacedToAsk"),
     )
 
 

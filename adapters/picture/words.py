@@ -134,6 +134,8 @@ _DAY_IN_TEXT = re.compile(
 )
 _TWO_DAYS = re.compile(r"(?<=[\d:Z-]{3}), (?:to )?(?=\d{4}-\d{2}-\d{2})", re.ASCII)
 _CAPITALS = re.compile(r"(?<=from: )[A-Z]{4,}(?: [A-Z]+)*(?![a-z])")
+_FIELD_PREFIX = re.compile(r"^(?:hub|prs|vic|hte|cco|abu)_")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ZONE = re.compile(r"\d{2}(Z|[+-]\d{2}:?\d{2})$", re.ASCII)
 _MONTHS = (
     "January February March April May June July August September October November December".split()  # noqa: SIM905
@@ -193,6 +195,14 @@ def span_words(start: object, end: object) -> str:
     if not start:
         return f"until {day_words(end)}"
     return f"{day_words(start)} to {day_words(end)}" if end and end != start else day_words(start)
+
+
+def field_words(name: str) -> str:
+    """Return what a field is called: ``hub_HeldOn`` becomes ``Held on``. Names that a source made up stay readable."""
+    plain = _FIELD_PREFIX.sub("", name).replace("_", " ").strip()
+    spaced = _CAMEL.sub(" ", plain)
+    words = " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in spaced.split())
+    return f"{words[:1].upper()}{words[1:]}" or "Value"
 
 
 def plain_summary(text: str) -> str:

@@ -11,6 +11,7 @@ from invented_case import AT, COUNCIL, OPENED_AT, case_view, opened, record, val
 from adapters.picture.clocks import Clock, ClockKind, ClockState, add_working_days, case_clocks, load_rules
 from adapters.picture.model import assemble
 from adapters.picture.page import render_page
+from adapters.picture.situation import SECTION_45
 from policies.vocabulary import CaseStage, Category
 
 
@@ -133,6 +134,19 @@ def test_only_a_referred_case_waits_for_a_decision(stage: CaseStage) -> None:
     assert kinds(list(found)) == [ClockKind.RISK_WINDOW_72H]
 
 
+@pytest.mark.parametrize(
+    ("start", "count", "due"),
+    [
+        (date(2026, 4, 2), 1, date(2026, 4, 7)),  # Good Friday and Easter Monday
+        (date(2026, 12, 24), 1, date(2026, 12, 29)),  # Boxing Day is a Saturday: its Monday instead
+        (date(2027, 12, 24), 5, date(2028, 1, 5)),  # Christmas, and the first day of a year on a Saturday
+        (date(2026, 8, 28), 5, date(2026, 9, 7)),
+    ],
+)
+def test_working_days_pass_over_bank_holidays(start: date, count: int, due: date) -> None:
+    assert add_working_days(start, count) == due
+
+
 def test_working_days_pass_over_the_weekend() -> None:
     friday = date(2026, 5, 29)
     assert add_working_days(friday, 1) == date(2026, 6, 1)
@@ -153,7 +167,7 @@ def test_a_negative_decision_starts_reconsideration_and_a_later_one_ends_it() ->
 def test_the_conference_counts_from_the_newest_discussion() -> None:
     held = [record(Category.STRATEGY_DISCUSSION, "Held", {}, start=day) for day in ("2026-05-18", "2026-05-22")]
     clock = one(clocks(*held, category=Category.STRATEGY_DISCUSSION), ClockKind.INITIAL_CONFERENCE)
-    assert (clock.began, clock.due) == ("2026-05-22", "2026-06-12")
+    assert (clock.began, clock.due) == ("2026-05-22", "2026-06-15"), "25 May is a bank holiday"
 
 
 def test_the_page_shows_every_clock_with_its_source() -> None:
@@ -168,3 +182,21 @@ def test_the_page_shows_every_clock_with_its_source() -> None:
         assert clock.rule in page
     assert "Day 30 of 45" in page
     assert page.count("unconfirmed: nobody has checked this figure") == sum(c.is_unconfirmed for c in picture.clocks)
+
+
+def test_a_referral_counts_from_when_this_case_was_marked() -> None:
+    """The referral itself may be older than its mark: the words say from which of the two it is counted."""
+    found = case_clocks(OPENED_AT, OPENED_AT, CaseStage.REFERRED, OPENED_AT)
+    for kind in (ClockKind.RG_PILOT, ClockKind.RG_NATIONAL):
+        assert one(list(found), kind).began_words.startswith("from when this case was marked as referred, ")
+
+
+def test_the_risk_window_says_whom_its_figure_is_about() -> None:
+    assert "trafficked children go missing within 72 hours of coming into care" in (
+        load_rules()[ClockKind.RISK_WINDOW_72H].rule
+    )
+
+
+def test_the_defence_names_both_of_its_parts() -> None:
+    for part in ("direct consequence", "a reasonable person in the same situation might have done it"):
+        assert part in SECTION_45

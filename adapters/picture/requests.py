@@ -1,0 +1,125 @@
+"""The requests of a case with their answers: to an agency and from it, open, answered, refused or overdue.
+
+Pure: from what one person has opened. Only the agency asked answers a request; what others write of it does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from adapters.picture.provenance import Piece, read_piece
+from adapters.picture.versions import sort_versions
+from adapters.picture.view import CaseView
+from policies.vocabulary import Category
+
+
+class RequestState(StrEnum):
+    """Where a request stands."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLine:
+    """One answer: which fragment, by which agency, the words, on which day (ISO)."""
+
+    fragment: str
+    ref: str
+    agency: str
+    text: str
+    day: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLine:
+    """One request and what came of it. ``due`` is an ISO day or empty; ``days_left`` is negative when it is overdue.
+
+    ``days_left`` is None where nothing is awaited any more, or where no day was written.
+    """
+
+    fragment: str
+    ref: str
+    from_agency: str
+    to_agency: str
+    what: str
+    why: str
+    asked_on: str
+    due: str
+    days_left: int | None
+    state: RequestState
+    answers: tuple[AnswerLine, ...]
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it is still open after its last day."""
+        return self.days_left is not None and self.days_left < 0
+
+
+def list_requests(view: CaseView) -> tuple[RequestLine, ...]:
+    """Return every request that the reader has opened: open ones first, the one due first before the others."""
+    pieces = _pieces(view)
+    answers = [piece for piece in pieces if piece.category is Category.ANSWER]
+    found = [_line(view, piece, answers) for piece in pieces if piece.category is Category.REQUEST]
+    return tuple(sorted(found, key=lambda item: (item.state is not RequestState.OPEN, item.due or "9999", item.ref)))
+
+
+def count_waiting(view: CaseView, agency: str) -> tuple[int, int]:
+    """Return how many requests wait for an agency's answer, and how many of these are overdue."""
+    waiting = [item for item in list_requests(view) if item.to_agency == agency and item.state is RequestState.OPEN]
+    return len(waiting), sum(item.is_overdue for item in waiting)
+
+
+def _pieces(view: CaseView) -> Sequence[Piece]:
+    # Numbered as the picture numbers them, so that F3 is the same fragment on every page.
+    ordered = sorted(view.opened, key=lambda item: (item.log_index, item.header.fragment))
+    pieces = [read_piece(item, view.kind_of(item.header.agency), f"F{n}") for n, item in enumerate(ordered, start=1)]
+    return sort_versions(pieces).current
+
+
+def _line(view: CaseView, piece: Piece, answers: Sequence[Piece]) -> RequestLine:
+    content, to_agency = piece.content, piece.content.text("hub_RequestTo")
+    given = tuple(
+        _answer(item)
+        for item in answers
+        if item.content.text("hub_AnswerTo") == piece.fragment and item.agency == to_agency
+    )
+    is_refused = any(
+        item.get("request") == piece.fragment and item.get("issuer") == to_agency for item in view.refusals
+    )
+    state = RequestState.ANSWERED if given else RequestState.REFUSED if is_refused else RequestState.OPEN
+    due = content.text("hub_Due")
+    return RequestLine(
+        fragment=piece.fragment,
+        ref=piece.ref,
+        from_agency=piece.agency,
+        to_agency=to_agency,
+        what=content.text("hub_RequestWhat") or content.summary,
+        why=content.text("hub_RequestWhy"),
+        asked_on=_day(piece),
+        due=due,
+        days_left=_days_left(due, view.at.date()) if state is RequestState.OPEN else None,
+        state=state,
+        answers=given,
+    )
+
+
+def _answer(piece: Piece) -> AnswerLine:
+    words = piece.content.text("hub_AnswerText") or piece.content.summary
+    return AnswerLine(piece.fragment, piece.ref, piece.agency, words, _day(piece))
+
+
+def _day(piece: Piece) -> str:
+    day = piece.period.start.first if piece.period is not None else piece.opened.header.sealed_at.date()
+    return day.isoformat()
+
+
+def _days_left(due: str, today: date) -> int | None:
+    try:
+        return (date.fromisoformat(due) - today).days
+    except ValueError:
+        return None
