@@ -20,6 +20,7 @@ from adapters.home import Home, HomeRefused
 from adapters.hub_client import HubRefused, HubUnreachable
 from adapters.hub_tls import CaRefused
 from adapters.issued import IssuedDamaged
+from adapters.notifying.refusal import NotifyRefused
 from adapters.nrm.draft import DraftRefused as NrmRefused
 from adapters.panel.freezing import PanelRefused
 from adapters.picture.neutral import neutral_text
@@ -52,6 +53,7 @@ EXPECTED = (
     KeysRefusal,
     LogRefused,
     Malformed,
+    NotifyRefused,
     NrmRefused,
     PanelRefused,
     PeopleRefused,
@@ -132,6 +134,11 @@ def echo_line(text: str) -> None:
     encoding = sys.stdout.encoding or "ascii"
     shown = " ".join(neutral_text(text).split())
     click.echo(shown.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def count(number: int, one: str) -> str:
+    """Return a number with its noun, in the singular where it is one."""
+    return f"{number:,} {one}{'' if number == 1 else 's'}"
 
 
 def home_option() -> Path:

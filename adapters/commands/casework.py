@@ -6,7 +6,6 @@ import click
 
 from adapters.commands.base import echo_json, home_option, opened
 from adapters.commands.consent import COMMANDS as CONSENT_COMMANDS
-from adapters.commands.forms import WRITER_ROLES, listed
 from adapters.commands.membership import COMMANDS as MEMBERSHIP_COMMANDS
 from adapters.commands.membership import (
     carry_out,
@@ -17,6 +16,7 @@ from adapters.commands.membership import (
     until_in,
 )
 from adapters.membership import plan_members
+from adapters.release.forms import WRITER_ROLES, listed
 from adapters.store.rows import list_case_rows
 from policies.vocabulary import (
     AgencyKind,

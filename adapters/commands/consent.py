@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -12,33 +11,13 @@ from adapters.cases import VerifiedCase
 from adapters.commands.base import home_option, opened, read_form
 from adapters.commands.form_guide import example_option
 from adapters.commands.form_meanings import CONSENT
-from adapters.commands.forms import author_of, require_fields
 from adapters.commands.membership import dry_run_option
-from adapters.following import LogRefused
-from adapters.release.authored import SourceKind, statement_detail
 from adapters.release.consent_effect import describe
 from adapters.release.consent_events import describe_receipt
-from adapters.release.drafts import DraftRefused, DraftState, keep_authored, list_drafts
-from adapters.release.releasing import ReleaseTerms
-from adapters.runtime import Adapter
-from adapters.store.rows import own_fragments
-from policies.consent import NO_SCOPE
+from adapters.release.consenting import consent_members, detail_content, plan_consent, record_consent, unless_it_narrows
+from adapters.release.forms import author_of, require_fields
 from policies.model import Malformed, render_time, require_term
-from policies.vocabulary import AgePath, Category, ConsentState, ConsentSubject, Purpose
-
-DEFAULTS: dict[str, Any] = {
-    "subject": "sharing",
-    "reason": "none",
-    "given_by": "nobody",
-    "giver": None,
-    "competence": "not_assessed",
-    "assessed_by": "nobody",
-    "scope": NO_SCOPE.to_json(),
-    "expires_at": None,
-    "about": None,
-}
-"""What a form that leaves a field out says. Whether the person was told and heard is never taken for granted."""
-CODES = (*DEFAULTS, "state", "interpreter", "told", "wishes")
+from policies.vocabulary import AgePath, ConsentSubject, Purpose
 
 
 @click.command()
@@ -61,69 +40,27 @@ def consent(case: str, form: Path, dry_run: bool) -> None:
     """
     said = read_form(form)
     with opened(home_option()) as adapter:
-        adapter.follower.sync_cases()
         # The statement is checked whole before its words are sealed: a typing error must not send them off alone.
         require_fields("a consent", said, {name for name, item in CONSENT.items() if item.is_required}, set(CONSENT))
         members = consent_members(said)
-        words = _detail_content(said, adapter.clock()) if "words" in said else None
+        at = adapter.clock()
+        words = detail_content(said, author_of(dict(said), at)) if "words" in said else None
         purpose = require_term(Purpose, said.get("purpose", Purpose.PANEL_REVIEW.value), "purpose")
-        verified, effect = adapter.consents.plan(case, members)
-        for line in describe(effect, verified):
+        with unless_it_narrows(adapter, case, members):
+            adapter.follower.sync_cases()
+        planned = plan_consent(adapter, case, members)
+        for line in describe(planned.effect, planned.verified):
             click.echo(line, err=not dry_run)
         if dry_run:
             return
-        if words is not None:
-            members["detail"] = _send_detail(adapter, case, words, purpose, members["state"])
-        statement, _ = adapter.consents.record(case, members)
-        click.echo(f"recorded consent {statement.members['state']} ({statement.digest[:12]})")
-
-
-def consent_members(said: dict[str, Any]) -> dict[str, Any]:
-    """Return the members of a consent statement without its place in the chain: the codes of a form."""
-    members = {**DEFAULTS, **{name: said[name] for name in CODES if name in said}, "effect": None, "detail": None}
-    if not members["scope"]:
-        members["scope"] = NO_SCOPE.to_json()
-    return members
-
-
-def _detail_content(said: dict[str, Any], at: datetime) -> dict[str, Any]:
-    by = author_of(dict(said), at)
-    return statement_detail(
-        by,
-        statement_kind=said.get("statement_kind", "consent"),
-        words=said["words"],
-        source_kind=require_term(SourceKind, said.get("source_kind", SourceKind.CHILD_ACCOUNT.value), "source_kind"),
-        given_by_role=said.get("given_by"),
-        competence=said.get("competence_words"),
-        told=said.get("told_words"),
-        interpreter=said.get("interpreter_words"),
-    )
-
-
-def _send_detail(
-    adapter: Adapter, case: str, content: dict[str, Any], purpose: Purpose, state: str
-) -> dict[str, str] | None:
-    """Seal and push the words of a statement and return what names them.
-
-    Without a fresh quorum nothing may be shared: a consent that is not given is recorded all the same, because it only
-    narrows, and its words wait as a draft (None).
-    """
-    draft = keep_authored(adapter.store, case, Category.STATEMENT_DETAIL, content, adapter.clock())
-    drafts = [item for item in list_drafts(adapter.store, case, [DraftState.DRAFT]) if item.draft == draft]
-    try:
-        adapter.releaser.release(case, drafts, ReleaseTerms(purpose))
-    except LogRefused:
-        if state == ConsentState.GIVEN.value:
-            raise
-        click.echo(f"the words wait as draft {draft}: nothing is shared until a quorum has seen the log", err=True)
-        return None
-    report = adapter.outbox.push_all()
-    with adapter.store.write() as session:
-        for row in own_fragments(session, case):
-            if row.draft == draft and row.is_accepted:
-                return {"fragment": row.fragment, "sha256": row.digest}
-    reason = report.problems[0].get("detail", "no reason given") if report.problems else "no reason given"
-    raise DraftRefused(f"the hub did not take the words of this statement, so it was not recorded: {reason}")
+        recorded = record_consent(adapter, case, members, words, purpose, at)
+        if recorded.waiting is not None:
+            text = (
+                f"the words wait here (draft {recorded.waiting}): the hub has not taken them, or nothing is shared "
+                "until a quorum has seen the log"
+            )
+            click.echo(text, err=True)
+        click.echo(f"recorded consent {recorded.statement.members['state']} ({recorded.statement.digest[:12]})")
 
 
 @click.command()

@@ -9,7 +9,6 @@ import click
 
 from adapters.cases import CaseRefused
 from adapters.commands.base import echo_line, home_option, opened, progress, read_form
-from adapters.commands.forms import author_of, require_fields
 from adapters.commands.membership import dry_run_option
 from adapters.commands.reading import open_case
 from adapters.excluding import (
@@ -28,6 +27,7 @@ from adapters.excluding import (
 )
 from adapters.following import LogRefused
 from adapters.release.drafts import DraftRefused, DraftState, keep_authored, list_drafts
+from adapters.release.forms import author_of, require_fields
 from adapters.release.releasing import ReleaseTerms
 from adapters.runtime import Adapter
 from adapters.store.rows import own_fragments

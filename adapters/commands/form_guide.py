@@ -15,8 +15,9 @@ from typing import Any
 import click
 
 from adapters.commands.form_meanings import CONSENT, DECISION, MEANINGS, NECESSITY, VOTE, WRITER, Meant
-from adapters.commands.forms import BUILDERS, WRITER_ROLES, expected_of, listed, written_fields
 from adapters.nrm.typology import TYPE_LABELS, Element
+from adapters.release.forms import BUILDERS, WRITER_ROLES, expected_of, listed, written_fields
+from adapters.release.strategy import Attendance, InvitationAnswer, PlacementReason
 from adapters.release.writing import Bearing
 from policies.vocabulary import Category
 
@@ -92,6 +93,8 @@ def examples(today: date) -> Mapping[str, dict[str, Any]]:
             "how": "On a walk, with nobody else there",
             "told_about_nrm": "That people will look at what happened to her and that she did nothing wrong.",
             "wants_people_to_know": "That she is scared for her little brother.",
+            "trusted_person": "Her youth worker, because she came back when she said that she would.",
+            "best_placed_to_ask": "The same youth worker, with an interpreter whom the child chose.",
         },
         "request": {
             **_by("lead_professional", "Social worker"),
@@ -148,6 +151,31 @@ def examples(today: date) -> Mapping[str, dict[str, Any]]:
             "threshold_met": True,
             "reasons": "Found at night in another town with drugs; bruises that she does not explain.",
             "next_steps": "A joint enquiry under section 47; a referral to the NRM.",
+            "invitations": [
+                {"agency": "fern-care", "answer": "will_come", "attendance": "in_the_room", "who": "Social worker"},
+                {"agency": "fern-police", "answer": "will_come", "attendance": "remotely", "who": "Detective"},
+                {"agency": "fern-health", "answer": "no_answer", "attendance": "not_there"},
+            ],
+            "placement_options": [
+                {
+                    "option": "A foster family two towns away",
+                    "reasons": ["safe_from_exploiters", "child_wishes"],
+                    "why": "Nobody in the network knows the address, and she can go on seeing her brother.",
+                    "is_chosen": True,
+                },
+                {
+                    "option": "A shared house for older teenagers",
+                    "reasons": ["available_now", "cost"],
+                    "why": "Free tonight; two of the people she is afraid of go in and out there.",
+                    "is_chosen": False,
+                },
+            ],
+            "police_protection_considered": True,
+            "police_protection_why": "Not used: she agrees to stay, and the foster family takes her tonight.",
+            "outcome": "A joint enquiry, and a safe place from tonight.",
+            "discussion_actions": [
+                {"action": "Bring her to the foster family", "owner": "fern-care", "due": today.isoformat()},
+            ],
         },
         "meeting": {
             **_by("panel_chair", "Panel chair"),
@@ -299,6 +327,16 @@ An element (of `professional_view`) is `{{"element": …, "bearing": …, "evide
 is one of {_render_terms("", tuple(Element)).strip()}; `bearing` one of {_render_terms("", tuple(Bearing)).strip()};
 `evidence` names at least one fragment of the case that was pulled here. `exploitation` stands with `purpose` only:
 {types}.
+
+An invitation (of `strategy_discussion`) is `{{"agency": …, "answer": …, "attendance": …, "who": …}}`; `who` (a job, no
+name) may be left out. `answer` is one of {_render_terms("", tuple(InvitationAnswer)).strip()}; `attendance` one of
+{_render_terms("", tuple(Attendance)).strip()}.
+
+A placement option is `{{"option": …, "reasons": […], "why": …, "is_chosen": true}}`. A reason is one of
+{_render_terms("", tuple(PlacementReason)).strip()}.
+`age` and `cost` are never the only reasons: the form is refused.
+
+An agreed action is `{{"action": …, "owner": …, "due": …}}`: what, the id of the agency, the day.
 
 The scope of a consent is `{{"categories": […], "recipients": […], "purposes": […]}}`, each a list of terms of
 [vocabulary.md](vocabulary.md): Category, AgencyKind, Purpose. Recipients are **kinds of agencies** (`police`,

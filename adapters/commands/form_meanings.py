@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from adapters.commands.forms import WRITER_ROLES
+from adapters.release.forms import WRITER_ROLES
 from adapters.release.writing import Outcome, SourceKind
 from policies.vocabulary import (
     Assessor,
@@ -52,6 +52,8 @@ MEANINGS: Mapping[str | tuple[Category, str], str] = {
     "wants_people_to_know": "what the child wants people to know; with `recorded` only",
     "absent_reason": "why the child's words are not here; needed for an absence",
     "ask_again_on": "when somebody asks again; needed for an absence",
+    "trusted_person": "whom the child trusts, in words",
+    "best_placed_to_ask": "who is best placed to ask the child, in words",
     "to_agency": "the id of the agency that is asked",
     "what": "what is asked for",
     "why": "why it is needed",
@@ -68,6 +70,7 @@ MEANINGS: Mapping[str | tuple[Category, str], str] = {
     "positions": "at least two positions, each of another agency; see below",
     "status": "where the disagreement stands; open and escalated ones need `due`",
     "owner": "the id of the agency that takes it forward",
+    "follows": "the id of an earlier record of the same disagreement, of which this one says what came",
     "action": "what is done to keep the child safe",
     "state": "where it stands; what is done or not done needs `outcome` for an action, the rest `due`",
     (Category.SERVICE_REFERRAL, "state"): "where the referral stands",
@@ -78,9 +81,21 @@ MEANINGS: Mapping[str | tuple[Category, str], str] = {
     "referred_on": "the day of the referral",
     "held_on": "the day on which it was held",
     "agencies": "ids of the agencies that took part",
-    "threshold_met": "whether the threshold of section 47 is met",
+    (Category.STRATEGY_DISCUSSION, "held_on"): "the day on which it was held, or for which it is planned",
+    (Category.STRATEGY_DISCUSSION, "agencies"): "ids of the agencies that took part, or that are invited",
+    (Category.STRATEGY_DISCUSSION, "state"): "`planned`: with whom and why; `held` where left out",
+    (Category.STRATEGY_DISCUSSION, "reasons"): "the reasons; of a planned one, why it is called together",
+    (Category.STRATEGY_DISCUSSION, "outcome"): "what was decided, in words",
+    "starts_at": "the time of day in the UK, such as `09:30`",
+    "how_to_join": "where, or how to take part remotely, one line",
+    "threshold_met": "whether the threshold of section 47 is met; needed with `held`",
     "reasons": "the reasons",
-    "next_steps": "what happens next, and who does it",
+    "next_steps": "what happens next, and who does it; needed with `held`",
+    "invitations": "which agencies were invited, what they answered, how they took part; see below",
+    "placement_options": "places to stay that were considered, with reasons, never age or cost alone; see below",
+    "police_protection_considered": "whether police protection was considered; with the reason",
+    "police_protection_why": "why police protection is used or not used; with the field before",
+    "discussion_actions": "what was agreed: what, which agency, by when; see below",
     "question": "what is decided: reasonable grounds, conclusive grounds, or both",
     "is_quorate": "whether everybody was present who must be",
     "minutes": "the minutes",

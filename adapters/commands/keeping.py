@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from adapters.birthdays import Birthday, find_birthdays, warn
-from adapters.commands.base import echo_json, home_option, opened, progress
+from adapters.commands.base import count, echo_json, home_option, opened, progress
 from adapters.home import (
     HUB_NAME,
     MEMBER_DAYS,
@@ -243,12 +243,15 @@ def sync() -> None:
     if notice is not None:
         click.echo(f"TO DO: {notice}", err=True)
     if again:
-        click.echo(f"released with a key that was dated back, drafts again now: {again} fragments", err=True)
+        click.echo(f"released with a key that was dated back, drafts again now: {count(again, 'fragment')}", err=True)
     if dropped:
-        click.echo(f"{dropped} fragments of kept pulls are refused now and were deleted here", err=True)
+        click.echo(
+            f"{count(dropped, 'fragment')} of kept pulls: refused now, and deleted here",
+            err=True,
+        )
     click.echo(
         f"log verified to {quorum.checkpoint.size} entries, seen by a quorum at "
-        f"{quorum.witnessed_at:%Y-%m-%d %H:%M:%S} UTC; {len(cases)} cases"
+        f"{quorum.witnessed_at:%Y-%m-%d %H:%M:%S} UTC; {count(len(cases), 'case')}"
     )
 
 

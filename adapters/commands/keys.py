@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import click
 
-from adapters.commands.base import home_option, opened, progress
+from adapters.commands.base import count, home_option, opened, progress
 from adapters.following import LogRefused
 from adapters.held_keys import Held, KeyChangeRefused, open_member_file
 from adapters.held_token import not_in_use, open_agency
@@ -145,7 +145,7 @@ def _rotate_storage(*, dry_run: bool) -> None:
     with opened(home_option()) as adapter:
         say(STORAGE_SUMMARY)
         if not dry_run:
-            click.echo(f"done: rotate storage; {renew_storage(adapter)} rows sealed anew")
+            click.echo(f"done: rotate storage; {count(renew_storage(adapter), 'row')} sealed anew")
 
 
 def _rotate_sealing(*, dry_run: bool) -> None:

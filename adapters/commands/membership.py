@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from adapters.commands.base import home_option, opened
-from adapters.commands.forms import listed
 from adapters.hub_client import HubRefused
 from adapters.membership import (
     Change,
@@ -20,6 +19,7 @@ from adapters.membership import (
     plan_hand_over,
     plan_stage,
 )
+from adapters.release.forms import listed
 from adapters.runtime import Adapter, system_clock
 from keys.statements import Statement
 from policies.membership import Standing

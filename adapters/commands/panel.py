@@ -9,10 +9,9 @@ from typing import Any
 
 import click
 
-from adapters.commands.base import home_option, opened, read_form
+from adapters.commands.base import count, home_option, opened, read_form
 from adapters.commands.form_guide import example_option
 from adapters.commands.form_meanings import DECISION, VOTE, Meant
-from adapters.commands.forms import author_of, build_content, require_fields, require_one_of, text_list
 from adapters.commands.reading import open_case
 from adapters.panel.deciding import (
     collect_votes,
@@ -39,6 +38,7 @@ from adapters.picture.view import CaseView
 from adapters.picture.words import count_words, join_words, words_for
 from adapters.release import authored
 from adapters.release.drafts import keep_authored
+from adapters.release.forms import author_of, build_content, require_fields, require_one_of, text_list
 from adapters.release.quoting import inherited_handling
 from keys.custody.keyfile import write_private_file
 from policies.vocabulary import Category, Purpose, Role
@@ -86,7 +86,7 @@ def freeze(case: str, form: Path, member: str) -> None:
         content = with_manifest(meeting, found, statement)
         draft = keep_authored(adapter.store, case, Category.MEETING, content, adapter.clock())
         click.echo(draft)
-        click.echo(f"manifest {found.view.manifest_digest} of {len(found.view.opened)} fragments", err=True)
+        click.echo(f"manifest {found.view.manifest_digest} of {count(len(found.view.opened), 'fragment')}", err=True)
         _say_who_is_absent(found.view, text_list("agencies", fields["agencies"]), is_quorate=bool(fields["is_quorate"]))
         _say_next(case, draft, "then each voting member votes: nrm-adapter panel vote")
 
@@ -162,8 +162,8 @@ def vote(case: str, form: Path, member: str) -> None:
         draft = keep_authored(adapter.store, case, Category.VOTE, content, adapter.clock())
         click.echo(draft)
         click.echo(
-            f"voted on {frozen.digest[:12]}: {compared.read} fragments opened, {len(compared.absent)} not given, "
-            f"{len(compared.left_out)} opened here that the manifest leaves out",
+            f"voted on {frozen.digest[:12]}: {count(compared.read, 'fragment')} opened, "
+            f"{len(compared.absent)} not given, {len(compared.left_out)} opened here that the manifest leaves out",
             err=True,
         )
         for fragment in compared.left_out:

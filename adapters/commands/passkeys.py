@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from adapters.commands.base import echo_line, home_option, opened
+from adapters.commands.base import count, echo_line, home_option, opened
 from adapters.commands.signing_in import dry_run_option, people
 from adapters.store.passkeys import PasskeyRecord, delete_passkey, passkeys_of_member
 from adapters.workspace.refusal import PeopleRefused
@@ -64,7 +64,9 @@ def remove(member: str, passkey: str | None, dry_run: bool) -> None:
         where = sessions.list_signed_in(member=member)
         for item in chosen:
             echo_line(f"Removed for good: {_describe(item)}")
-        click.echo(f"Passkeys left: {len(held) - len(chosen)}. Signed in now: {len(where)} times; that ends at once.")
+        click.echo(
+            f"Passkeys left: {len(held) - len(chosen)}. Signed in now: {count(len(where), 'time')}; that ends at once."
+        )
         if dry_run:
             click.echo("Nothing was changed.")
             return

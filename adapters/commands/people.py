@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from adapters.cases import CaseRefused
-from adapters.commands.base import home_option, opened
+from adapters.commands.base import count, home_option, opened
 from adapters.commands.keeping import members
 from adapters.commands.key_ends import END_REASONS, PERSON, ROOT, SIGNING, ending_of, require_keys, send_ending
 from adapters.commands.keys import carry_out_change, dry_run_option, person_change, until_option, wait_option
@@ -73,7 +73,7 @@ def _case_notes(adapter: Adapter, member: str) -> list[str]:
     listing = cases_listing(cases, adapter.home.agency, member, adapter.clock())
     notes = [f"Case {case} still lists them: {lead}, who leads it, must take them out." for case, lead in listing]
     if unread:
-        notes.append(f"{unread} cases could not be read here; they may list them too.")
+        notes.append(f"{count(unread, 'case')} could not be read here and may list them too.")
     return notes or ["No case known here lists them."]
 
 

@@ -9,7 +9,7 @@ import click
 
 from adapters.agreements import FORBIDS
 from adapters.bundle_approvals import approve, list_waiting, plan_change, waiting_files
-from adapters.commands.base import home_option, opened
+from adapters.commands.base import count, home_option, opened
 from adapters.runtime import Adapter
 from policies.bundle_files import load_files
 from policies.explain import say_unconfirmed
@@ -39,7 +39,9 @@ def show() -> None:
         active, bundle = adapter.follower.active_bundle(), adapter.agreements.active()
         since = "" if active is None else f", active since log position {active.log_index}"
         click.echo(f"“{bundle.agreement}”, version {bundle.version}{since}")
-        click.echo(f"digest {bundle.digest}; {len(bundle.rules)} rules, {len(bundle.rows)} rows of tests")
+        click.echo(
+            f"digest {bundle.digest}; {count(len(bundle.rules), 'rule')}, {count(len(bundle.rows), 'row')} of tests"
+        )
         unchecked = say_unconfirmed(bundle)
         if unchecked:
             click.echo(unchecked)
@@ -134,7 +136,7 @@ def fetch(digest: str, folder: Path) -> None:
         raise click.ClickException(f"{folder} is there already; name a new folder") from error
     except OSError as error:
         raise click.ClickException(f"{folder} cannot be written") from error
-    click.echo(f"{len(contents)} files in {folder}")
+    click.echo(f"{count(len(contents), 'file')} in {folder}")
 
 
 def _contents(adapter: Adapter, wanted: str) -> dict[str, bytes]:

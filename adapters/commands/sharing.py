@@ -12,25 +12,24 @@ from typing import Any
 
 import click
 
-from adapters.commands.base import echo_json, echo_line, home_option, opened, progress, read_form
+from adapters.commands.base import count, echo_json, echo_line, home_option, opened, progress, read_form
 from adapters.commands.form_guide import example_option
 from adapters.commands.form_meanings import NECESSITY
-from adapters.commands.forms import BUILDERS, author_of, build_content, listed, require_fields
 from adapters.commands.regranting import regrant
 from adapters.home import CONFIG_NAME, Home
-from adapters.release.authored import SourceKind, statement_detail
 from adapters.release.disowned import disown
 from adapters.release.drafts import (
     Draft,
     DraftRefused,
     DraftState,
     hold,
+    is_of_its_command,
     keep_authored,
     keep_records,
     list_drafts,
     take_hold_off,
 )
-from adapters.release.quoting import inherited_handling
+from adapters.release.forms import BUILDERS, author_of, content_for, keep_why, listed, require_fields
 from adapters.release.releasing import Planned, ReleaseTerms
 from adapters.runtime import Adapter, system_clock
 from adapters.sources.draft import ReadReport
@@ -149,7 +148,7 @@ def read(
     if case is not None:
         with opened(home_option()) as adapter:
             new, known = keep_records(adapter.store, case, found.drafts, adapter.clock())
-        click.echo(f"{new} drafts kept, {known} were here already", err=True)
+        click.echo(f"{count(new, 'draft')} kept, {known} {'was' if known == 1 else 'were'} here already", err=True)
 
 
 def _is_demo() -> bool:
@@ -161,8 +160,8 @@ def _print_report(report: ReadReport) -> None:
     data = report.to_json()
     click.echo(f"format {data['format']} {data['version']}".rstrip())
     click.echo(
-        f"{data['records_in']} records in = {data['fragments']} fragments + {data['refused']} refused "
-        f"+ {data['not_about']} not about the child asked for"
+        f"{count(data['records_in'], 'record')} in = {count(data['fragments'], 'fragment')} "
+        f"+ {data['refused']} refused + {data['not_about']} not about the child asked for"
     )
     for finding in data["findings"]:
         echo_line(f"{finding['severity']}: {finding['code']}: {finding['message']} [{finding['locator']}]")
@@ -189,10 +188,7 @@ def write(kind: str, form: Path, case: str) -> None:
     fields = read_form(form)
     with opened(home_option()) as adapter:
         by = author_of(fields, adapter.clock())
-        content = build_content(Category(kind), by, fields)
-        quoted = content.get("derived_from", [])
-        if quoted:
-            content["handling"] = inherited_handling(adapter.store, case, quoted).to_json()
+        content = content_for(adapter.store, case, Category(kind), by, fields)
         click.echo(keep_authored(adapter.store, case, Category(kind), content, adapter.clock()))
 
 
@@ -289,8 +285,9 @@ def release(
         adapter.follower.sync_cases()
         disown(adapter.book, case)
         listed = _chosen_drafts(list_drafts(adapter.store, case), chosen)
+        why = None
         if necessity is not None and not dry_run:
-            why = [keep_necessity(adapter, case, read_form(necessity), "override")]
+            why = keep_necessity(adapter, case, read_form(necessity), "override")
         for purpose in purposes:
             terms = ReleaseTerms(
                 purpose=Purpose(purpose),
@@ -304,14 +301,12 @@ def release(
             if dry_run:
                 _print_plan(adapter.releaser.plan(case, listed, terms), purpose)
                 continue
-            with progress(f"sealing {len(listed)} fragments"):
-                released = adapter.releaser.release(case, listed, terms)
-                if necessity is not None:
-                    # The lead professional and the panel are told why, in the same push.
-                    adapter.releaser.release(case, why, ReleaseTerms(Purpose(purpose)))
+            with progress(f"sealing {count(len(listed), 'fragment')}"):
+                # The lead professional and the panel are told why, in the same push.
+                released = adapter.releaser.release(case, listed, terms, why)
             click.echo(
-                f"{purpose}: {len(released.fragments)} fragments, {released.grants} grants in "
-                f"{released.disclosures} disclosures; {len(released.refused)} not given by policy"
+                f"{purpose}: {count(len(released.fragments), 'fragment')}, {count(released.grants, 'grant')} in "
+                f"{count(released.disclosures, 'disclosure')}; {len(released.refused)} not given by policy"
                 + (f"; {released.told} others told that there is more" if released.told else "")
                 + "".join(map(_keyless, released.keyless))
             )
@@ -320,18 +315,12 @@ def release(
 def keep_necessity(adapter: Adapter, case: str, form: dict[str, Any], kind: str) -> Draft:
     """Keep the words that say why, as a draft of a statement detail of a kind (``STATEMENT_KINDS``)."""
     require_fields("a necessity", form, {name for name, item in NECESSITY.items() if item.is_required}, set(NECESSITY))
-    content = statement_detail(
-        author_of(dict(form), adapter.clock()),
-        statement_kind=kind,
-        words=form["necessity"],
-        source_kind=SourceKind.PROFESSIONAL_OBSERVATION,
-    )
-    draft = keep_authored(adapter.store, case, Category.STATEMENT_DETAIL, content, adapter.clock())
-    return next(item for item in list_drafts(adapter.store, case) if item.draft == draft)
+    return keep_why(adapter.store, case, author_of(dict(form), adapter.clock()), form["necessity"], kind)
 
 
 def _chosen_drafts(listed: Sequence[Draft], chosen: Sequence[str]) -> list[Draft]:
     if not chosen:
+        listed = [draft for draft in listed if not is_of_its_command(draft.content)]
         again = [draft for draft in listed if draft.why_again is not None]
         if again:
             click.echo(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from adapters.commands.base import echo_line, home_option, opened
+from adapters.commands.base import count, echo_line, home_option, opened
 from adapters.key_states import KeyState, list_keys, list_people
 from adapters.runtime import Adapter
 from adapters.workspace.refusal import PeopleRefused
@@ -77,7 +77,9 @@ def unbind(issuer: str, subject: str, dry_run: bool) -> None:
             raise PeopleRefused("nobody is bound by this issuer and subject; look: nrm-adapter people list")
         where = sessions.list_signed_in(person=person_digest(issuer, subject))
         echo_line(f"Whoever {issuer} calls {subject} can no longer sign in as member {member}.")
-        click.echo(f"Signed in now: {len(where)} times; that ends at once. To end the member's keys: members remove.")
+        click.echo(
+            f"Signed in now: {count(len(where), 'time')}; that ends at once. To end the member's keys: members remove."
+        )
         if dry_run:
             click.echo("Nothing was changed.")
             return
@@ -101,7 +103,7 @@ def list_() -> None:
         for item in People(adapter.store, adapter.clock).list_bound():
             where = len(sessions.list_signed_in(person=person_digest(item.issuer, item.subject)))
             since = f"since {item.added_at:%Y-%m-%d}"
-            echo_line(f"{item.member} {item.issuer} {item.subject} {since} signed in {where} times")
+            echo_line(f"{item.member} {item.issuer} {item.subject} {since} signed in {count(where, 'time')}")
 
 
 @people.command(name="sign-out")
@@ -117,7 +119,7 @@ def sign_out(member: str) -> None:
     require_id(member, "member")
     with opened(home_option()) as adapter:
         sessions = Sessions(adapter.store, adapter.clock)
-        click.echo(f"{sessions.end_all(member)} sessions ended")
+        click.echo(f"{count(sessions.end_all(member), 'session')} ended")
 
 
 @people.command()

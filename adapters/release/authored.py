@@ -16,7 +16,8 @@ from datetime import date
 from typing import Any
 
 from adapters.nrm.typology import Element, ExploitationType
-from adapters.release.panel_records import decision, meeting, strategy_discussion, vote
+from adapters.release.panel_records import decision, meeting, vote
+from adapters.release.strategy import strategy_discussion
 from adapters.release.writing import (
     MAX_LINE_CHARS,
     ActionState,
@@ -126,11 +127,14 @@ def wishes_and_feelings(
     wants_people_to_know: str | None = None,
     absent_reason: str | None = None,
     ask_again_on: date | None = None,
+    trusted_person: str | None = None,
+    best_placed_to_ask: str | None = None,
 ) -> dict[str, Any]:
     """What the child wishes and feels, in their own words; or why it is not here and when somebody asks again.
 
     ``recorded`` needs ``own_words``, ``asked_on`` and ``how``; every other state needs ``absent_reason`` and
-    ``ask_again_on`` and takes no words. The person who asked is ``by``.
+    ``ask_again_on`` and takes no words. The person who asked is ``by``. Whom the child trusts and who is best placed to
+    ask may be said either way.
     """
     state = require_written_term("state", WishesState, state)
     fields: Fields = {"hub_WishesState": given("hub_WishesState", state.value)}
@@ -163,6 +167,8 @@ def wishes_and_feelings(
     put_optional(fields, "hub_Interpreter", interpreter, MAX_LINE_CHARS)
     put_optional(fields, "hub_ToldAboutNRM", told_about_nrm, MAX_SHORT_CHARS)
     put_optional(fields, "hub_WantsPeopleToKnow", wants_people_to_know)
+    put_optional(fields, "hub_TrustedPerson", trusted_person, MAX_SHORT_CHARS)
+    put_optional(fields, "hub_BestPlacedToAsk", best_placed_to_ask, MAX_SHORT_CHARS)
     return render_content(
         Category.WISHES_AND_FEELINGS, summary, fields, by, SourceKind.CHILD_ACCOUNT, observed_from=day
     )
@@ -249,11 +255,13 @@ def disagreement(
     owner: str,
     due: date | None,
     explanation: str | None = None,
+    follows: str | None = None,
 ) -> dict[str, Any]:
     """A point on which agencies differ, each position with its evidence, who settles it and by when.
 
     At least two positions of different agencies. ``owner`` is the agency that takes it forward. ``explained`` and
-    ``resolved`` need ``explanation``; ``open`` and ``escalated`` need ``due``.
+    ``resolved`` need ``explanation``; ``open`` and ``escalated`` need ``due``. ``follows`` is the fragment of an
+    earlier record of the same point, which this one says more about and whose handling it inherits.
     """
     status = require_written_term("status", DisagreementStatus, status)
     is_settled = status in (DisagreementStatus.EXPLAINED, DisagreementStatus.RESOLVED)
@@ -279,7 +287,10 @@ def disagreement(
     if due is not None:
         fields["hub_Due"] = given("hub_Due", require_day("due", due, by, may_be_future=True))
     put_optional(fields, "hub_PossibleExplanation", explanation)
-    quoted = sorted({fragment for item in positions for fragment in item.evidence})
+    before = [] if follows is None else require_ids("follows", [follows])
+    if before:
+        fields["hub_Follows"] = given("hub_Follows", before[0])
+    quoted = sorted({*before, *(fragment for item in positions for fragment in item.evidence)})
     day = by.written_at.date().isoformat()
     return render_content(
         Category.DISAGREEMENT, "Agencies see a point differently", fields, by, observed_from=day, derived_from=quoted

@@ -13,9 +13,9 @@ from enum import StrEnum
 from typing import Any
 
 from adapters.sources.draft import DraftFragment
-from adapters.store.database import Store
+from adapters.store.database import Session, Store
 from adapters.store.disowned_rows import disowned_drafts
-from adapters.store.rows import find_drafts
+from adapters.store.rows import find_drafts, sealed_drafts
 from adapters.store.tables import DraftRow
 from keys.canonical import canonical_bytes
 from policies.model import render_time
@@ -63,6 +63,10 @@ class Draft:
         return str(self.content.get("summary", ""))
 
 
+OF_THEIR_COMMAND = frozenset({"exclusion", "emergency"})
+"""Statements whose words only their own command shows, releases and renews: its people are not those of the case."""
+
+
 def keep_records(store: Store, case: str, drafts: Iterable[DraftFragment], at: datetime) -> tuple[int, int]:
     """Keep a reader's drafts for a case; one kept before stays as it is. Return (new, known).
 
@@ -95,6 +99,42 @@ def keep_authored(store: Store, case: str, category: Category, content: Mapping[
     return digest
 
 
+def replace_authored(
+    store: Store, case: str, old: str, category: Category, content: Mapping[str, Any], at: datetime
+) -> str:
+    """Keep what a person wrote in the place of an earlier draft of theirs, which is forgotten. Return its id.
+
+    A hold stays: only somebody who takes it off does so. Raises ``DraftRefused`` where the earlier one is not
+    a draft that a person wrote in this case, or was released.
+    """
+    digest = hashlib.sha256(case.encode() + category.value.encode() + canonical_bytes(dict(content))).hexdigest()[:32]
+    with store.write() as session:
+        row = session.get(DraftRow, old)
+        if row is None or row.case != case or row.category != category.value:
+            raise DraftRefused("this draft is not here any more, so it was not replaced")
+        is_out = row.state == DraftState.RELEASED.value or old in sealed_drafts(session, case, {old})
+        if is_out or old in disowned_drafts(session, case):
+            raise DraftRefused("this draft was released, so it was not replaced")
+        if not is_authored(store.open_json(f"draft:{old}", row.sealed_content)):
+            raise DraftRefused("this draft comes from a record, so it was not replaced")
+        if digest != old:
+            is_held = row.state == DraftState.HELD.value
+            session.delete(row)
+            new = session.get(DraftRow, digest)
+            if new is None:
+                new = _row(store, digest, case, category, content, bool(content.get("restricted")), at)
+                session.add(new)
+            if is_held and new.state == DraftState.DRAFT.value:
+                new.state = DraftState.HELD.value
+    return digest
+
+
+def is_authored(content: Mapping[str, Any]) -> bool:
+    """Whether a person wrote a draft here, in a form; else it comes from a record."""
+    source = content.get("source")
+    return isinstance(source, Mapping) and source.get("format") == "authored"
+
+
 def _row(
     store: Store,
     draft_id: str,
@@ -115,12 +155,77 @@ def _row(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One choice of a person: the records of this file are the case's child's. ``drafts``: ids of what came of it.
+
+    No row says so: each draft's own source names the file it was read from, and a draft's id is that of its record.
+    """
+
+    file_sha256: str
+    drafts: tuple[str, ...]
+
+
+def matches_of(store: Store, case: str) -> dict[Match, tuple[Draft, ...]]:
+    """Return what was read from each file into a case, in the order in which it was kept, whatever its state."""
+    by_file: dict[str, list[Draft]] = {}
+    for draft in list_drafts(store, case):
+        source = draft.content.get("source")
+        digest = source.get("file_sha256") if isinstance(source, Mapping) else None
+        if isinstance(digest, str) and digest:
+            by_file.setdefault(digest, []).append(draft)
+    return {Match(digest, tuple(item.draft for item in found)): tuple(found) for digest, found in by_file.items()}
+
+
+def take_back(store: Store, case: str, match: Match) -> tuple[int, int]:
+    """Take the drafts of a choice out of a case again. Return (taken back, left because they were released).
+
+    What was ever released stays, also where its signature is not believed any more: whoever was given it has it, and
+    only a withdrawal or an erasure changes that.
+    """
+    taken = left = 0
+    with store.write() as session:
+        again = disowned_drafts(session, case)
+        for draft_id in match.drafts:
+            row = session.get(DraftRow, draft_id)
+            if row is None or row.case != case:
+                continue
+            if row.state == DraftState.RELEASED.value or draft_id in again:
+                left += 1
+                continue
+            session.delete(row)
+            taken += 1
+    return taken, left
+
+
 def list_drafts(store: Store, case: str, states: Sequence[DraftState] = tuple(DraftState)) -> list[Draft]:
     """Return a case's drafts in these states, opened."""
     with store.write() as session:
         again = disowned_drafts(session, case)
         rows = find_drafts(session, case, [state.value for state in states])
         return [_open(store, row, again.get(row.draft)) for row in rows]
+
+
+def is_of_its_command(content: Mapping[str, Any]) -> bool:
+    """Whether a draft is the words of a signed statement that only its own command handles, before and after."""
+    fields = content.get("fields")
+    kind = fields.get("hub_StatementKind") if isinstance(fields, Mapping) else None
+    return isinstance(kind, Mapping) and kind.get("value") in OF_THEIR_COMMAND
+
+
+def list_for_review(store: Store, case: str, states: Sequence[DraftState] = tuple(DraftState)) -> list[Draft]:
+    """Return those of a case's drafts that its people may review and release, opened: none of their command's."""
+    return [item for item in list_drafts(store, case, states) if not is_of_its_command(item.content)]
+
+
+def rows_for_review(store: Store, session: Session, case: str) -> list[DraftRow]:
+    """Return the rows of what waits for review in a case. Only the words of statements are opened to know."""
+    return [
+        row
+        for row in find_drafts(session, case, [DraftState.DRAFT.value])
+        if row.category != Category.STATEMENT_DETAIL.value
+        or not is_of_its_command(store.open_json(f"draft:{row.draft}", row.sealed_content))
+    ]
 
 
 def _open(store: Store, row: DraftRow, disowned_from: int | None) -> Draft:

@@ -16,6 +16,7 @@ from typing import Any
 
 from adapters.cases import CaseRefused, VerifiedCase
 from adapters.exclusions import verify_words, word_of
+from adapters.naming import find_named
 from adapters.release.drafts import Draft, DraftRefused, list_drafts
 from adapters.release.making import Maker
 from adapters.release.outbox import Outbox, PushReport
@@ -45,7 +46,6 @@ from policies.vocabulary import Gateway, Purpose
 
 _KEPT = "emergencies_asked"
 """Setting: what first people have asked for and no second one has signed yet, by digest."""
-MIN_NAMED = 8
 
 
 _Parts = list[tuple[list[Draft], ReleaseTerms]]
@@ -162,12 +162,8 @@ class EmergencyReleaser:
 
     def find(self, case: str, named: str) -> Waiting:
         """Return what the beginning of a digest names. Raises ``CaseRefused``."""
-        found = [item for item in self.waiting(case) if item.asked.digest.startswith(named)]
-        if len(named) < MIN_NAMED or len(found) != 1:
-            raise CaseRefused(
-                f"expected the first {MIN_NAMED} or more characters of one that waits and is not over: emergency list"
-            )
-        return found[0]
+        what = "one that waits and is not over: emergency list"
+        return find_named(self.waiting(case), named, lambda item: item.asked.digest, what)
 
     def words_of(self, waiting: Waiting) -> list[str]:
         """Return what the second person has to have read: each draft in a line, and the words that say why."""
@@ -275,9 +271,8 @@ class EmergencyReleaser:
 
 
 def _require_may_sign(verified: VerifiedCase, first: Person, second: Person, at: datetime) -> None:
-    asked = Asked("", first, verified.standing.digest, at, at, (), {})
     try:
-        require_signers(Emergency("", asked, second, at), verified.standing, verified.members.kept_out, at)
+        require_signers((first, second), verified.standing, verified.members.kept_out, at)
     except Malformed as error:
         raise CaseRefused(str(error)) from error
 

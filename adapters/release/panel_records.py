@@ -1,8 +1,8 @@
-"""What a panel writes down: strategy discussions, meetings, votes, the decision. Built as ``authored`` builds.
+"""What a panel writes down: meetings, votes, the decision. Built as ``authored`` builds.
 
 A decision carries the manifest of the fragments that were read and each vote as the compact JWS the member signed, so
 that it verifies offline (docs/protocol.md section 9). The signatures are checked where keys are, not here.
-Sources: nrm.md 2.3 (tests), 3 (panel roles and record), 4.1 (strategy discussion).
+Sources: nrm.md 2.3 (tests), 3 (panel roles and record).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from adapters.release.strategy import list_attended
 from adapters.release.writing import (
     Author,
     AuthoredRefused,
@@ -21,7 +22,6 @@ from adapters.release.writing import (
     given,
     put_optional,
     render_content,
-    require_agency_id,
     require_day,
     require_ids,
     require_line,
@@ -31,7 +31,6 @@ from adapters.release.writing import (
 from policies.model import Malformed, require_digest, require_id, require_members
 from policies.vocabulary import Category
 
-MAX_ATTENDANCES = 50
 MAX_ACTIONS = 50
 MAX_VOTES = 50
 MAX_JWS_CHARS = 4 * 1024
@@ -39,30 +38,6 @@ MAX_MANIFEST_FRAGMENTS = 4_000
 MAX_NOTE_CHARS = 4_000
 MAX_LOG_SIZE = 2**53 - 1
 _JWS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-
-
-def strategy_discussion(
-    by: Author,
-    *,
-    held_on: date,
-    agencies: Sequence[str],
-    threshold_met: bool,
-    reasons: str,
-    next_steps: str,
-    derived_from: Sequence[str] = (),
-) -> dict[str, Any]:
-    """A strategy discussion (Children Act 1989 s47): when, which agencies, whether the threshold is met, and why."""
-    day = require_day("held_on", held_on, by)
-    fields: Fields = {
-        "hub_HeldOn": given("hub_HeldOn", day),
-        "hub_Attended": _attended(agencies),
-        "hub_ThresholdMet": given("hub_ThresholdMet", threshold_met),
-        "hub_Reasons": given("hub_Reasons", require_text("reasons", reasons)),
-        "hub_NextSteps": given("hub_NextSteps", require_text("next_steps", next_steps)),
-    }
-    return render_content(
-        Category.STRATEGY_DISCUSSION, "A strategy discussion", fields, by, observed_from=day, derived_from=derived_from
-    )
 
 
 def meeting(
@@ -80,19 +55,13 @@ def meeting(
     fields: Fields = {
         "hub_HeldOn": given("hub_HeldOn", day),
         "hub_Question": given("hub_Question", require_written_term("question", Question, question).value),
-        "hub_Attended": _attended(agencies),
+        "hub_Attended": list_attended(agencies),
         "hub_Quorate": given("hub_Quorate", is_quorate),
         "hub_Minutes": given("hub_Minutes", require_text("minutes", minutes)),
     }
     return render_content(
         Category.MEETING, "A meeting of the panel", fields, by, observed_from=day, derived_from=derived_from
     )
-
-
-def _attended(agencies: Sequence[str]) -> list[dict[str, Any]]:
-    if not 1 <= len(agencies) <= MAX_ATTENDANCES:
-        raise AuthoredRefused(f"agencies: expected 1 to {MAX_ATTENDANCES}, got {len(agencies)}")
-    return [given("hub_Attended", item) for item in sorted({require_agency_id("agencies", item) for item in agencies})]
 
 
 def vote(

@@ -96,8 +96,21 @@ class Releaser:
                 )
         return planned
 
-    def release(self, case: str, drafts: Sequence[Draft], terms: ReleaseTerms) -> Released:
+    def require_releasable(self, case: str, drafts: Sequence[Draft], terms: ReleaseTerms) -> None:
+        """Raise as ``release`` would for what a person chose: an override missing or pressed for nothing, somebody
+        unknown, too many recipients. Seals nothing and needs no quorum.
+        """
+        verified, at = self.book.load(case), self.book.follower.clock()
+        with self.store.write() as session:
+            _require_known(verified, terms)
+            require_override(session, verified, drafts, terms, at)
+            self._require_few(session, verified, drafts, terms, at)
+
+    def release(self, case: str, drafts: Sequence[Draft], terms: ReleaseTerms, why: Draft | None = None) -> Released:
         """Seal drafts and put fragments, channels and disclosures into the outbox. Nothing leaves before ``push``.
+
+        ``why``: the words of an override, for everybody policy gives them to. They stand before what they explain, in
+        the same transaction: it does not leave without them.
 
         Raises ``LogRefused`` without a fresh quorum, before the witnesses have seen our own key, or where a statement
         of the case is kept from us; ``CaseRefused`` where the case cannot be believed or has ended; ``DraftRefused``
@@ -110,6 +123,8 @@ class Releaser:
         with self.store.write() as session:
             self.book.follower.require_fresh_quorum(session)
             maker = Maker(self.store, self.book, self.bundle, session, verified, directory, at)
+            if why is not None:
+                self.release_in(maker, [why], ReleaseTerms(terms.purpose))
             return self.release_in(maker, drafts, terms)
 
     def release_in(

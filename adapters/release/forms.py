@@ -15,7 +15,19 @@ from typing import Any, TypeVar
 
 from adapters.nrm.typology import Element, ExploitationType
 from adapters.release import authored
+from adapters.release.drafts import Draft, keep_authored, list_drafts
+from adapters.release.quoting import inherited_handling
+from adapters.release.strategy import (
+    Attendance,
+    DiscussionAction,
+    DiscussionState,
+    Invitation,
+    InvitationAnswer,
+    PlacementOption,
+    PlacementReason,
+)
 from adapters.release.writing import Author, AuthoredRefused, Bearing, ElementView, Position
+from adapters.store.database import Store
 from policies.vocabulary import Category, Role, WishesState
 
 E = TypeVar("E", bound=StrEnum)
@@ -36,7 +48,9 @@ BUILDERS: Mapping[Category, Callable[..., dict[str, Any]]] = {
     Category.STRATEGY_DISCUSSION: authored.strategy_discussion,
     Category.MEETING: authored.meeting,
 }
-_FLAGS = frozenset({"threshold_met", "is_quorate", "concern_for_future", "involves_ictg"})
+_FLAGS = frozenset(
+    {"threshold_met", "is_quorate", "concern_for_future", "involves_ictg", "police_protection_considered"}
+)
 _LISTS = frozenset({"derived_from", "agencies", "evidence_relied_on", "actions"})
 _DATES = frozenset({"asked_on", "ask_again_on", "due", "held_on", "referred_on"})
 _TERMS: Mapping[str, type[StrEnum]] = {
@@ -48,6 +62,7 @@ _STATES: Mapping[Category, type[StrEnum]] = {
     Category.WISHES_AND_FEELINGS: WishesState,
     Category.SAFEGUARDING_ACTION: authored.ActionState,
     Category.SERVICE_REFERRAL: authored.ActionState,
+    Category.STRATEGY_DISCUSSION: DiscussionState,
 }
 
 
@@ -59,6 +74,30 @@ def build_content(category: Category, by: Author, form: Mapping[str, Any]) -> di
     fields = written_fields(category)
     require_fields(category.value, form, {name for name, needed in fields.items() if needed}, set(fields))
     return builder(by, **{name: _convert(category, name, value) for name, value in form.items()})
+
+
+def content_for(store: Store, case: str, category: Category, by: Author, form: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of an authored fragment of a case; what it quotes gives it its strictest handling.
+
+    Raises ``AuthoredRefused`` naming the field, ``QuoteRefused`` where a quoted fragment is not known here.
+    """
+    content = build_content(category, by, form)
+    quoted = content.get("derived_from", [])
+    if quoted:
+        content["handling"] = inherited_handling(store, case, quoted).to_json()
+    return content
+
+
+def keep_why(store: Store, case: str, by: Author, words: Any, kind: str) -> Draft:
+    """Keep the words that say why, as a draft of a statement detail of a kind (``STATEMENT_KINDS``).
+
+    Raises ``AuthoredRefused``.
+    """
+    content = authored.statement_detail(
+        by, statement_kind=kind, words=words, source_kind=authored.SourceKind.PROFESSIONAL_OBSERVATION
+    )
+    draft = keep_authored(store, case, Category.STATEMENT_DETAIL, content, by.written_at)
+    return next(item for item in list_drafts(store, case) if item.draft == draft)
 
 
 def written_fields(category: Category) -> dict[str, bool]:
@@ -118,10 +157,8 @@ def _convert(category: Category, name: str, value: Any) -> Any:
         return _flag(name, value)
     if name in _LISTS:
         return text_list(name, value)
-    if name == "positions":
-        return [_position(item) for item in _list(name, value)]
-    if name == "elements":
-        return [_element(item) for item in _list(name, value)]
+    if name in _OBJECTS:
+        return [_OBJECTS[name](item) for item in _list(name, value)]
     if value is None:
         return None
     if name in _DATES:
@@ -139,7 +176,7 @@ def expected_of(category: Category, name: str) -> tuple[str, tuple[str, ...]]:
         return "true or false", ()
     if name in _LISTS:
         return "list of texts", ()
-    if name in ("positions", "elements"):
+    if name in _OBJECTS:
         return "list of objects", ()
     if name in _DATES:
         return "date, such as 2026-01-31", ()
@@ -196,6 +233,34 @@ def _element(item: Mapping[str, Any]) -> ElementView:
     )
 
 
+def _invitation(item: Mapping[str, Any]) -> Invitation:
+    if set(item) - {"agency", "answer", "attendance", "who"} or not {"agency", "answer", "attendance"} <= set(item):
+        raise AuthoredRefused("invitations: expected agency, answer, attendance and perhaps who")
+    return Invitation(
+        _words("agency", item["agency"]),
+        require_one_of("answer", InvitationAnswer, item["answer"]),
+        require_one_of("attendance", Attendance, item["attendance"]),
+        None if item.get("who") is None else _words("who", item["who"]),
+    )
+
+
+def _placement(item: Mapping[str, Any]) -> PlacementOption:
+    if set(item) != {"option", "reasons", "why", "is_chosen"}:
+        raise AuthoredRefused("placement_options: expected option, reasons, why and is_chosen")
+    return PlacementOption(
+        _words("option", item["option"]),
+        tuple(require_one_of("reasons", PlacementReason, code) for code in text_list("reasons", item["reasons"])),
+        _words("why", item["why"]),
+        _flag("is_chosen", item["is_chosen"]),
+    )
+
+
+def _agreed(item: Mapping[str, Any]) -> DiscussionAction:
+    if set(item) != {"action", "owner", "due"}:
+        raise AuthoredRefused("discussion_actions: expected action, owner and due")
+    return DiscussionAction(_words("action", item["action"]), _words("owner", item["owner"]), _date("due", item["due"]))
+
+
 def _evidence(value: Any) -> tuple[str, ...]:
     return tuple(text_list("evidence", value))
 
@@ -204,3 +269,12 @@ def _words(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise AuthoredRefused(f"{name}: expected words, got something else")
     return value
+
+
+_OBJECTS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
+    "positions": _position,
+    "elements": _element,
+    "invitations": _invitation,
+    "placement_options": _placement,
+    "discussion_actions": _agreed,
+}

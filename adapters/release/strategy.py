@@ -1,0 +1,263 @@
+"""A strategy discussion as people write it down: called together first, then held, each a record of its own.
+
+Sources: nrm.md 4.1 (who takes part; the first 72 hours; that places to stay were chosen by age and cost), Children Act
+1989 s46 (police protection) and s47. Built as ``authored`` builds; what is new since the first form may be left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from adapters.release.writing import (
+    MAX_LINE_CHARS,
+    Author,
+    AuthoredRefused,
+    Fields,
+    given,
+    put_optional,
+    render_content,
+    require_agency_id,
+    require_day,
+    require_line,
+    require_text,
+    require_written_term,
+)
+from policies.vocabulary import Category
+
+MAX_ATTENDANCES = 50
+MAX_OPTIONS = 20
+MAX_DISCUSSION_ACTIONS = 50
+MAX_WHY_CHARS = 4_000
+_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
+
+
+class DiscussionState(StrEnum):
+    """Whether a strategy discussion has been called together or was held."""
+
+    PLANNED = "planned"
+    HELD = "held"
+
+
+class InvitationAnswer(StrEnum):
+    """What an agency that was invited answered."""
+
+    WILL_COME = "will_come"
+    SENDS_VIEWS = "sends_views"
+    CANNOT_COME = "cannot_come"
+    NO_ANSWER = "no_answer"
+
+
+class Attendance(StrEnum):
+    """How an agency took part."""
+
+    IN_THE_ROOM = "in_the_room"
+    REMOTELY = "remotely"
+    NOT_THERE = "not_there"
+
+
+class PlacementReason(StrEnum):
+    """Why a place to stay is considered, or is not chosen."""
+
+    SAFE_FROM_EXPLOITERS = "safe_from_exploiters"
+    CHILD_WISHES = "child_wishes"
+    TRUSTED_PEOPLE = "trusted_people"
+    FAMILY = "family"
+    HEALTH = "health"
+    EDUCATION = "education"
+    CULTURE_AND_LANGUAGE = "culture_and_language"
+    SPECIALIST_CARE = "specialist_care"
+    AVAILABLE_NOW = "available_now"
+    AGE = "age"
+    COST = "cost"
+
+
+NEVER_ALONE = frozenset({PlacementReason.AGE, PlacementReason.COST})
+AGE_OR_COST_ALONE = (
+    "placement_options: age and cost are never the only reasons for a place to stay; say what it means for this "
+    "child’s safety and wishes"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """An agency that was invited: what it answered, how it took part, and as what jobs (one line, no names)."""
+
+    agency: str
+    answer: InvitationAnswer
+    attendance: Attendance
+    who: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementOption:
+    """A place to stay that was considered, with its reasons in codes and in words, and whether it was chosen."""
+
+    option: str
+    reasons: tuple[PlacementReason, ...]
+    why: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DiscussionAction:
+    """Something agreed: what, by which agency, by when."""
+
+    action: str
+    owner: str
+    due: date
+
+
+def strategy_discussion(
+    by: Author,
+    *,
+    held_on: date,
+    agencies: Sequence[str],
+    state: DiscussionState = DiscussionState.HELD,
+    starts_at: str | None = None,
+    how_to_join: str | None = None,
+    threshold_met: bool | None = None,
+    reasons: str | None = None,
+    next_steps: str | None = None,
+    invitations: Sequence[Invitation] = (),
+    placement_options: Sequence[PlacementOption] = (),
+    police_protection_considered: bool | None = None,
+    police_protection_why: str | None = None,
+    outcome: str | None = None,
+    discussion_actions: Sequence[DiscussionAction] = (),
+    derived_from: Sequence[str] = (),
+) -> dict[str, Any]:
+    """A strategy discussion (Children Act 1989 s47): planned, with whom and why; or held, and what came of it.
+
+    ``planned``: ``held_on`` is the day it is planned for, ``agencies`` those invited, ``reasons`` why; nothing that
+    only a discussion that was held has. ``held``: ``agencies`` took part, and ``threshold_met``, ``reasons`` and
+    ``next_steps`` are needed. An option whose only reasons are age or cost is refused. Raises ``AuthoredRefused``.
+    """
+    state = require_written_term("state", DiscussionState, state)
+    fields: Fields = {"hub_DiscussionState": given("hub_DiscussionState", state.value)}
+    put_optional(fields, "hub_HowToJoin", how_to_join, MAX_LINE_CHARS)
+    if starts_at is not None:
+        fields["hub_StartsAt"] = given("hub_StartsAt", _time_of_day(starts_at))
+    if state is DiscussionState.PLANNED:
+        later = (threshold_met, next_steps, police_protection_considered, police_protection_why, outcome)
+        if any(item is not None for item in later) or invitations or placement_options or discussion_actions:
+            raise AuthoredRefused("strategy_discussion: what came of it is recorded once it was held")
+        _put_plan(fields, by, held_on, agencies, reasons)
+        return render_content(
+            Category.STRATEGY_DISCUSSION, "A strategy discussion is planned", fields, by, derived_from=derived_from
+        )
+    if threshold_met is None or reasons is None or next_steps is None:
+        raise AuthoredRefused(
+            "strategy_discussion: held needs whether the threshold is met, the reasons and what happens next"
+        )
+    day = require_day("held_on", held_on, by)
+    fields["hub_HeldOn"] = given("hub_HeldOn", day)
+    fields["hub_Attended"] = list_attended(agencies)
+    fields["hub_ThresholdMet"] = given("hub_ThresholdMet", threshold_met)
+    fields["hub_Reasons"] = given("hub_Reasons", require_text("reasons", reasons))
+    fields["hub_NextSteps"] = given("hub_NextSteps", require_text("next_steps", next_steps))
+    _put_invitations(fields, invitations)
+    _put_options(fields, placement_options)
+    _put_protection(fields, police_protection_considered, police_protection_why)
+    put_optional(fields, "hub_DiscussionOutcome", outcome, MAX_WHY_CHARS)
+    _put_actions(fields, by, discussion_actions)
+    return render_content(
+        Category.STRATEGY_DISCUSSION, "A strategy discussion", fields, by, observed_from=day, derived_from=derived_from
+    )
+
+
+def list_attended(agencies: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the agencies that took part in something, each once, as content. Raises ``AuthoredRefused``."""
+    return _agencies("hub_Attended", agencies)
+
+
+def _agencies(name: str, agencies: Sequence[str]) -> list[dict[str, Any]]:
+    if not 1 <= len(agencies) <= MAX_ATTENDANCES:
+        raise AuthoredRefused(f"agencies: expected 1 to {MAX_ATTENDANCES}, got {len(agencies)}")
+    return [given(name, item) for item in sorted({require_agency_id("agencies", item) for item in agencies})]
+
+
+def _put_plan(fields: Fields, by: Author, day: date, agencies: Sequence[str], reasons: str | None) -> None:
+    if reasons is None:
+        raise AuthoredRefused("strategy_discussion: planned needs the reasons why it is called together")
+    planned_for = require_day("held_on", day, by, may_be_future=True)
+    if day < by.written_at.date():
+        raise AuthoredRefused("held_on: expected a day that is not over; what was held before is recorded as held")
+    fields["hub_PlannedFor"] = given("hub_PlannedFor", planned_for)
+    fields["hub_Invited"] = _agencies("hub_Invited", agencies)
+    fields["hub_Reasons"] = given("hub_Reasons", require_text("reasons", reasons))
+
+
+def _time_of_day(text: object) -> str:
+    if not isinstance(text, str) or not _TIME.fullmatch(text):
+        raise AuthoredRefused("starts_at: expected a time of day such as 09:30")
+    return text
+
+
+def _put_invitations(fields: Fields, invitations: Sequence[Invitation]) -> None:
+    if len(invitations) > MAX_ATTENDANCES or len({item.agency for item in invitations}) != len(invitations):
+        raise AuthoredRefused(f"invitations: expected at most {MAX_ATTENDANCES}, each of another agency")
+    parts = []
+    for item in invitations:
+        answer = require_written_term("answer", InvitationAnswer, item.answer).value
+        attendance = require_written_term("attendance", Attendance, item.attendance).value
+        part = {
+            "agency": given("agency", require_agency_id("agency", item.agency)),
+            "answer": given("answer", answer),
+            "attendance": given("attendance", attendance),
+        }
+        if item.who is not None:
+            part["who"] = given("who", require_line("who", item.who))
+        parts.append(part)
+    if parts:
+        fields["hub_Invitation"] = parts
+
+
+def _put_options(fields: Fields, options: Sequence[PlacementOption]) -> None:
+    if len(options) > MAX_OPTIONS:
+        raise AuthoredRefused(f"placement_options: expected at most {MAX_OPTIONS}, got {len(options)}")
+    parts: list[dict[str, Any]] = []
+    for item in options:
+        said = {require_written_term("reasons", PlacementReason, code) for code in item.reasons}
+        codes = [code for code in PlacementReason if code in said]
+        if not codes:
+            raise AuthoredRefused("placement_options: expected at least one reason for each place")
+        if set(codes) <= NEVER_ALONE:
+            raise AuthoredRefused(AGE_OR_COST_ALONE)
+        parts.append(
+            {
+                "option": given("option", require_line("option", item.option)),
+                "reason": [given("reason", code.value) for code in codes],
+                "why": given("why", require_text("why", item.why, MAX_WHY_CHARS)),
+                "is_chosen": given("is_chosen", item.is_chosen),
+            }
+        )
+    if parts:
+        fields["hub_PlacementOption"] = parts
+
+
+def _put_protection(fields: Fields, considered: bool | None, why: str | None) -> None:
+    if (considered is None) != (why is None):
+        raise AuthoredRefused("police_protection_why: say whether police protection was considered, and why or why not")
+    if considered is not None:
+        fields["hub_PoliceProtectionConsidered"] = given("hub_PoliceProtectionConsidered", considered)
+        put_optional(fields, "hub_PoliceProtectionWhy", why, MAX_WHY_CHARS)
+
+
+def _put_actions(fields: Fields, by: Author, actions: Sequence[DiscussionAction]) -> None:
+    if len(actions) > MAX_DISCUSSION_ACTIONS:
+        raise AuthoredRefused(f"discussion_actions: expected at most {MAX_DISCUSSION_ACTIONS}, got {len(actions)}")
+    parts = [
+        {
+            "action": given("action", require_text("action", item.action, MAX_WHY_CHARS)),
+            "owner": given("owner", require_agency_id("owner", item.owner)),
+            "due": given("due", require_day("due", item.due, by, may_be_future=True)),
+        }
+        for item in actions
+    ]
+    if parts:
+        fields["hub_DiscussionAction"] = parts
