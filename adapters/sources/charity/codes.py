@@ -7,6 +7,7 @@ Source: HTCDS Field Standards 2.0; ISO 3166-1, ISO 639; docs/sources.md, "Exploi
 from __future__ import annotations
 
 import functools
+import re
 from types import MappingProxyType
 
 import pycountry
@@ -154,6 +155,21 @@ def find_code(field_name: str, text: str) -> str | None:
 def allowed_codes(field_name: str) -> tuple[str, ...]:
     """Return the values of a field's list, in the order of the standard."""
     return tuple(dict.fromkeys(_code_list(field_name).values()))
+
+
+def code_labels(field_name: str) -> tuple[tuple[str, str], ...]:
+    """Return the values of a field's list with a label for people each, in the order of the standard."""
+    found = []
+    for entry in _LISTS[field_name].split("|"):
+        value, _, label = (part.strip() for part in entry.partition(":"))
+        if not label and not field_name.endswith("WebsitesAndApps"):
+            # "NotAVictimOfTrafficking" in words; names of sites stay as their owners write them.
+            words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", value).split()
+            label = " ".join(
+                [words[0], *(word if word.isupper() and len(word) > 1 else word.lower() for word in words[1:])]
+            )
+        found.append((value, " ".join(label.split()) or value))
+    return tuple(found)
 
 
 @functools.cache
