@@ -49,8 +49,9 @@ TOKEN_KEYS_NAME = "agency.token"  # noqa: S105 - the name of a file
 STORE_NAME = "store.db"
 REQUEST_NAME = "enrolment-request.json"
 MAX_CONFIG_BYTES = 64 * 1024
-OPTIONAL_TABLES = frozenset({"workspace", "sign_in"})
-"""What ``adapter.toml`` may hold besides who this agency is: where people work, and with whom they sign in."""
+OPTIONAL_TABLES = frozenset({"notifications", "sign_in", "workspace"})
+"""What ``adapter.toml`` may hold besides who this agency is: where people work, with whom they sign in, and how they
+are told that there is something to do."""
 ROOT_YEARS = 5
 SIGNING_ALGORITHMS = ("Ed25519", "ES256", "ES384")
 """What the agency's signing key may be; its certificate names it (``keys.uses.ALGORITHMS``)."""
@@ -90,7 +91,7 @@ class Home:
             if set(data) - OPTIONAL_TABLES != {"agency", "kind", "name", "environment"}:
                 raise ValueError(
                     "expected exactly agency, kind, name and environment, and at most the tables "
-                    f"{' and '.join(sorted(OPTIONAL_TABLES))}"
+                    f"{', '.join(sorted(OPTIONAL_TABLES))}"
                 )
             if data["environment"] not in ("production", "demo"):
                 raise ValueError("environment: expected production or demo")

@@ -14,12 +14,13 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session as Session  # re-exported: nothing else here speaks SQL
 
 from adapters.store import monitor_tables as monitor_tables  # its tables are made with the others
+from adapters.store import notify_tables as notify_tables
 from adapters.store import promise_rows as promise_rows
 from adapters.store.rows import read_setting, write_setting
 from adapters.store.tables import Base, SettingRow
 from keys.storage import Vault
 
-STORE_VERSION = 5
+STORE_VERSION = 6
 STORAGE_SETTING = "storage"
 """Names the secret that the rows are sealed under, once it has been renewed; before that nothing is written."""
 _FAILED = (
@@ -43,6 +44,8 @@ _UPGRADES: Mapping[int, tuple[str, ...]] = {
     3: (),
     # Tables only, those of what was promised; an earlier version would leave lines in a state that it does not know.
     4: (),
+    # Tables only, those of notifications: whoever renews the storage secret must know what is sealed in them.
+    5: (),
 }
 """What makes a database of a version into one of the next."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import inspect, select
 
 from adapters.store.database import STORAGE_SETTING, Session, Store
+from adapters.store.notify_tables import NotifySettingRow
 from adapters.store.rows import write_setting
 from adapters.store.tables import (
     AcknowledgedRow,
@@ -46,6 +47,7 @@ SEALED_COLUMNS = (
     SealedColumn(CopyRow, "sealed_words", lambda row: f"copy/{row.case}/{row.kind}"),
     SealedColumn(SessionRow, "sealed_session", lambda row: f"workspace session/{row.digest}"),
     SealedColumn(PersonRow, "sealed_identity", lambda row: f"person/{row.person}"),
+    SealedColumn(NotifySettingRow, "sealed_settings", lambda row: f"notify/{row.member}"),
     SealedColumn(UnlockRow, "sealed_unlock", lambda row: f"unlock/{row.number}/{row.member}/{row.at}"),
     SealedColumn(
         PasskeyRow,

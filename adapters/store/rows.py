@@ -339,6 +339,11 @@ def inbox_of_case(session: Session, case: str) -> Sequence[InboxRow]:
     return session.scalars(select(InboxRow).where(InboxRow.case == case)).all()
 
 
+def inbox_of_reader(session: Session, case: str, member: str) -> Sequence[InboxRow]:
+    """Return every kept pull of a case for one reader."""
+    return session.scalars(select(InboxRow).where(InboxRow.case == case, InboxRow.member == member)).all()
+
+
 def peer_channels(session: Session) -> Sequence[PeerChannelRow]:
     """Return how far every peer's channel to us had come."""
     return session.scalars(select(PeerChannelRow)).all()

@@ -1,0 +1,19 @@
+"""The refusals of notifications, apart from what sends them: pages and commands know them."""
+
+from __future__ import annotations
+
+
+class NotifyRefused(ValueError):
+    """A person's wish how to be told is none. ``field`` names what is wrong, the text says what was expected."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class CarrierDown(Exception):
+    """Whoever carries messages did not take one, and would take no other now. The text has no address in it."""
+
+
+class AddressRejected(Exception):
+    """Whoever carries messages will never take one for this address."""
