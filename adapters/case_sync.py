@@ -81,6 +81,15 @@ class CaseSync:
             raise refused
         return [item.case for item in listed if not self._is_erased(item.case)]
 
+    def sync_one(self, case: str) -> None:
+        """Fetch the statements of one case, where it is listed for this agency. Raises ``LogRefused``."""
+        with self.store.write() as session:
+            row = session.get(CaseRow, case)
+            before = {} if row is None or row.ended_at is not None else json.loads(row.statements)
+        for item in _case_list(self.client.get("/v1/cases")):
+            if item.case == case:
+                self._sync_case(item, before)
+
     def _sync_case(self, listed: Listed, before: Mapping[str, Any]) -> None:
         case, feed = listed.case, self.feed(listed.case)
         if self._is_erased(case):

@@ -430,16 +430,20 @@ class CaseBook:
         full = {**members, "case": case, "sequence": len(verified.consents), "previous": previous}
         return verified, full, follow(verified.state.consent, NOT_SIGNED_YET, full)
 
-    def record_consent(self, case: str, members: Mapping[str, Any]) -> Statement:
-        """Record a consent; ``members`` are those of the statement without case, sequence and previous.
+    def require_may_record(self, case: str, members: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+        """Return the whole members of a consent as ``next_consent`` does, and whether it lets more rest on consent.
 
-        What lets more rest on consent needs a fresh quorum; everything else binds at once. Raises ``Malformed``,
-        ``CaseRefused`` or ``LogRefused``.
+        That needs a fresh quorum; everything else binds at once. Raises ``Malformed``, ``CaseRefused``, ``LogRefused``.
         """
         verified, full, after = self.next_consent(case, members)
-        if lets_more_rest(verified.state.consent, after):
+        is_wider = lets_more_rest(verified.state.consent, after)
+        if is_wider:
             self._require_fresh_quorum()
-        return self.send(StatementType.CONSENT, full)
+        return full, is_wider
+
+    def record_consent(self, case: str, members: Mapping[str, Any]) -> Statement:
+        """Record a consent. Takes and raises what ``require_may_record`` does."""
+        return self.send(StatementType.CONSENT, self.require_may_record(case, members)[0])
 
     def refuse(self, case: str, members: Mapping[str, Any]) -> Statement:
         """Record that sharing was considered and refused, with the same weight as sharing."""

@@ -29,6 +29,8 @@ from adapters.hub_client import HubRefused, HubUnreachable
 from adapters.listening import Listener
 from adapters.named_heads import compare_heads, said_in
 from adapters.notices import notice_logged, warn_of_ends
+from adapters.notifying.rounds import trouble_of
+from adapters.notifying.thread import Notifying, make_notifying
 from adapters.reviewing import warn_of_retention
 from adapters.runtime import Adapter
 from adapters.stopping import say_frozen
@@ -70,6 +72,8 @@ class Watch:
         self._stop, self._news = threading.Event(), threading.Event()
         self.listener: Listener | None = None
         """What says that there is something to look at, where somebody listens."""
+        self.notifying: Notifying | None = None
+        """What tells people that they have something to do, where something carries messages."""
         self._since = adapter.clock()
         self._tidied: dict[str, tuple[str, datetime]] = {}
         self._warned_on: date | None = None
@@ -221,6 +225,8 @@ class Watch:
         self._news.set()
         if self.listener is not None:
             self.listener.stop()
+        if self.notifying is not None:
+            self.notifying.stop()
 
 
 def create_app(adapter: Adapter, watch: Watch) -> Flask:
@@ -269,6 +275,7 @@ def describe(adapter: Adapter, watch: Watch) -> dict[str, Any]:
         seen_alarms = len(list_alarms(session)) - len(waiting_alarms)
         cases, waiting = len(list_case_rows(session)), len(pending_cases(session))
         promised = promised_by_case(session)
+        not_told = trouble_of(session)
     notice = adapter.follower.notice
     trouble = "the watch has stopped looking; restart this process" if watch.is_late() else watch.trouble
     return {
@@ -286,10 +293,17 @@ def describe(adapter: Adapter, watch: Watch) -> dict[str, Any]:
         "cases_waiting_to_push": waiting,
         "lines_promised": sum(item["lines"] for item in promised),
         "promised_by": min((item["until"] for item in promised), default=None),
+        "notifications": _describe_notifying(watch.notifying, not_told),
         "alarms": waiting_alarms,
         "alarms_acknowledged": seen_alarms,
         "alarms_not_known": _why_not_known(watch, trouble),
     }
+
+
+def _describe_notifying(notifying: Notifying | None, not_told: str | None) -> str:
+    if notifying is None:
+        return "not set up"
+    return notifying.trouble or not_told or "working"
 
 
 def _describe_alarm(row: AlarmRow) -> dict[str, Any]:
@@ -355,6 +369,7 @@ def run(
     _ = adapter.follower, adapter.book, adapter.agreements
     watch = Watch(adapter, every_seconds)
     watch.listener = Listener(adapter, watch.hear)
+    watch.notifying = make_notifying(adapter)
     try:
         listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
@@ -370,6 +385,8 @@ def run(
     thread = threading.Thread(target=watch.run, name="watch", daemon=True)
     thread.start()
     watch.listener.start()
+    if watch.notifying is not None:
+        watch.notifying.start()
     # The port is the one we got where 0 was asked for. Whoever connects from here on is queued, then answered.
     shown = f"[{host}]" if ":" in host else host
     announce(f"http://{shown}:{listening.getsockname()[1]}/")

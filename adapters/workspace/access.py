@@ -10,6 +10,10 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 
 _NEED = "workspace_need"
+_QUIET = "workspace_quiet"
+_AT_MOST = "workspace_at_most"
+MAX_REQUEST_BYTES = 64 * 1024
+"""Of a request to any route that declares no other limit: more than any form has."""
 _View = TypeVar("_View", bound=Callable[..., object])
 
 
@@ -26,14 +30,33 @@ class Need(StrEnum):
     """The same, and the member's key is open in this process. Every page with content needs this."""
 
 
-def needs(need: Need) -> Callable[[_View], _View]:
-    """Declare what a view needs. Goes directly on the function, below the decorator that gives it a route."""
+def needs(need: Need, *, at_most: int = MAX_REQUEST_BYTES) -> Callable[[_View], _View]:
+    """Declare what a view needs. Goes directly on the function, below the decorator that gives it a route.
+
+    ``at_most``: how many bytes a request to it may have.
+    """
 
     def declare(view: _View) -> _View:
         setattr(view, _NEED, need)
+        setattr(view, _AT_MOST, at_most)
         return view
 
     return declare
+
+
+def quiet(view: _View) -> _View:
+    """Declare that asking for a view is no use of a session: a page's script asks, nobody does.
+
+    Whoever may not is told so in a word, not led elsewhere. Goes directly on the function, as ``needs`` does.
+    """
+    setattr(view, _QUIET, True)
+    return view
+
+
+def is_quiet(app: Flask, endpoint: str | None) -> bool:
+    """Return whether a view is one that only scripts ask for."""
+    view = app.view_functions.get(endpoint) if endpoint is not None else None
+    return bool(getattr(view, _QUIET, False))
 
 
 def need_of(app: Flask, endpoint: str | None) -> Need | None:
@@ -41,6 +64,13 @@ def need_of(app: Flask, endpoint: str | None) -> Need | None:
     view = app.view_functions.get(endpoint) if endpoint is not None else None
     found = getattr(view, _NEED, None)
     return found if isinstance(found, Need) else None
+
+
+def limit_of(app: Flask, endpoint: str | None) -> int:
+    """Return how many bytes a request to an endpoint may have."""
+    view = app.view_functions.get(endpoint) if endpoint is not None else None
+    found = getattr(view, _AT_MOST, MAX_REQUEST_BYTES)
+    return found if isinstance(found, int) else MAX_REQUEST_BYTES
 
 
 def need_of_path(app: Flask, path: str) -> Need | None:

@@ -10,27 +10,28 @@ What other modules of the workspace build on: ``workspace()``, ``current_person(
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import Protocol, cast
 
-from flask import Flask, Response, current_app, g, has_request_context, redirect, request
+from flask import Flask, Response, current_app, g, jsonify, redirect, request
 from flask import session as flask_session
-from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
+from flask_babel import gettext as _
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
-from adapters.picture.neutral import neutral_text
 from adapters.runtime import Adapter
 from adapters.signed_in import SignedIn as Recognised
 from adapters.unlocks import MOST_AN_HOUR, OpenedTooOften, Where, record_opening
 from adapters.workspace import security
-from adapters.workspace.access import Need, need_of, need_of_path
+from adapters.workspace.access import MAX_REQUEST_BYTES, Need, is_quiet, limit_of, need_of, need_of_path
 from adapters.workspace.assets import PREFIX, Assets
+from adapters.workspace.bodies import MAX_BUFFER_BYTES, InMemoryRequest, Places, leave_place
+from adapters.workspace.held import Shelf
 from adapters.workspace.leaving import Leaving
-from adapters.workspace.people import Guard, People, person_digest
+from adapters.workspace.people import Guard, Lost, People, person_digest
 from adapters.workspace.refusal import UnlockRefused
 from adapters.workspace.sessions import ServerSession, Sessions, SignedIn, StoredSessions
 from adapters.workspace.settings import WorkspaceSettings
@@ -41,9 +42,6 @@ from keys.custody.keyfile import KeyFile
 from keys.custody.secret import Secret
 from keys.sessions import IDLE, WANTED_COOKIE
 from policies.model import render_time
-
-if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 EXTENSION = "workspace"
 HOME, SIGN_IN, UNLOCK = "/", "/sign-in", "/unlock"
@@ -120,6 +118,7 @@ class Workspace:
             adapter.home, adapter.store, self.clock, lambda digest: self.sessions.who_has(digest) is not None
         )
         self.assets = Assets()
+        self.places, self.shelf = Places(), Shelf()
         self._lock = threading.Lock()
         self._waiting = threading.BoundedSemaphore(settings.threads // 2 - 1)
         self.per_client = security.Rate(security.CLIENT_PER_MINUTE)
@@ -129,7 +128,7 @@ class Workspace:
         """Origins of the providers to which signing in leads: forms may lead there."""
 
     def drop_ended(self) -> None:
-        """Give up the keys of every session that has ended, whoever ended it and however.
+        """Give up the keys of every session that has ended, whoever ended it and however; and content past its time.
 
         Called every second: also without a request a key is not held longer than its session. The session itself ends
         with its next request, which says why.
@@ -138,6 +137,12 @@ class Workspace:
             who = self.sessions.who_has(digest)
             if who is None or self.guard.judge(who) is not None:
                 self.ring.drop(digest)
+        at = self.clock()
+        for digest in self.ring.held():
+            held = self.ring.get(digest)
+            if held is not None:
+                held.opened.drop_old(at)
+                held.work.drop_old(at)
 
     @contextmanager
     def hub(self) -> Iterator[Adapter]:
@@ -218,7 +223,8 @@ def on_signed_in(identity: Identity, wanted: str = "") -> AnyResponse:
     standing = None if member is None else here.guard.standing(member)
     if member is None or standing is None:
         here.sessions.end(session)
-        return refuse_sign_in(identity, is_bound=member is not None)
+        lost = Lost.UNKNOWN if member is None else here.guard.why_lost(member)
+        return refuse_sign_in(identity, is_bound=member is not None, lost=lost)
     at = identity.auth_time or here.clock()
     who = SignedIn(
         person=person_digest(identity.issuer, identity.subject),
@@ -253,7 +259,7 @@ def unlock_with(session: ServerSession, passphrase: Secret, how: How = How.PASSP
     stamp = here.guard.key_stamp(session.who.member)
     keys = here.unlocker.open(session.who.member, passphrase, session.digest, how)
     if stamp != session.who.key_stamp:
-        raise UnlockRefused("Your key was changed just now. Sign in again.")
+        raise UnlockRefused(_("Your key was changed just now. Sign in again."))
     here.sessions.step_up(session)
     note_opening(here, session.who.member, how, Where.WORKSPACE, session)
     here.ring.put(session.digest, Unlocked(session.who.member, keys, how, here.clock(), stamp))
@@ -265,8 +271,12 @@ def note_opening(here: Workspace, member: str, how: How, where: Where, session: 
     try:
         record_opening(here.adapter.store, member, here.clock(), how, where, session=session.created_at)
     except OpenedTooOften:
-        text = f"This key was opened {MOST_AN_HOUR} times within an hour. Wait some minutes, then try again."
-        raise UnlockRefused(f"{text} Was it not you? Tell your agency’s administrators.", _OFTEN_WAIT) from None
+        text = _(
+            "This key was opened %(times)s times within an hour. Wait some minutes, then try again. Was it not you? "
+            "Tell the people who run nrm-hub at your agency.",
+            times=MOST_AN_HOUR,
+        )
+        raise UnlockRefused(text, _OFTEN_WAIT) from None
 
 
 def mark_two_factor(session: ServerSession) -> None:
@@ -296,11 +306,13 @@ def create_app(
 ) -> Flask:
     """Return the workspace's application. Raises ``AssetsMissing``, ``StoreRefused``, ``CustodyRefused``."""
     from adapters.workspace import pages, passkey_pages
+    from adapters.workspace.templating import prepare_templates
 
     app = Flask("adapters.workspace", static_folder=None, template_folder=None)
+    app.request_class = InMemoryRequest
     app.config.update(
-        MAX_CONTENT_LENGTH=security.MAX_REQUEST_BYTES,
-        MAX_FORM_MEMORY_SIZE=security.MAX_REQUEST_BYTES,
+        MAX_CONTENT_LENGTH=MAX_REQUEST_BYTES,
+        MAX_FORM_MEMORY_SIZE=MAX_REQUEST_BYTES,
         MAX_FORM_PARTS=security.MAX_FORM_PARTS,
         PROVIDE_AUTOMATIC_OPTIONS=False,
         TRAP_HTTP_EXCEPTIONS=False,
@@ -309,49 +321,14 @@ def create_app(
     app.extensions[EXTENSION] = here
     fronts = settings.fronts
     app.session_interface = StoredSessions(here.sessions, PREFIX, lambda asked: security.client_of(asked, fronts))
-    app.wsgi_app = _Reached(app.wsgi_app, settings.origin.partition(":")[0])  # type: ignore[method-assign]
-    _prepare_templates(app, here)
+    app.wsgi_app = security.Reached(app.wsgi_app, settings.origin.partition(":")[0])  # type: ignore[method-assign]
+    prepare_templates(app, here)
     app.before_request(_guard)
     app.after_request(_finish)
+    app.teardown_request(leave_place)
     pages.add_pages(app)
     passkey_pages.add_passkey_pages(app)
     return app
-
-
-class _Reached:
-    """Says how browsers reach the pages: TLS may end in front of this process."""
-
-    def __init__(self, app: WSGIApplication, scheme: str) -> None:
-        self._app, self._scheme = app, scheme
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        environ["wsgi.url_scheme"] = self._scheme
-        return self._app(environ, start_response)
-
-
-def _prepare_templates(app: Flask, here: Workspace) -> None:
-    app.jinja_loader = ChoiceLoader(
-        [
-            PackageLoader("adapters.workspace"),
-            PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
-        ]
-    )
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters["neutral"] = neutral_text
-    app.jinja_env.globals["asset"] = here.assets.address
-    app.jinja_env.globals["agency_name"] = neutral_text(adapter_name(here))
-    app.context_processor(_page_values)
-
-
-def adapter_name(here: Workspace) -> str:
-    """Return the agency's name."""
-    return here.adapter.home.name
-
-
-def _page_values() -> dict[str, object]:
-    if not has_request_context():
-        return {}
-    return {"person": current_person(), "form_token": lambda: this_session().form_token}
 
 
 # --- before and after every page ---
@@ -359,10 +336,12 @@ def _page_values() -> dict[str, object]:
 
 def _guard() -> AnyResponse | None:
     here, session = workspace(), this_session()
+    session.is_quiet = is_quiet(current_app, request.endpoint)
     security.require_ours(request, here.settings.netloc)
     client = security.client_of(request, here.settings.fronts)
     here.per_client.take(client)
-    security.require_small(request)
+    at_most = limit_of(current_app, request.endpoint)
+    security.require_small(request, at_most)
     _judge_session(here, session)
     person = current_person()
     if person is not None:
@@ -371,6 +350,13 @@ def _guard() -> AnyResponse | None:
         if person is None:
             here.per_stranger.take(client)
         security.require_same_origin(request, here.settings.origin)
+        if at_most > MAX_REQUEST_BYTES:
+            # The form's token stands in the body, and a long body is read for nobody who may not send it.
+            answer = _authorise(need_of(current_app, request.endpoint), person, session)
+            if answer is not None:
+                return answer
+            here.places.take("" if person is None else person.member)
+            request.max_content_length, request.max_form_memory_size = at_most, MAX_BUFFER_BYTES
         security.require_form_token(request, session.token)
     return _authorise(need_of(current_app, request.endpoint), person, session)
 
@@ -404,19 +390,32 @@ def _authorise(need: Need | None, person: Person | None, session: ServerSession)
         raise NotFound
     if need is Need.OPEN:
         return None
+    if session.is_quiet and (person is None or not _is_enough(need, person)):
+        # A page's script is told; where a person goes next is theirs, and is not kept.
+        return _say_quietly("ended" if person is None else "locked")
     if person is None:
         return say_ended(session.ended) if session.ended is not None else _send(SIGN_IN)
-    is_enough = {
-        Need.SIGNED_IN: True,
-        Need.TWO_FACTORS: person.two_factor,
-        Need.UNLOCKED: person.two_factor and person.unlocked is not None,
-    }[need]
-    if not is_enough:
+    if not _is_enough(need, person):
         return _send(UNLOCK)
     if need is Need.UNLOCKED and security.is_led_here(request):
         # What is read leaves a trace in the log: nobody else's page makes somebody read.
         return redirect(HOME, 303)
     return None
+
+
+def _is_enough(need: Need, person: Person) -> bool:
+    return {
+        Need.OPEN: True,
+        Need.SIGNED_IN: True,
+        Need.TWO_FACTORS: person.two_factor,
+        Need.UNLOCKED: person.two_factor and person.unlocked is not None,
+    }[need]
+
+
+def _say_quietly(state: str) -> Response:
+    answer = jsonify({"state": state})
+    answer.status_code = 401 if state == "ended" else 403
+    return answer
 
 
 def _send(where: str) -> AnyResponse:

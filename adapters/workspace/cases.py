@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import Blueprint, Flask, Response, current_app, make_response, request
+from flask import Blueprint, Flask, Response, current_app, redirect, request, url_for
+from flask_babel import gettext as _
 from werkzeug.exceptions import BadRequest, NotFound
+from werkzeug.wrappers import Response as AnyResponse
 
 from adapters.cases import CaseRefused, VerifiedCase
+from adapters.feed import FOLLOWED
 from adapters.hub_client import HubRefused, HubUnreachable
-from adapters.picture.clocks import Clock, ClockKind, ClockState, case_clocks, when_referred
+from adapters.news import newest_pull
+from adapters.picture.clocks import Clock, case_clocks, when_referred
+from adapters.picture.judging import Opened
 from adapters.picture.model import assemble
-from adapters.picture.page import PageFrame, render_page
 from adapters.picture.view import PictureRefused
 from adapters.refusal import LogRefused
+from adapters.store.notify_rows import keep_looked
 from adapters.store.rows import list_case_rows, public_entries_end
 from adapters.workspace.access import Need, needs
 from adapters.workspace.app import (
@@ -27,13 +33,17 @@ from adapters.workspace.app import (
     current_person,
     open_keys,
     recognised,
+    this_session,
     workspace,
 )
-from policies.model import Member
+from adapters.workspace.opened import OpenCase, OpenedCases
+from keys.jose import statement_digest
+from policies.model import Member, render_time
 from policies.vocabulary import CaseStage, Purpose
 
 MAX_READ = 2_000
 """Verified cases that are kept in memory, so that a page does not verify them anew."""
+_SEE_OTHER = 303
 _NOT_FOUND = frozenset({403, 404})
 """What the hub answers a person who may not, or for a case that is none: the page is the same for both."""
 
@@ -42,7 +52,7 @@ _NOT_FOUND = frozenset({403, 404})
 class MyCase:
     """A case that lists a person: id, the roles they have in it, until when, and whether that counts yet.
 
-    ``clocks``: those that need nothing opened and still run, and the one of the pilot's decision also when it is over.
+    ``clocks``: those that need nothing opened. One that ran out stays: a missed day is not hidden.
     """
 
     case: str
@@ -62,7 +72,7 @@ class MyCase:
     @property
     def state(self) -> str:
         """One word for a list."""
-        return "open to you" if self.is_accepted else "waiting for your agency to accept"
+        return str(_("open to you") if self.is_accepted else _("waiting for your agency to accept"))
 
 
 class CaseReader:
@@ -108,8 +118,7 @@ def _listed(verified: VerifiedCase, agency: str, member: str, at: datetime) -> M
     roles = tuple(role.value for role in entry.roles)
     stage = verified.state.membership.case_stage
     clocks = case_clocks(verified.opened_at, when_referred(verified.membership), stage, at)
-    running = tuple(clock for clock in clocks if clock.state is not ClockState.OVER or clock.kind is ClockKind.RG_PILOT)
-    return MyCase(verified.case, roles, entry.until, is_accepted, verified.opened_at, running, stage)
+    return MyCase(verified.case, roles, entry.until, is_accepted, verified.opened_at, clocks, stage)
 
 
 cases = Blueprint("cases", __name__)
@@ -120,6 +129,7 @@ def add_case_pages(app: Flask) -> None:
     """Add the pages of cases."""
     app.extensions[_READER] = CaseReader()
     app.register_blueprint(cases)
+    app.register_error_handler(NotOpened, _say_not_opened)
 
 
 def my_cases(member: str) -> list[MyCase]:
@@ -128,44 +138,140 @@ def my_cases(member: str) -> list[MyCase]:
     return reader.cases_of(workspace(), member)
 
 
-@cases.get("/cases/<case>/picture")
-@needs(Need.UNLOCKED)
-def picture(case: str) -> Response:
-    """Pull a case for whoever asks and show its picture. Each time is an entry in the log.
-
-    A case that does not exist, one that does not list them and one that the hub refuses them are one answer.
-    """
-    here, person = workspace(), current_person()
-    purpose = _purpose(request.args.get("purpose", Purpose.PANEL_REVIEW.value))
-    if person is None or case not in {item.case for item in my_cases(person.member) if item.is_accepted}:
+def require_case(case: str) -> MyCase:
+    """Return the case of whoever asks, listed and accepted now. Raises ``NotFound``: for nobody else there is one."""
+    person = current_person()
+    found = [] if person is None else [item for item in my_cases(person.member) if item.case == case]
+    if not found or not found[0].is_accepted:
         raise NotFound
+    return found[0]
+
+
+class NotOpened(Exception):
+    """A case was not opened. The text says why, for the person, and what to do."""
+
+    def __init__(self, text: str, retry_after: int | None = None) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+def open_case(case: str, purpose: Purpose) -> OpenCase:
+    """Pull a case for whoever asks, for a route that needs ``UNLOCKED``; hold it for the other pages of their session.
+
+    Each time is an entry in the log. Raises ``NotFound`` for a case that does not exist, one that does not list them
+    and one that the hub refuses them, all alike; ``NotOpened`` for anything else.
+    """
+    require_case(case)
+    here, person = workspace(), current_person()
     try:
         with here.hub() as adapter:
-            opened = adapter.receiver.pull(case, person.member, open_keys(), purpose, recognised())
-        page = render_page(assemble(opened.view), PageFrame(here.assets.address("picture.css"), "/"))
+            before = _statements(here, case)
+            opened = adapter.receiver.pull(
+                case, None if person is None else person.member, open_keys(), purpose, recognised()
+            )
+            digest = _digest_of(opened, before, _statements(here, case))
+        held = OpenCase(case, purpose, opened.view, assemble(opened.view), digest, here.clock())
     except HubRefused as error:
         if error.status in _NOT_FOUND:
             raise NotFound from error
-        return _not_opened(f"The hub refused ({error.code}). Nothing was opened.")
-    except HubUnreachable:
-        return _not_opened("The hub does not answer. Nothing was opened. Try again in a minute.")
+        raise NotOpened(_("The hub refused (%(code)s). Nothing was opened.", code=error.code)) from error
+    except HubUnreachable as error:
+        raise NotOpened(_("The hub does not answer. Nothing was opened. Try again in a minute.")) from error
     except LogRefused as error:
-        return _not_opened(
-            f"What the hub sent does not hold ({error.code}), so nothing was opened. Tell the people who run nrm-hub "
-            "at your agency: an alarm was raised."
-        )
-    except HubBusy:
-        busy = _not_opened(
-            "The hub is slow to answer: others here are waiting for it already. Nothing was opened. Try again in a "
-            "little while; pages that need no hub work as ever."
-        )
-        busy.headers["Retry-After"] = str(HUB_RETRY_SECONDS)
-        return busy
-    except (CaseRefused, PictureRefused):
-        return _not_opened("This case cannot be read as it stands now. Nothing was opened.")
-    answer = make_response(page)
-    answer.headers["Content-Type"] = "text/html; charset=utf-8"
-    return answer
+        raise NotOpened(
+            _(
+                "What the hub sent does not hold (%(code)s), so nothing was opened. Tell the people who run nrm-hub at "
+                "your agency: an alarm was raised.",
+                code=error.code,
+            )
+        ) from error
+    except HubBusy as error:
+        raise NotOpened(
+            _(
+                "The hub is slow to answer: others here are waiting for it already. Nothing was opened. Try again in a "
+                "little while; pages that need no hub work as ever."
+            ),
+            HUB_RETRY_SECONDS,
+        ) from error
+    except (CaseRefused, PictureRefused) as error:
+        raise NotOpened(_("This case cannot be read as it stands now. Nothing was opened.")) from error
+    if held.case_digest:
+        opened_cases().put(held)
+    else:
+        # The case has changed since: this is shown once, as it was, and opened anew for the next page.
+        opened_cases().drop(case)
+    note_opened(case, purpose)
+    return held
+
+
+def opened_cases() -> OpenedCases:
+    """Return what whoever asks has open, for a route that needs ``UNLOCKED``. Raises ``LookupError``."""
+    held = workspace().ring.get(this_session().digest)
+    if held is None:
+        raise LookupError("no key of this person is open for this session")
+    return held.opened
+
+
+def note_opened(case: str, purpose: Purpose) -> None:
+    """Remember up to where whoever asks has opened a case: what comes later is new to them."""
+    here, person = workspace(), current_person()
+    with here.adapter.store.write() as session:
+        seq = newest_pull(session, case)
+        if person is not None:
+            keep_looked(session, person.member, case, seq, render_time(here.clock()))
+    opened_cases().mark(case, seq, purpose)
+
+
+def held_case(case: str) -> OpenCase | None:
+    """Return a case as whoever asks has it open, None where it has to be opened (again) first.
+
+    Nothing is pulled. Raises ``NotFound`` where the case is not theirs now.
+    """
+    require_case(case)
+    here = workspace()
+    return opened_cases().find(case, _case_digest(here, case), here.clock())
+
+
+def picture_address(case: str, purpose: Purpose | None = None) -> str:
+    """Return the address at which a case is opened, for a purpose or for that of its stage."""
+    return url_for("cases.picture", case=case, purpose=(purpose.value if purpose else require_case(case).purpose))
+
+
+def _statements(here: Workspace, case: str) -> str:
+    with here.adapter.store.read() as session:
+        return "".join(row.statements for row in list_case_rows(session) if row.case == case)
+
+
+def _case_digest(here: Workspace, case: str) -> str:
+    return hashlib.sha256(_statements(here, case).encode()).hexdigest()
+
+
+def _digest_of(opened: Opened, before: str, after: str) -> str:
+    """Return the digest of the statements that a view rests on, from the case as it stood before its pull and after.
+
+    Empty where others are there after: they came by another way while this was pulled (a withdrawal, say).
+    """
+    if before != after:
+        said = json.loads(after) if after else {}
+        known = {name: [statement_digest(token) for token in said.get(name, ())] for name in FOLLOWED.values()}
+        if known != opened.statements:
+            return ""
+    return hashlib.sha256(after.encode()).hexdigest()
+
+
+@cases.get("/cases/<case>/picture")
+@needs(Need.UNLOCKED)
+def picture(case: str) -> str | AnyResponse:
+    """Pull a case for whoever asks and show its picture. Each time is an entry in the log.
+
+    With ``held=1`` what they have open is shown as it was opened, without a pull; where that is over, it is pulled.
+    """
+    from adapters.workspace.framing import show_picture
+
+    if request.args.get("held") == "1":
+        held = held_case(case)
+        return redirect(picture_address(case), _SEE_OTHER) if held is None else show_picture(held)
+    return show_picture(open_case(case, _purpose(request.args.get("purpose") or require_case(case).purpose)))
 
 
 def _purpose(text: str) -> Purpose:
@@ -175,7 +281,10 @@ def _purpose(text: str) -> Purpose:
         raise BadRequest from None
 
 
-def _not_opened(text: str) -> Response:
+def _say_not_opened(error: NotOpened) -> Response:
     from adapters.workspace.pages import say
 
-    return say(503, "The picture was not opened", text)
+    answer = say(503, _("The picture was not opened"), str(error))
+    if error.retry_after is not None:
+        answer.headers["Retry-After"] = str(error.retry_after)
+    return answer

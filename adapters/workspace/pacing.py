@@ -12,6 +12,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
 from adapters.store.database import Store
 from adapters.store.rows import raise_alarm
 from adapters.store.workspace_rows import find_attempts, keep_attempts
@@ -50,7 +53,7 @@ class Pace:
         with self._lock:
             now = self._clock()
             failed, last = self._failed.get(session, (0, now))
-            _require_over(last + wait_after(failed) - now, "Too many tries.")
+            _require_over(last + wait_after(failed) - now, _("Too many tries."))
             turns = self._turns_of(member, session, now)
             with self._store.write() as store:
                 row = find_attempts(store, member)
@@ -89,7 +92,7 @@ class Pace:
         if at > now:
             turns[session] = at
             self._turns[member] = turns
-            _require_over(at - now, "Somebody has tried many passphrases for this key.")
+            _require_over(at - now, _("Somebody has tried many passphrases for this key."))
         turns.pop(session, None)
         self._turns[member] = turns
 
@@ -123,11 +126,11 @@ def say_wait(length: timedelta) -> str:
     """Write a wait in words."""
     seconds = max(1, -(-int(length.total_seconds()) // 1))
     if seconds < 60:
-        return f"{seconds} second{'s' if seconds != 1 else ''}"
-    minutes = -(-seconds // 60)
-    return f"{minutes} minute{'s' if minutes != 1 else ''}"
+        return str(ngettext("%(num)s second", "%(num)s seconds", seconds))
+    return str(ngettext("%(num)s minute", "%(num)s minutes", -(-seconds // 60)))
 
 
 def _require_over(left: timedelta, why: str) -> None:
     if left > timedelta(0):
-        raise UnlockRefused(f"{why} Wait {say_wait(left)}, then try again. A passkey needs no wait.", left)
+        then = _("Wait %(time)s, then try again. A passkey needs no wait.", time=say_wait(left))
+        raise UnlockRefused(f"{why} {then}", left)

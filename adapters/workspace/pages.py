@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from flask import Blueprint, Flask, Response, make_response, redirect, render_template, request
+from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -24,9 +26,26 @@ from adapters.workspace.app import (
 )
 from adapters.workspace.assets import PREFIX
 from adapters.workspace.cases import add_case_pages, my_cases
+from adapters.workspace.consent_pages import add_consent_pages
+from adapters.workspace.drafts import add_draft_pages
+from adapters.workspace.fragments import add_fragment_pages
+from adapters.workspace.intake import add_intake_pages
+from adapters.workspace.key_states import add_key_state_pages, has_key_here
+from adapters.workspace.listing import add_listing_pages
+from adapters.workspace.news import add_news_pages
+from adapters.workspace.notify_pages import add_notify_pages, how_told
+from adapters.workspace.people import Lost
 from adapters.workspace.reads import add_read_pages
 from adapters.workspace.refusal import UnlockRefused
+from adapters.workspace.releasing import add_release_pages
+from adapters.workspace.requests import add_request_pages
+from adapters.workspace.search import add_search_pages
 from adapters.workspace.sessions import Ended, SessionOver
+from adapters.workspace.statement import add_statement_page
+from adapters.workspace.strategy_pages import add_strategy_pages
+from adapters.workspace.waits import MOST_SHOWN, what_waits
+from adapters.workspace.writers import add_writer_answers
+from adapters.workspace.writing import add_writing_pages
 from keys.custody.secret import Secret
 
 OPENINGS = 20
@@ -34,35 +53,43 @@ OPENINGS = 20
 MAX_PAGE_DIGITS = 3
 _SEE_OTHER, _UNAUTHORISED, _FORBIDDEN, _TOO_MANY = 303, 401, 403, 429
 
-ENDED = {
-    Ended.IDLE: "You did not use it for 15 minutes.",
-    Ended.ABSOLUTE: "You signed in 10 hours ago.",
-    Ended.UNBOUND: "Your account is not linked to a person here any more. Ask the people who run nrm-hub at your "
-    "agency.",
-    Ended.REVOKED: "Your key has ended: it was revoked, or its time is over. Ask the people who run nrm-hub at your "
-    "agency.",
-    Ended.ROLES: "Your agency has changed the roles you may take. Sign in again to go on with those you have now.",
-    Ended.KEY_CHANGED: "Your key or its passphrase was changed. Sign in again.",
-    Ended.PROVIDER: "The sign-in service that you came with is not one of your agency's any more.",
+ENDED: dict[Ended, LazyString] = {
+    Ended.IDLE: _("You did not use it for 15 minutes."),
+    Ended.ABSOLUTE: _("You signed in 10 hours ago."),
+    Ended.UNBOUND: _(
+        "Your account is not linked to a person here any more. Ask the people who run nrm-hub at your agency."
+    ),
+    Ended.REVOKED: _(
+        "Your key has ended: it was revoked, or its time is over. Ask the people who run nrm-hub at your agency."
+    ),
+    Ended.ROLES: _("Your agency has changed the roles you may take. Sign in again to go on with those you have now."),
+    Ended.KEY_CHANGED: _("Your key or its passphrase was changed. Sign in again."),
+    Ended.PROVIDER: _("The sign-in service that you came with is not one of your agency's any more."),
 }
-SAID: dict[int, tuple[str, str]] = {
-    400: ("This request cannot be answered", "Something in its address is not as these pages make it."),
+_FOR_GOOD = (Ended.REVOKED, Ended.UNBOUND, Ended.PROVIDER)
+"""After these signing in again helps nobody."""
+_NO_PAGE = (
+    _("Page not found"),
+    _("There is no such page, or it is not for you. Check the address, or start from your cases."),
+)
+SAID: dict[int, tuple[LazyString, LazyString]] = {
+    400: (
+        _("This request cannot be answered"),
+        _("Something in its address is not as these pages make it."),
+    ),
     403: (
-        "This was not done",
-        "The form was too old, or it did not come from these pages. Go back, load the page again and try once more.",
+        _("This was not done"),
+        _("The form was too old, or it did not come from these pages. Go back, load the page again and try once more."),
     ),
-    404: (
-        "Page not found",
-        "There is no such page, or it is not for you. Check the address, or start from your cases.",
+    404: _NO_PAGE,
+    405: _NO_PAGE,
+    413: (_("That is too much"), _("What was sent is larger than any form of these pages.")),
+    429: (_("Too many requests"), _("Wait a little, then load the page again.")),
+    500: (
+        _("Something went wrong"),
+        _("Nothing was shared. Try again; if it stays, tell the people who run nrm-hub."),
     ),
-    405: (
-        "Page not found",
-        "There is no such page, or it is not for you. Check the address, or start from your cases.",
-    ),
-    413: ("That is too much", "What was sent is larger than any form of these pages."),
-    429: ("Too many requests", "Wait a little, then load the page again."),
-    500: ("Something went wrong", "Nothing was shared. Try again; if it stays, tell the people who run nrm-hub."),
-    503: ("The hub cannot be reached", "Nothing was opened. Try again in a minute."),
+    503: (_("The hub cannot be reached"), _("Nothing was opened. Try again in a minute.")),
 }
 
 pages = Blueprint("workspace", __name__)
@@ -72,7 +99,22 @@ def add_pages(app: Flask) -> None:
     """Add the pages and what is said on a refusal."""
     app.register_blueprint(pages)
     add_case_pages(app)
+    add_listing_pages(app)
+    add_fragment_pages(app)
+    add_search_pages(app)
     add_read_pages(app)
+    add_consent_pages(app)
+    add_strategy_pages(app)
+    add_writer_answers(app)
+    add_news_pages(app)
+    add_key_state_pages(app)
+    add_notify_pages(app)
+    add_writing_pages(app)
+    add_draft_pages(app)
+    add_release_pages(app)
+    add_request_pages(app)
+    add_intake_pages(app)
+    add_statement_page(app)
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(SessionOver, lambda _: redirect("/sign-in", _SEE_OTHER))
     app.register_error_handler(Exception, _failed)
@@ -99,13 +141,23 @@ def home() -> str:
     here, person = workspace(), _person()
     with here.adapter.store.write() as session:
         alarms = len(open_alarms(session))
-    return render_template("home.html", cases=my_cases(person.member), alarms=alarms, home=here.adapter.home)
+    listed = my_cases(person.member)
+    return render_template(
+        "home.html",
+        cases=listed,
+        waits=what_waits(person, listed),
+        most_waits=MOST_SHOWN,
+        alarms=alarms,
+        home=here.adapter.home,
+    )
 
 
 @pages.get(here_app.UNLOCK)
 @needs(Need.SIGNED_IN)
 def unlock() -> str:
     """Ask for the passphrase."""
+    if not has_key_here():
+        return render_template("key_states/not_here.html")
     return render_template("unlock.html", problem=None)
 
 
@@ -161,6 +213,7 @@ def account() -> str | Response:
         number=number,
         pages=pages_of,
         kept=KEPT,
+        told=how_told(person),
     )
 
 
@@ -197,15 +250,17 @@ def sign_out_now() -> str:
 
 def say_ended(why: Ended) -> Response:
     """Say to whoever still has the token of a session why it has ended."""
-    return make_response(render_template("signed_out.html", why=ENDED[why]), _UNAUTHORISED)
+    return make_response(
+        render_template("signed_out.html", why=ENDED[why], is_for_good=why in _FOR_GOOD), _UNAUTHORISED
+    )
 
 
-def refuse_sign_in(identity: Identity, *, is_bound: bool) -> Response:
+def refuse_sign_in(identity: Identity, *, is_bound: bool, lost: Lost = Lost.UNKNOWN) -> Response:
     """Say to somebody whom a provider vouched for why they are not let in, and what to tell whom."""
-    return make_response(render_template("not_known.html", identity=identity, is_bound=is_bound), _FORBIDDEN)
+    return make_response(render_template("not_known.html", identity=identity, is_bound=is_bound, lost=lost), _FORBIDDEN)
 
 
-def say(code: int, title: str, text: str) -> Response:
+def say(code: int, title: str | LazyString, text: str | LazyString) -> Response:
     """Return a page that says what did not happen and what to do."""
     return make_response(render_template("error.html", title=title, text=text), code)
 

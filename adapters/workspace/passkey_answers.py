@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from flask_babel import gettext as _
 from webauthn.helpers.structs import (
     AuthenticationCredential,
     AuthenticatorAssertionResponse,
@@ -49,11 +50,13 @@ def parse_authentication(text: str) -> tuple[AuthenticationCredential, bytes | N
 
 def _reading(text: str, read: Callable[[Mapping[str, Any]], _Read]) -> _Read:
     if len(text) > MAX_ANSWER_BYTES:
-        raise PasskeyNotAccepted(f"the browser's answer: expected at most {MAX_ANSWER_BYTES:,} bytes, got more")
+        raise PasskeyNotAccepted(
+            _("the browser's answer: expected at most %(most)s bytes, got more", most=f"{MAX_ANSWER_BYTES:,}")
+        )
     try:
         return read(json.loads(text))
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
-        raise PasskeyNotAccepted("the browser's answer is not of the form that this page sends") from None
+        raise PasskeyNotAccepted(_("the browser's answer is not of the form that this page sends")) from None
 
 
 def _registration(data: Mapping[str, Any]) -> tuple[RegistrationCredential, tuple[str, ...], bytes | None]:

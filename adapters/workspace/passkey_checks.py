@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from flask_babel import lazy_gettext as _
 from webauthn import verify_authentication_response, verify_registration_response
 from webauthn.helpers import parse_attestation_object
 from webauthn.helpers.cose import COSEAlgorithmIdentifier
@@ -32,7 +33,9 @@ SUPPORTED_ALGORITHMS = (
 MAX_PUBLIC_KEY_BYTES = 1024
 _FORMATS = frozenset({AttestationFormat.NONE, AttestationFormat.PACKED})
 """What a browser hands over where none was asked for: nothing, or the credential's signature over itself."""
-_NOT_ACCEPTED = "the passkey was not accepted: it answered another question, for another site, or without checking you"
+_NOT_ACCEPTED = _(
+    "the passkey was not accepted: it answered another question, for another site, or without checking you"
+)
 _Checked = TypeVar("_Checked")
 
 

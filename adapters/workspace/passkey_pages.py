@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from flask import Blueprint, Flask, current_app, redirect, render_template, request, url_for
+from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -41,12 +43,14 @@ from keys.custody.secret import Secret
 EXTENSION = "passkeys"
 SCRIPT = Path(__file__).with_name("script") / "passkey.js"
 _SEE_OTHER, _REFUSED, _TOO_MANY = 303, 403, 429
-NOTICES: Mapping[str, str] = {
-    "added": "The passkey was added. It opens your key from now on.",
-    "added-locked": "The passkey was added as second factor. This authenticator cannot open your key: go on opening it "
-    "with your passphrase.",
-    "renamed": "The passkey has its new name.",
-    "removed": "The passkey was removed.",
+NOTICES: Mapping[str, LazyString] = {
+    "added": _("The passkey was added. It opens your key from now on."),
+    "added-locked": _(
+        "The passkey was added as second factor. This authenticator cannot open your key: go on opening it with your "
+        "passphrase."
+    ),
+    "renamed": _("The passkey has its new name."),
+    "removed": _("The passkey was removed."),
 }
 _Answer = str | AnyResponse
 pages = Blueprint("passkeys", __name__, url_prefix="/passkeys")

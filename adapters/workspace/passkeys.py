@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from flask_babel import lazy_gettext as _
 from webauthn import generate_authentication_options, generate_registration_options
 from webauthn.helpers import options_to_json_dict
 from webauthn.helpers.structs import (
@@ -46,9 +47,11 @@ MAX_PASSKEYS = 10
 MAX_LABEL_CHARS = 40
 ENCOURAGED = 2
 """With one authenticator, losing it means asking an administrator."""
-NOT_ASKED = "there is no open question for this answer: it was answered, or asked more than five minutes ago; try again"
-NOT_YOURS = "this passkey is not one that you can use here"
-STOPPED = "a copy of this passkey seems to exist, so it is not accepted any more; tell your administrator"
+NOT_ASKED = _(
+    "there is no open question for this answer: it was answered, or asked more than five minutes ago; try again"
+)
+NOT_YOURS = _("this passkey is not one that you can use here")
+STOPPED = _("a copy of this passkey seems to exist, so it is not accepted any more; tell your administrator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +156,7 @@ class Passkeys:
             _require_room(self._records(session, caller))
             digest = hashlib.sha256(made.credential).hexdigest()
             if is_credential_known(session, digest):
-                raise PasskeyNotAccepted("this passkey is registered already; use another authenticator")
+                raise PasskeyNotAccepted(_("this passkey is registered already; use another authenticator"))
             record = PasskeyRecord(
                 passkey=os.urandom(16).hex(),
                 person=caller.person,
@@ -177,7 +180,7 @@ class Passkeys:
         with self._store.write() as session:
             usable = [record for record in self._records(session, caller) if record.stopped_at is None]
         if not usable:
-            raise PasskeyNotAccepted("you have no passkey that can be used here; use your passphrase")
+            raise PasskeyNotAccepted(_("you have no passkey that can be used here; use your passphrase"))
         begun = self._ceremonies.begin(caller.session, Purpose.USE)
         options = generate_authentication_options(
             rp_id=self._site.rp_id,
@@ -249,7 +252,7 @@ class Passkeys:
         for record in self._records(session, caller):
             if record.passkey == passkey:
                 return record
-        raise PasskeyNotAccepted("there is no such passkey of yours; it may have been removed")
+        raise PasskeyNotAccepted(_("there is no such passkey of yours; it may have been removed"))
 
     def _take(self, caller: Caller, purpose: Purpose) -> Ceremony:
         begun = self._ceremonies.take(caller.session, purpose)
@@ -259,20 +262,26 @@ class Passkeys:
 
     def _require_change(self, caller: Caller) -> None:
         if not self.may_change(caller):
-            raise PasskeyNotAccepted("first open your key with your passphrase, and use a passkey if you have one")
+            raise PasskeyNotAccepted(_("first open your key with your passphrase, and use a passkey if you have one"))
 
 
 def read_label(text: str) -> str:
     """Return a passkey's name on one line. Raises ``PasskeyNotAccepted``."""
     label = " ".join(text[: 4 * MAX_LABEL_CHARS].split())
     if not label or len(text) > 4 * MAX_LABEL_CHARS or len(label) > MAX_LABEL_CHARS or not label.isprintable():
-        raise PasskeyNotAccepted(f"the name: expected 1 to {MAX_LABEL_CHARS} characters on one line")
+        raise PasskeyNotAccepted(_("the name: expected 1 to %(most)s characters on one line", most=MAX_LABEL_CHARS))
     return label
 
 
 def _require_room(known: Sequence[PasskeyRecord]) -> None:
     if len(known) >= MAX_PASSKEYS:
-        raise PasskeyNotAccepted(f"you have {len(known)} passkeys, the limit is {MAX_PASSKEYS}; remove one first")
+        raise PasskeyNotAccepted(
+            _(
+                "you have %(number)s passkeys, the limit is %(most)s; remove one first",
+                number=len(known),
+                most=MAX_PASSKEYS,
+            )
+        )
 
 
 def _wrap(begun: Ceremony, prf_output: bytes | None, caller: Caller, credential: bytes) -> bytes | None:

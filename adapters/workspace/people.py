@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
 from adapters.store.database import Store
@@ -54,6 +55,16 @@ class Standing:
 
     roles: tuple[str, ...]
     until: datetime
+
+
+class Lost(StrEnum):
+    """Why a member's key does not count."""
+
+    UNKNOWN = "unknown"
+    """The witnessed log has no certificate of theirs, as far as it was followed here."""
+    NOT_YET = "not_yet"
+    REVOKED = "revoked"
+    OVER = "over"
 
 
 def person_digest(issuer: str, subject: str) -> str:
@@ -194,6 +205,24 @@ class Guard:
             return None
         signing = next(item for item in found if item.use is KeyUse.MEMBER_SIGNING)
         return Standing(tuple(role.value for role in signing.roles), min(item.not_after for item in found))
+
+    def why_lost(self, member: str) -> Lost:
+        """Return why nothing is certified of a member now; of several keys, what the newest of one use says."""
+        at = self._clock()
+        certified, directory = self._certificates(member)
+        with self._store.write() as session:
+            ended = ended_keys(session, {kid for item in certified for kid in (item.key.kid, item.statement.kid)})
+        found = set()
+        for item in (_newest(certified, use) for use in sorted(MEMBER_USES)):
+            if item is None:
+                return Lost.UNKNOWN
+            if ended & {item.key.kid, item.statement.kid} or directory.revocation_of(item) is not None:
+                found.add(Lost.REVOKED)
+            elif at >= item.not_after:
+                found.add(Lost.OVER)
+            elif at < item.not_before:
+                found.add(Lost.NOT_YET)
+        return next((why for why in (Lost.REVOKED, Lost.OVER, Lost.NOT_YET) if why in found), Lost.UNKNOWN)
 
     def key_stamp(self, member: str) -> str:
         """Return what changes whenever a member's key file is written anew, as under another passphrase."""

@@ -7,12 +7,11 @@ such page (attack 45). Ids, roles and times only: no content, and no fragment by
 from __future__ import annotations
 
 from flask import Blueprint, Flask, render_template
-from werkzeug.exceptions import NotFound
 
 from adapters.reads import list_readers
 from adapters.workspace.access import Need, needs
-from adapters.workspace.app import current_person, workspace
-from adapters.workspace.cases import my_cases
+from adapters.workspace.app import workspace
+from adapters.workspace.cases import require_case
 
 SHOWN = 200
 """Readers on the page."""
@@ -28,9 +27,8 @@ def add_read_pages(app: Flask) -> None:
 @needs(Need.TWO_FACTORS)
 def readers(case: str) -> str:
     """Who read what this agency shared in a case: each person once for each purpose, who read last first."""
-    here, person = workspace(), current_person()
-    if person is None or case not in {item.case for item in my_cases(person.member) if item.is_accepted}:
-        raise NotFound
+    require_case(case)
+    here = workspace()
     found = list_readers(here.adapter.store, here.adapter.book, cases=[case])
     return render_template(
         "readers.html", case=case, readers=found[:SHOWN], more=max(0, len(found) - SHOWN), ours=here.adapter.home.agency

@@ -9,6 +9,10 @@ class AssetsMissing(Exception):
     """The pages' style and script were not built."""
 
 
+class AssetsChanged(AssetsMissing):
+    """The pages' style or script is not what was recorded when it was built (attack 14)."""
+
+
 class PeopleRefused(ValueError):
     """Somebody cannot be bound or unbound like this. The text says what was expected."""
 

@@ -10,18 +10,22 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from flask import Request, Response
 from werkzeug.exceptions import BadRequest, Forbidden, RequestEntityTooLarge, TooManyRequests
 
+from adapters.workspace.access import MAX_REQUEST_BYTES
 from keys.incoming import counted_address
 from keys.sessions import form_token_matches
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 FORM_FIELD = "form_token"
 FORM_HEADER = "X-Form-Token"
 """For requests that a page's script makes."""
-MAX_REQUEST_BYTES = 64 * 1024
 MAX_FORM_PARTS = 50
 MAX_PATH_CHARS = 6_000
 """What a provider brings back in an address can be long."""
@@ -80,9 +84,9 @@ def require_ours(request: Request, netloc: str) -> None:
         raise BadRequest
 
 
-def require_small(request: Request) -> None:
-    """Raise ``RequestEntityTooLarge`` for a request that says it is larger than any form of ours."""
-    if (request.content_length or 0) > MAX_REQUEST_BYTES:
+def require_small(request: Request, at_most: int = MAX_REQUEST_BYTES) -> None:
+    """Raise ``RequestEntityTooLarge`` for a request that says it is larger than its route takes."""
+    if (request.content_length or 0) > at_most:
         raise RequestEntityTooLarge
 
 
@@ -150,3 +154,14 @@ class Rate:
                 wait = (1 - bucket.left) * 60 / self._capacity
                 raise TooManyRequests(retry_after=max(1, int(wait + 1)))
             bucket.left -= 1
+
+
+class Reached:
+    """Says how browsers reach the pages: TLS may end in front of this process."""
+
+    def __init__(self, app: WSGIApplication, scheme: str) -> None:
+        self._app, self._scheme = app, scheme
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["wsgi.url_scheme"] = self._scheme
+        return self._app(environ, start_response)

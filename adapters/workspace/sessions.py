@@ -115,6 +115,8 @@ class ServerSession(CallbackDict[str, Any], SessionMixin):
         """The address that it is used from."""
         self.is_wanted = False
         """Whether a form of the page was bound to the token."""
+        self.is_quiet = False
+        """Whether a page's script asks, and nobody uses the session: it ends as if nothing had been asked."""
 
     def __repr__(self) -> str:
         return f"<ServerSession {'signed in' if self.who else 'nobody signed in'} (token and values not shown)>"
@@ -185,7 +187,7 @@ class Sessions:
             self.end_these([session.digest])
             session.created_at = session.seen_at = None
             return
-        is_stale = session.seen_at is None or now - session.seen_at >= SEEN_STEP
+        is_stale = not session.is_quiet and (session.seen_at is None or now - session.seen_at >= SEEN_STEP)
         if session.modified or is_stale:
             sealed = self._seal(session) if session.modified else None
             with self._store.write() as store:

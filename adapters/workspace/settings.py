@@ -20,12 +20,16 @@ MAX_ORIGIN_CHARS = 253 + 20
 MAX_PORT = 65_535
 MAX_FRONTS = 8
 DEFAULT_THREADS, MAX_THREADS = 8, 64
-_SETTINGS = {"origin", "bind", "certificate", "key", "fronts", "threads"}
+MAX_CONTACT_CHARS = 200
+_SETTINGS = {"origin", "bind", "certificate", "key", "fronts", "threads", "contact"}
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceSettings:
-    """``fronts`` are the addresses of servers in front of this one: only they may say whom a request came from."""
+    """``fronts`` are the addresses of servers in front of this one: only they may say whom a request came from.
+
+    ``contact`` is whom people tell that a page is hard to use, as the accessibility statement shows it.
+    """
 
     origin: str
     host: str
@@ -34,6 +38,7 @@ class WorkspaceSettings:
     key: Path | None = None
     fronts: tuple[str, ...] = ()
     threads: int = DEFAULT_THREADS
+    contact: str = ""
 
     @property
     def netloc(self) -> str:
@@ -65,7 +70,7 @@ def read_settings(home: Home) -> WorkspaceSettings | None:
 def parse_settings(table: object, *, environment: str, folder: Path) -> WorkspaceSettings:
     """Check the table. Raises ``ValueError`` naming the setting."""
     if not isinstance(table, Mapping) or not set(table) <= _SETTINGS or not {"origin", "bind"} <= set(table):
-        raise ValueError("expected origin and bind, and at most certificate, key, fronts and threads")
+        raise ValueError("expected origin and bind, and at most certificate, key, fronts, threads and contact")
     origin = _parse_origin(table["origin"], environment)
     host, port = _parse_bind(table["bind"])
     pair = [_parse_file(table, name, folder) for name in ("certificate", "key")]
@@ -78,7 +83,11 @@ def parse_settings(table: object, *, environment: str, folder: Path) -> Workspac
     threads = table.get("threads", DEFAULT_THREADS)
     if type(threads) is not int or not 2 <= threads <= MAX_THREADS:
         raise ValueError(f"threads: expected 2 to {MAX_THREADS}")
-    return WorkspaceSettings(origin, host, port, pair[0], pair[1], _parse_fronts(table.get("fronts", [])), threads)
+    contact = table.get("contact", "")
+    if not isinstance(contact, str) or len(contact) > MAX_CONTACT_CHARS or not contact.isprintable():
+        raise ValueError(f"contact: expected one line of at most {MAX_CONTACT_CHARS} characters")
+    fronts = _parse_fronts(table.get("fronts", []))
+    return WorkspaceSettings(origin, host, port, pair[0], pair[1], fronts, threads, contact)
 
 
 def _parse_origin(value: object, environment: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from authlib.integrations.flask_client import FlaskOAuth2App, OAuth
 from flask import Flask, abort, jsonify, make_response, redirect, render_template, request, session
+from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from keys.fetching import Outgoing
@@ -175,7 +176,7 @@ class _Pages:
     def _refuse(self, name: str, refusal: SignInRefused) -> Response:
         """Say what did not happen in our words; the log gets which check it was, the page does not."""
         self._app.logger.warning("sign-in with %s refused: %s", name, refusal)
-        title, text = WORDS[refusal.reason]
+        title, text = (_(words) for words in WORDS[refusal.reason])
         page = render_template("sign_in_refused.html", title=title, text=text, prefix=self._prefix)
         answer = make_response(page, _STATUS[refusal.reason])
         if refusal.wait_seconds is not None:

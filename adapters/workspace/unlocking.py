@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from adapters.home import Home, HomeRefused
 from adapters.store.database import Store
 from adapters.unlocks import By
+from adapters.workspace.held import HeldWork
+from adapters.workspace.in_hand import InHand
+from adapters.workspace.opened import OpenedCases
 from adapters.workspace.pacing import FREE_TRIES, Pace, say_wait, wait_after
 from adapters.workspace.refusal import UnlockRefused
 from keys.custody.interface import CustodyRefused
@@ -40,6 +46,12 @@ class Unlocked:
     since: datetime
     stamp: str
     """The key file as it was when it was opened (``Guard.key_stamp``)."""
+    opened: OpenedCases = field(default_factory=OpenedCases)
+    """What was decrypted with it."""
+    in_hand: InHand = field(default_factory=InHand)
+    """What its owner has typed and not sent on yet."""
+    work: HeldWork = field(default_factory=HeldWork)
+    """What they are in the middle of."""
 
     def __repr__(self) -> str:
         return f"<Unlocked by {self.how.value} (keys not shown)>"
@@ -111,11 +123,11 @@ class Unlocker:
         it is neither counted nor made to wait.
         """
         if not 1 <= len(passphrase.encode("utf-8", "replace")) <= MAX_SECRET_BYTES:
-            raise UnlockRefused("Enter the passphrase of your key.")
+            raise UnlockRefused(_("Enter the passphrase of your key."))
         path = self._home.folder / "members" / f"{require_id(member, 'member')}.key"
         if not path.is_file():
             raise UnlockRefused(
-                "Your key is not on this system. Ask the people who run nrm-hub at your agency where it is kept."
+                _("Your key is not on this system. Ask the people who run nrm-hub at your agency where it is kept.")
             )
         failed = self._pace.claim(member, session) if how is How.PASSPHRASE else 0
         try:
@@ -132,9 +144,12 @@ class Unlocker:
 
 
 def _wrong(failed: int) -> str:
-    said = "That passphrase does not open your key, or the key is damaged. Check capital letters and the keyboard."
-    wait = wait_after(failed)
-    if wait:
-        return f"{said} Wait {say_wait(wait)} before the next try."
-    left = FREE_TRIES - failed
-    return f"{said} {left} more {'try' if left == 1 else 'tries'} before you have to wait."
+    said = _("That passphrase does not open your key, or the key is damaged. Check capital letters and the keyboard.")
+    if wait := wait_after(failed):
+        return f"{said} {_('Wait %(time)s before the next try.', time=say_wait(wait))}"
+    more = ngettext(
+        "%(num)s more try before you have to wait.",
+        "%(num)s more tries before you have to wait.",
+        FREE_TRIES - failed,
+    )
+    return f"{said} {more}"

@@ -1,0 +1,61 @@
+"""An opened case in the frame of the pages: where its parts lead, the reader's own notes, what stands on paper."""
+
+from __future__ import annotations
+
+from flask import render_template, url_for
+
+from adapters.picture.notes import Notes
+from adapters.picture.page import Framing, PageLinks, render_body
+from adapters.picture.words import words_for
+from adapters.workspace.app import current_person, open_keys, workspace
+from adapters.workspace.opened import OpenCase
+
+
+def own_notes(case: str) -> Notes:
+    """Return the notes of whoever asks, for a route that needs ``UNLOCKED``. Raises ``LookupError``."""
+    person = current_person()
+    if person is None:
+        raise LookupError("nobody is signed in with this session")
+    return Notes(workspace().adapter.receiver.inbox, case, person.member, open_keys())
+
+
+def framing_of(opened: OpenCase) -> Framing:
+    """Return where the parts of an opened case lead, and the notes that stand beside them."""
+    case = opened.case
+    return Framing(
+        PageLinks(
+            fragments=url_for("fragments.show", case=case, name="-").removesuffix("-"),
+            chronology=url_for("listing.chronology", case=case),
+            evidence=url_for("listing.evidence", case=case),
+        ),
+        own_notes(case).texts(),
+    )
+
+
+def show_picture(opened: OpenCase) -> str:
+    """Return the page of the picture."""
+    return render_opened(
+        "picture/picture.html",
+        opened,
+        body=render_body(opened.picture, framing_of(opened)),
+        anew_address=url_for("cases.picture", case=opened.case, purpose=opened.purpose.value),
+    )
+
+
+def render_opened(template: str, opened: OpenCase, **values: object) -> str:
+    """Render a page that shows something of an opened case, with what printing adds."""
+    use, view = opened.picture.record_of_use, opened.view
+    instructions = sorted({item for row in opened.picture.evidence for item in row.provenance.instructions})
+    return render_template(
+        template,
+        case=opened.case,
+        opened=opened,
+        held_address=url_for("cases.picture", case=opened.case, held="1"),
+        marking="; ".join([opened.picture.header.marking, *(words_for(item) for item in instructions)]),
+        reader=(view.reader.member or "")[:8],
+        reader_roles=", ".join(words_for(role) for role in view.reader_roles),
+        for_what=words_for(opened.purpose),
+        manifest=use.manifest_digest,
+        printed_at=workspace().clock(),
+        **values,
+    )

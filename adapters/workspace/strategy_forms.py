@@ -1,0 +1,184 @@
+"""What somebody typed into the forms of a strategy discussion, as the content of a record."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _later
+
+from adapters.release.strategy import (
+    MAX_WHY_CHARS,
+    NEVER_ALONE,
+    Attendance,
+    DiscussionAction,
+    DiscussionState,
+    Invitation,
+    InvitationAnswer,
+    PlacementOption,
+    PlacementReason,
+    strategy_discussion,
+)
+from adapters.release.writing import Author, AuthoredRefused
+from adapters.workspace.form_reading import MAX_SHORT, FormReader
+
+PLACES, ACTIONS = 3, 5
+"""Places to stay and agreed actions that one form has room for."""
+NOT_INVITED = "not_invited"
+_TIME = re.compile(r"([01]?[0-9]|2[0-3])[:.]([0-5][0-9])", re.ASCII)
+
+REASONS: Mapping[str, object] = {
+    PlacementReason.SAFE_FROM_EXPLOITERS.value: _later("Safe from the people who exploit the child"),
+    PlacementReason.CHILD_WISHES.value: _later("What the child wants"),
+    PlacementReason.TRUSTED_PEOPLE.value: _later("Near people whom the child trusts"),
+    PlacementReason.FAMILY.value: _later("Brothers, sisters, family"),
+    PlacementReason.HEALTH.value: _later("Health"),
+    PlacementReason.EDUCATION.value: _later("School or college"),
+    PlacementReason.CULTURE_AND_LANGUAGE.value: _later("Language, faith, culture"),
+    PlacementReason.SPECIALIST_CARE.value: _later("Carers who know about exploitation"),
+    PlacementReason.AVAILABLE_NOW.value: _later("Has a place now"),
+    PlacementReason.AGE.value: _later("Age"),
+    PlacementReason.COST.value: _later("Cost"),
+}
+ANSWERS: Mapping[str, object] = {
+    InvitationAnswer.WILL_COME.value: _later("Said they would come"),
+    InvitationAnswer.SENDS_VIEWS.value: _later("Sent their views"),
+    InvitationAnswer.CANNOT_COME.value: _later("Said they could not come"),
+    InvitationAnswer.NO_ANSWER.value: _later("Did not answer"),
+}
+ATTENDANCES: Mapping[str, object] = {
+    Attendance.IN_THE_ROOM.value: _later("In the room"),
+    Attendance.REMOTELY.value: _later("Remotely"),
+    Attendance.NOT_THERE.value: _later("Not there"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The agencies of the case by id, the discussions that were planned by fragment with their day, and today."""
+
+    agencies: Mapping[str, str]
+    plans: Mapping[str, str]
+    today: date
+
+
+def read_plan(read: FormReader, by: Author, table: Table) -> dict[str, Any] | None:
+    """Return the content of an invitation, or None with its problems noted."""
+    day = read.day("held_on", _("Write the day of the discussion"), not_before=table.today)
+    starts_at = _time_of_day(read, _("Write the time, such as 14:30"))
+    join = read.line("how_to_join", _("Write where it is, and how to take part remotely"))
+    agencies = read.choices("agencies", tuple(table.agencies), _("Tick the agencies that are invited"))
+    reasons = read.text("reasons", _("Write why it is called together"))
+    if read.problems or day is None:
+        return None
+    return _build(
+        read,
+        by,
+        held_on=day,
+        agencies=agencies,
+        state=DiscussionState.PLANNED,
+        starts_at=starts_at,
+        how_to_join=join,
+        reasons=reasons,
+    )
+
+
+def read_held(read: FormReader, by: Author, table: Table) -> dict[str, Any] | None:
+    """Return the content of a record of a discussion that was held, or None with its problems noted."""
+    plan = read.choice("plan", ("", *table.plans)) or ""
+    day = read.day("held_on", _("Write the day on which it was held"), not_after=table.today)
+    starts_at = _time_of_day(read)
+    invitations = _invitations(read, table)
+    threshold = read.yes_no("threshold_met", _("Say whether the threshold of section 47 is met"))
+    reasons = read.text("reasons", _("Write the reasons"))
+    places = [place for number in range(1, PLACES + 1) if (place := _place(read, number)) is not None]
+    considered = read.yes_no("police_protection", _("Say whether police protection was considered"))
+    why = read.text("police_protection_why", _("Write why police protection is used, or why not"), MAX_SHORT)
+    outcome = read.text("outcome", _("Write what was decided"), MAX_WHY_CHARS)
+    next_steps = read.text("next_steps", _("Write what happens next"))
+    actions = [item for number in range(1, ACTIONS + 1) if (item := _action(read, number, table)) is not None]
+    if read.problems or day is None:
+        return None
+    return _build(
+        read,
+        by,
+        held_on=day,
+        agencies=[item.agency for item in invitations if item.attendance is not Attendance.NOT_THERE],
+        starts_at=starts_at,
+        threshold_met=threshold,
+        reasons=reasons,
+        next_steps=next_steps,
+        invitations=invitations,
+        placement_options=places,
+        police_protection_considered=considered,
+        police_protection_why=why,
+        outcome=outcome,
+        discussion_actions=actions,
+        derived_from=[plan] if plan else [],
+    )
+
+
+def _build(read: FormReader, by: Author, **said: Any) -> dict[str, Any] | None:
+    try:
+        return strategy_discussion(by, **said)
+    except AuthoredRefused as error:
+        read.note("", str(error))
+        return None
+
+
+def _time_of_day(read: FormReader, problem: str = "") -> str | None:
+    said = read.raw("starts_at")
+    found = _TIME.fullmatch(said)
+    if found is not None:
+        return f"{int(found[1]):02d}:{found[2]}"
+    if said or problem:
+        read.note("starts_at", problem or _("Write the time, such as 14:30"))
+    return None
+
+
+def _invitations(read: FormReader, table: Table) -> list[Invitation]:
+    found = []
+    for agency, name in table.agencies.items():
+        answer = read.choice(f"answer-{agency}", (*ANSWERS, NOT_INVITED), _("Say what %(name)s answered", name=name))
+        if answer in (None, NOT_INVITED):
+            continue
+        there = read.term(f"attended-{agency}", Attendance, _("Say whether %(name)s took part", name=name))
+        who = read.line(f"who-{agency}")
+        if there is not None:
+            found.append(Invitation(agency, InvitationAnswer(answer), there, who))
+    if not any(item.attendance is not Attendance.NOT_THERE for item in found) and not read.problems:
+        read.note(f"answer-{next(iter(table.agencies))}", _("At least one agency took part"))
+    return found
+
+
+def _place(read: FormReader, number: int) -> PlacementOption | None:
+    names = [f"place-{number}", f"place-{number}-why"]
+    if not any(read.raw(name) for name in names) and not read.form.getlist(f"place-{number}-reasons"):
+        return None
+    option = read.line(names[0], _("Write which place to stay was considered"))
+    codes = read.choices(f"place-{number}-reasons", tuple(REASONS), _("Tick the reasons that were looked at"))
+    if codes and {PlacementReason(code) for code in codes} <= NEVER_ALONE:
+        read.note(
+            f"place-{number}-reasons",
+            _("Age and cost are never the only reasons. Say what this place means for the child’s safety and wishes"),
+        )
+    why = read.text(names[1], _("Write why it is chosen, or why not"), MAX_SHORT)
+    chosen = read.yes_no(f"place-{number}-chosen", _("Say whether this place was chosen"))
+    if option is None or not codes or why is None or chosen is None:
+        return None
+    return PlacementOption(option, tuple(PlacementReason(code) for code in codes), why, chosen)
+
+
+def _action(read: FormReader, number: int, table: Table) -> DiscussionAction | None:
+    what, who = f"action-{number}", f"action-{number}-owner"
+    is_empty = not any(read.raw(f"action-{number}-due-{part}") for part in ("day", "month", "year"))
+    if not read.raw(what) and not read.raw(who) and is_empty:
+        return None
+    action = read.text(what, _("Write what was agreed"), MAX_SHORT)
+    owner = read.choice(who, tuple(table.agencies), _("Choose who does it"))
+    due = read.day(f"action-{number}-due", _("Write by when"))
+    return None if action is None or owner is None or due is None else DiscussionAction(action, owner, due)

@@ -1,0 +1,196 @@
+"""Strategy discussions: called together while the first 72 hours run, then recorded with who came and what was decided.
+
+Each is a record of its own, a draft until somebody releases it: the invitation reaches nobody before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Flask, make_response, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import format_datetime
+from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import NotFound
+
+from adapters.cases import CaseRefused, VerifiedCase
+from adapters.picture.clocks import ClockKind, ClockState, case_clocks
+from adapters.picture.situation import ActionRow
+from adapters.picture.words import day_words
+from adapters.release.drafts import keep_authored
+from adapters.release.quoting import QuoteRefused, inherited_handling
+from adapters.release.writing import Author
+from adapters.workspace.access import Need, needs
+from adapters.workspace.app import workspace
+from adapters.workspace.cases import MyCase, held_case, picture_address, require_case
+from adapters.workspace.consent_views import DAY_AND_TIME, agency_name
+from adapters.workspace.form_reading import UK, FormReader, uk_day
+from adapters.workspace.opened import OpenCase
+from adapters.workspace.strategy_forms import (
+    ACTIONS,
+    ANSWERS,
+    ATTENDANCES,
+    PLACES,
+    REASONS,
+    Table,
+    read_held,
+    read_plan,
+)
+from adapters.workspace.wishes_pages import after_writing
+from adapters.workspace.writers import require_writer, writer_role
+from policies.model import parse_time
+from policies.vocabulary import Category
+
+strategy = Blueprint("strategy", __name__)
+_WRONG = 422
+_Read = Callable[[FormReader, Author, Table], dict[str, Any] | None]
+
+
+def add_strategy_pages(app: Flask) -> None:
+    """Add the pages."""
+    app.register_blueprint(strategy)
+
+
+@strategy.get("/cases/<case>/strategy")
+@needs(Need.UNLOCKED)
+def show(case: str) -> str:
+    """The strategy discussions that whoever asks has open, and how long the first 72 hours still run."""
+    mine = require_case(case)
+    held = held_case(case)
+    rows = _discussions(held)
+    return render_template(
+        "strategy/show.html",
+        case=case,
+        clock=_first_72_hours(mine, rows),
+        rows=rows or (),
+        was_opened=held is not None,
+        picture=picture_address(case),
+        may_write=writer_role(mine) is not None,
+        kept=request.args.get("kept") == "1",
+        answers=ANSWERS,
+        attendances=ATTENDANCES,
+        reasons=REASONS,
+        on=day_words,
+    )
+
+
+@strategy.get("/cases/<case>/strategy/convene")
+@needs(Need.UNLOCKED)
+def convene(case: str) -> ResponseReturnValue:
+    """The form that calls a strategy discussion together."""
+    require_writer(case)
+    return _form(case, "strategy/convene.html", MultiDict())
+
+
+@strategy.post("/cases/<case>/strategy/convene")
+@needs(Need.UNLOCKED)
+def keep_convened(case: str) -> ResponseReturnValue:
+    """Keep the invitation as a draft."""
+    return _keep(case, "strategy/convene.html", read_plan)
+
+
+@strategy.get("/cases/<case>/strategy/record")
+@needs(Need.UNLOCKED)
+def record(case: str) -> ResponseReturnValue:
+    """The form for a discussion that was held."""
+    require_writer(case)
+    return _form(case, "strategy/record.html", MultiDict())
+
+
+@strategy.post("/cases/<case>/strategy/record")
+@needs(Need.UNLOCKED)
+def keep_record(case: str) -> ResponseReturnValue:
+    """Keep the record as a draft."""
+    return _keep(case, "strategy/record.html", read_held)
+
+
+def _keep(case: str, template: str, read_form: _Read) -> ResponseReturnValue:
+    _mine, role = require_writer(case)
+    here = workspace()
+    typed: MultiDict[str, str] = MultiDict(
+        (name, value) for name, value in request.form.items(multi=True) if name != "form_token"
+    )
+    read, at = FormReader(typed), here.clock()
+    job = read.line("job_title", _("Write your job: it travels with this, not with your name"))
+    late = read.problems.pop("job_title", "")
+    content = read_form(read, Author(role, job or "-", at.astimezone(UK)), _table(case, at))
+    if late:
+        # Its field is the last one of the form.
+        read.note("job_title", late)
+    if content is None or read.problems:
+        return _form(case, template, typed, read.problems)
+    quoted = content.get("derived_from", [])
+    if quoted:
+        try:
+            content["handling"] = inherited_handling(here.adapter.store, case, quoted).to_json()
+        except QuoteRefused:
+            read.note("plan", _("This plan is not known here any more. Open the case’s picture, then choose it again"))
+            return _form(case, template, typed, read.problems)
+    keep_authored(here.adapter.store, case, Category.STRATEGY_DISCUSSION, content, at)
+    return after_writing(case, "strategy.show")
+
+
+def _table(case: str, at: datetime) -> Table:
+    """Return who can be invited, and which discussions that were planned somebody has open."""
+    verified, held = _load(case), held_case(case)
+    agencies = {str(name): agency_name(workspace().adapter, name) for name, _kind in verified.state.membership.agencies}
+    plans = {} if held is None else {
+        row.statement.provenance.fragment: row.discussion.day
+        for row in held.picture.plan
+        if row.discussion is not None and row.discussion.is_planned
+    }  # fmt: skip
+    return Table(agencies, plans, uk_day(at))
+
+
+def _form(
+    case: str, template: str, typed: MultiDict[str, str], problems: dict[str, str] | None = None
+) -> ResponseReturnValue:
+    mine = require_case(case)
+    page = render_template(
+        template,
+        case=case,
+        clock=_first_72_hours(mine, _discussions(held_case(case))),
+        table=_table(case, workspace().clock()),
+        answers=ANSWERS,
+        attendances=ATTENDANCES,
+        reasons=REASONS,
+        on=day_words,
+        places=range(1, PLACES + 1),
+        actions=range(1, ACTIONS + 1),
+        typed=typed,
+        problems=problems or {},
+    )
+    return make_response(page, _WRONG if problems else 200)
+
+
+def _discussions(held: OpenCase | None) -> tuple[ActionRow, ...] | None:
+    """Return the discussions, planned ones and others, that somebody has open; None where they have nothing open."""
+    return None if held is None else tuple(row for row in held.picture.plan if row.discussion is not None)
+
+
+def _first_72_hours(mine: MyCase, rows: Sequence[ActionRow] | None) -> str:
+    """Say until when the first 72 hours of a case run or ran, by UK clocks.
+
+    ``rows``: the discussions that whoever asks has open, None where they do not have the case open: what is recorded
+    is not known to them then.
+    """
+    clocks = case_clocks(mine.opened_at, None, mine.stage, workspace().clock())
+    found = next(clock for clock in clocks if clock.kind is ClockKind.RISK_WINDOW_72H)
+    if not found.due:
+        return ""
+    until = format_datetime(parse_time(found.due), DAY_AND_TIME)
+    if found.state is not ClockState.OVER:
+        return str(_("The first 72 hours, from the opening of this case, run until %(until)s.", until=until))
+    if rows is None or any(row.discussion is not None and not row.discussion.is_planned for row in rows):
+        return str(_("The first 72 hours ended on %(until)s.", until=until))
+    return str(_("The first 72 hours ended on %(until)s. In what you opened no discussion is recorded.", until=until))
+
+
+def _load(case: str) -> VerifiedCase:
+    try:
+        return workspace().adapter.book.load(case)
+    except CaseRefused:
+        raise NotFound from None

@@ -1,0 +1,76 @@
+"""What the templates of the pages know: the agency, who asks, where files are, the words of the text catalogue.
+
+Text is marked for translation with gettext (``_("...")``, ``{% trans %}``); times are shown as UK clocks
+show them, with the zone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask import Flask, has_request_context
+from flask_babel import Babel, format_datetime
+from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
+
+from adapters.picture.neutral import neutral_text
+from adapters.picture.words import category_words, kind_words
+from adapters.workspace import languages
+from adapters.workspace.app import Workspace, current_person, this_session
+from adapters.workspace.case_pages import case_links, case_names
+from adapters.workspace.components import PACKAGE, Components
+from adapters.workspace.languages import LANGUAGE, TIME_ZONE, day_words, local_date, moment_words, page_language
+from policies.model import parse_time
+
+
+def prepare_templates(app: Flask, here: Workspace) -> None:
+    """Give an application its templates and what they may ask for."""
+    app.jinja_loader = ChoiceLoader(
+        [
+            PackageLoader("adapters.workspace"),
+            PrefixLoader({PACKAGE: Components()}),
+        ]
+    )
+    Babel(
+        app,
+        default_locale=LANGUAGE,
+        default_timezone=TIME_ZONE,
+        default_translation_directories=str(languages.TRANSLATIONS),
+        locale_selector=page_language,
+    )
+    app.jinja_env.policies["ext.i18n.trimmed"] = True
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters["neutral"] = neutral_text
+    app.jinja_env.filters["stored_time"] = parse_time
+    app.jinja_env.filters["day_words"] = day_words
+    app.jinja_env.filters["local_date"] = local_date
+    app.jinja_env.filters["moment_words"] = moment_words
+    app.jinja_env.globals["asset"] = here.assets.address
+    app.jinja_env.globals["integrity"] = here.assets.integrity
+    app.jinja_env.globals["agency_name"] = neutral_text(here.adapter.home.name)
+    app.jinja_env.globals["case_links"] = case_links
+    app.jinja_env.globals["case_names"] = case_names
+    app.jinja_env.globals["category"] = category_words
+    app.jinja_env.globals["agency_kind"] = kind_words
+    app.jinja_env.globals["moment"] = moment
+    app.jinja_env.globals["clock_time"] = clock_time
+    app.context_processor(_page_values)
+
+
+def moment(at: datetime) -> str:
+    """Return a moment as UK clocks show it, with the zone."""
+    return str(format_datetime(at, "d MMMM yyyy, HH:mm z"))
+
+
+def clock_time(at: datetime) -> str:
+    """Return a moment of today as UK clocks show it, with the zone."""
+    return str(format_datetime(at, "HH:mm z"))
+
+
+def _page_values() -> dict[str, object]:
+    if not has_request_context():
+        return {}
+    return {
+        "person": current_person(),
+        "form_token": lambda: this_session().form_token,
+        "page_language": page_language().replace("_", "-"),
+    }

@@ -1,0 +1,116 @@
+"""What a form of the pages is made of: questions, what they take, and the closed lists in plain words. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from flask_babel import lazy_gettext as _
+
+from adapters.nrm.typology import TYPE_LABELS, Element
+from adapters.release.authored import MAX_POSITIONS
+from adapters.release.writing import MAX_LINE_CHARS, ActionState, Bearing, DisagreementStatus, Question
+from policies.vocabulary import Category
+
+OTHER_SERVICE = "other"
+MAX_GROUPS = MAX_POSITIONS
+
+
+class Takes(StrEnum):
+    """What a question takes for an answer."""
+
+    LINE = "line"
+    TEXT = "text"
+    DATE = "date"
+    YES_NO = "yes_no"
+    CHOICE = "choice"
+    AGENCY = "agency"
+    AGENCIES = "agencies"
+    FRAGMENTS = "fragments"
+    FRAGMENT = "fragment"
+    """One fragment that the address names: the request that is answered, the disagreement that is followed."""
+    GROUPS = "groups"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question. ``stored`` is the field of the content it ends in; texts are lazily translated."""
+
+    name: str
+    takes: Takes
+    label: object
+    stored: str
+    hint: object = ""
+    missing: object = ""
+    """What is said where an answer is needed and none is there; empty: none is needed."""
+    limit: int = MAX_LINE_CHARS
+    rows: int = 5
+    terms: tuple[tuple[str, object], ...] = ()
+    parts: tuple[Asked, ...] = ()
+    each: object = ""
+    """What one of the groups is called."""
+    first: int = 0
+    """How many groups stand there before any is added."""
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether the form cannot be kept without an answer."""
+        return bool(self.missing)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenKind:
+    """One kind of fragment that people write: its name, when one uses it, its questions in order."""
+
+    category: Category
+    name: object
+    title: object
+    when: object
+    questions: tuple[Asked, ...]
+    note: object = ""
+
+    def question(self, name: str) -> Asked | None:
+        """Return a question by its name."""
+        return next((item for item in self.questions if item.name == name), None)
+
+
+ELEMENT_TERMS = (
+    (Element.ACT.value, _("Act: moved, recruited, housed or handed over")),
+    (Element.MEANS.value, _("Means: force, threats, deceit (need not be shown for a child)")),
+    (Element.PURPOSE.value, _("Purpose: what the exploitation is for")),
+)
+BEARING_TERMS = (
+    (Bearing.SUPPORTS.value, _("It points to this")),
+    (Bearing.UNDERMINES.value, _("It speaks against this")),
+)
+STATUS_TERMS = (
+    (DisagreementStatus.OPEN.value, _("Open: nobody has settled it yet")),
+    (DisagreementStatus.ESCALATED.value, _("Escalated: passed on to somebody more senior")),
+    (DisagreementStatus.EXPLAINED.value, _("Explained: both can be right, and you say how")),
+    (DisagreementStatus.RESOLVED.value, _("Resolved: the agencies agree now, and you say on what")),
+)
+ACTION_TERMS = (
+    (ActionState.PLANNED.value, _("Planned")),
+    (ActionState.IN_PROGRESS.value, _("Under way")),
+    (ActionState.DONE.value, _("Done")),
+    (ActionState.NOT_DONE.value, _("Not done")),
+)
+REFERRAL_TERMS = (
+    (ActionState.PLANNED.value, _("Not sent yet")),
+    (ActionState.IN_PROGRESS.value, _("Sent, no answer yet")),
+    (ActionState.DONE.value, _("Accepted")),
+    (ActionState.NOT_DONE.value, _("Refused")),
+)
+QUESTION_TERMS = (
+    (Question.RG.value, _("Reasonable grounds")),
+    (Question.CG.value, _("Conclusive grounds")),
+    (Question.RG_AND_CG.value, _("Both")),
+)
+SERVICE_TERMS = (
+    ("Independent Child Trafficking Guardian", _("Independent Child Trafficking Guardian")),
+    ("Advocate", _("Advocate")),
+    ("Specialist placement", _("Specialist placement")),
+    ("Return interview", _("Return interview, after the child was missing")),
+    (OTHER_SERVICE, _("Another service")),
+)
+TYPE_TERMS = tuple((term.value, label) for term, label in TYPE_LABELS.items())
