@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+def pytest_configure() -> None:
+    """Record the pages' files where a script in the tree is newer than the record, as ``make`` does."""
+    from adapters.workspace.assets import BUILT, FOLDERS, MANIFEST, PICTURE_STYLE, record
+
+    manifest, sources = BUILT / MANIFEST, [*FOLDERS[1].iterdir(), PICTURE_STYLE]
+    if not (BUILT / "pages.css").is_file():
+        return
+    if not manifest.exists() or any(path.stat().st_mtime > manifest.stat().st_mtime for path in sources):
+        record()
+
+
 def absent(what: str) -> None:
     """Fail or skip for something that a test needs: with REQUIRE_ALL=1 nothing may be absent."""
     if os.environ.get("REQUIRE_ALL") == "1":

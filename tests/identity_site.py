@@ -17,6 +17,7 @@ import httpx
 import lxml.html
 from flask import Flask, Request, Response, abort, make_response, request, session
 from flask.sessions import SessionInterface, SessionMixin
+from flask_babel import Babel
 from jinja2 import ChoiceLoader, DictLoader
 from werkzeug.datastructures import CallbackDict
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -100,6 +101,7 @@ class Site:
     def __post_init__(self) -> None:
         module = WIRINGS[self.wiring]
         self.app = Flask(module.__package__ or "", static_folder=None)
+        Babel(self.app)
         self.app.jinja_loader = ChoiceLoader([DictLoader({"base.html": BASE}), self.app.jinja_loader])  # type: ignore[assignment,list-item]
         self.app.session_interface = _Sessions()
         self.app.context_processor(lambda: {"form_token": lambda: form_token(session.token)})  # type: ignore[attr-defined]

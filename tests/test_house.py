@@ -7,6 +7,7 @@ import importlib
 import re
 import subprocess
 import tomllib
+from collections import Counter
 from dataclasses import fields as dataclass_fields
 from datetime import date
 from pathlib import Path
@@ -137,6 +138,13 @@ def test_no_module_is_too_long() -> None:
     too_long = {name: count for name, count in lines.items() if count > LONG_MODULES.get(name, MAX_MODULE_LINES)}
     assert too_long == {}, f"longer than {MAX_MODULE_LINES} lines, or than they were"
     assert [name for name in LONG_MODULES if lines.get(name, 0) <= MAX_MODULE_LINES] == [], "these leave the list"
+
+
+def test_every_file_of_tests_has_a_name_of_its_own() -> None:
+    """Folders of tests are no packages: of two files with one name only the first is collected."""
+    names = Counter(path.name for path in (REPOSITORY / "tests").rglob("test_*.py"))
+    assert len(names) > 100
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_no_function_is_too_long() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from adapters.birthdays import CODE, find_birthdays, warn
-from adapters.commands.forms import build_content
 from adapters.release.authored import Author
 from adapters.release.drafts import keep_authored
+from adapters.release.forms import build_content
 from policies.vocabulary import Category, Role
 from tests.scene import CARE, HEALTH, Party, Scene
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from adapters.commands import casework
-from adapters.commands.forms import BUILDERS
 from adapters.following import Follower
+from adapters.release.forms import BUILDERS
 from hub.exchange.cases import REFUSAL_CODES
 from policies.model import parse_time
 from tests.adapters.hands import Hands
@@ -115,7 +115,7 @@ def test_a_draft_is_written_held_and_released(scene: Scene, hands: Mapping[str, 
     assert [line[0] for line in drafts(charity, scene.main)] == [first]
     # 3. Released: to everybody the policy permits; a second time there is nothing new.
     said = charity.run("release", scene.main, "--purpose", "panel_review").stdout
-    assert "1 fragments, 3 grants in 3 disclosures; 0 not given by policy" in said
+    assert "1 fragment, 3 grants in 3 disclosures; 0 not given by policy" in said
     assert "0 refused" in charity.run("push").stdout
     assert "0 grants" in charity.run("release", scene.main, "--purpose", "panel_review").stdout
     # 4. The hold off again: now the other one.
@@ -134,7 +134,7 @@ def test_a_release_is_limited_to_people_of_the_case(scene: Scene, hands: Mapping
     assert "is no agency or member of this case" in care.refused(*release, "--only", "fern-healht")
     assert "is no agency or member of this case" in care.refused(*release, "--only", "fern-healht", "--dry-run")
     said = care.run(*release, "--only", HEALTH).stdout
-    assert "1 grants in 1 disclosures" in said
+    assert "1 grant in 1 disclosure" in said
     assert "is not one of this case" in care.refused(*release[:-1], "0" * 32)
     care.run("push")
 
@@ -352,7 +352,7 @@ def test_a_withdrawal_with_words_is_recorded_on_a_frozen_log(
     form = {**WITHDRAWN, **WORDS, "words": "I changed my mind."}
     said = charity.run("case", "consent", scene.main, "-", form=form)
     assert said.stdout.startswith("recorded consent withdrawn (")
-    assert "the words wait as draft" in said.stderr
+    assert "the words wait here (draft " in said.stderr
     assert scene.log_types() == [*entries, "consent"]
     waiting = [line for line in drafts(charity, scene.main) if line[2].startswith("statement_detail")]
     assert waiting
@@ -395,7 +395,7 @@ def test_the_kept_pull_is_tidied_by_sync(scene: Scene, hands: Mapping[str, Hands
     voter = scene[HEALTH].people["voter"]
     counted = health.run("picture", scene.main, "--member", voter, "--quiet").stderr
     charity.run("case", "consent", scene.main, "-", form=WITHDRAWN)
-    assert "1 fragments of kept pulls are refused now and were deleted here" in health.run("sync").stderr
+    assert "1 fragment of kept pulls: refused now, and deleted here" in health.run("sync").stderr
     assert "deleted" not in health.run("sync").stderr
     again = health.run("picture", scene.main, "--member", voter, "--quiet", "--kept").stderr
     assert _opened(again) == _opened(counted) - 1

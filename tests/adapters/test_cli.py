@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from adapters.cli import main as adapter
 from adapters.commands.form_guide import FORMS
-from adapters.commands.forms import BUILDERS
+from adapters.release.forms import BUILDERS
 from adapters.sources.findings import FindingCode, Severity
 from adapters.sources.guards import MAX_FILE_BYTES
 from adapters.sources.reading import read_file

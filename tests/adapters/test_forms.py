@@ -13,7 +13,7 @@ import pytest
 from adapters.commands.form_guide import FORMS as GUIDES
 from adapters.commands.form_guide import render_page
 from adapters.commands.form_meanings import CONSENT
-from adapters.commands.forms import BUILDERS, WRITER_ROLES, author_of, build_content, written_fields
+from adapters.release.forms import BUILDERS, WRITER_ROLES, author_of, build_content, written_fields
 from adapters.release.writing import Author, AuthoredRefused
 from keys.canonical import canonical_bytes
 from policies.vocabulary import Category, Role

@@ -21,6 +21,8 @@ import policies
 from adapters.commands.base import EXPECTED
 from adapters.home import MAX_PIN_BYTES, Home, HubPin, read_passphrase
 from adapters.nrm.fields import AnswerRefused
+from adapters.picture.notes import NoteRefused
+from adapters.picture.searching import QueryRefused
 from adapters.sources.findings import SourceRefused
 from adapters.store.database import STORE_VERSION
 from keys.custody.interface import CustodyRefused
@@ -331,10 +333,13 @@ def test_a_new_person_needs_the_root_key(hands: Hands) -> None:
     root.write_bytes(data)
 
 
+OF_PAGES_AND_REPORTS = {SourceRefused, AnswerRefused, NoteRefused, QueryRefused}
+
+
 def test_every_refusal_of_ours_is_expected_by_the_commands() -> None:
     """A refusal that a command does not expect would end in a traceback.
 
-    That of a source becomes a report, that of a field's answer a gap of the draft.
+    That of a source becomes a report, that of a field's answer a gap of the draft; of notes and searches pages tell.
     """
     found = set()
     for package in (adapters, keys, policies):
@@ -343,6 +348,6 @@ def test_every_refusal_of_ours_is_expected_by_the_commands() -> None:
             found |= {
                 item for name, item in names if isinstance(item, type) and name.endswith(("Refused", "Malformed"))
             }
-    refusals = {item for item in found if issubclass(item, Exception)} - {SourceRefused, AnswerRefused}
+    refusals = {item for item in found if issubclass(item, Exception)} - OF_PAGES_AND_REPORTS
     assert len(refusals) > 15
     assert {item.__name__ for item in refusals if not issubclass(item, EXPECTED)} == set()

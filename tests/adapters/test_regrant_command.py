@@ -163,7 +163,7 @@ def test_what_nobody_believes_any_more_is_listed_and_released_by_its_name(
     assert "0 fragments, 0 grants" in said.stdout
     assert "disowned" in hands.run("status").output
     said = hands.run("release", scene.main, "--purpose", "panel_review", "--draft", draft)
-    assert "1 fragments" in said.stdout
+    assert "1 fragment, " in said.stdout
     assert said.stderr.count("dated back") == 0
     hands.run("push")
     assert reads(scene) == [CARE_NOTE]

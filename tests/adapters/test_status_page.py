@@ -53,6 +53,7 @@ MEMBERS = {
     "lines_promised",
     "promised_by",
     "alarms",
+    "notifications",
     "alarms_acknowledged",
     "alarms_not_known",
 }

@@ -47,7 +47,13 @@ def chromium(path: str) -> Iterator[Browser]:
 
 
 def assert_no_axe_violations(page: Page) -> None:
-    """Run axe-core over a page as it now is; fail with each rule that is broken, and where.
+    """Fail with each rule of axe-core that a page as it now is breaks, and where."""
+    broken = axe_violations(page)
+    assert broken == [], f"{page.url}: {broken}"
+
+
+def axe_violations(page: Page) -> list[str]:
+    """Run axe-core over a page as it now is; return each rule that is broken, and where.
 
     Its source is evaluated by the debugger, which the page's content security policy does not bind.
     """
@@ -58,10 +64,9 @@ def assert_no_axe_violations(page: Page) -> None:
         list(AXE_TAGS),
     )
     assert len(found["passes"]) >= 5, f"axe-core looked at next to nothing on {page.url}"
-    broken = [
+    return [
         f"{item['id']}: {item['help']} at {[node['target'] for node in item['nodes']]}" for item in found["violations"]
     ]
-    assert broken == [], f"{page.url}: {broken}"
 
 
 @dataclass

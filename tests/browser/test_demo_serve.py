@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from demo.tour import tour_lines
 from tests.browser.chromium import Desktop, assert_no_axe_violations
 
 pytestmark = pytest.mark.slow
@@ -63,6 +64,7 @@ def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Acc
                 break
         found = [Account(**match.groupdict()) for match in ACCOUNT.finditer(said)]
         assert len(found) == 5, said[-3000:]
+        assert all(line in said for line in tour_lines()), "the tour is not printed whole"
         yield {account.kind.partition(",")[0].partition(" of ")[0]: account for account in found}
     finally:
         process.send_signal(signal.SIGINT)

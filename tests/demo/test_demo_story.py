@@ -144,6 +144,7 @@ def test_the_story_goes_as_told(tmp_path: Path) -> None:
     assert lines[-11].startswith("Done in ")
     turns = (
         "Housing was invited too. Nobody there has answered yet",
+        "every promise was kept",
         "Date of birth differs between records",
         "refused now",
         "in every encoding: 0 found.",

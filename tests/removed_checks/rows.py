@@ -16,11 +16,11 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDER = Path(__file__).resolve().parent
 SEEN = FOLDER / "seen.json"
 ATTACKS = (
-    *(1, 2, 3, 6, 7, 8, *range(9, 14), *range(15, 19), *range(20, 34), 40, 43, 44, 46, 53, 54),
-    *(61, 62, 63, *range(69, 76), 77, 81, 82, *range(85, 91)),
+    *(1, 2, 3, 5, 6, 7, 8, *range(9, 34), 40, 43, 44, 46, 53, 54, 57),
+    *(61, 62, 63, *range(69, 76), 77, 81, 82, *range(84, 91)),
 )
 """The attacks whose tests have been seen to fail, by number of the project's list."""
-PARTLY = (4, 5, 83)
+PARTLY = (4, 42, 45, 67, 68, 83)
 """Of these some tests have: the others search all that there is for what must not be there."""
 
 _MEMBERS = {"attacks", "without", "edits", "fails", "needs"}

@@ -65,13 +65,14 @@ def test_the_list_leads_to_what_the_stage_gives(stage: CaseStage, purpose: str) 
 
 
 def test_the_picture_is_in_the_frame_of_the_pages(shared: Desk) -> None:
-    """Its style from a file, no policy of its own, a way back; saved to a file it stays whole in itself."""
+    """Its style from a file, no policy of its own, the navigation of the case; in a file it stays whole in itself."""
     tree = html.fromstring(shared.unlocked().get(picture(shared)).text)
-    assert tree.xpath("//style | //script | //meta[@http-equiv]") == []
-    (style,) = tree.xpath("//link[@rel='stylesheet']/@href")
-    assert style == shared.here.assets.address("picture.css")
-    assert tree.xpath("//p[@class='back']/a/@href") == ["/"]
-    assert shared.browser().get(style).status_code == 200
+    assert tree.xpath("//style | //meta[@http-equiv]") == []
+    styles = tree.xpath("//link[@rel='stylesheet']/@href")
+    assert styles == [shared.here.assets.address(name) for name in ("pages.css", "picture.css")]
+    assert tree.xpath("//nav[contains(@class, 'service-case-nav')]//a[@aria-current='page']/text()") == ["Picture"]
+    assert len(tree.xpath("//h1")) == len(tree.xpath("//main")) == 1
+    assert [shared.browser().get(style).status_code for style in styles] == [200, 200]
 
 
 def test_each_reading_is_an_entry_in_the_log(shared: Desk) -> None:

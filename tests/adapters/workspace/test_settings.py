@@ -107,5 +107,5 @@ def test_a_home_says_so_or_serves_none(tmp_path: Path) -> None:
     with pytest.raises(HomeRefused, match=r"adapter\.toml: \[workspace\] expected origin and bind"):
         read_settings(Home.load(tmp_path))
     path.write_text(f"{plain}[other]\n")
-    with pytest.raises(HomeRefused, match="sign_in and workspace"):
+    with pytest.raises(HomeRefused, match="at most the tables notifications, sign_in, workspace"):
         Home.load(tmp_path)

@@ -1,0 +1,75 @@
+"""The invented case of the tests with other words in every place where somebody may have written something."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from adapters.picture.view import Awaited, CaseView, OpenedFragment, RefusedFragment, Unverified
+from policies.model import CaseState
+from policies.vocabulary import Category
+from tests.adapters.picture import invented_case
+
+Write = Callable[[], str]
+_NAMES = re.compile(r"_(First|Second|Middle|Last|Other)?Names?$|City|Street|LAChildID|Reference|Comment|Description")
+_SOURCE = frozenset({"system", "locator", "as_written", "code"})
+_WORDS = re.compile(r"\s")
+
+
+def filled(
+    write: Write, case: str | None = None, state: CaseState | None = None, signed: Write | None = None
+) -> CaseView:
+    """Return a view in which each free text is the next that ``write`` gives.
+
+    ``case`` and ``state`` make it one of another case. ``signed`` gives the texts of statements and of the agreement,
+    which every agency has signed.
+    """
+    signed = signed or write
+    items = tuple(_in_case(replace(item, content=_walk(item.content, "", write)), case) for item in _fragments())
+    plain = invented_case.case_view(items)
+    reader = plain.reader
+    return replace(
+        plain,
+        case=plain.case if state is None else state,
+        reader=reader,
+        agency_names={agency: write() for agency in plain.agency_names},
+        refused=tuple(replace(item, sentence=signed()) for item in plain.refused),
+        not_written=(
+            RefusedFragment(
+                invented_case.fid("not-written"),
+                invented_case.HEALTH,
+                Category.ASSESSMENT,
+                ("not-to-file",),
+                signed(),
+            ),
+        ),
+        unverified=(Unverified(invented_case.fid("unverified"), write()),),
+        awaited=(Awaited(invented_case.SCHOOL, 2, 1, "2026-05-22T09:00:00Z"),),
+        rule_words={"share-for-safeguarding": signed()},
+        refusals=tuple({**item, "code": signed()} for item in plain.refusals),
+        consents=tuple({**item, "reason": signed(), "given_by": signed(), "detail": None} for item in plain.consents),
+    )
+
+
+def _fragments() -> tuple[OpenedFragment, ...]:
+    return tuple(replace(item, rules=("share-for-safeguarding", "a-rule")) for item in invented_case.fragments())
+
+
+def _in_case(item: OpenedFragment, case: str | None) -> OpenedFragment:
+    return item if case is None else replace(item, header=replace(item.header, case=case))  # type: ignore[arg-type]
+
+
+def _walk(item: Any, name: str, write: Write, field: str = "") -> Any:
+    """Go through a content. ``field`` is the field that a value is of, ``name`` what the member is called."""
+    if isinstance(item, Mapping):
+        return {
+            key: _walk(one, key, write, field if key in ("value", "as_written") else key) for key, one in item.items()
+        }
+    if isinstance(item, (list, tuple)):
+        return [_walk(one, name, write, field) for one in item]
+    if not isinstance(item, str) or name in ("state", "kind", "format", "extracted_at", "file_sha256"):
+        return item
+    is_free = _WORDS.search(item) or _NAMES.search(field) or name in _SOURCE
+    return write() if is_free else item

@@ -1,0 +1,98 @@
+"""Writes the text catalogue of the pages: every text of templates and modules that goes through gettext.
+
+``make catalogue`` (``python -m tests.text_catalogue``) writes ``adapters/workspace/translations/messages.pot``; a test
+compares. A translator makes ``<language>/LC_MESSAGES/messages.po`` of it; ``python -m tests.text_catalogue compile``
+compiles those that are there.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+from adapters.workspace.languages import CATALOGUE, TRANSLATIONS
+from keys.sign_in import WORDS
+
+FOLDERS = (TRANSLATIONS.parent, TRANSLATIONS.parents[1] / "picture")
+"""Where texts of pages are: the workspace, and the picture that it shows."""
+METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2"), ("**/templates/**.j2", "jinja2")]
+KEYWORDS = {
+    "_": None,
+    "_later": None,
+    "gettext": None,
+    "lazy_gettext": None,
+    "ngettext": (1, 2),
+    "lazy_ngettext": (1, 2),
+    "pgettext": ((1, "c"), 2),
+    "lazy_pgettext": ((1, "c"), 2),
+}
+OPTIONS = {"**": {"silent": "false", "trimmed": "true", "trim_blocks": "true", "lstrip_blocks": "true"}}
+_FIXED = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def catalogue() -> Catalog:
+    """Return what the templates and modules give, in the order of their files."""
+    made = Catalog(project="nrm-hub", version="", charset="utf-8", fuzzy=False, creation_date=_FIXED)
+    for name, message, context in sorted(_found(), key=lambda item: (item[0], str(item[1]))):
+        made.add(message, locations=[(name, 0)], context=context)
+    return made
+
+
+def _found() -> Iterator[tuple[str, str | tuple[str, ...], str | None]]:
+    for folder in FOLDERS:
+        for name, _line, message, _comments, context in extract_from_dir(
+            folder, method_map=METHODS, options_map=OPTIONS, keywords=KEYWORDS
+        ):
+            yield f"{folder.name}/{name}", message, context
+    for title, text in WORDS.values():
+        # Signing in speaks through a table of a package that knows no web framework.
+        yield "keys/sign_in.py", title, None
+        yield "keys/sign_in.py", text, None
+
+
+def texts() -> list[str]:
+    """Return every text of the catalogue; of those with numbers both."""
+    found: list[str] = []
+    for message in catalogue():
+        if message.id:
+            found.extend([message.id] if isinstance(message.id, str) else message.id)
+    return found
+
+
+def written(made: Catalog) -> str:
+    """Return a catalogue as its file stands: without dates and lines, which would change with every edit."""
+    out = io.BytesIO()
+    write_po(out, made, width=120, omit_header=True, include_lineno=False)
+    header = '# Texts of the pages. Written by `make catalogue`.\nmsgid ""\nmsgstr ""\n'
+    return (
+        header
+        + '"Content-Type: text/plain; charset=utf-8\\n"\n"Content-Transfer-Encoding: 8bit\\n"\n\n'
+        + (out.getvalue().decode("utf-8"))
+    )
+
+
+def compile_all(folder: Path = TRANSLATIONS) -> list[str]:
+    """Compile each language that is there; return their names."""
+    done = []
+    for path in sorted(folder.glob("*/LC_MESSAGES/messages.po")):
+        with path.open("rb") as source, path.with_suffix(".mo").open("wb") as target:
+            write_mo(target, read_po(source, locale=path.parts[-3]))
+        done.append(path.parts[-3])
+    return done
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["compile"]:
+        print(f"compiled: {', '.join(compile_all()) or 'none is there'}")
+    else:
+        TRANSLATIONS.mkdir(exist_ok=True)
+        (TRANSLATIONS / CATALOGUE).write_text(written(catalogue()), encoding="utf-8")
+        print(f"{CATALOGUE}: {len(catalogue())} texts")
