@@ -2,10 +2,10 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-serve test check bench serve lock assets
+.PHONY: help demo demo-serve test check bench serve lock assets catalogue screenshots
 
 BIN := .venv/bin
-INSTALLED := .venv/.installed .venv/.assets
+INSTALLED := .venv/.installed .venv/.assets .venv/.recorded
 JOBS ?= 2
 HUB_HOME ?= var/hub
 BIND ?= 127.0.0.1:8080
@@ -32,6 +32,12 @@ check: $(INSTALLED) ## Lint, format, types, import contracts
 bench: $(INSTALLED) ## Measure against baselines in the same run; writes var/bench.json
 	$(BIN)/python -m bench
 
+catalogue: $(INSTALLED) ## Write the catalogue of the workspace's texts anew, after a template or sentence changed
+	$(BIN)/python -m tests.text_catalogue
+
+screenshots: $(INSTALLED) ## Take the pictures of docs/screenshots/ anew (needs chromium)
+	$(BIN)/python -m tests.browser.screenshots
+
 serve: $(INSTALLED) ## Serve a hub made with nrm-hub init (HUB_HOME=var/hub, BIND=127.0.0.1:8080)
 	$(BIN)/nrm-hub --home $(HUB_HOME) serve --bind $(BIND)
 
@@ -46,10 +52,15 @@ lock: ## Write both lock files from pyproject.toml (needs uv; UPGRADE=1: newest 
 
 # Style and script of the pages, made of the npm packages in package-lock.json; Node itself is a package of the
 # development lock. No install script of a package runs. Nothing is fetched when a page is shown.
-assets: .venv/.assets ## Build the pages' style and script (every target that needs them does)
+assets: .venv/.assets .venv/.recorded ## Build the pages' style and script (every target that needs them does)
 
 .venv/.assets: .venv/.installed package-lock.json package.json .npmrc $(wildcard assets/*)
 	PATH="$(CURDIR)/$(BIN):$$PATH" assets/build
+	@touch $@
+
+# What the adapter serves is what is recorded here: a script that was changed afterwards is refused.
+.venv/.recorded: .venv/.assets $(wildcard adapters/workspace/script/*) adapters/picture/templates/picture.css
+	$(BIN)/python -m adapters.workspace.assets
 	@touch $@
 
 # Wheels only: installing runs no package's own code. pip may warn that the environment's own settings are ignored, or

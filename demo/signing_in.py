@@ -19,6 +19,7 @@ from typing import Any
 
 from demo.identity_parts import ACR_TWO_FACTORS
 from demo.stage import AGENCIES, START_SECONDS, AgencyPlan, DemoFailed, Stage, free_port, plain_environment, stop
+from demo.tour import tour_lines
 
 CLIENT = "nrm-hub"
 WORDS = ("amber", "birch", "cedar", "delta", "ember", "fjord", "gravel", "heron", "iris", "juniper", "kelp", "lantern")
@@ -173,7 +174,7 @@ class SigningIn:
         raise DemoFailed(f"{url} did not answer in {START_SECONDS} s; see {self.stage.folder / 'logs'}")
 
     def lines(self) -> list[str]:
-        """Return what to print: who may sign in where, and with what."""
+        """Return what to print: who may sign in where, and with what; and a tour to follow."""
         found = ["Sign in as one of them (all invented; the words are of this run only). Every page says what it is."]
         for item in self.accounts:
             is_officer = item.label == OFFICER[0]
@@ -186,5 +187,6 @@ class SigningIn:
             ]
         return [
             *found,
+            *tour_lines(),
             "With an unlocked key: Your account, Add a passkey. A window without history is a second browser.",
         ]

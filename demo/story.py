@@ -148,13 +148,20 @@ class Story:
     def _write(self, home: str, kind: str, form: Mapping[str, Any]) -> str:
         return self.stage.adapter(home, "write", kind, "-", "--case", self.case, form=form).strip()
 
-    def _release(self, home: str, *purposes: str, only: tuple[str, ...] = (), extra: tuple[str, ...] = ()) -> str:
+    def _release(
+        self,
+        home: str,
+        *purposes: str,
+        only: tuple[str, ...] = (),
+        extra: tuple[str, ...] = (),
+        push: tuple[str, ...] = (),
+    ) -> str:
         arguments = [part for purpose in purposes for part in ("--purpose", purpose)]
         arguments += [part for draft in only for part in ("--draft", draft)]
         out = self.stage.adapter(home, "release", self.case, *arguments, *extra)
         self.stage.console.print(escape("   " + out.strip().replace("\n", "\n   ")), style="dim")
-        self.stage.adapter(home, "push")
-        return out
+        said = self.stage.adapter(home, "push", *push)
+        return said if push else out
 
     # --- 4. share ---
 
@@ -227,7 +234,27 @@ class Story:
                 "concern_for_future": True,
             },
         )
-        self._release("care", PANEL, REFERRAL, only=(draft,))
+        said = self._release("care", PANEL, REFERRAL, only=(draft,), push=("--promise",))
+        self.say(
+            "She did not wait for a place in the log: the hub signed a promise, with a deadline, that it will come."
+        )
+        self.say(f"   {last_line(said)}")
+        self._see_promises_kept()
+
+    def _see_promises_kept(self) -> None:
+        self.stage.wait_for_quorum()
+        end = time.monotonic() + TOLD_SECONDS
+        while True:
+            self.stage.adapter("care", "sync", show=False)
+            status = json.loads(self.stage.adapter("care", "status", show=False))
+            if not status["promised_not_yet_in_the_log"]:
+                break
+            if time.monotonic() > end:
+                raise DemoFailed("the hub's promises were not kept in time")
+            time.sleep(0.5)
+        if status["alarms"]:
+            raise DemoFailed("an alarm was raised over a promise that was kept")
+        self.say("   Looked for and found there: every promise was kept. A broken one would be an alarm with evidence.")
 
     def ask_housing(self) -> None:
         """A request that nobody answers."""
