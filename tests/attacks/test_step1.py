@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -33,6 +31,7 @@ from keys.uses import KeyUse
 from policies.model import render_time
 from policies.vocabulary import AgencyKind, Role
 from tests.attacks.hostile import about, about_entries, embed_hostile, lie, recount
+from tests.attacks.put_back import restore, snapshot
 from tests.consents import asked
 from tests.federation import make_agency
 from tests.officers import FIRST, enrol
@@ -270,22 +269,6 @@ def test_attack_08_statement_changed_in_its_row(embedded: Scene, table: str) -> 
 
 
 # --- 3, 4, 5, 8: the log's past ---
-
-
-def snapshot(scene: Scene) -> bytes:
-    """Return the hub's database as it is now."""
-    with closing(sqlite3.connect(scene.hub.home / "hub.db")) as connection:
-        return connection.serialize()
-
-
-def restore(scene: Scene, data: bytes) -> None:
-    """Put another database in the hub's place and serve it."""
-    assert scene.database is not None
-    scene.database.close()
-    for path in scene.hub.home.glob("hub.db*"):
-        path.unlink()
-    (scene.hub.home / "hub.db").write_bytes(data)
-    scene.embed()
 
 
 def test_attack_03_split_view(scene: Scene) -> None:
