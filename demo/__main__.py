@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from demo import agreement, erasing, loss, thief, two_logs
+from demo import agreement, erasing, loss, thief, two_logs, witnesses_away
 from demo.signing_in import SigningIn
 from demo.stage import AGENCIES, DemoFailed, Stage
 from demo.story import Story
@@ -41,6 +41,7 @@ def tell(stage: Stage) -> None:
     agreement.changes_the_agreement(story)
     erasing.erases_what_was_shared_in_error(story)
     close_the_books(stage, story)
+    witnesses_away.releases_without_witnesses(story)
     two_logs.shows_two_logs(story)
 
 

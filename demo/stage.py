@@ -21,6 +21,8 @@ from typing import IO, Any
 from rich.console import Console
 from rich.markup import escape
 
+from demo.clock import NAME as CLOCK
+
 START_SECONDS = 40
 MAX_SHOWN_BLANKS = 20
 SECRETS = ("NRM_ROOT_PASSPHRASE", "NRM_ADAPTER_PASSPHRASE")
@@ -114,6 +116,11 @@ class Stage:
         """The hub's folder."""
         return self.folder / "hub"
 
+    @property
+    def clock(self) -> Path:
+        """The file that sets clocks ahead in one chapter (``demo.clock``); it is not there in any other."""
+        return self.folder / CLOCK
+
     def prepare(self) -> None:
         """Empty the folder and start the workers; each agency's gets only its own secrets."""
         heed_signals()
@@ -129,7 +136,7 @@ class Stage:
 
     def _worker(self, module: str, env: Mapping[str, str]) -> Worker:
         process = subprocess.Popen(
-            [sys.executable, "-m", "demo.worker", module],
+            [sys.executable, "-m", "demo.worker", module, str(self.clock)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -160,11 +167,12 @@ class Stage:
         member: str | None = None,
         expect: int = 0,
         show: bool = True,
+        at: Path | None = None,
     ) -> str:
-        """Run ``nrm-adapter`` in an agency's own process; a ``form`` goes in on standard input."""
+        """Run ``nrm-adapter`` in an agency's own process; a ``form`` goes in on standard input. ``at``: on a copy."""
         env = {} if member is None else {"NRM_MEMBER_PASSPHRASE": self.members[member][2]}
         stdin = None if form is None else json.dumps(form)
-        full = ["--home", str(self.folder / home), *args]
+        full = ["--home", str(at or self.folder / home), *args]
         return self._run(home, "nrm-adapter", full, stdin, env, expect, show)
 
     def add_member(self, label: str, home: str, *roles: str) -> str:
@@ -213,12 +221,14 @@ class Stage:
 
     # --- processes ---
 
-    def start_hub(self, home: Path | None = None) -> None:
-        """Start the hub's process on its port and wait until it answers."""
-        folder = home or self.hub_home
+    def start_hub(self, home: Path | None = None, *, by_clock: bool = False) -> None:
+        """Start the hub's process on its port and wait until it answers. ``by_clock``: by the clock of one chapter."""
+        folder, program = home or self.hub_home, ["hub.cli"]
+        if by_clock:
+            program = ["demo.clock", str(self.clock), "hub.cli"]
         with (self.folder / "logs" / "hub.log").open("ab") as log:
             self.hub = subprocess.Popen(
-                [sys.executable, "-m", "hub.cli", "--home", str(folder), "serve", "--bind", f"127.0.0.1:{self.port}"],
+                [sys.executable, "-m", *program, "--home", str(folder), "serve", "--bind", f"127.0.0.1:{self.port}"],
                 env={**plain_environment(), "NRM_HUB_PASSPHRASE": self.hub_secret},
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -73,6 +73,14 @@ def last_line(text: str) -> str:
     return text.strip().splitlines()[-1].removeprefix("Error: ")
 
 
+def refusal_of(text: str) -> str:
+    """Return why a command refused, whatever it had printed before. Raises ``DemoFailed`` where it says nothing."""
+    found = next((line for line in text.splitlines() if line.startswith("Error: ")), None)
+    if found is None:
+        raise DemoFailed(f"a refusal does not say why: {text}")
+    return found.removeprefix("Error: ")
+
+
 def gap_lines(picture: Mapping[str, Any]) -> list[str]:
     """Return what a picture says is missing, one line each."""
     gaps = picture["gaps"]

@@ -21,7 +21,7 @@ REVIEWER = {"police": "chair", "care": "lead"}
 def shows_two_logs(story: Story) -> None:
     """Let each of two agencies act on a log of its own, then meet the other's; a third checks both files."""
     stage = story.stage
-    story.chapter("15. A hub that shows two agencies two logs")
+    story.chapter("16. A hub that shows two agencies two logs")
     story.say(
         "Somebody who has the hub and its keys keeps two logs from now on: one for the police, one for the council."
     )

@@ -2,7 +2,8 @@
 
 It reads a JSON object a line (``args``, ``stdin``, ``env``) and answers one (``code``, ``out``, ``err``). The
 commands are exactly those of the command line; only what is slow is paid once instead of a hundred times: the start of
-Python, and making a key of a passphrase (Argon2id), which is slow on purpose.
+Python, and making a key of a passphrase (Argon2id), which is slow on purpose. In one chapter their clock is set ahead
+(``demo.clock``).
 """
 
 from __future__ import annotations
@@ -13,15 +14,19 @@ import json
 import sys
 import traceback
 from functools import cache
+from pathlib import Path
 
 from click.testing import CliRunner
 
+from demo.clock import go_by
 from keys.custody import keyfile
 
 
 def main() -> None:
     """Serve commands of the module named on the command line until standard input ends."""
-    program = importlib.import_module(sys.argv[1]).main
+    module, clock = sys.argv[1:]
+    program = importlib.import_module(module).main
+    go_by(Path(clock))
     vars(keyfile)["_derive"] = cache(vars(keyfile)["_derive"])
     runner = CliRunner()
     for line in sys.stdin:

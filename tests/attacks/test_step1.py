@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +19,7 @@ from adapters.home import certify
 from adapters.hub_client import HubRefused
 from adapters.picture.receiving import Opened
 from hub.ceremony import sign_enrolment
-from hub.exchange.acts import record_public
+from hub.exchange.acts import CaseAct, Receipt, record_public
 from hub.ledger.report import FaultCode
 from hub.refusal import Refused
 from hub.setting_up import verify_hub
@@ -33,6 +31,7 @@ from keys.uses import KeyUse
 from policies.model import render_time
 from policies.vocabulary import AgencyKind, Role
 from tests.attacks.hostile import about, about_entries, embed_hostile, lie, recount
+from tests.attacks.put_back import restore, snapshot
 from tests.consents import asked
 from tests.federation import make_agency
 from tests.officers import FIRST, enrol
@@ -270,22 +269,6 @@ def test_attack_08_statement_changed_in_its_row(embedded: Scene, table: str) -> 
 
 
 # --- 3, 4, 5, 8: the log's past ---
-
-
-def snapshot(scene: Scene) -> bytes:
-    """Return the hub's database as it is now."""
-    with closing(sqlite3.connect(scene.hub.home / "hub.db")) as connection:
-        return connection.serialize()
-
-
-def restore(scene: Scene, data: bytes) -> None:
-    """Put another database in the hub's place and serve it."""
-    assert scene.database is not None
-    scene.database.close()
-    for path in scene.hub.home.glob("hub.db*"):
-        path.unlink()
-    (scene.hub.home / "hub.db").write_bytes(data)
-    scene.embed()
 
 
 def test_attack_03_split_view(scene: Scene) -> None:
@@ -593,19 +576,19 @@ def _drop(kind: str, number: int = 0) -> Callable[[list[dict[str, Any]]], list[d
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        (_drop("fragment"), "viewed"),
-        (_drop("disclosure"), "withheld"),
-        (_drop("channel"), "disclosure"),
-        (_drop("viewed"), "answer"),
-        (_drop("checkpoint"), "answer"),
-        (_drop("case"), "answer"),
-        (lambda lines: lines[:-1], "answer"),
-        (lambda lines: lines[:-2], "answer"),
-        (lambda lines: [*lines[:-1], {"type": "end", "counts": {}}], "answer"),
-        (lambda lines: [*lines, lines[0]], "answer"),
-        (lambda lines: recount([*lines[:-1], lines[-2]]), "viewed"),
-        (lambda _: [None], "answer"),
-        (lambda _: [{}], "answer"),
+        pytest.param(_drop("fragment"), "viewed", id="fragment"),
+        pytest.param(_drop("disclosure"), "withheld", id="disclosure"),
+        pytest.param(_drop("channel"), "disclosure", id="channel"),
+        pytest.param(_drop("viewed"), "answer", id="viewed"),
+        pytest.param(_drop("checkpoint"), "answer", id="checkpoint"),
+        pytest.param(_drop("case"), "answer", id="case"),
+        pytest.param(lambda lines: lines[:-1], "answer", id="end"),
+        pytest.param(lambda lines: lines[:-2], "answer", id="last-two"),
+        pytest.param(lambda lines: [*lines[:-1], {"type": "end", "counts": {}}], "answer", id="counts"),
+        pytest.param(lambda lines: [*lines, lines[0]], "answer", id="after-the-end"),
+        pytest.param(lambda lines: recount([*lines[:-1], lines[-2]]), "viewed", id="twice"),
+        pytest.param(lambda _: [None], "answer", id="no-object"),
+        pytest.param(lambda _: [{}], "answer", id="empty"),
     ],
 )
 def test_attack_16_line_kept_back_on_the_way(shared: Scene, change: Callable[[Any], Any], code: str) -> None:
@@ -637,24 +620,53 @@ def test_attack_16_refusal_that_is_not_in_the_log(shared: Scene) -> None:
     assert "other refusals" in is_refused("viewed", lambda: shared[POLICE].pull(shared.main, "chair"), shared, POLICE)
 
 
-def test_attack_16_entry_of_another_pull(shared: Scene) -> None:
-    """The receipt is that of another entry: of a fragment, of an earlier pull."""
+@pytest.mark.parametrize("kind", ["viewed", "fragment"])
+def test_attack_16_entry_of_another_pull(shared: Scene, kind: str) -> None:
+    """The entry that is shown stands in the log, and is another one: of an earlier pull, of a fragment."""
     shared.use(shared.transport)
-    seen: list[Any] = []
-
-    def keep(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        seen.extend(line["receipt"] for line in lines if "receipt" in line)
-        return lines
-
-    lie(shared, about("/pull", keep), POLICE)
     shared[POLICE].pull(shared.main, "chair")
-    assert len(seen) == 3
+
+    def show_another(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        answer = shared[CARE].client.get(f"/v1/cases/{shared.main}/log", after=0, limit=500)
+        receipt = next(item for item in answer["entries"] if json.loads(item["body"])["type"] == kind)
+        shown = {"viewed": {"receipt": receipt}, "checkpoint": {"note": answer["checkpoint"]}}
+        return [{**line, **shown.get(line["type"], {})} for line in lines]
+
+    lie(shared, about("/pull", show_another), POLICE)
+    with pytest.raises(LogRefused) as refusal:
+        shared[POLICE].pull(shared.main, "chair")
+    assert refusal.value.code in ("feed", "viewed")
+
+
+@pytest.mark.parametrize("receipt", [None, {}, {"body": "{}"}, {"index": 3}], ids=["none", "empty", "body", "place"])
+def test_attack_16_entry_that_is_not_proven(shared: Scene, receipt: dict[str, Any] | None) -> None:
+    """What is shown as the entry of this pull is none, or does not stand where it is said to."""
     shared.use(shared.transport)
-    for receipt in [*seen, None, {}, {**seen[0], "body": "{}"}, {**seen[0], "index": 3}]:
-        lie(shared, about("/pull", lambda lines, it=receipt: [{"type": "viewed", "receipt": it}, *lines[1:]]), POLICE)
-        with pytest.raises(LogRefused) as refusal:
-            shared[POLICE].pull(shared.main, "chair")
-        assert refusal.value.code in ("receipt", "viewed", "answer")
+
+    def spoil(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        true = lines[0]["receipt"]
+        return [{"type": "viewed", "receipt": {**true, **receipt} if receipt else receipt}, *lines[1:]]
+
+    lie(shared, about("/pull", spoil), POLICE)
+    with pytest.raises(LogRefused) as refusal:
+        shared[POLICE].pull(shared.main, "chair")
+    assert refusal.value.code in ("receipt", "answer")
+
+
+@pytest.mark.parametrize("said", [{"purpose": "nrm_referral"}, {"member": "0" * 32}], ids=["purpose", "member"])
+def test_attack_16_entry_that_says_another_reader_or_purpose(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, said: dict[str, str]
+) -> None:
+    """The hub writes down this pull as somebody else's, or for something else: nothing is opened."""
+    record = CaseAct.record
+
+    def write_otherwise(act: CaseAct, kind: str, members: Mapping[str, Any]) -> Receipt:
+        return record(act, kind, {**members, **said} if kind == "viewed" else members)
+
+    monkeypatch.setattr(CaseAct, "record", write_otherwise)
+    with pytest.raises(LogRefused) as refusal:
+        scene[POLICE].pull(scene.main, "chair")
+    assert refusal.value.code == "viewed"
 
 
 # --- 31, 85, 88 ---

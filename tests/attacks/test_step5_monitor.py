@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -32,8 +30,8 @@ from hub.app import create_app
 from hub.exchange.acts import lock_case, record_public
 from hub.store.database import Database
 from keys.evidence import EvidenceRefused, Finding, Proof
-from tests import postgres
 from tests.attacks.hostile import about, lie
+from tests.attacks.put_back import restore, snapshot
 from tests.consents import asked
 from tests.federation import HubProcess
 from tests.scene import CARE, CHARITY, HEALTH, POLICE, Party, Scene, embedded_services, now
@@ -120,21 +118,6 @@ def goes_on(scene: Scene, agency: str) -> None:
         acknowledge(party.store, number, by="Duty officer", reason="looked at, with the operator", at=party.clock())
     assert party.release(scene.main).fragments
     assert party.outbox.push_all().refused == 0
-
-
-def snapshot(scene: Scene) -> bytes:
-    postgres.only_sqlite("a copy of it is put back")
-    with closing(sqlite3.connect(scene.hub.home / "hub.db")) as connection:
-        return connection.serialize()
-
-
-def restore(scene: Scene, data: bytes) -> None:
-    assert scene.database is not None
-    scene.database.close()
-    for path in scene.hub.home.glob("hub.db*"):
-        path.unlink()
-    (scene.hub.home / "hub.db").write_bytes(data)
-    scene.embed()
 
 
 def second_hub(scene: Scene, folder: Path) -> httpx.BaseTransport:

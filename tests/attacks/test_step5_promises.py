@@ -31,7 +31,8 @@ from keys.private import PrivateKey
 from keys.promises import MAX_MERGE_DELAY, PromisedEntry, sign_promise, verify_promise
 from tests import postgres
 from tests.attacks.hostile import about, lie
-from tests.attacks.test_step5_monitor import NOTE, checked, codes, declined, goes_on, is_stopped, snapshot, written
+from tests.attacks.put_back import snapshot
+from tests.attacks.test_step5_monitor import NOTE, checked, codes, declined, goes_on, is_stopped, written
 from tests.federation import HubProcess
 from tests.scene import CARE, CHARITY, POLICE, Party, Scene, embedded_services, now, opened_keys
 

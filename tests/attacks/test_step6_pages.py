@@ -89,7 +89,7 @@ def test_attack_68_other_peoples_text_turns_nothing_round(walks: tuple[Pages, Pa
     assert found == {}
 
 
-def test_attack_67_a_page_that_writes_markup_is_found(scene_source: Path, make_scene: Callable[[], Scene]) -> None:
+def test_a_page_that_writes_markup_is_found(scene_source: Path, make_scene: Callable[[], Scene]) -> None:
     """The walk sees a page that takes text for markup: a route that does so on purpose is found."""
     with desks(scene_source, make_scene) as both:
         for desk in both:

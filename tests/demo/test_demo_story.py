@@ -10,14 +10,19 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import adapters.runtime
+import hub.exchange.acts
+from adapters.runtime import Adapter
 from adapters.sources.findings import Severity
 from adapters.sources.reading import read_file
+from demo.clock import clock_of, set_ahead
+from hub.services import open_services
 from tests.adapters.hands import REPOSITORY
 
 MAX_SECONDS = 600
@@ -124,6 +129,38 @@ def _is_running(number: int) -> bool:
     return True
 
 
+def test_only_the_demos_own_processes_have_a_clock_that_is_set_ahead(tmp_path: Path) -> None:
+    """It goes by the machine's but for what its file says; the programs that people run know nothing of it."""
+    file = tmp_path / "clock"
+    now = clock_of(file)
+    assert abs(now() - datetime.now(UTC)) < timedelta(minutes=1)
+    set_ahead(file, 11)
+    assert timedelta(minutes=10) < now() - datetime.now(UTC) < timedelta(minutes=12)
+    for made, theirs in (
+        (Adapter.__init__, adapters.runtime.system_clock),
+        (open_services, hub.exchange.acts.system_clock),
+    ):
+        assert (made.__kwdefaults__ or {})["clock"] is theirs
+    ran = subprocess.run(
+        [sys.executable, "-c", CLOCKS, str(file)], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.split() == ["11", "11"]
+
+
+CLOCKS = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from adapters.runtime import Adapter
+from demo.clock import go_by
+from hub.services import open_services
+
+go_by(Path(sys.argv[1]))
+for made in (Adapter.__init__, open_services):
+    print(round((made.__kwdefaults__["clock"]() - datetime.now(UTC)).total_seconds() / 60))
+"""
+
+
 @pytest.mark.slow
 def test_the_story_goes_as_told(tmp_path: Path) -> None:
     """Without a terminal: exit 0, the lines at the end, every file left, every turn of the story in what it prints."""
@@ -153,6 +190,12 @@ def test_the_story_goes_as_told(tmp_path: Path) -> None:
         "the decision holds: ",
         "the log is whole",
         "Everything that was checked holds, and it is the log that your agency knows.",
+        "nothing new is shared until the witnesses have seen a newer one",
+        "both signatures are of one; nothing was released",
+        "released in an emergency: ",
+        "unwitnessed: no quorum has signed a log with it yet",
+        "in the log that a quorum signed",
+        "PROVEN: fork",
     )
     places = [done.stdout.find(turn) for turn in turns]
     assert -1 not in places, turns[places.index(-1)]
