@@ -14,7 +14,8 @@ from datetime import UTC, date, datetime, timedelta
 from adapters.cases import CaseRefused, VerifiedCase
 from adapters.news import news_since
 from adapters.notifying.chosen import Chosen
-from adapters.picture.clocks import Clock, ClockState, case_clocks, when_referred
+from adapters.picture.clocks import Clock, ClockState, case_clocks, clocks_to_watch
+from adapters.picture.referral import find_referral
 from adapters.release.drafts import rows_for_review
 from adapters.runtime import Adapter
 from adapters.store.database import Session
@@ -98,8 +99,9 @@ def _in_case(
     news = news_since(session, case, adapter.home.agency, member, 0 if row is None else row.case_seq)
     if news.new:
         found[f"new:{case}"] = news.newest
-    stage = verified.state.membership.case_stage
-    for clock in case_clocks(verified.opened_at, when_referred(verified.membership), stage, at):
+    listed = verified.state.membership
+    clocks = case_clocks(verified.opened_at, find_referral(verified.members, listed), listed.case_stage, at)
+    for clock in clocks_to_watch(clocks, listed.case_stage):
         if clock.state in _URGENCY or is_near_end(clock, at):
             found[f"clock:{case}:{clock.kind.value}:{clock.due}"] = _URGENCY.get(clock.state, 1)
     if may := releasable(entry.roles):

@@ -18,9 +18,10 @@ from adapters.cases import CaseRefused, VerifiedCase
 from adapters.feed import FOLLOWED
 from adapters.hub_client import HubRefused, HubUnreachable
 from adapters.news import newest_pull
-from adapters.picture.clocks import Clock, case_clocks, when_referred
+from adapters.picture.clocks import Clock, case_clocks, clocks_to_watch
 from adapters.picture.judging import Opened
 from adapters.picture.model import assemble
+from adapters.picture.referral import find_referral
 from adapters.picture.view import PictureRefused
 from adapters.refusal import LogRefused
 from adapters.store.notify_rows import keep_looked
@@ -52,7 +53,8 @@ _NOT_FOUND = frozenset({403, 404})
 class MyCase:
     """A case that lists a person: id, the roles they have in it, until when, and whether that counts yet.
 
-    ``clocks``: those that need nothing opened. One that ran out stays: a missed day is not hidden.
+    ``clocks``: those that need nothing opened. One that ran out stays, as a missed day is not hidden, until the case is
+    decided or closed and nobody owes anything by it any more.
     """
 
     case: str
@@ -116,8 +118,9 @@ def _listed(verified: VerifiedCase, agency: str, member: str, at: datetime) -> M
         return None
     is_accepted = (agency, member) in verified.state.accepted
     roles = tuple(role.value for role in entry.roles)
-    stage = verified.state.membership.case_stage
-    clocks = case_clocks(verified.opened_at, when_referred(verified.membership), stage, at)
+    listed = verified.state.membership
+    referral, stage = find_referral(verified.members, listed), listed.case_stage
+    clocks = clocks_to_watch(case_clocks(verified.opened_at, referral, stage, at), stage)
     return MyCase(verified.case, roles, entry.until, is_accepted, verified.opened_at, clocks, stage)
 
 
