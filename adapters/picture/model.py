@@ -45,6 +45,7 @@ from adapters.picture.view import (
 from adapters.picture.voice import Voice, hear_child
 from adapters.picture.words import INFORMATION_GRADES, SOURCE_GRADES
 from adapters.sources.subject import normalise_name
+from adapters.uk_time import uk_day
 from policies.vocabulary import AgencyKind, AgePath, Category, Purpose, Role
 
 __all__ = [
@@ -277,13 +278,13 @@ def _agency(view: CaseView, versions: Versions, agency: str) -> AgencyRow:
 
 
 def _header(view: CaseView, pieces: Sequence[Piece], identity: Identity) -> PictureHeader:
-    ages = read_ages(identity, view.at.date(), view.case.membership.age_path)
+    ages = read_ages(identity, view.today, view.case.membership.age_path)
     meetings = [piece for piece in pieces if piece.category is Category.MEETING]
     latest = max(meetings, key=lambda piece: (piece.content.text("hub_HeldOn"), piece.opened.log_index), default=None)
     in_scope = agree(ages, lambda reading: reading.in_scope)
     quorum = latest.content.text("hub_Quorate") if latest is not None else "not_known"
     quorum = quorum if quorum in QUORUM_WORDS else "not_known"
-    days_open = max((view.at.date() - view.opened_at.date()).days, 0)
+    days_open = max((view.today - uk_day(view.opened_at)).days, 0)
     return PictureHeader(
         pseudonym=view.case.membership.case[:PSEUDONYM_CHARS],
         names=_names(pieces),
