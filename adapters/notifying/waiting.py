@@ -21,6 +21,7 @@ from adapters.runtime import Adapter
 from adapters.store.database import Session
 from adapters.store.notify_rows import looked, newest_read
 from adapters.store.rows import list_case_rows, open_alarms, public_entries_end
+from adapters.uk_time import uk_day
 from adapters.workspace.may_write import releasable
 from policies.model import Member, parse_time
 
@@ -86,7 +87,7 @@ def is_near_end(clock: Clock, at: datetime) -> bool:
     if clock.state is not ClockState.RUNNING:
         return False
     if len(clock.due) == DAY_CHARS:
-        return date.fromisoformat(clock.due) - at.date() <= timedelta(days=1)
+        return date.fromisoformat(clock.due) - uk_day(at) <= timedelta(days=1)
     due = datetime.fromisoformat(clock.due)
     return (due if due.tzinfo is not None else due.replace(tzinfo=UTC)) - at <= NEAR
 

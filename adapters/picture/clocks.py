@@ -27,6 +27,7 @@ from adapters.picture.situation import newest_first, order_of
 from adapters.picture.view import CaseView
 from adapters.picture.words import count_words, day_words
 from adapters.release.writing import Outcome, Question
+from adapters.uk_time import uk_day, uk_local, uk_zone
 from policies.vocabulary import AgePath, CaseStage, Category
 
 RULES = Path(__file__).with_name("clocks.toml")
@@ -176,7 +177,7 @@ def _birthday(view: CaseView, ages: Sequence[AgeReading]) -> Iterator[Clock]:
     """Count to the earliest day on which the child may turn 18, by all birth dates on record: nobody picks one here."""
     if not ages or view.case.membership.age_path is AgePath.ADULT:
         return
-    rule, today = load_rules()[ClockKind.EIGHTEENTH_BIRTHDAY], view.at.date()
+    rule, today = load_rules()[ClockKind.EIGHTEENTH_BIRTHDAY], view.today
     least = min(reading.ages.days_least for reading in ages)
     most = max(reading.ages.days_most for reading in ages)
     first, last = (today + timedelta(days=days) for days in (least, most))
@@ -220,12 +221,13 @@ def _held_on(piece: Piece) -> PartialDate | None:
 
 
 def _is_past(piece: Piece, view: CaseView) -> bool:
-    return piece.period is not None and piece.period.end is not None and piece.period.end.last < view.at.date()
+    return piece.period is not None and piece.period.end is not None and piece.period.end.last < view.today
 
 
 def _moment(at: datetime) -> PartialDate:
     at = at.astimezone(UTC)
-    return PartialDate(at.isoformat(timespec="seconds"), at.date(), at.date(), Precision.MINUTE, f"{at:%H:%M}")
+    day, local = uk_day(at), uk_local(at)
+    return PartialDate(at.isoformat(timespec="seconds"), day, day, Precision.MINUTE, f"{local:%H:%M}", uk_zone(at))
 
 
 def _of(kind: ClockKind, start: PartialDate, piece: Piece, view: CaseView, since: str) -> Clock:
@@ -238,7 +240,7 @@ def _clock(kind: ClockKind, start: PartialDate, at: datetime, since: str, statem
     moment = _instant(start)
     if start.precision in (Precision.YEAR, Precision.MONTH):
         state, due, words, day = ClockState.UNKNOWN, "", "The record does not give the day it began.", None
-    elif start.first > at.date():
+    elif start.first > uk_day(at):
         state, due, words, day = ClockState.UNKNOWN, "", "The record gives a day that is still to come.", None
     elif rule.hours and moment is not None:
         state, due, words, day = _by_hours(rule, moment, at)
@@ -288,7 +290,7 @@ def _by_days(rule: ClockRule, start: PartialDate, at: datetime) -> Counted:
         due = add_working_days(start.first, rule.working_days)
     else:
         due = start.first + timedelta(days=rule.days or rule.hours // 24)
-    today, text = at.date(), due.isoformat()
+    today, text = uk_day(at), due.isoformat()
     day = (today - start.first).days
     untimed = " The record gives no time of day." if rule.hours else ""
     if today > due:

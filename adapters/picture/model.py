@@ -46,6 +46,7 @@ from adapters.picture.view import (
 from adapters.picture.voice import Voice, hear_child
 from adapters.picture.words import INFORMATION_GRADES, SOURCE_GRADES
 from adapters.sources.subject import normalise_name
+from adapters.uk_time import uk_day
 from policies.vocabulary import AgencyKind, AgePath, Category, Purpose, Role
 
 __all__ = [
@@ -220,7 +221,7 @@ def assemble(view: CaseView) -> Picture:
     )
     pieces = versions.current
     identity = collect_identity(pieces)
-    ages = read_ages(identity, view.at.date(), view.case.membership.age_path, view.referral)
+    ages = read_ages(identity, view.today, view.case.membership.age_path, view.referral)
     elements = build_elements(pieces, view.case.membership.age_path)
     return Picture(
         schema=SCHEMA,
@@ -284,7 +285,7 @@ def _header(view: CaseView, pieces: Sequence[Piece], ages: tuple[AgeReading, ...
     in_scope = Scope(agree(ages, lambda reading: reading.in_scope))
     quorum = latest.content.text("hub_Quorate") if latest is not None else "not_known"
     quorum = quorum if quorum in QUORUM_WORDS else "not_known"
-    days_open = max((view.at.date() - view.opened_at.date()).days, 0)
+    days_open = max((view.today - uk_day(view.opened_at)).days, 0)
     return PictureHeader(
         pseudonym=view.case.membership.case[:PSEUDONYM_CHARS],
         names=_names(pieces),

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
 from adapters.picture.words import day_words
+from adapters.uk_time import uk_day
 from keys.statements import Statement
 from policies.membership import CaseStatements, Said, standing_of
 from policies.model import Membership
@@ -53,8 +54,8 @@ class Referral:
 
     @property
     def day(self) -> date:
-        """The day of the referral."""
-        return self.at.astimezone(UTC).date()
+        """The day in the UK on which it was referred."""
+        return uk_day(self.at)
 
 
 class Lists(Protocol):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from adapters.picture.referral import Referral
+from adapters.uk_time import uk_day
 from policies.model import Basis, CaseState, Header, Recipient
 from policies.vocabulary import AgencyKind, Category, NotGivenCode, Purpose, Role
 
@@ -148,6 +149,11 @@ class CaseView:
             raise PictureRefused("opened fragments: expected each once, got one twice")
         if self.at.tzinfo is None or self.opened_at.tzinfo is None:
             raise PictureRefused("times of the view: expected them with their zone")
+
+    @property
+    def today(self) -> date:
+        """The day in the UK on which the view is made."""
+        return uk_day(self.at)
 
     def kind_of(self, agency: str) -> AgencyKind | None:
         """Return the kind under which an agency takes part now, or None where it no longer does."""

@@ -65,9 +65,9 @@ def test_three_clocks_of_72_hours_are_three() -> None:
 @pytest.mark.parametrize(
     ("after", "state", "words"),
     [
-        (timedelta(hours=1), ClockState.RUNNING, "71 hours left, until 21 May 2026, 08:00 UTC."),
-        (timedelta(hours=71, minutes=59), ClockState.RUNNING, "Less than an hour left, until 21 May 2026, 08:00 UTC."),
-        (timedelta(hours=72), ClockState.OVER, "Time ran out on 21 May 2026, 08:00 UTC."),
+        (timedelta(hours=1), ClockState.RUNNING, "71 hours left, until 21 May 2026, 09:00 BST."),
+        (timedelta(hours=71, minutes=59), ClockState.RUNNING, "Less than an hour left, until 21 May 2026, 09:00 BST."),
+        (timedelta(hours=72), ClockState.OVER, "Time ran out on 21 May 2026, 09:00 BST."),
     ],
 )
 def test_the_risk_window_counts_from_the_opening(after: timedelta, state: ClockState, words: str) -> None:
