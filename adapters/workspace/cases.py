@@ -39,8 +39,9 @@ from adapters.workspace.app import (
 )
 from adapters.workspace.opened import OpenCase, OpenedCases
 from keys.jose import statement_digest
+from policies.consent_rules import ConsentRule
 from policies.model import Member, render_time
-from policies.vocabulary import CaseStage, Purpose
+from policies.vocabulary import CaseStage, ConsentSubject, Purpose
 
 MAX_READ = 2_000
 """Verified cases that are kept in memory, so that a page does not verify them anew."""
@@ -64,6 +65,8 @@ class MyCase:
     opened_at: datetime
     clocks: tuple[Clock, ...]
     stage: CaseStage = CaseStage.REFERRED
+    agreement_ends: datetime | None = None
+    """When what was agreed to on sharing ran out, or will; None where no agreement that runs out counts."""
 
     @property
     def purpose(self) -> str:
@@ -121,7 +124,19 @@ def _listed(verified: VerifiedCase, agency: str, member: str, at: datetime) -> M
     listed = verified.state.membership
     referral, stage = find_referral(verified.members, listed), listed.case_stage
     clocks = clocks_to_watch(case_clocks(verified.opened_at, referral, stage, at), stage)
-    return MyCase(verified.case, roles, entry.until, is_accepted, verified.opened_at, clocks, stage)
+    return MyCase(
+        verified.case, roles, entry.until, is_accepted, verified.opened_at, clocks, stage, _agreement_ends(verified, at)
+    )
+
+
+def _agreement_ends(verified: VerifiedCase, at: datetime) -> datetime | None:
+    """Return when the agreements end that consent on sharing stands on, or when the newest ran out that it stood on."""
+    consents, path = verified.state.consent, verified.state.membership.age_path
+    found = consents.answer(ConsentSubject.SHARING, path, at)
+    if found.rule is ConsentRule.EXPIRED:
+        ran_out = [item.expires_at for item in consents.in_force if item.subject is ConsentSubject.SHARING]
+        return max((end for end in ran_out if end is not None and end <= at), default=None)
+    return min((item.expires_at for item in found.deciding if item.expires_at is not None), default=None)
 
 
 cases = Blueprint("cases", __name__)
