@@ -1,4 +1,4 @@
-"""Home's list of what waits: of a case that is open in this session what its records ask, and of others that it must be."""
+"""Home's list of what waits: what the records of an opened case ask; of other cases, that they have to be opened."""
 
 from __future__ import annotations
 
