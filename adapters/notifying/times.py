@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 
-from babel.dates import get_timezone
+from adapters.uk_time import UK, uk_local
 
-UK = get_timezone("Europe/London")
 _OFFSETS = (timedelta(hours=1), timedelta(0))
 """Of summer time and of winter time."""
 BETWEEN = timedelta(minutes=15)
@@ -40,7 +39,7 @@ class Quiet:
 
 def uk_time(at: datetime) -> time:
     """Return what clocks in the UK show, to the minute."""
-    local = at.astimezone(UK)
+    local = uk_local(at)
     return time(local.hour, local.minute)
 
 
@@ -49,7 +48,7 @@ def uk_moment(day: datetime, at: time) -> datetime:
 
     A time that the change to summer time leaves out is taken as winter time: the same hour later by the new clock.
     """
-    local = day.astimezone(UK)
+    local = uk_local(day)
     naive = datetime(local.year, local.month, local.day, at.hour, at.minute)  # noqa: DTZ001 - a local clock's face
     for offset in _OFFSETS:
         found = (naive - offset).replace(tzinfo=UTC)

@@ -14,12 +14,14 @@ from datetime import UTC, date, datetime, timedelta
 from adapters.cases import CaseRefused, VerifiedCase
 from adapters.news import news_since
 from adapters.notifying.chosen import Chosen
-from adapters.picture.clocks import Clock, ClockState, case_clocks, when_referred
+from adapters.picture.clocks import Clock, ClockState, case_clocks, clocks_to_watch
+from adapters.picture.referral import find_referral
 from adapters.release.drafts import rows_for_review
 from adapters.runtime import Adapter
 from adapters.store.database import Session
 from adapters.store.notify_rows import looked, newest_read
 from adapters.store.rows import list_case_rows, open_alarms, public_entries_end
+from adapters.uk_time import uk_day
 from adapters.workspace.may_write import releasable
 from policies.model import Member, parse_time
 
@@ -85,7 +87,7 @@ def is_near_end(clock: Clock, at: datetime) -> bool:
     if clock.state is not ClockState.RUNNING:
         return False
     if len(clock.due) == DAY_CHARS:
-        return date.fromisoformat(clock.due) - at.date() <= timedelta(days=1)
+        return date.fromisoformat(clock.due) - uk_day(at) <= timedelta(days=1)
     due = datetime.fromisoformat(clock.due)
     return (due if due.tzinfo is not None else due.replace(tzinfo=UTC)) - at <= NEAR
 
@@ -98,8 +100,9 @@ def _in_case(
     news = news_since(session, case, adapter.home.agency, member, 0 if row is None else row.case_seq)
     if news.new:
         found[f"new:{case}"] = news.newest
-    stage = verified.state.membership.case_stage
-    for clock in case_clocks(verified.opened_at, when_referred(verified.membership), stage, at):
+    listed = verified.state.membership
+    clocks = case_clocks(verified.opened_at, find_referral(verified.members, listed), listed.case_stage, at)
+    for clock in clocks_to_watch(clocks, listed.case_stage):
         if clock.state in _URGENCY or is_near_end(clock, at):
             found[f"clock:{case}:{clock.kind.value}:{clock.due}"] = _URGENCY.get(clock.state, 1)
     if may := releasable(entry.roles):

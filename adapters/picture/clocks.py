@@ -1,15 +1,16 @@
 """The clocks of a case: what began when, how long it may take, how much of that is left.
 
 Three different clocks of 72 hours are never one timer; a start that a record gives without a time of day gives an end
-without one. What no record says is said to be unknown, and a clock that ran out is not hidden.
-Sources: nrm.md 2.3, 3, 4.1; the figures stand in ``clocks.toml``.
+without one. What no record says is said to be unknown, and a clock that ran out is not hidden. Of the two routes to a
+decision that of the case is counted; where it cannot be told which it is, both are, and the words say why.
+Sources: nrm.md 1.1 (rule 7), 2.3, 3, 4.1; the figures stand in ``clocks.toml``.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import cache
@@ -18,14 +19,16 @@ from pathlib import Path
 from holidays import country_holidays
 
 from adapters.picture.dates import PartialDate, Precision, parse_partial
+from adapters.picture.identity import AgeReading, agree
 from adapters.picture.provenance import Piece, Statement
+from adapters.picture.referral import Referral, Route, Scope, decide_route
+from adapters.picture.section47 import find_conference_start
 from adapters.picture.situation import newest_first, order_of
-from adapters.picture.strategy import is_planned
 from adapters.picture.view import CaseView
 from adapters.picture.words import count_words, day_words
 from adapters.release.writing import Outcome, Question
-from keys.statements import Statement as MembershipStatement
-from policies.vocabulary import CaseStage, Category
+from adapters.uk_time import uk_day, uk_local, uk_zone
+from policies.vocabulary import AgePath, CaseStage, Category
 
 RULES = Path(__file__).with_name("clocks.toml")
 UNCONFIRMED = "none"
@@ -44,6 +47,7 @@ class ClockKind(StrEnum):
     RG_NATIONAL = "rg_national"
     RG_PILOT = "rg_pilot"
     RECONSIDERATION = "reconsideration"
+    EIGHTEENTH_BIRTHDAY = "eighteenth_birthday"
 
 
 class ClockState(StrEnum):
@@ -57,7 +61,10 @@ class ClockState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClockRule:
-    """One figure: its length in hours, days or working days, and where it comes from."""
+    """One figure: its length in hours, days or working days, and where it comes from.
+
+    ``warn``: days after which a running clock is pointed out; ``warn_before``: days before its end.
+    """
 
     label: str
     rule: str
@@ -67,6 +74,7 @@ class ClockRule:
     days: int = 0
     working_days: int = 0
     warn: tuple[int, ...] = ()
+    warn_before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,28 +99,59 @@ class Clock:
     statement: Statement | None
 
 
-def list_clocks(view: CaseView, pieces: Sequence[Piece]) -> tuple[Clock, ...]:
+_ROUTES = {
+    Route.PILOT: (ClockKind.RG_PILOT,),
+    Route.NATIONAL: (ClockKind.RG_NATIONAL,),
+    Route.NOT_KNOWN: (ClockKind.RG_PILOT, ClockKind.RG_NATIONAL),
+}
+_OF_THE_PAST = {
+    CaseStage.DECIDED: frozenset({ClockKind.RISK_WINDOW_72H}),
+    CaseStage.CLOSED: frozenset({ClockKind.RISK_WINDOW_72H, ClockKind.RECONSIDERATION}),
+}
+"""Clocks that, once they ran out, ask nobody for anything any more in a case of this stage."""
+
+
+def list_clocks(view: CaseView, pieces: Sequence[Piece], ages: Sequence[AgeReading]) -> tuple[Clock, ...]:
     """Return the clocks that began, in the order in which they are looked at; those of one kind, the newest first."""
+    scope = Scope(agree(ages, lambda reading: reading.in_scope))
+    stage = view.case.membership.case_stage
     return (
-        *case_clocks(view.opened_at, view.referred_at, view.case.membership.case_stage, view.at),
+        *case_clocks(view.opened_at, view.referral, stage, view.at, scope),
         *_said(view, pieces),
+        *_birthday(view, ages),
     )
 
 
-def when_referred(memberships: Sequence[MembershipStatement]) -> datetime | None:
-    """Return when a case's lead signed that it was referred; None before that. A case is referred once."""
-    referred = (item for item in memberships if item.members["case_stage"] != CaseStage.BEFORE_REFERRAL)
-    return next((item.issued_at for item in referred), None)
+def case_clocks(
+    opened_at: datetime,
+    referral: Referral | None,
+    stage: CaseStage,
+    at: datetime,
+    scope: Scope = Scope.NOT_KNOWN,
+) -> tuple[Clock, ...]:
+    """Return the clocks that need no content: those of the case's opening and of its referral.
 
-
-def case_clocks(opened_at: datetime, referred_at: datetime | None, stage: CaseStage, at: datetime) -> tuple[Clock, ...]:
-    """Return the clocks that need no content: those of the case's opening and of its referral."""
+    ``scope``: what birth dates say of the pilot, for whoever has them open.
+    """
     found = [_clock(ClockKind.RISK_WINDOW_72H, _moment(opened_at), at, "from the opening of this case")]
-    if referred_at is not None and stage is CaseStage.REFERRED:
-        start = _moment(referred_at)
-        since = "from when this case was marked as referred"
-        found += [_clock(kind, start, at, since) for kind in (ClockKind.RG_PILOT, ClockKind.RG_NATIONAL)]
+    if referral is not None and stage is CaseStage.REFERRED:
+        route, why = decide_route(referral, scope)
+        start, since = _moment(referral.at), "from when this case was marked as referred"
+        note = f" It cannot be told here which of the two routes decides: {why}." if route is Route.NOT_KNOWN else ""
+        for kind in _ROUTES[route]:
+            clock = _clock(kind, start, at, since)
+            began = clock.began_words if note else f"{clock.began_words}; {why}"
+            found.append(replace(clock, words=clock.words + note, began_words=began))
     return tuple(found)
+
+
+def clocks_to_watch(clocks: Sequence[Clock], stage: CaseStage) -> tuple[Clock, ...]:
+    """Return the clocks without those that ran out and ask for nothing in a case that is decided or closed.
+
+    For lists of what is to be done. The picture says of these, too, that their time ran out.
+    """
+    past = _OF_THE_PAST.get(stage, frozenset())
+    return tuple(clock for clock in clocks if clock.kind not in past or clock.state is not ClockState.OVER)
 
 
 def _said(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Clock]:
@@ -126,14 +165,45 @@ def _said(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Clock]:
     if returns:
         end, piece = max(returns, key=lambda item: (item[0].first, item[0].time or "", item[1].opened.log_index))
         yield _of(ClockKind.RHI_72H, end, piece, view, "from the newest return on record")
-    discussed = _newest_held(
-        [piece for piece in pieces if piece.category is Category.STRATEGY_DISCUSSION and not is_planned(piece)]
-    )
-    if discussed is not None:
-        yield _of(ClockKind.INITIAL_CONFERENCE, *discussed, view, "from the newest strategy discussion")
+    conference = find_conference_start(pieces)
+    if conference is not None:
+        yield _of(ClockKind.INITIAL_CONFERENCE, conference.on, conference.piece, view, conference.since)
     decided = _newest_held([piece for piece in pieces if piece.category is Category.DECISION and _is_decided(piece)])
     if decided is not None and decided[1].content.text("hub_Outcome") == Outcome.NEGATIVE:
         yield _of(ClockKind.RECONSIDERATION, *decided, view, "from the newest decision, which is negative")
+
+
+def _birthday(view: CaseView, ages: Sequence[AgeReading]) -> Iterator[Clock]:
+    """Count to the earliest day on which the child may turn 18, by all birth dates on record: nobody picks one here."""
+    if not ages or view.case.membership.age_path is AgePath.ADULT:
+        return
+    rule, today = load_rules()[ClockKind.EIGHTEENTH_BIRTHDAY], view.today
+    least = min(reading.ages.days_least for reading in ages)
+    most = max(reading.ages.days_most for reading in ages)
+    first, last = (today + timedelta(days=days) for days in (least, most))
+    on = f"on {day_words(first.isoformat())}"
+    if least != most:
+        on = f"between {day_words(first.isoformat())} and {day_words(last.isoformat())}, by the birth dates on record"
+    if least <= 0:
+        state, words = ClockState.OVER, f"The child turned 18 {on}." if most <= 0 else f"The child turns 18 {on}."
+    else:
+        state = ClockState.WARNING if least <= rule.warn_before else ClockState.RUNNING
+        words = f"{count_words(least, 'day')} left: the child turns 18 {on}."
+    earliest = min(ages, key=lambda reading: reading.ages.days_least)
+    yield Clock(
+        kind=ClockKind.EIGHTEENTH_BIRTHDAY,
+        label=rule.label,
+        state=state,
+        began=earliest.birth_date,
+        began_words=f"from the birth date on record, {day_words(earliest.birth_date)}",
+        due=first.isoformat(),
+        words=words,
+        day=None,
+        rule=rule.rule,
+        source=rule.source,
+        is_unconfirmed=rule.confirmed_by == UNCONFIRMED,
+        statement=earliest.statements[0],
+    )
 
 
 def _newest_held(pieces: Sequence[Piece]) -> tuple[PartialDate, Piece] | None:
@@ -151,12 +221,13 @@ def _held_on(piece: Piece) -> PartialDate | None:
 
 
 def _is_past(piece: Piece, view: CaseView) -> bool:
-    return piece.period is not None and piece.period.end is not None and piece.period.end.last < view.at.date()
+    return piece.period is not None and piece.period.end is not None and piece.period.end.last < view.today
 
 
 def _moment(at: datetime) -> PartialDate:
     at = at.astimezone(UTC)
-    return PartialDate(at.isoformat(timespec="seconds"), at.date(), at.date(), Precision.MINUTE, f"{at:%H:%M}")
+    day, local = uk_day(at), uk_local(at)
+    return PartialDate(at.isoformat(timespec="seconds"), day, day, Precision.MINUTE, f"{local:%H:%M}", uk_zone(at))
 
 
 def _of(kind: ClockKind, start: PartialDate, piece: Piece, view: CaseView, since: str) -> Clock:
@@ -169,7 +240,7 @@ def _clock(kind: ClockKind, start: PartialDate, at: datetime, since: str, statem
     moment = _instant(start)
     if start.precision in (Precision.YEAR, Precision.MONTH):
         state, due, words, day = ClockState.UNKNOWN, "", "The record does not give the day it began.", None
-    elif start.first > at.date():
+    elif start.first > uk_day(at):
         state, due, words, day = ClockState.UNKNOWN, "", "The record gives a day that is still to come.", None
     elif rule.hours and moment is not None:
         state, due, words, day = _by_hours(rule, moment, at)
@@ -219,7 +290,7 @@ def _by_days(rule: ClockRule, start: PartialDate, at: datetime) -> Counted:
         due = add_working_days(start.first, rule.working_days)
     else:
         due = start.first + timedelta(days=rule.days or rule.hours // 24)
-    today, text = at.date(), due.isoformat()
+    today, text = uk_day(at), due.isoformat()
     day = (today - start.first).days
     untimed = " The record gives no time of day." if rule.hours else ""
     if today > due:

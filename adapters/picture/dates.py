@@ -1,15 +1,18 @@
 """Dates only as precise as the source has them, ages, and the distance to eighteen.
 
 ``2010``, ``2010-05``, ``2010-05-17`` and ``2010-05-17T14:05:00Z`` are four statements of different precision; none is
-filled up to another. Days are those written in the source; "today" is the day in UTC.
+filled up to another. A time that the source gives with its zone is read as clocks in the UK showed it, and its day is
+the day in the UK; one without a zone stays as it is written. "Today" is the day in the UK.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
+
+from adapters.uk_time import uk_local, uk_zone
 
 MAX_DATE_CHARS = 40
 ADULT_YEARS = 18
@@ -30,13 +33,17 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PartialDate:
-    """A date as written, and the first and last day it can mean. ``time`` is ``14:05`` where the source has one."""
+    """A date as written, and the first and last day it can mean.
+
+    ``time`` is ``14:05`` where the source has one; then ``zone`` is ``GMT`` or ``BST``, empty where it names no zone.
+    """
 
     text: str
     first: date
     last: date
     precision: Precision
     time: str | None = None
+    zone: str = ""
 
     def overlaps(self, other: PartialDate) -> bool:
         """Whether both can mean the same day."""
@@ -55,11 +62,25 @@ def parse_partial(text: object) -> PartialDate | None:
         first = date(int(year), int(month or 1), int(day or 1))
     except ValueError:
         return None
+    if time is not None:
+        return _read_moment(text.strip(), first, time)
     if day is not None:
-        return PartialDate(text.strip(), first, first, Precision.MINUTE if time else Precision.DAY, time)
+        return PartialDate(text.strip(), first, first, Precision.DAY)
     if month is not None:
         return PartialDate(text.strip(), first, _month_end(first), Precision.MONTH)
     return PartialDate(text.strip(), first, date(first.year, 12, 31), Precision.YEAR)
+
+
+def _read_moment(text: str, day: date, time: str) -> PartialDate:
+    try:
+        at = datetime.fromisoformat(text)
+        local = None if at.tzinfo is None else uk_local(at)
+    except (ValueError, OverflowError):
+        # A clock's face that does not exist, or one beyond the calendar: it stands as it is written.
+        local = None
+    if local is None:
+        return PartialDate(text, day, day, Precision.MINUTE, time)
+    return PartialDate(text, local.date(), local.date(), Precision.MINUTE, f"{local:%H:%M}", uk_zone(local))
 
 
 def _month_end(first: date) -> date:

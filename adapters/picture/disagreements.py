@@ -124,7 +124,7 @@ def _position(view: CaseView, piece: Piece, group: Group) -> DisagreementPositio
 
 def _overdue(due: str, view: CaseView) -> int | None:
     try:
-        days = (view.at.date() - date.fromisoformat(due)).days
+        days = (view.today - date.fromisoformat(due)).days
     except ValueError:
         return None
     return days if days > 0 else None

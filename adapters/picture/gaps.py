@@ -14,6 +14,7 @@ from adapters.picture.provenance import Piece, Provenance
 from adapters.picture.versions import Versions
 from adapters.picture.view import CaseView, RefusedFragment, Unverified
 from adapters.picture.words import category_words, count_words, day_words, join_words
+from adapters.uk_time import uk_day
 from policies.explain import NOTHING_TO_SHOW
 from policies.vocabulary import AgencyKind, Category, NotGivenCode
 
@@ -183,7 +184,7 @@ def _silent(view: CaseView, pieces: Sequence[Piece]) -> Iterator[SilentAgency]:
     }
     # What waits is not silence: the log has it.
     speaking |= {item.agency for item in view.awaited}
-    days = max((view.at.date() - view.opened_at.date()).days, 0)
+    days = max((view.today - uk_day(view.opened_at)).days, 0)
     for agency, kind in view.case.membership.agencies:
         if agency not in speaking:
             yield SilentAgency(agency, kind, view.name_of(agency), days, since_words(days))
@@ -275,8 +276,8 @@ def _open_requests(view: CaseView, pieces: Sequence[Piece]) -> Iterator[OpenRequ
 def _open_request(view: CaseView, piece: Piece, to_agency: str) -> OpenRequest:
     due = piece.content.text("hub_Due")
     kept_out = {(item.agency, item.category) for item in view.not_written}
-    asked = piece.period.first if piece.period is not None else piece.opened.header.sealed_at.date()
-    days_open = max((view.at.date() - asked).days, 0)
+    asked = piece.period.first if piece.period is not None else uk_day(piece.opened.header.sealed_at)
+    days_open = max((view.today - asked).days, 0)
     return OpenRequest(
         fragment=piece.fragment,
         from_agency=piece.agency,
@@ -286,7 +287,7 @@ def _open_request(view: CaseView, piece: Piece, to_agency: str) -> OpenRequest:
         due=due,
         days_open=days_open,
         open_words=since_words(days_open),
-        days_overdue=_days_over(due, view.at.date()),
+        days_overdue=_days_over(due, view.today),
         note=ANSWER_NOT_WRITTEN if (to_agency, Category.ANSWER) in kept_out else "",
         provenance=piece.provenance(),
     )

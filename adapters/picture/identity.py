@@ -15,13 +15,12 @@ from adapters.picture.content import ReadValue, find_part
 from adapters.picture.dates import AgeRange, age_range, parse_partial
 from adapters.picture.neutral import has_mixed_scripts
 from adapters.picture.provenance import Piece, Statement
+from adapters.picture.referral import PILOT_DAYS, Referral, Scope
 from adapters.picture.words import SEX_WORDS, day_words
 from adapters.sources.subject import normalise_identifier, normalise_name
 from policies.vocabulary import AgePath, Category
 
 IDENTITY_CATEGORIES = frozenset({Category.IDENTITY, Category.SUBJECT_CARD})
-PILOT_DAYS = 100
-"""The pilot takes children more than this many days from 18 (nrm.md 3)."""
 
 LABELS: Mapping[str, str] = {
     "prs_FirstName": "First name",
@@ -70,12 +69,15 @@ class IdentityField:
 
 @dataclass(frozen=True, slots=True)
 class AgeReading:
-    """What one recorded birth date means today. ``in_scope``: yes, no, or not_certain where precision allows both."""
+    """What one recorded birth date means today. ``in_scope``: yes, no, or not_certain where precision allows both.
+
+    The scope is that of the day of the referral; today's only before there is one.
+    """
 
     birth_date: str
     precision: str
     ages: AgeRange
-    in_scope: str
+    in_scope: Scope
     statements: tuple[Statement, ...]
 
 
@@ -181,23 +183,31 @@ def _no_common_value(said: Mapping[str, list[tuple[Piece, ReadValue, str | None]
     return any(not (a & b) for a in sets for b in sets)
 
 
-def read_ages(identity: Identity, today: date, age_path: AgePath) -> tuple[AgeReading, ...]:
-    """Return what each recorded birth date means today. Where two differ both are read; nobody picks one here."""
+def read_ages(
+    identity: Identity, today: date, age_path: AgePath, referral: Referral | None = None
+) -> tuple[AgeReading, ...]:
+    """Return what each recorded birth date means today, and for the pilot on the day of the referral.
+
+    Where two dates differ both are read; nobody picks one here. ``age_path`` is that of the case now.
+    """
     field = identity.field("prs_Birthdate")
+    path, judged_on = (age_path, today) if referral is None else (referral.age_path, referral.day)
     readings = []
     for value in field.values if field is not None else ():
         born = parse_partial(value.text)
         ages = age_range(born, today) if born is not None else None
         if born is not None and ages is not None:
-            scope = _scope(ages, age_path)
+            # A birth date after the referral is that of nobody who was referred.
+            then = age_range(born, judged_on)
+            scope = Scope.NOT_CERTAIN if then is None else _scope(then, path)
             readings.append(AgeReading(value.text, value.precision or "", ages, scope, value.statements))
     return tuple(readings)
 
 
-def _scope(ages: AgeRange, age_path: AgePath) -> str:
+def _scope(ages: AgeRange, age_path: AgePath) -> Scope:
     if age_path is not AgePath.CHILD or ages.days_most <= PILOT_DAYS:
-        return "no"
-    return "yes" if ages.days_least > PILOT_DAYS else "not_certain"
+        return Scope.NO
+    return Scope.YES if ages.days_least > PILOT_DAYS else Scope.NOT_CERTAIN
 
 
 def agree(readings: Sequence[AgeReading], pick: Callable[[AgeReading], str]) -> str:

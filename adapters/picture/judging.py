@@ -17,7 +17,7 @@ from adapters.erasures import RULE as ERASED_RULE
 from adapters.feed import FOLLOWED, Said
 from adapters.following import LogRefused
 from adapters.picture.answer import Given, Listing, VerifiedAnswer, manifest_of
-from adapters.picture.clocks import when_referred
+from adapters.picture.referral import find_referral
 from adapters.picture.view import Awaited, CaseView, NotGiven, OpenedFragment, RefusedFragment, Unverified
 from keys.directory import Directory
 from keys.private import PrivateKey
@@ -200,7 +200,7 @@ class Judged:
             purpose=purpose,
             at=self.at,
             opened_at=self.case.opened_at,
-            referred_at=when_referred(self.case.membership),
+            referral=find_referral(self.case.members, self.case.state.membership),
             opened=tuple(opened),
             refused=tuple(refused),
             not_given=tuple(

@@ -21,6 +21,7 @@ from adapters.picture.elements import Elements, build_elements
 from adapters.picture.gaps import Gaps, find_gaps, since_words
 from adapters.picture.identity import AgeReading, Identity, agree, collect_identity, read_ages
 from adapters.picture.provenance import Piece, Provenance, Statement, read_piece, render_json
+from adapters.picture.referral import Scope, scope_words
 from adapters.picture.situation import (
     ActionRow,
     Credibility,
@@ -45,6 +46,7 @@ from adapters.picture.view import (
 from adapters.picture.voice import Voice, hear_child
 from adapters.picture.words import INFORMATION_GRADES, SOURCE_GRADES
 from adapters.sources.subject import normalise_name
+from adapters.uk_time import uk_day
 from policies.vocabulary import AgencyKind, AgePath, Category, Purpose, Role
 
 __all__ = [
@@ -108,7 +110,7 @@ class PictureHeader:
     age_words: str
     days_to_18: str
     days_words: str
-    in_scope: str
+    in_scope: Scope
     scope_note: str
     age_path: AgePath
     case_opened_at: datetime
@@ -219,14 +221,15 @@ def assemble(view: CaseView) -> Picture:
     )
     pieces = versions.current
     identity = collect_identity(pieces)
+    ages = read_ages(identity, view.today, view.case.membership.age_path, view.referral)
     elements = build_elements(pieces, view.case.membership.age_path)
     return Picture(
         schema=SCHEMA,
         case=view.case.membership.case,
         cannot_say=CANNOT_SAY,
         agencies=_agencies(view, versions),
-        header=_header(view, pieces, identity),
-        clocks=list_clocks(view, pieces),
+        header=_header(view, pieces, ages),
+        clocks=list_clocks(view, pieces, ages),
         changes=list_changes(view, versions),
         childs_voice=hear_child(view, pieces),
         safety=assess_safety(view, pieces),
@@ -276,14 +279,13 @@ def _agency(view: CaseView, versions: Versions, agency: str) -> AgencyRow:
     )
 
 
-def _header(view: CaseView, pieces: Sequence[Piece], identity: Identity) -> PictureHeader:
-    ages = read_ages(identity, view.at.date(), view.case.membership.age_path)
+def _header(view: CaseView, pieces: Sequence[Piece], ages: tuple[AgeReading, ...]) -> PictureHeader:
     meetings = [piece for piece in pieces if piece.category is Category.MEETING]
     latest = max(meetings, key=lambda piece: (piece.content.text("hub_HeldOn"), piece.opened.log_index), default=None)
-    in_scope = agree(ages, lambda reading: reading.in_scope)
+    in_scope = Scope(agree(ages, lambda reading: reading.in_scope))
     quorum = latest.content.text("hub_Quorate") if latest is not None else "not_known"
     quorum = quorum if quorum in QUORUM_WORDS else "not_known"
-    days_open = max((view.at.date() - view.opened_at.date()).days, 0)
+    days_open = max((view.today - uk_day(view.opened_at)).days, 0)
     return PictureHeader(
         pseudonym=view.case.membership.case[:PSEUDONYM_CHARS],
         names=_names(pieces),
@@ -299,7 +301,7 @@ def _header(view: CaseView, pieces: Sequence[Piece], identity: Identity) -> Pict
         days_to_18=agree(ages, lambda reading: _span(reading.ages.days_least, reading.ages.days_most)),
         days_words=_each(ages, lambda reading: _span(reading.ages.days_least, reading.ages.days_most)),
         in_scope=in_scope,
-        scope_note=_scope_note(view.case.membership.age_path, in_scope),
+        scope_note=scope_words(in_scope, view.case.membership.age_path, view.referral),
         age_path=view.case.membership.age_path,
         case_opened_at=view.opened_at,
         days_open=days_open,
@@ -333,23 +335,6 @@ def _each(readings: Sequence[AgeReading], pick: Callable[[AgeReading], str]) -> 
 
 def _span(least: int, most: int) -> str:
     return str(least) if least == most else f"{least} to {most}"
-
-
-def _scope_note(age_path: AgePath, in_scope: str) -> str:
-    if age_path is AgePath.NOT_SURE:
-        return (
-            "It is not certain that this is a child. They are treated as a child. A case of uncertain age is outside "
-            "the devolved decision-making pilot."
-        )
-    if age_path is AgePath.ADULT:
-        return "The case follows the adult path, which is outside the devolved decision-making pilot."
-    notes = {
-        "yes": "More than 100 days from 18: within the age limit of the devolved decision-making pilot.",
-        "no": "100 days or less from 18: outside the age limit of the devolved decision-making pilot.",
-        "disputed": "The recorded birth dates differ, and the scope of the pilot depends on which is right.",
-        "not_certain": "The birth date is not known exactly enough to say whether the case is within the pilot.",
-    }
-    return notes.get(in_scope, "No birth date was opened, so the scope of the pilot cannot be told.")
 
 
 def _evidence(piece: Piece, versions: Versions) -> EvidenceRow:

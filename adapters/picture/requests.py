@@ -13,6 +13,7 @@ from enum import StrEnum
 from adapters.picture.provenance import Piece, read_piece
 from adapters.picture.versions import sort_versions
 from adapters.picture.view import CaseView
+from adapters.uk_time import uk_day
 from policies.vocabulary import Category
 
 
@@ -102,7 +103,7 @@ def _line(view: CaseView, piece: Piece, answers: Sequence[Piece]) -> RequestLine
         why=content.text("hub_RequestWhy"),
         asked_on=_day(piece),
         due=due,
-        days_left=_days_left(due, view.at.date()) if state is RequestState.OPEN else None,
+        days_left=_days_left(due, view.today) if state is RequestState.OPEN else None,
         state=state,
         answers=given,
     )
@@ -114,7 +115,7 @@ def _answer(piece: Piece) -> AnswerLine:
 
 
 def _day(piece: Piece) -> str:
-    day = piece.period.start.first if piece.period is not None else piece.opened.header.sealed_at.date()
+    day = piece.period.start.first if piece.period is not None else uk_day(piece.opened.header.sealed_at)
     return day.isoformat()
 
 

@@ -144,7 +144,7 @@ def assess_safety(view: CaseView, pieces: Sequence[Piece]) -> Safety:
         if piece.period is not None and any(is_present for _, is_present in concern_groups(piece))
     ]
     first = min(concerns, key=lambda item: item.first, default=None)
-    today = view.at.date()
+    today = view.today
     staying = [piece for piece in pieces if piece.category is Category.PLACEMENT or piece.address]
     hours = hours_since(view)
     plans = [piece for piece in pieces if piece.category is Category.PLAN]
@@ -269,7 +269,7 @@ def list_offences(view: CaseView, pieces: Sequence[Piece]) -> VictimAndOffender:
 
 
 def _prompts(view: CaseView, rows: Sequence[OffenceRow]) -> tuple[str, ...]:
-    stage, today = view.case.membership.case_stage, view.at.date()
+    stage, today = view.case.membership.case_stage, view.today
     if stage is CaseStage.BEFORE_REFERRAL:
         referral = "Has a referral to the National Referral Mechanism been considered? This case has not been referred."
     else:
@@ -342,7 +342,7 @@ def _action(view: CaseView, piece: Piece) -> ActionRow:
         owner_name=view.name_of(owner or piece.agency),
         due=due,
         state=state,
-        is_overdue=bool(due) and due < view.at.date().isoformat() and state in ("planned", "in_progress"),
+        is_overdue=bool(due) and due < view.today.isoformat() and state in ("planned", "in_progress"),
         involves_ictg=content.text("hub_InvolvesICTG") == "yes",
         statement=piece.state("Action", what) if what is not None else piece.summarise("Action"),
         discussion=discussion,

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from adapters.picture.chronology import ChronologyRow
 from adapters.picture.model import Picture
 from adapters.picture.words import day_words, kind_words
+from adapters.uk_time import uk_day
 
 WIDTH = 960
 LANE_LABEL = 190
@@ -70,7 +71,7 @@ class Timeline:
 
 def build_timeline(picture: Picture) -> Timeline | None:
     """Return the drawing, or None where no row has a date."""
-    today = picture.record_of_use.assembled_at.date()
+    today = uk_day(picture.record_of_use.assembled_at)
     dated = [row for row in picture.chronology if row.first_day is not None and row.first_day <= today]
     if not dated:
         return None

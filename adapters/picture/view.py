@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
+from adapters.picture.referral import Referral
+from adapters.uk_time import uk_day
 from policies.model import Basis, CaseState, Header, Recipient
 from policies.vocabulary import AgencyKind, Category, NotGivenCode, Purpose, Role
 
@@ -96,9 +98,9 @@ class LastLook:
 class CaseView:
     """One person's view of one case at one moment.
 
-    ``at`` is the moment of assembling, ``opened_at`` when the case was opened, ``referred_at`` when its lead signed
-    that it was referred. ``consents`` and ``refusals`` are the payloads of the statements, in order, without any sealed
-    words. ``manifest_digest`` names the exact set opened.
+    ``at`` is the moment of assembling, ``opened_at`` when the case was opened, ``referral`` when and as what its lead
+    signed that it was referred. ``consents`` and ``refusals`` are the payloads of the statements, in order, without any
+    sealed words. ``manifest_digest`` names the exact set opened.
 
     A view that is to be written to a file holds in ``opened`` what may be written, and in ``not_written`` what the
     reader has opened besides. ``rule_words`` gives the sentence of each rule that may be named to the reader,
@@ -127,7 +129,7 @@ class CaseView:
     awaited: tuple[Awaited, ...] = ()
     rule_words: Mapping[str, str] = field(default_factory=dict)
     unconfirmed: frozenset[str] = frozenset()
-    referred_at: datetime | None = None
+    referral: Referral | None = None
     before: LastLook | None = None
 
     def require_whole(self) -> None:
@@ -147,6 +149,11 @@ class CaseView:
             raise PictureRefused("opened fragments: expected each once, got one twice")
         if self.at.tzinfo is None or self.opened_at.tzinfo is None:
             raise PictureRefused("times of the view: expected them with their zone")
+
+    @property
+    def today(self) -> date:
+        """The day in the UK on which the view is made."""
+        return uk_day(self.at)
 
     def kind_of(self, agency: str) -> AgencyKind | None:
         """Return the kind under which an agency takes part now, or None where it no longer does."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from adapters.picture.dates import Precision, parse_partial
+from adapters.uk_time import uk_local, uk_zone
 from policies.vocabulary import AgencyKind, Article6, Category, Condition, Gateway, HandlingInstruction, Purpose, Role
 
 KIND_WORDS: Mapping[str, str] = {
@@ -136,7 +137,6 @@ _TWO_DAYS = re.compile(r"(?<=[\d:Z-]{3}), (?:to )?(?=\d{4}-\d{2}-\d{2})", re.ASC
 _CAPITALS = re.compile(r"(?<=from: )[A-Z]{4,}(?: [A-Z]+)*(?![a-z])")
 _FIELD_PREFIX = re.compile(r"^(?:hub|prs|vic|hte|cco|abu)_")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_ZONE = re.compile(r"\d{2}(Z|[+-]\d{2}:?\d{2})$", re.ASCII)
 _MONTHS = (
     "January February March April May June July August September October November December".split()  # noqa: SIM905
 )
@@ -165,9 +165,13 @@ def condition_words(term: str) -> str:
 
 
 def day_words(item: object) -> str:
-    """Return a date as people write it, only as precise as it is: ``2026-05-10`` becomes ``10 May 2026``."""
+    """Return a date as people write it, only as precise as it is: ``2026-05-10`` becomes ``10 May 2026``.
+
+    A time is given as clocks in the UK showed it, with its zone; without one where the source names none.
+    """
     if isinstance(item, datetime):
-        return f"{item.day} {_MONTHS[item.month - 1]} {item.year}, {item:%H:%M} UTC"
+        local = uk_local(item)
+        return f"{local.day} {_MONTHS[local.month - 1]} {local.year}, {local:%H:%M} {uk_zone(local)}"
     text = str(item or "")
     read = parse_partial(text)
     if read is None:
@@ -177,15 +181,7 @@ def day_words(item: object) -> str:
     month = f"{_MONTHS[read.first.month - 1]} {read.first.year}"
     if read.precision is Precision.MONTH:
         return month
-    return f"{read.first.day} {month}" + (f", {read.time}{_zone_words(text)}" if read.time else "")
-
-
-def _zone_words(text: str) -> str:
-    """Name the zone of a time where the source gives one; a time without a zone stays one without."""
-    found = _ZONE.search(text.strip())
-    if found is None:
-        return ""
-    return " UTC" if found[1] in ("Z", "+00:00", "+0000", "-00:00") else f" UTC{found[1]}"
+    return f"{read.first.day} {month}" + (f", {read.time} {read.zone}".rstrip() if read.time else "")
 
 
 def span_words(start: object, end: object) -> str:

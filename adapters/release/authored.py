@@ -109,7 +109,7 @@ def _birth_precision(text: str, by: Author) -> str:
                 first_day = date.fromisoformat((text + "-01-01")[:10] if precision != "month" else text + "-01")
             except ValueError:
                 break
-            if first_day <= by.written_at.date() and first_day.year >= 1900:
+            if first_day <= by.day and first_day.year >= 1900:
                 return precision
     raise AuthoredRefused("birth_date: expected 2010, 2010-05 or 2010-05-17, after 1900 and not in the future")
 
@@ -182,7 +182,7 @@ def request(by: Author, *, to_agency: str, what: str, why: str, due: date) -> di
         "hub_RequestWhy": given("hub_RequestWhy", require_text("why", why, MAX_REQUEST_CHARS)),
         "hub_Due": given("hub_Due", require_day("due", due, by, may_be_future=True)),
     }
-    day = by.written_at.date()
+    day = by.day
     if due < day:
         raise AuthoredRefused("due: expected a day not before the day of asking")
     return render_content(Category.REQUEST, "A request for information", fields, by, observed_from=day.isoformat())
@@ -194,7 +194,7 @@ def answer(by: Author, *, to_request: str, text: str, derived_from: Sequence[str
         "hub_AnswerTo": given("hub_AnswerTo", require_ids("to_request", [to_request])[0]),
         "hub_AnswerText": given("hub_AnswerText", require_text("text", text)),
     }
-    day = by.written_at.date().isoformat()
+    day = by.day.isoformat()
     return render_content(
         Category.ANSWER, "An answer to a request", fields, by, observed_from=day, derived_from=derived_from
     )
@@ -223,7 +223,7 @@ def professional_view(
     if elements:
         fields["hub_ElementView"] = [_element_view(item) for item in elements]
     quoted = sorted({*derived_from, *(fragment for item in elements for fragment in item.evidence)})
-    day = by.written_at.date().isoformat()
+    day = by.day.isoformat()
     return render_content(
         Category.PROFESSIONAL_VIEW, "A professional's view", fields, by, observed_from=day, derived_from=quoted
     )
@@ -291,7 +291,7 @@ def disagreement(
     if before:
         fields["hub_Follows"] = given("hub_Follows", before[0])
     quoted = sorted({*before, *(fragment for item in positions for fragment in item.evidence)})
-    day = by.written_at.date().isoformat()
+    day = by.day.isoformat()
     return render_content(
         Category.DISAGREEMENT, "Agencies see a point differently", fields, by, observed_from=day, derived_from=quoted
     )
@@ -330,7 +330,7 @@ def safeguarding_action(
     if due is not None:
         fields["hub_Due"] = given("hub_Due", require_day("due", due, by, may_be_future=True))
     put_optional(fields, "hub_ActionOutcome", outcome, MAX_REQUEST_CHARS)
-    day = by.written_at.date().isoformat()
+    day = by.day.isoformat()
     return render_content(
         Category.SAFEGUARDING_ACTION,
         "An action to keep the child safe",
@@ -391,7 +391,7 @@ def statement_detail(
     put_optional(fields, "hub_WhatWasTold", told, MAX_SHORT_CHARS)
     put_optional(fields, "hub_Interpreter", interpreter, MAX_LINE_CHARS)
     kind = require_written_term("source_kind", SourceKind, source_kind)
-    day = by.written_at.date().isoformat()
+    day = by.day.isoformat()
     return render_content(
         Category.STATEMENT_DETAIL,
         f"The words of a statement of {statement_kind}",

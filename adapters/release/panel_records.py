@@ -74,9 +74,7 @@ def vote(
         "hub_Reasons": given("hub_Reasons", require_text("reasons", reasons)),
     }
     put_optional(fields, "hub_Dissent", dissent)
-    content = render_content(
-        Category.VOTE, "A panel member's vote", fields, by, observed_from=by.written_at.date().isoformat()
-    )
+    content = render_content(Category.VOTE, "A panel member's vote", fields, by, observed_from=by.day.isoformat())
     content["vote"] = _require_jws("vote_jws", vote_jws)
     return content
 
@@ -128,7 +126,7 @@ def decision(
         "The panel's decision",
         fields,
         by,
-        observed_from=by.written_at.date().isoformat(),
+        observed_from=by.day.isoformat(),
         derived_from=relied,
     )
     content["manifest"] = kept

@@ -185,7 +185,7 @@ def _put_plan(fields: Fields, by: Author, day: date, agencies: Sequence[str], re
     if reasons is None:
         raise AuthoredRefused("strategy_discussion: planned needs the reasons why it is called together")
     planned_for = require_day("held_on", day, by, may_be_future=True)
-    if day < by.written_at.date():
+    if day < by.day:
         raise AuthoredRefused("held_on: expected a day that is not over; what was held before is recorded as held")
     fields["hub_PlannedFor"] = given("hub_PlannedFor", planned_for)
     fields["hub_Invited"] = _agencies("hub_Invited", agencies)

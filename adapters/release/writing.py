@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from adapters.nrm.typology import Element, ExploitationType
 from adapters.sources.draft import Value, ValueState
+from adapters.uk_time import uk_day
 from policies.model import Malformed, render_time, require_agency, require_id
 from policies.vocabulary import Category, Role
 
@@ -96,7 +97,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who writes, in which role of the case, and when (UTC). The name stays inside the agency."""
+    """Who writes, in which role of the case, and when. The name stays inside the agency."""
 
     role: Role
     job_title: str
@@ -106,6 +107,11 @@ class Author:
         if self.written_at.tzinfo is None:
             raise AuthoredRefused("written_at: expected a time with its zone, got one without")
         require_line("job_title", self.job_title)
+
+    @property
+    def day(self) -> date:
+        """The day in the UK on which they write: what happened today is not in the future."""
+        return uk_day(self.written_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +164,9 @@ def require_written_term(name: str, kind: type[E], value: str) -> E:
 def require_day(name: str, day: object, by: Author, *, may_be_future: bool = False) -> str:
     if not isinstance(day, date) or isinstance(day, datetime):
         raise AuthoredRefused(f"{name}: expected a date")
-    if not may_be_future and day > by.written_at.date():
+    if not may_be_future and day > by.day:
         raise AuthoredRefused(f"{name}: expected a date not after the day of writing")
-    if abs(day.year - by.written_at.year) > MAX_NOTE_AGE_YEARS:
+    if abs(day.year - by.day.year) > MAX_NOTE_AGE_YEARS:
         raise AuthoredRefused(f"{name}: expected a date within {MAX_NOTE_AGE_YEARS} years of the day of writing")
     return day.isoformat()
 

@@ -18,9 +18,10 @@ from adapters.cases import CaseRefused, VerifiedCase
 from adapters.feed import FOLLOWED
 from adapters.hub_client import HubRefused, HubUnreachable
 from adapters.news import newest_pull
-from adapters.picture.clocks import Clock, case_clocks, when_referred
+from adapters.picture.clocks import Clock, case_clocks, clocks_to_watch
 from adapters.picture.judging import Opened
 from adapters.picture.model import assemble
+from adapters.picture.referral import find_referral
 from adapters.picture.view import PictureRefused
 from adapters.refusal import LogRefused
 from adapters.store.notify_rows import keep_looked
@@ -38,8 +39,9 @@ from adapters.workspace.app import (
 )
 from adapters.workspace.opened import OpenCase, OpenedCases
 from keys.jose import statement_digest
+from policies.consent_rules import ConsentRule
 from policies.model import Member, render_time
-from policies.vocabulary import CaseStage, Purpose
+from policies.vocabulary import CaseStage, ConsentSubject, Purpose
 
 MAX_READ = 2_000
 """Verified cases that are kept in memory, so that a page does not verify them anew."""
@@ -52,7 +54,8 @@ _NOT_FOUND = frozenset({403, 404})
 class MyCase:
     """A case that lists a person: id, the roles they have in it, until when, and whether that counts yet.
 
-    ``clocks``: those that need nothing opened. One that ran out stays: a missed day is not hidden.
+    ``clocks``: those that need nothing opened. One that ran out stays, as a missed day is not hidden, until the case is
+    decided or closed and nobody owes anything by it any more.
     """
 
     case: str
@@ -62,6 +65,8 @@ class MyCase:
     opened_at: datetime
     clocks: tuple[Clock, ...]
     stage: CaseStage = CaseStage.REFERRED
+    agreement_ends: datetime | None = None
+    """When what was agreed to on sharing ran out, or will; None where no agreement that runs out counts."""
 
     @property
     def purpose(self) -> str:
@@ -116,9 +121,22 @@ def _listed(verified: VerifiedCase, agency: str, member: str, at: datetime) -> M
         return None
     is_accepted = (agency, member) in verified.state.accepted
     roles = tuple(role.value for role in entry.roles)
-    stage = verified.state.membership.case_stage
-    clocks = case_clocks(verified.opened_at, when_referred(verified.membership), stage, at)
-    return MyCase(verified.case, roles, entry.until, is_accepted, verified.opened_at, clocks, stage)
+    listed = verified.state.membership
+    referral, stage = find_referral(verified.members, listed), listed.case_stage
+    clocks = clocks_to_watch(case_clocks(verified.opened_at, referral, stage, at), stage)
+    return MyCase(
+        verified.case, roles, entry.until, is_accepted, verified.opened_at, clocks, stage, _agreement_ends(verified, at)
+    )
+
+
+def _agreement_ends(verified: VerifiedCase, at: datetime) -> datetime | None:
+    """Return when the agreements end that consent on sharing stands on, or when the newest ran out that it stood on."""
+    consents, path = verified.state.consent, verified.state.membership.age_path
+    found = consents.answer(ConsentSubject.SHARING, path, at)
+    if found.rule is ConsentRule.EXPIRED:
+        ran_out = [item.expires_at for item in consents.in_force if item.subject is ConsentSubject.SHARING]
+        return max((end for end in ran_out if end is not None and end <= at), default=None)
+    return min((item.expires_at for item in found.deciding if item.expires_at is not None), default=None)
 
 
 cases = Blueprint("cases", __name__)

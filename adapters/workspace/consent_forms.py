@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -13,10 +13,11 @@ from flask_babel import gettext as _
 
 from adapters.cases import VerifiedCase
 from adapters.release.authored import SourceKind
+from adapters.uk_time import uk_day_end
 from adapters.workspace.consent_words import GROUPS, KINDS, PURPOSES
 from adapters.workspace.form_reading import MAX_LINE, MAX_SHORT, FormReader
 from policies.consent import Consent
-from policies.model import Malformed, require_id
+from policies.model import Malformed, render_time, require_id
 from policies.vocabulary import (
     AgePath,
     Assessor,
@@ -210,7 +211,7 @@ def _read_scope(read: FormReader, codes: dict[str, Any], today: date) -> None:
     }
     last = read.day("ends", not_before=today)
     if last is not None:
-        codes["expires_at"] = f"{last + timedelta(days=1)}T00:00:00Z"
+        codes["expires_at"] = render_time(uk_day_end(last))
 
 
 def _require_understood(asked: Asked, read: FormReader, codes: Mapping[str, Any]) -> None:

@@ -27,6 +27,7 @@ from adapters.release.consenting import (
 from adapters.release.drafts import DraftState, list_for_review
 from adapters.release.writing import Author
 from adapters.runtime import Adapter
+from adapters.uk_time import uk_day
 from adapters.workspace import consent_words
 from adapters.workspace.access import Need, needs
 from adapters.workspace.app import HubBusy, workspace
@@ -41,7 +42,7 @@ from adapters.workspace.consent_views import (
     list_standing,
     show_agreements,
 )
-from adapters.workspace.form_reading import FormReader, uk_day
+from adapters.workspace.form_reading import FormReader
 from adapters.workspace.may_write import releasable
 from adapters.workspace.wishes_pages import keep_wishes, wishes
 from adapters.workspace.writers import NotDone, require_writer, told_plainly, writer_role

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
@@ -22,7 +21,6 @@ MAX_WORDS = 8_000
 MAX_SHORT = 2_000
 MAX_LINE = 300
 MAX_CHOICES = 40
-UK = ZoneInfo("Europe/London")
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -119,11 +117,6 @@ class FormReader:
         """Return whether yes was chosen, None where neither was."""
         said = self.choice(name, ("yes", "no"), problem)
         return None if said is None else said == "yes"
-
-
-def uk_day(at: datetime) -> date:
-    """Return the day that it is in the UK at a moment."""
-    return at.astimezone(UK).date()
 
 
 def as_items(terms: Sequence[tuple[str, str]]) -> list[dict[str, str]]:

@@ -18,6 +18,7 @@ from adapters.nrm.typology import Presence
 from adapters.release.drafts import Match, keep_authored, list_drafts
 from adapters.release.observations import MAX_SEEN_CHARS, observation
 from adapters.release.writing import MAX_LINE_CHARS, Author, AuthoredRefused
+from adapters.uk_time import uk_day
 from adapters.workspace.access import Need, needs
 from adapters.workspace.app import workspace
 from adapters.workspace.cases import MyCase
@@ -65,7 +66,7 @@ def _start_errors(typed: Mapping[str, str]) -> dict[str, str]:
         if len(day) != _FULL:
             part = next(part for part in PARTS if not typed.get(f"observed.{part}"))
             errors[f"observed.{part}"] = _("Give the day on which it was observed: day, month and year")
-        elif date.fromisoformat(day) > workspace().clock().date():
+        elif date.fromisoformat(day) > uk_day(workspace().clock()):
             errors["observed.day"] = _("The day must be today or in the past")
     if not typed.get("job"):
         errors["job"] = _("Say what the job is of whoever observed it")

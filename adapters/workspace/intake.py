@@ -23,6 +23,7 @@ from adapters.sources.formats import FORMATS
 from adapters.sources.guards import MAX_FILE_BYTES
 from adapters.sources.people import FilePerson, people_in, records_of
 from adapters.sources.reading import SourceFile, read_source
+from adapters.uk_time import uk_day
 from adapters.workspace import indicator_pages, record_pages  # noqa: F401 - they add their routes
 from adapters.workspace.access import Need, needs
 from adapters.workspace.app import Workspace, current_person, workspace
@@ -120,7 +121,7 @@ def _sent(here: Workspace) -> tuple[SourceFile | None, str]:
         SourceFile(
             name=_name(files[0]),
             data=files[0].stream.read(),
-            today=here.clock().date(),
+            today=uk_day(here.clock()),
             siblings={_name(item): item.stream.read() for item in others},
             chosen_year=int(year) if year else None,
             is_test_hub=here.adapter.home.environment == "demo",

@@ -13,17 +13,17 @@ from datetime import date, datetime
 from pathlib import Path
 
 from babel import UnknownLocaleError
-from babel.dates import get_timezone
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from flask import has_request_context, request
 from flask_babel import format_date, format_datetime
 from markupsafe import Markup
 
-LANGUAGE, TIME_ZONE = "en_GB", "Europe/London"
+from adapters.uk_time import UK_ZONE_NAME, uk_day, uk_local, uk_zone
+
+LANGUAGE, TIME_ZONE = "en_GB", UK_ZONE_NAME
 TRANSLATIONS = Path(__file__).with_name("translations")
 CATALOGUE = "messages.pot"
-_LOCAL = get_timezone(TIME_ZONE)
 
 
 def day_words(at: date | datetime) -> str:
@@ -38,8 +38,7 @@ def local_date(at: date | datetime) -> str:
 
 def moment_words(at: datetime) -> str:
     """Return a time in words as a clock in the UK shows it, with its zone (GMT or BST)."""
-    local = at.astimezone(_LOCAL)
-    return str(format_datetime(local, "d MMMM y, HH:mm", rebase=False)) + f" {local.tzname()}"
+    return str(format_datetime(uk_local(at), "d MMMM y, HH:mm", rebase=False)) + f" {uk_zone(at)}"
 
 
 def page_language() -> str:
@@ -85,7 +84,7 @@ def _is_said(string: str | Sequence[str] | None) -> bool:
 
 
 def _local_date(at: date | datetime) -> date:
-    return at.astimezone(_LOCAL).date() if isinstance(at, datetime) else at
+    return uk_day(at) if isinstance(at, datetime) else at
 
 
 def in_english(text: str) -> Markup:

@@ -23,6 +23,7 @@ from adapters.sources.charity.typed import TypedField, TypedStep, problems, read
 from adapters.sources.draft import ReadReport
 from adapters.sources.findings import Severity
 from adapters.sources.people import people_in
+from adapters.uk_time import uk_day
 from adapters.workspace.access import Need, needs
 from adapters.workspace.app import workspace
 from adapters.workspace.cases import held_case
@@ -89,7 +90,7 @@ def save_record_step(case: str, step: int) -> AnyResponse | str:
     fields = _step(step).fields
     typed, found, bad_parts = _taken(fields)
     values, is_demo = _values(typed), here.adapter.home.environment == "demo"
-    report = read_typed(values, here.clock().date(), is_test_hub=is_demo)
+    report = read_typed(values, uk_day(here.clock()), is_test_hub=is_demo)
     names = {item.column.name for item in fields}
     unread = {name: in_english(text) for name, text in problems(report).items() if name in names}
     found = {**unread, **found}
@@ -160,7 +161,7 @@ def drop_record(case: str) -> AnyResponse:
 def _read(typed: Mapping[str, str]) -> ReadReport:
     here = workspace()
     is_demo = here.adapter.home.environment == "demo"
-    return read_typed(_values(typed), here.clock().date(), is_test_hub=is_demo)
+    return read_typed(_values(typed), uk_day(here.clock()), is_test_hub=is_demo)
 
 
 def _step(number: int) -> TypedStep:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime
 
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 from adapters.release.writing import MAX_LINE_CHARS, MAX_TEXT_CHARS, AuthoredRefused, require_line, require_text
+from adapters.uk_time import last_uk_day, uk_day_end
 from adapters.workspace.in_hand import Chosen
 from policies.vocabulary import CONSENT_GATEWAYS, Gateway, OverrideReason, Purpose, Role
 
@@ -37,7 +38,7 @@ class TermsForm:
         """Return the form with what was chosen before, or an empty one."""
         if chosen is None:
             return cls(job_title=job_title)
-        last = None if chosen.expires_at is None else chosen.expires_at - timedelta(days=1)
+        last = None if chosen.expires_at is None else last_uk_day(chosen.expires_at)
         return cls(
             purposes=[item.value for item in chosen.purposes],
             only=sorted(chosen.only or ()),
@@ -113,8 +114,8 @@ def _read_until(form: TermsForm) -> datetime | None:
     try:
         if not all(part.isascii() and part.isdigit() and len(part) <= MAX_NUMBER_CHARS for part in parts):
             raise ValueError
-        # The day named is the last one: sharing ends when it does.
-        return datetime(int(parts[2]), int(parts[1]), int(parts[0]), tzinfo=UTC) + timedelta(days=1)
+        # The day named is the last one: sharing ends when it does in the UK.
+        return uk_day_end(date(int(parts[2]), int(parts[1]), int(parts[0])))
     except (ValueError, OverflowError):
         form.errors["until"] = _("Enter a real day, such as 27 3 2026")
         return None

@@ -8,7 +8,6 @@ releases once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from flask import Blueprint, Flask, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -21,6 +20,7 @@ from adapters.release.pressing import Plan, Pressed, bring_up_to_date, make_plan
 from adapters.release.releasing import ReleaseTerms
 from adapters.release.writing import Author, AuthoredRefused
 from adapters.runtime import Adapter
+from adapters.uk_time import last_uk_day
 from adapters.workspace.access import Need, needs
 from adapters.workspace.app import workspace
 from adapters.workspace.case_facts import (
@@ -286,7 +286,7 @@ def _confirm_page(mine: MyCase, token: str, chosen: Chosen, plan: Plan, *, has_c
             purposes=cards,
             shown=plan.digest,
             chosen=chosen,
-            until=None if chosen.expires_at is None else chosen.expires_at - timedelta(days=1),
+            until=None if chosen.expires_at is None else last_uk_day(chosen.expires_at),
             override=next((str(words) for item, words in OVERRIDE_CHOICES if item is chosen.override), ""),
             has_changed=has_changed,
             anybody=any(item.gets for item in cards),

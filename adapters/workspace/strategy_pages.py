@@ -23,11 +23,12 @@ from adapters.picture.words import day_words
 from adapters.release.drafts import keep_authored
 from adapters.release.quoting import QuoteRefused, inherited_handling
 from adapters.release.writing import Author
+from adapters.uk_time import uk_day
 from adapters.workspace.access import Need, needs
 from adapters.workspace.app import workspace
 from adapters.workspace.cases import MyCase, held_case, picture_address, require_case
 from adapters.workspace.consent_views import DAY_AND_TIME, agency_name
-from adapters.workspace.form_reading import UK, FormReader, uk_day
+from adapters.workspace.form_reading import FormReader
 from adapters.workspace.opened import OpenCase
 from adapters.workspace.strategy_forms import (
     ACTIONS,
@@ -116,7 +117,7 @@ def _keep(case: str, template: str, read_form: _Read) -> ResponseReturnValue:
     read, at = FormReader(typed), here.clock()
     job = read.line("job_title", _("Write your job: it travels with this, not with your name"))
     late = read.problems.pop("job_title", "")
-    content = read_form(read, Author(role, job or "-", at.astimezone(UK)), _table(case, at))
+    content = read_form(read, Author(role, job or "-", at), _table(case, at))
     if late:
         # Its field is the last one of the form.
         read.note("job_title", late)

@@ -18,11 +18,12 @@ from adapters.picture.words import day_words
 from adapters.release.authored import AuthoredRefused, WordsAre, wishes_and_feelings
 from adapters.release.drafts import keep_authored
 from adapters.release.writing import Author
+from adapters.uk_time import uk_day
 from adapters.workspace import consent_words
 from adapters.workspace.access import Need, needs
 from adapters.workspace.app import workspace
 from adapters.workspace.cases import held_case, picture_address, require_case
-from adapters.workspace.form_reading import MAX_SHORT, UK, FormReader, uk_day
+from adapters.workspace.form_reading import MAX_SHORT, FormReader
 from adapters.workspace.writers import require_writer, writer_role
 from policies.vocabulary import Category, Role, WishesState
 
@@ -87,7 +88,7 @@ def _content(read: FormReader, role: Role, at: datetime) -> dict[str, Any] | Non
     if read.problems or state is None or job is None:
         return None
     try:
-        return wishes_and_feelings(Author(role, job, at.astimezone(UK)), state=state, **said)
+        return wishes_and_feelings(Author(role, job, at), state=state, **said)
     except AuthoredRefused as error:
         read.note("", str(error))
         return None

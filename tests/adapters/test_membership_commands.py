@@ -11,9 +11,9 @@ import pytest
 
 from adapters.following import LogRefused
 from adapters.membership import plan_addition, plan_departure, plan_endorsement, plan_hand_over
-from adapters.picture.clocks import when_referred
+from adapters.picture.referral import find_referral
 from policies.model import AgencyId
-from policies.vocabulary import AgencyKind
+from policies.vocabulary import AgencyKind, AgePath
 from tests.adapters.hands import Hands
 from tests.scene import CARE, CHARITY, HEALTH, POLICE, Scene, now, opened_keys
 
@@ -173,8 +173,10 @@ def test_age_path_and_stage_say_first_what_they_do(make_scene: Callable[[], Scen
     said = care.run("case", "stage", case, "decided").stdout
     assert "The case is to be decided instead of referred. Nothing is shared for the referral any more" in said
     assert shown(care, case)["case_stage"] == "decided"
-    referred_at = when_referred(scene[CARE].book.load(case).membership)
-    assert referred_at is not None
+    before = scene[CARE].book.load(case)
+    referral = find_referral(before.members, before.state.membership)
+    assert referral is not None
+    assert (referral.age_path, referral.has_panel) == (AgePath.CHILD, True)
     assert "not before its referral again" in care.refused("case", "stage", case, "before_referral")
     care.run("case", "age-path", case, "adult", "--source", "records")
     waiting = shown(care, case)
@@ -187,4 +189,6 @@ def test_age_path_and_stage_say_first_what_they_do(make_scene: Callable[[], Scen
     care.run("case", "age-path", case, "not_sure", "--source", "in_doubt")
     assert shown(care, case)["age_path"] == "not_sure"
     loaded = scene[CARE].book.load(case)
-    assert when_referred(loaded.membership) == referred_at < loaded.membership[-1].issued_at
+    # The day of the referral and the path of that day stay what they were.
+    assert find_referral(loaded.members, loaded.state.membership) == referral
+    assert referral.at < loaded.membership[-1].issued_at

@@ -8,11 +8,20 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from invented_case import AT, COUNCIL, OPENED_AT, case_view, opened, record, value
 
-from adapters.picture.clocks import Clock, ClockKind, ClockState, add_working_days, case_clocks, load_rules
+from adapters.picture.clocks import (
+    Clock,
+    ClockKind,
+    ClockState,
+    add_working_days,
+    case_clocks,
+    clocks_to_watch,
+    load_rules,
+)
 from adapters.picture.model import assemble
 from adapters.picture.page import render_page
+from adapters.picture.referral import Referral
 from adapters.picture.situation import SECTION_45
-from policies.vocabulary import CaseStage, Category
+from policies.vocabulary import AgePath, CaseStage, Category
 
 
 def clocks(*records: dict[str, object], category: Category = Category.PLACEMENT, at: datetime = AT) -> list[Clock]:
@@ -56,9 +65,9 @@ def test_three_clocks_of_72_hours_are_three() -> None:
 @pytest.mark.parametrize(
     ("after", "state", "words"),
     [
-        (timedelta(hours=1), ClockState.RUNNING, "71 hours left, until 21 May 2026, 08:00 UTC."),
-        (timedelta(hours=71, minutes=59), ClockState.RUNNING, "Less than an hour left, until 21 May 2026, 08:00 UTC."),
-        (timedelta(hours=72), ClockState.OVER, "Time ran out on 21 May 2026, 08:00 UTC."),
+        (timedelta(hours=1), ClockState.RUNNING, "71 hours left, until 21 May 2026, 09:00 BST."),
+        (timedelta(hours=71, minutes=59), ClockState.RUNNING, "Less than an hour left, until 21 May 2026, 09:00 BST."),
+        (timedelta(hours=72), ClockState.OVER, "Time ran out on 21 May 2026, 09:00 BST."),
     ],
 )
 def test_the_risk_window_counts_from_the_opening(after: timedelta, state: ClockState, words: str) -> None:
@@ -71,6 +80,11 @@ def test_police_protection_counts_from_the_records_own_moment() -> None:
     assert (clock.state, clock.due) == (ClockState.RUNNING, "2026-06-02T19:15:00Z")
     assert clock.words.startswith("33 hours left")
     assert clock.statement is not None
+
+
+def by_panel(at: datetime, path: AgePath = AgePath.CHILD) -> Referral:
+    """A referral of a case that lists a panel."""
+    return Referral(at, path, has_panel=True)
 
 
 def test_a_day_without_a_time_gives_no_time() -> None:
@@ -122,7 +136,7 @@ def test_an_episode_without_an_end_starts_no_return() -> None:
 )
 def test_the_pilots_decision_is_counted_in_days(days: int, state: ClockState, words: str) -> None:
     at = datetime(2026, 3, 2, 12, tzinfo=UTC)
-    found = case_clocks(at, at, CaseStage.REFERRED, at + timedelta(days=days))
+    found = case_clocks(at, by_panel(at), CaseStage.REFERRED, at + timedelta(days=days))
     clock = one(list(found), ClockKind.RG_PILOT)
     assert (clock.state, clock.day) == (state, days)
     assert clock.words.startswith(words)
@@ -130,8 +144,25 @@ def test_the_pilots_decision_is_counted_in_days(days: int, state: ClockState, wo
 
 @pytest.mark.parametrize("stage", [CaseStage.BEFORE_REFERRAL, CaseStage.DECIDED, CaseStage.CLOSED])
 def test_only_a_referred_case_waits_for_a_decision(stage: CaseStage) -> None:
-    found = case_clocks(OPENED_AT, OPENED_AT, stage, AT)
+    found = case_clocks(OPENED_AT, by_panel(OPENED_AT), stage, AT)
     assert kinds(list(found)) == [ClockKind.RISK_WINDOW_72H]
+
+
+@pytest.mark.parametrize("stage", list(CaseStage))
+def test_what_ran_out_and_asks_for_nothing_is_no_more_watched(stage: CaseStage) -> None:
+    """Once a case is decided nobody owes anything by its first 72 hours; while they run they are watched."""
+    is_over = stage in (CaseStage.DECIDED, CaseStage.CLOSED)
+    for after, is_watched in ((timedelta(hours=71), True), (timedelta(hours=72), not is_over)):
+        found = case_clocks(OPENED_AT, None, stage, OPENED_AT + after)
+        assert kinds(list(found)) == [ClockKind.RISK_WINDOW_72H], "the picture still says so"
+        assert bool(clocks_to_watch(found, stage)) is is_watched
+    negative = [decided("negative", "2026-04-20")]
+    late = [clock for clock in clocks(*negative, category=Category.DECISION) if clock.statement is not None]
+    assert [clock.state for clock in late] == [ClockState.OVER]
+    assert bool(clocks_to_watch(late, stage)) is (stage is not CaseStage.CLOSED)
+    protection = [clock for clock in clocks(protected("2026-05-20")) if clock.statement is not None]
+    assert [clock.state for clock in protection] == [ClockState.OVER]
+    assert clocks_to_watch(protection, stage) == tuple(protection), "police protection that runs on is nobody's past"
 
 
 @pytest.mark.parametrize(
@@ -164,16 +195,82 @@ def test_a_negative_decision_starts_reconsideration_and_a_later_one_ends_it() ->
     )
 
 
-def test_the_conference_counts_from_the_newest_discussion() -> None:
-    held = [record(Category.STRATEGY_DISCUSSION, "Held", {}, start=day) for day in ("2026-05-18", "2026-05-22")]
-    clock = one(clocks(*held, category=Category.STRATEGY_DISCUSSION), ClockKind.INITIAL_CONFERENCE)
+def held(day: str, is_met: bool | None) -> dict[str, object]:
+    """A strategy discussion that was held; None: it does not say whether the threshold is met."""
+    fields = {"hub_HeldOn": value(day)} | ({} if is_met is None else {"hub_ThresholdMet": value(is_met)})
+    return record(Category.STRATEGY_DISCUSSION, "Held", fields, start=day)
+
+
+def of_discussions(*records: dict[str, object]) -> list[Clock]:
+    return clocks(*records, category=Category.STRATEGY_DISCUSSION)
+
+
+def of_enquiry(discussion: dict[str, object] | None = None, **said: object) -> list[Clock]:
+    """The clocks of a section 47 enquiry of 20 May, beside a discussion."""
+    part = {"kind": value("section_47"), "start": value("2026-05-20"), **said}
+    enquiry = record(Category.ASSESSMENT, "Enquiry", {"hub_Assessment": [part]}, start="2026-05-20")
+    items = [opened("enquiry", COUNCIL, Category.ASSESSMENT, enquiry)]
+    if discussion is not None:
+        items.append(opened("discussion", COUNCIL, Category.STRATEGY_DISCUSSION, discussion))
+    return list(assemble(case_view(items)).clocks)
+
+
+def test_the_conference_counts_from_the_newest_discussion_that_found_the_threshold_met() -> None:
+    clock = one(of_discussions(held("2026-05-18", True), held("2026-05-22", True)), ClockKind.INITIAL_CONFERENCE)
     assert (clock.began, clock.due) == ("2026-05-22", "2026-06-15"), "25 May is a bank holiday"
+    assert clock.began_words.startswith("from the newest strategy discussion, which found the threshold")
+    later = of_discussions(held("2026-05-18", True), held("2026-05-22", None))
+    assert one(later, ClockKind.INITIAL_CONFERENCE).began == "2026-05-18", "one that does not say takes nothing back"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [("2026-05-22", None)],
+        [("2026-05-22", False)],
+        [("2026-05-18", True), ("2026-05-22", False)],
+    ],
+)
+def test_no_conference_is_counted_where_the_threshold_was_not_met(said: list[tuple[str, bool | None]]) -> None:
+    found = of_discussions(*[held(day, met) for day, met in said])
+    assert ClockKind.INITIAL_CONFERENCE not in kinds(found)
+
+
+def test_a_planned_discussion_starts_no_conference() -> None:
+    fields = {"hub_DiscussionState": value("planned"), "hub_PlannedFor": value("2026-05-22")}
+    planned = record(
+        Category.STRATEGY_DISCUSSION, "Planned", fields | {"hub_ThresholdMet": value(True)}, start="2026-05-22"
+    )
+    assert ClockKind.INITIAL_CONFERENCE not in kinds(of_discussions(planned))
+
+
+def test_an_enquiry_on_record_starts_the_conference_where_no_discussion_says() -> None:
+    """What a council's return says of a section 47 enquiry counts too; a conference held or not needed ends it."""
+    clock = one(of_enquiry(), ClockKind.INITIAL_CONFERENCE)
+    assert (clock.began, clock.due) == ("2026-05-20", "2026-06-11")
+    assert clock.began_words.startswith("from the beginning of the section 47 enquiry on record")
+    after = of_enquiry(discussion=held("2026-05-19", False))
+    assert one(after, ClockKind.INITIAL_CONFERENCE).began == "2026-05-20"
+    assert ClockKind.INITIAL_CONFERENCE not in kinds(of_enquiry(discussion=held("2026-05-21", False)))
+    met = of_enquiry(discussion=held("2026-05-19", True))
+    assert one(met, ClockKind.INITIAL_CONFERENCE).began == "2026-05-19"
+    assert ClockKind.INITIAL_CONFERENCE not in kinds(of_enquiry(kind=value("single_assessment")))
+
+
+@pytest.mark.parametrize("ends", [{"conference": "2026-06-01"}, {"conference_not_required": True}])
+def test_a_conference_that_was_held_or_is_not_needed_is_not_counted(ends: dict[str, object]) -> None:
+    said = {name: value(item) for name, item in ends.items()}
+    assert ClockKind.INITIAL_CONFERENCE not in kinds(of_enquiry(**said))
+    assert ClockKind.INITIAL_CONFERENCE not in kinds(of_enquiry(discussion=held("2026-05-19", True), **said))
+    anew = of_enquiry(discussion=held("2026-05-28", True), **said)
+    assert one(anew, ClockKind.INITIAL_CONFERENCE).began == "2026-05-28", "of a later one that record says nothing"
 
 
 def test_the_page_shows_every_clock_with_its_source() -> None:
     view = case_view()
     membership = replace(view.case.membership, case_stage=CaseStage.REFERRED)
-    view = replace(view, referred_at=AT - timedelta(days=30), case=replace(view.case, membership=membership))
+    referral = Referral(AT - timedelta(days=30), AgePath.CHILD, has_panel=True)
+    view = replace(view, referral=referral, case=replace(view.case, membership=membership))
     picture = assemble(view)
     page = render_page(picture)
     assert len(picture.clocks) >= 5
@@ -181,12 +278,14 @@ def test_the_page_shows_every_clock_with_its_source() -> None:
         assert f"<strong>{clock.label}:</strong> {clock.words}" in page
         assert clock.rule in page
     assert "Day 30 of 45" in page
+    assert {ClockKind.RG_PILOT, ClockKind.EIGHTEENTH_BIRTHDAY} <= set(kinds(list(picture.clocks)))
     assert page.count("unconfirmed: nobody has checked this figure") == sum(c.is_unconfirmed for c in picture.clocks)
 
 
 def test_a_referral_counts_from_when_this_case_was_marked() -> None:
     """The referral itself may be older than its mark: the words say from which of the two it is counted."""
-    found = case_clocks(OPENED_AT, OPENED_AT, CaseStage.REFERRED, OPENED_AT)
+    referral = Referral(OPENED_AT, AgePath.CHILD, has_panel=False)
+    found = case_clocks(OPENED_AT, referral, CaseStage.REFERRED, OPENED_AT)
     for kind in (ClockKind.RG_PILOT, ClockKind.RG_NATIONAL):
         assert one(list(found), kind).began_words.startswith("from when this case was marked as referred, ")
 

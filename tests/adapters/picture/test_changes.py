@@ -49,7 +49,7 @@ def test_new_corrected_and_gone_are_told_apart() -> None:
     assert [(item.fragment, item.why) for item in found.gone] == [(fid("withdrawn"), NOT_SAID)]
     assert found.sentence == "1 new, 1 new version of what you saw and 1 not shown any more."
     page = render_page(picture)
-    assert "Since you last looked, 1 June 2026, 08:30 UTC" in page
+    assert "Since you last looked, 1 June 2026, 09:30 BST" in page
     assert page.count("New to you") == page.count(">New version<") == 1
 
 

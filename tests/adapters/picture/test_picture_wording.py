@@ -34,7 +34,7 @@ def test_no_raw_date_and_no_repr_reaches_a_reader() -> None:
     [
         ("Missing from 2026-03-03, to 2026-03-06", "Missing from 3 March 2026 to 6 March 2026"),
         ("Contact: 2026-02-09T22:40:00+00:00, 2026-02-10T03:15:00+00:00",
-         "Contact: 9 February 2026, 22:40 UTC to 10 February 2026, 03:15 UTC"),
+         "Contact: 9 February 2026, 22:40 GMT to 10 February 2026, 03:15 GMT"),
         ("Looked after from 2026-02-26 to not recorded: foster", "Looked after from 26 February 2026 (no end recorded): foster"),  # noqa: E501
         ("Referral, from: HEALTH SERVICES – school nurse", "Referral, from: Health services – school nurse"),
         ("Identity: born 2011-05-17", "Identity: born 17 May 2011"),
@@ -171,7 +171,7 @@ def test_time_of_sealing_is_not_called_the_time_of_recording() -> None:
     content = record(Category.NARRATIVE, "Note", {}, start="2026-05-01")
     content["source"].pop("extracted_at")
     page = text_of(one(opened("n", POLICE, Category.NARRATIVE, content)))
-    assert "shared 21 May 2026, 12:00 UTC" in page
+    assert "shared 21 May 2026, 13:00 BST" in page
     assert "no time in the source" in page
     assert "recorded 21 May 2026" not in page
 
@@ -193,6 +193,6 @@ def test_the_terminal_holds_what_is_to_do_and_what_is_refused_on_record() -> Non
         "Ask for an Independent Child Trafficking Guardian (Northshire Council, due 29 May 2026, overdue): planned"
         in text
     )
-    assert "Northshire Police does not share note: held by the agency (22 May 2026, 09:00 UTC)" in text
+    assert "Northshire Police does not share note: held by the agency (22 May 2026, 10:00 BST)" in text
     assert "4 days overdue" in text
     assert "together in time with" in text

@@ -14,10 +14,10 @@ from adapters.picture.disagreements import DisagreementItem, DisagreementKind
 from adapters.release.drafts import keep_authored
 from adapters.store.notify_rows import looked
 from adapters.store.rows import write_setting
+from adapters.workspace.asked import Urgency
 from adapters.workspace.cases import MyCase
 from adapters.workspace.news import say_news
 from adapters.workspace.people import Lost
-from adapters.workspace.waits import Urgency
 from keys.sessions import IDLE
 from policies.vocabulary import Category, Role
 from tests.adapters.workspace.desk import AGENCY, Browser, Desk

@@ -1,0 +1,77 @@
+"""From which day the initial child protection conference is counted: only where a section 47 enquiry was decided on.
+
+It is counted from the newest strategy discussion that found the threshold of section 47 met, or, where no record of
+such a discussion was opened, from the beginning of a section 47 enquiry on record. A discussion that is planned, that
+found the threshold not met or that does not say starts nothing. Sources: nrm.md 4.1; Children Act 1989 section 47.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from adapters.picture.content import Group, find_part
+from adapters.picture.dates import PartialDate, parse_partial
+from adapters.picture.provenance import Piece
+from adapters.picture.strategy import is_planned
+from policies.vocabulary import Category
+
+ENQUIRY = "section_47"
+FROM_DISCUSSION = "from the newest strategy discussion, which found the threshold of section 47 met"
+FROM_ENQUIRY = "from the beginning of the section 47 enquiry on record"
+
+
+@dataclass(frozen=True, slots=True)
+class ConferenceStart:
+    """From when a conference is counted: the day, the record that gives it, and which of the two it is in words."""
+
+    on: PartialDate
+    piece: Piece
+    since: str
+
+
+def find_conference_start(pieces: Sequence[Piece]) -> ConferenceStart | None:
+    """Return from when the conference is counted; None where nothing started it, or a record says that it was held or
+    is not needed. Never raises on what records say.
+    """
+    said = [item for piece in pieces if (item := _threshold(piece)) is not None]
+    newest = max(said, key=lambda item: (item[0].first, item[2].opened.log_index), default=None)
+    enquiries = list(_enquiries(pieces))
+    found = None
+    if newest is not None and newest[1] == "yes":
+        found = ConferenceStart(newest[0], newest[2], FROM_DISCUSSION)
+    else:
+        # What was enquired into before a discussion found the threshold not met is over with it.
+        later = [item for item in enquiries if newest is None or item[0].first > newest[0].last]
+        last = max(later, key=lambda item: (item[0].first, item[2].opened.log_index), default=None)
+        found = None if last is None else ConferenceStart(last[0], last[2], FROM_ENQUIRY)
+    if found is None or any(start.last >= found.on.first and _is_settled(part) for start, part, _ in enquiries):
+        return None
+    return found
+
+
+def _threshold(piece: Piece) -> tuple[PartialDate, str, Piece] | None:
+    """Return when a discussion was held and whether it found the threshold met; None where it does not say both."""
+    if piece.category is not Category.STRATEGY_DISCUSSION or is_planned(piece):
+        return None
+    on = parse_partial(piece.content.text("hub_HeldOn") or piece.content.observed_from or "")
+    met = piece.content.text("hub_ThresholdMet")
+    return None if on is None or met not in ("yes", "no") else (on, met, piece)
+
+
+def _enquiries(pieces: Sequence[Piece]) -> Iterator[tuple[PartialDate, Group, Piece]]:
+    for piece in pieces:
+        if piece.category is Category.ASSESSMENT:
+            for part in piece.content.parts("hub_Assessment"):
+                start = parse_partial(_said(part, "start") or piece.content.observed_from or "")
+                if _said(part, "kind") == ENQUIRY and start is not None:
+                    yield start, part, piece
+
+
+def _is_settled(enquiry: Group) -> bool:
+    return bool(_said(enquiry, "conference")) or _said(enquiry, "conference_not_required") == "yes"
+
+
+def _said(part: Group, name: str) -> str:
+    found = find_part(part, name)
+    return "" if found is None else found.text

@@ -1,0 +1,201 @@
+"""What the records of a case ask of one agency: invitations to answer, actions that are due, a child to be asked again.
+
+Pure: from what one person has opened. What waits for another agency is not listed, and what only a record that was not
+opened could say is not known here. Sources: nrm.md 4.1, 7.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from adapters.picture.content import find_part
+from adapters.picture.dates import parse_partial
+from adapters.picture.provenance import Piece, read_piece
+from adapters.picture.situation import ActionRow, VictimAndOffender
+from adapters.picture.strategy import is_planned
+from adapters.picture.versions import sort_versions
+from adapters.picture.view import CaseView
+from adapters.picture.voice import ABSENCE_SENTENCES
+from adapters.release.writing import ActionState
+from policies.vocabulary import CaseStage, Category
+
+AHEAD = timedelta(days=7)
+"""An action is pointed out from so long before its day."""
+_TIME = re.compile(r"[0-2][0-9]:[0-5][0-9]", re.ASCII)
+_TO_DO = frozenset({ActionState.PLANNED.value, ActionState.IN_PROGRESS.value})
+_ACTIONS = frozenset({Category.SAFEGUARDING_ACTION, Category.SERVICE_REFERRAL})
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """An invitation to a strategy discussion that an agency has not answered: by whom, for when, why.
+
+    ``day`` (ISO) and ``starts_at`` (such as 14:30) are empty where the record gives none that can be read.
+    """
+
+    fragment: str
+    from_agency: str
+    day: str
+    starts_at: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class DueAction:
+    """Something that an agency is to do: what, by which day (ISO), whether that is over, in which record."""
+
+    fragment: str
+    what: str
+    due: str
+    is_overdue: bool
+    is_of_discussion: bool
+    """Whether a strategy discussion agreed on it and the agency has recorded nothing of it since."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskAgain:
+    """A child who was not heard, and the day (ISO) on which somebody asks again, which has come: why, whom to ask."""
+
+    fragment: str
+    day: str
+    is_overdue: bool
+    sentence: str
+    best_asked_by: str
+
+
+def list_invitations(view: CaseView, agency: str) -> tuple[Invited, ...]:
+    """Return the invitations to an agency that wait for its answer, the soonest first.
+
+    One is answered by any record of the agency that answers or quotes it; it waits no more once anybody has recorded
+    what came of the discussion, or its day is over.
+    """
+    pieces = _of(view, {Category.STRATEGY_DISCUSSION, Category.ANSWER})
+    found = []
+    for piece in pieces:
+        if not is_planned(piece) or piece.agency == agency:
+            continue
+        invited = {item.text for item in piece.content.given("hub_Invited")}
+        on = parse_partial(piece.content.text("hub_PlannedFor"))
+        is_over = on is not None and on.last < view.today
+        if agency in invited and not is_over and not _is_answered(piece, pieces, agency):
+            day, time = _day(piece.content.text("hub_PlannedFor")), piece.content.text("hub_StartsAt")
+            time = time if _TIME.fullmatch(time) else ""
+            found.append(Invited(piece.fragment, piece.agency, day, time, piece.content.text("hub_Reasons")))
+    return tuple(sorted(found, key=lambda item: (item.day or "9999", item.starts_at, item.fragment)))
+
+
+def _is_answered(plan: Piece, pieces: Sequence[Piece], agency: str) -> bool:
+    for piece in pieces:
+        names = {*piece.content.derived_from, piece.content.text("hub_AnswerTo"), piece.content.text("hub_Follows")}
+        if piece is plan or plan.fragment not in names:
+            continue
+        if piece.agency == agency or (piece.category is Category.STRATEGY_DISCUSSION and not is_planned(piece)):
+            return True
+    return False
+
+
+def list_due_actions(view: CaseView, plan: Sequence[ActionRow], agency: str) -> tuple[DueAction, ...]:
+    """Return what an agency is to do that is overdue or due within ``AHEAD``, the longest overdue first.
+
+    ``plan`` is the picture's section. What a strategy discussion agreed on counts until the agency has written down an
+    action or a referral that quotes the discussion.
+    """
+    today, latest = view.today.isoformat(), (view.today + AHEAD).isoformat()
+    found = [
+        DueAction(row.statement.provenance.fragment, row.what, day, day < today, is_of_discussion=False)
+        for row in plan
+        if row.kind in _ACTIONS
+        and row.owner == agency
+        and (row.is_overdue or row.state in _TO_DO)
+        and (day := _day(row.due))
+        and day <= latest
+    ]
+    found += [item for item in _agreed(view, agency) if item.due <= latest]
+    return tuple(sorted(found, key=lambda item: (item.due, item.fragment, item.what)))
+
+
+def _agreed(view: CaseView, agency: str) -> Iterator[DueAction]:
+    pieces = _of(view, {Category.STRATEGY_DISCUSSION, *_ACTIONS})
+    done = {
+        name
+        for piece in pieces
+        if piece.category in _ACTIONS and agency in (piece.agency, piece.content.text("hub_Owner"))
+        for name in piece.content.derived_from
+    }
+    today = view.today.isoformat()
+    for piece in pieces:
+        if piece.category is not Category.STRATEGY_DISCUSSION or is_planned(piece) or piece.fragment in done:
+            continue
+        for part in piece.content.parts("hub_DiscussionAction"):
+            owner, due, what = (find_part(part, *names) for names in (("owner",), ("due",), ("action", "value")))
+            day = "" if due is None else _day(due.text)
+            if owner is not None and owner.text == agency and day:
+                words = piece.content.summary if what is None else what.text
+                yield DueAction(piece.fragment, words, day, day < today, is_of_discussion=True)
+
+
+def list_asking_again(view: CaseView, agency: str) -> tuple[AskAgain, ...]:
+    """Return where the child is to be asked again and the day has come: for the agency that wrote it, and the lead.
+
+    Nobody else is told to: a child is not asked the same by everybody. A newer record of the child's wishes, of
+    whichever agency, ends it.
+    """
+    wishes = _of(view, {Category.WISHES_AND_FEELINGS})
+    newest = max(wishes, key=lambda piece: (piece.opened.log_index, piece.fragment), default=None)
+    if newest is None or agency not in (newest.agency, view.case.membership.lead):
+        return ()
+    content, today = newest.content, view.today.isoformat()
+    day = _day(content.text("hub_AskAgainOn"))
+    if content.text("hub_OwnWords") or not day or day > today:
+        return ()
+    sentence = ABSENCE_SENTENCES.get(content.text("hub_WishesState"), "")
+    return (AskAgain(newest.fragment, day, day < today, sentence, content.text("hub_BestPlacedToAsk")),)
+
+
+@dataclass(frozen=True, slots=True)
+class OffenceQuestions:
+    """What a case asks in which the child stands as alleged offender. ``next_court_date`` is an ISO day, empty where
+    no record gives one to come."""
+
+    is_referral_open: bool
+    is_told_open: bool
+    is_court_date_open: bool
+    next_court_date: str
+
+
+def ask_of_offences(view: CaseView, section: VictimAndOffender) -> OffenceQuestions | None:
+    """Return which of the three questions beside an offence no record answers; None where the child is no alleged
+    offender, or the case is closed.
+
+    Whether prosecutor and defence know stands in no record, so that it stays open.
+    """
+    stage = view.case.membership.case_stage
+    if not section.as_offender or stage is CaseStage.CLOSED:
+        return None
+    read = [parse_partial(row.next_hearing) for row in section.offences if row.role != "victim"]
+    ahead = [item for item in read if item is not None and item.last >= view.today]
+    newest = min(ahead, key=lambda item: item.first, default=None)
+    return OffenceQuestions(
+        is_referral_open=stage is CaseStage.BEFORE_REFERRAL,
+        is_told_open=True,
+        is_court_date_open=newest is None,
+        next_court_date="" if newest is None else newest.text,
+    )
+
+
+def _of(view: CaseView, categories: Collection[Category]) -> Sequence[Piece]:
+    """Read what was opened of some categories, without what a newer version replaces."""
+    ordered = sorted(view.opened, key=lambda item: (item.log_index, item.header.fragment))
+    pieces = [
+        read_piece(item, view.kind_of(item.header.agency), "") for item in ordered if item.header.category in categories
+    ]
+    return sort_versions(pieces).current
+
+
+def _day(text: str) -> str:
+    """Return a day as it is compared, an empty text where a record gives none or only its month."""
+    read = parse_partial(text)
+    return read.first.isoformat() if read is not None and read.first == read.last else ""
