@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from adapters.cases import CaseBook, CaseRefused
+from adapters.picture.view import CaseView, Reading
 from adapters.store.database import Store
 from adapters.store.monitor_rows import reads
 from adapters.store.monitor_tables import ReadRow
@@ -80,6 +81,20 @@ def list_readers(
         )
         for (case, agency, member, purpose), listed in found
     ]
+
+
+def with_readings(view: CaseView, store: Store, book: CaseBook) -> CaseView:
+    """Return a view that knows who read what its reader's agency shared in the case, as far as it was followed here.
+
+    Whom the reader is shown of them is decided where the picture is made (``adapters.picture.use``). Raises
+    ``StoreRefused``.
+    """
+    case = str(view.case.membership.case)
+    found = [
+        Reading(item.agency, item.member, item.purpose, item.times[0], len(item.times), item.fragments)
+        for item in list_readers(store, book, cases=[case])
+    ]
+    return replace(view, readings=tuple(found))
 
 
 class _Roles:

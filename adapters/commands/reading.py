@@ -16,6 +16,7 @@ from adapters.picture.model import assemble
 from adapters.picture.page import render_page
 from adapters.picture.receiving import Opened
 from adapters.picture.terminal import print_picture
+from adapters.reads import with_readings
 from adapters.runtime import Adapter
 from adapters.signed_in import by_their_keys
 from adapters.unlocks import By, Where, record_opening
@@ -72,11 +73,12 @@ def picture(
     with opened(home_option()) as adapter:
         with progress("pulling and verifying"):
             found = open_case(adapter, case, member, Purpose(purpose), kept=kept)
-            shown = assemble(found.view)
+            view = with_readings(found.view, adapter.store, adapter.book)
+            shown = assemble(view)
         # A file leaves the hub's reach: what is written is decided again, as an export.
         made = shown
         if json_path is not None or html_path is not None:
-            made = assemble(adapter.receiver.for_export(found.view))
+            made = assemble(adapter.receiver.for_export(view))
         if json_path is not None:
             text = json.dumps(made.to_json(), indent=1, ensure_ascii=False)
             write_private_file(json_path, text.encode("utf-8"))

@@ -152,7 +152,7 @@ def _flag_overlaps(rows: Sequence[ChronologyRow]) -> tuple[ChronologyRow, ...]:
     found: dict[int, list[str]] = {}
     still_open: list[int] = []
     for index, row in enumerate(rows):
-        if not _is_event(row) or row.first_day is None:
+        if not is_event(row) or row.first_day is None:
             continue
         still_open = [other for other in still_open if _ends(rows[other]) >= row.first_day]
         for other in still_open:
@@ -166,7 +166,8 @@ def _flag_overlaps(rows: Sequence[ChronologyRow]) -> tuple[ChronologyRow, ...]:
     )
 
 
-def _is_event(row: ChronologyRow) -> bool:
+def is_event(row: ChronologyRow) -> bool:
+    """Whether an account is of an event, or of a time so short that another agency may have seen the same."""
     if row.first_day is None or row.last_day is None:
         return False
     return (row.last_day - row.first_day).days <= MAX_OVERLAP_DAYS

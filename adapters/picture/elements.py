@@ -2,7 +2,8 @@
 
 Nothing is weighed and nothing is added up. Structured observations are laid where their codes belong (nrm.md 6.2,
 6.3; formats.md 10.3, 10.4); a professional's judgement is laid where they put it. An empty cell says that nothing was
-opened, never that nothing happened. For a child the means need not be shown.
+opened, never that nothing happened. What somebody looked for and did not see speaks against nothing and stands apart.
+For a child the means need not be shown, and are never missing.
 """
 
 from __future__ import annotations
@@ -25,9 +26,12 @@ from adapters.nrm.typology import (
 )
 from adapters.picture.content import Group, ReadValue, find_part
 from adapters.picture.provenance import Piece, Statement
+from adapters.picture.words import words_for
 from policies.vocabulary import AgePath, Category
 
 MEANS_LABEL = "not required for a child — record if known"
+MEANS_NOT_MISSING = "Not required for a child"
+GENERAL_LABEL = "General"
 _STATUS = {
     "PossibleVictimOfTrafficking": ("recorded as a possible victim of trafficking", True),
     "ActualVictimOfTrafficking": ("recorded as a victim of trafficking", True),
@@ -47,7 +51,10 @@ class CellItem:
 
 @dataclass(frozen=True, slots=True)
 class ElementRow:
-    """One element, for purpose with its type. ``note`` is what a reader must know of the row."""
+    """One element, for purpose with its type. ``note`` is what a reader must know of the row.
+
+    ``not_missing`` is why nothing can be missing in it; empty where something can.
+    """
 
     element: Element
     exploitation: ExploitationType | None
@@ -57,6 +64,24 @@ class ElementRow:
     supporting: tuple[CellItem, ...]
     undermining: tuple[CellItem, ...]
     missing: tuple[str, ...]
+    not_missing: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookedFor:
+    """A sign that somebody looked for and did not see: which, what it would bear on, who looked, when and where.
+
+    ``context`` is what they wrote of it. That it was not seen is no evidence against anything (nrm.md 6.3).
+    """
+
+    text: str
+    code: str
+    bears_on: str
+    observer: str
+    observed_on: str
+    place: str
+    context: str
+    statement: Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +105,7 @@ class Elements:
     types: tuple[TypeAlleged, ...]
     general_supporting: tuple[CellItem, ...]
     general_undermining: tuple[CellItem, ...]
+    looked_for: tuple[LookedFor, ...] = ()
     in_words: tuple[str, ...] = ()
     in_words_sentence: str = ""
 
@@ -92,6 +118,7 @@ class _Board:
     supporting: dict[Slot, list[CellItem]] = field(default_factory=dict)
     undermining: dict[Slot, list[CellItem]] = field(default_factory=dict)
     types: dict[ExploitationType, list[Statement]] = field(default_factory=dict)
+    looked_for: list[LookedFor] = field(default_factory=list)
 
     def lay(self, slot: Slot, item: CellItem, *, supports: bool) -> None:
         (self.supporting if supports else self.undermining).setdefault(slot, []).append(item)
@@ -117,7 +144,7 @@ def build_elements(pieces: Sequence[Piece], age_path: AgePath) -> Elements:
         return _row(board, slot, label, note, age_path, has_words=bool(in_words))
 
     rows = [row((Element.ACT, None), "Act"), row((Element.MEANS, None), "Means")]
-    rows += [row((Element.PURPOSE, kind), f"Purpose: {TYPE_LABELS[kind].lower()}") for kind in alleged]
+    rows += [row((Element.PURPOSE, kind), _label_of((Element.PURPOSE, kind))) for kind in alleged]
     if not alleged:
         rows.append(row((Element.PURPOSE, None), "Purpose", "No type of exploitation is recorded in what you opened."))
     return Elements(
@@ -125,6 +152,7 @@ def build_elements(pieces: Sequence[Piece], age_path: AgePath) -> Elements:
         types=tuple(TypeAlleged(kind, TYPE_LABELS[kind], tuple(board.types.get(kind, ()))) for kind in alleged),
         general_supporting=tuple(board.supporting.get((None, None), ())),
         general_undermining=tuple(board.undermining.get((None, None), ())),
+        looked_for=tuple(board.looked_for),
         in_words=in_words,
         in_words_sentence=f"{_in_words_of(len(in_words))} Read before saying that nothing supports an element:"
         if in_words
@@ -151,7 +179,7 @@ def _row(board: _Board, slot: Slot, label: str, note: str, age_path: AgePath, *,
     is_required = not (element is Element.MEANS and is_child)
     supporting, undermining = board.supporting.get(slot, ()), board.undermining.get(slot, ())
     missing = []
-    if not supporting:
+    if not supporting and is_required:
         missing.append(
             "No record you opened is coded as supporting this; reasons given in words may. "
             "An empty place is not evidence against it."
@@ -169,7 +197,15 @@ def _row(board: _Board, slot: Slot, label: str, note: str, age_path: AgePath, *,
         supporting=tuple(supporting),
         undermining=tuple(undermining),
         missing=tuple(missing),
+        not_missing="" if is_required else MEANS_NOT_MISSING,
     )
+
+
+def _label_of(slot: Slot) -> str:
+    element, exploitation = slot
+    if element is None:
+        return GENERAL_LABEL
+    return element.value.capitalize() + (f": {TYPE_LABELS[exploitation].lower()}" if exploitation is not None else "")
 
 
 def _lay_types(piece: Piece, board: _Board) -> None:
@@ -186,42 +222,76 @@ def _lay_types(piece: Piece, board: _Board) -> None:
         if term is not None:
             statement = piece.state("Type of exploitation", value)
             board.allege(HTCDS_TYPES[term], statement)
-            item = CellItem(_words(term), value.code, is_judgement=False, statement=statement)
+            item = CellItem(plain_term(term), value.code, is_judgement=False, statement=statement)
             board.lay((Element.PURPOSE, HTCDS_TYPES[term]), item, supports=True)
 
 
 def concern_groups(piece: Piece) -> Iterator[tuple[ReadValue, bool]]:
     """Yield each recorded concern with whether it was present; False where somebody looked and did not see it."""
+    for group, value in concern_parts(piece):
+        yield value, not was_not_seen(group, value)
+
+
+def concern_parts(piece: Piece) -> Iterator[tuple[Group, ReadValue]]:
+    """Yield each recorded concern, present or not seen, with everything that is recorded of it."""
     for group in piece.content.parts("hub_Concern"):
         value = find_part(group, "concern", "code", "value", "text")
         if value is not None:
-            yield value, not _was_not_seen(group, value)
+            yield group, value
 
 
-def _was_not_seen(group: Group, value: ReadValue) -> bool:
+def was_not_seen(group: Group, value: ReadValue) -> bool:
+    """Whether somebody looked for what a concern names, and did not see it."""
     presence = find_part(group, "presence", "state")
     says_not_seen = presence is not None and presence.says(Presence.LOOKED_FOR_NOT_SEEN) is not None
     return says_not_seen or value.code in NO_CONCERN_CODES
 
 
 def _lay_concerns(piece: Piece, board: _Board) -> None:
-    for value, is_present in concern_groups(piece):
+    for group, value in concern_parts(piece):
         code = value.code or value.text
         statement = piece.state("Concern", value)
-        indicator = INDICATORS.get(code)
-        words = indicator.label if indicator is not None and value.text == code else value.text
-        if not is_present:
-            words = f"looked for and not seen: {words}"
-        item = CellItem(words, code, is_judgement=False, statement=statement)
-        if code in CONCERN_TYPES:
-            kind = CONCERN_TYPES[code]
-            if is_present:
-                board.allege(kind, statement)
-            board.lay((Element.PURPOSE, kind), item, supports=is_present)
-        elif indicator is not None and indicator.element is not None:
-            board.lay((indicator.element, indicator.exploitation), item, supports=is_present)
-        elif indicator is not None or code in UNTYPED_CONCERNS or not is_present:
-            board.lay((None, None), item, supports=is_present)
+        slot = _slot_of(code)
+        if was_not_seen(group, value):
+            board.looked_for.append(_looked_for(piece, group, value, statement, slot or (None, None)))
+        elif slot is not None:
+            if code in CONCERN_TYPES:
+                board.allege(CONCERN_TYPES[code], statement)
+            item = CellItem(concern_words(value), code, is_judgement=False, statement=statement)
+            board.lay(slot, item, supports=True)
+
+
+def concern_words(value: ReadValue) -> str:
+    """Return what a concern is in words: a bare indicator code by its label."""
+    indicator = INDICATORS.get(value.text)
+    return value.text if indicator is None else indicator.label
+
+
+def _slot_of(code: str) -> Slot | None:
+    """Return where a concern's code belongs, or None for one that bears on no element and on nothing general."""
+    indicator = INDICATORS.get(code)
+    if code in CONCERN_TYPES:
+        return Element.PURPOSE, CONCERN_TYPES[code]
+    if indicator is not None:
+        return indicator.element, indicator.exploitation
+    return (None, None) if code in UNTYPED_CONCERNS else None
+
+
+def _looked_for(piece: Piece, group: Group, value: ReadValue, statement: Statement, slot: Slot) -> LookedFor:
+    def said(*names: str) -> str:
+        found = find_part(group, *names)
+        return found.text if found is not None else ""
+
+    return LookedFor(
+        text=concern_words(value),
+        code=value.code or "",
+        bears_on=_label_of(slot),
+        observer=said("observer_role") or words_for(piece.content.author_role or ""),
+        observed_on=said("observed_on", "date") or piece.content.observed_from or "",
+        place=said("place"),
+        context=said("seen", "context"),
+        statement=statement,
+    )
 
 
 def _lay_control(piece: Piece, board: _Board) -> None:
@@ -244,12 +314,12 @@ def _lay_events(piece: Piece, board: _Board) -> None:
             item = CellItem(words, None, is_judgement=False, statement=piece.state("Event", value))
             board.lay((Element.ACT, None), item, supports=True)
     for value in piece.content.given("vic_MethodOfRecruitment"):
-        words = f"recruitment: {_words(value.text)}"
+        words = f"recruitment: {plain_term(value.text)}"
         item = CellItem(words, value.code, is_judgement=False, statement=piece.state("Method of recruitment", value))
         board.lay((Element.ACT, None), item, supports=True)
 
 
-def _words(term: str) -> str:
+def plain_term(term: str) -> str:
     """Return a code list's term in words: ``ForcedLabour`` becomes ``forced labour``."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", term).lower() if " " not in term else term
 

@@ -14,10 +14,12 @@ from typing import Any
 from adapters.picture.changes import Changes, list_changes
 from adapters.picture.chronology import ChronologyRow, build_chronology
 from adapters.picture.clocks import Clock, list_clocks
+from adapters.picture.context import Surroundings, read_surroundings
 from adapters.picture.counts import Counts, count_fragments
 from adapters.picture.deliberation import DeliberationRow, list_deliberation
 from adapters.picture.disagreements import DisagreementItem, find_disagreements
 from adapters.picture.elements import Elements, build_elements
+from adapters.picture.future import Future, read_future
 from adapters.picture.gaps import Gaps, find_gaps, since_words
 from adapters.picture.identity import AgeReading, Identity, agree, collect_identity, read_ages
 from adapters.picture.provenance import Piece, Provenance, Statement, read_piece, render_json
@@ -34,6 +36,7 @@ from adapters.picture.situation import (
     list_explanations,
     list_offences,
 )
+from adapters.picture.use import Openers, list_openers
 from adapters.picture.versions import Versions, sort_versions
 from adapters.picture.view import (
     CaseView,
@@ -168,6 +171,7 @@ class RecordOfUse:
     counts: Counts
     newest_log_index: int | None
     rules: tuple[RuleWords, ...]
+    openers: Openers
     unconfirmed: tuple[str, ...] = ()
     """Gateways and bases named on the page that nobody has checked against the law."""
 
@@ -188,12 +192,14 @@ class Picture:
     question: QuestionToDecide
     identity: Identity
     chronology: tuple[ChronologyRow, ...]
+    surroundings: Surroundings
     elements: Elements
     evidence: tuple[EvidenceRow, ...]
     disagreements: tuple[DisagreementItem, ...]
     gaps: Gaps
     credibility: Credibility
     victim_and_offender: VictimAndOffender
+    future: Future
     plan: tuple[ActionRow, ...]
     deliberation: tuple[DeliberationRow, ...]
     record_of_use: RecordOfUse
@@ -236,12 +242,14 @@ def assemble(view: CaseView) -> Picture:
         question=frame_question(view, pieces, elements.types),
         identity=identity,
         chronology=build_chronology(pieces),
+        surroundings=read_surroundings(pieces),
         elements=elements,
         evidence=tuple(_evidence(piece, versions) for piece in pieces),
         disagreements=find_disagreements(view, pieces, identity),
         gaps=find_gaps(view, versions, identity.not_known),
         credibility=list_explanations(pieces),
         victim_and_offender=list_offences(view, pieces),
+        future=read_future(view, pieces),
         plan=list_actions(view, pieces),
         deliberation=list_deliberation(view, pieces),
         record_of_use=_record_of_use(view, versions),
@@ -391,6 +399,7 @@ def _record_of_use(view: CaseView, versions: Versions) -> RecordOfUse:
         counts=counts,
         newest_log_index=max((item.log_index for item in view.opened), default=None),
         rules=tuple(RuleWords(rule, view.rule_words[rule]) for rule in sorted(named) if rule in view.rule_words),
+        openers=list_openers(view),
         unconfirmed=tuple(sorted(view.unconfirmed & _named_bases(view))),
     )
 

@@ -21,6 +21,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from adapters.picture.beside import SideBySide, lay_side_by_side
 from adapters.picture.chronology import ChronologyRow
 from adapters.picture.glance import at_a_glance
 from adapters.picture.model import EvidenceRow, Picture
@@ -34,7 +35,10 @@ TEMPLATES = Path(__file__).parent / "templates"
 SHOWN_ROWS = 50
 """Rows of a long list that stand on a framed picture; all of them stand on a page of their own, and in a saved file."""
 
-FOLDED_OVER = 12
+BESIDE_OPEN = 2
+"""Groups of accounts side by side that stand open on a framed picture; the earlier ones fold out."""
+
+FOLDED_OVER = 8
 """Rows of a list that stand open on a framed picture; the others fold out."""
 
 
@@ -141,9 +145,17 @@ def _render(
             unconfirmed_of=lambda p: _unconfirmed_of(p, unconfirmed),
             span=span_words,
             folded_over=FOLDED_OVER,
+            beside_open=BESIDE_OPEN,
+            beside=_beside(picture, picture.chronology if chronology is None else chronology),
             **{"chronology_note": "", "evidence_note": "", "chronology_label": "Chronology", "level": 3, **more},
         )
     )
+
+
+def _beside(picture: Picture, rows: Sequence[ChronologyRow]) -> list[SideBySide]:
+    """Return the groups whose last account stands among these rows: over all parts of a list each stands once."""
+    shown = {id(row) for row in rows}
+    return [group for group in lay_side_by_side(picture.chronology) if id(group.last) in shown]
 
 
 _WHOLE = frozenset({"picture.html.j2", "body.html.j2"})

@@ -76,6 +76,7 @@ class FragmentCard:
     compared: tuple[Compared, ...]
     quoted_by: tuple[Quote, ...]
     elements: tuple[str, ...]
+    surroundings: tuple[str, ...]
     disagreements: tuple[str, ...]
     in_chronology: bool
 
@@ -128,6 +129,11 @@ def _card(view: CaseView, picture: Picture, row: EvidenceRow, fragment: str) -> 
             if ids & set(other.derived_from)
         ),
         elements=_elements_of(picture, ids),
+        surroundings=tuple(
+            topic.label
+            for topic in picture.surroundings.topics
+            if any(row.provenance.fragment in ids for row in topic.rows)
+        ),
         disagreements=tuple(
             item.point
             for item in picture.disagreements
@@ -193,6 +199,11 @@ def _elements_of(picture: Picture, ids: set[str]) -> tuple[str, ...]:
         for side, items in (("supporting", row.supporting), ("undermining", row.undermining)):
             if any(item.statement.provenance.fragment in ids for item in items):
                 found.append(f"{row.label}: {side}")
+    found += [
+        f"{item.bears_on}: looked for, not seen"
+        for item in elements.looked_for
+        if item.statement.provenance.fragment in ids
+    ]
     for side, items in (("supporting", elements.general_supporting), ("undermining", elements.general_undermining)):
         if any(item.statement.provenance.fragment in ids for item in items):
             found.append(f"General: {side}")

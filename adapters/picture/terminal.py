@@ -26,6 +26,7 @@ def print_picture(picture: Picture, console: Console) -> None:
     _voice(picture, console)
     _safety(picture, console)
     _chronology(picture, console)
+    _surroundings(picture, console)
     _elements(picture, console)
     _disagreements(picture, console)
     _gaps(picture, console)
@@ -118,6 +119,18 @@ def _chronology(picture: Picture, console: Console) -> None:
         console.print(Text(f"{hidden} earlier rows are on the page and in the JSON."))
 
 
+def _surroundings(picture: Picture, console: Console) -> None:
+    lines = []
+    for topic in picture.surroundings.topics:
+        lines.append(topic.label)
+        lines += [
+            f"  {row.text}{f', {row.place}' if row.place else ''}{f', {row.when}' if row.when else ''}"
+            f"{_source(picture, row.provenance)}"
+            for row in topic.rows
+        ]
+    _lines(console, "Places, peers and online", [*lines, picture.surroundings.silent])
+
+
 def _elements(picture: Picture, console: Console) -> None:
     def cell(items: Iterable[CellItem]) -> Text:
         said = [f"{item.text}{_source(picture, item.statement.provenance)}" for item in items]
@@ -131,6 +144,14 @@ def _elements(picture: Picture, console: Console) -> None:
         table.add_row(Text(row.label + note), cell(row.supporting), cell(row.undermining))
     console.print()
     console.print(table)
+    looked_for = [
+        f"{item.text} (bears on: {item.bears_on.lower()}): {item.observer or 'role not recorded'}, "
+        f"{day_words(item.observed_on) or 'no date'}{f', {item.place}' if item.place else ''}"
+        f"{f': {item.context}' if item.context else ''}{_source(picture, item.statement.provenance)}"
+        for item in picture.elements.looked_for
+    ]
+    if looked_for:
+        _lines(console, "Looked for, not seen", looked_for)
 
 
 def _disagreements(picture: Picture, console: Console) -> None:
@@ -191,13 +212,25 @@ def _offences(picture: Picture, console: Console) -> None:
 
 
 def _plan(picture: Picture, console: Console) -> None:
+    future = picture.future
+    lines = [] if future.answers else [future.sentence]
+    lines += [
+        f"{item.words}: {item.agency_name}, {day_words(item.said_on) or 'no date'}: {item.reasons.text}"
+        f"{_source(picture, item.reasons.provenance)}"
+        for item in future.answers
+    ]
+    _lines(console, "Risk and plan", lines)
     lines = [
         f"{row.what} ({row.owner_name}, {f'due {day_words(row.due)}' if row.due else 'no day'}"
         f"{', overdue' if row.is_overdue else ''}): {words_for(row.state) or 'state not recorded'}"
         f"{_source(picture, row.statement.provenance)}"
         for row in picture.plan
     ]
-    _lines(console, "Risk and plan", lines or ["No action, referral or strategy discussion was opened."])
+    _lines(
+        console,
+        "The plan",
+        lines or ["No action, referral or strategy discussion was opened."],
+    )
 
 
 def _deliberation(picture: Picture, console: Console) -> None:

@@ -87,6 +87,21 @@ class Unverified:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """How often somebody (``member`` None: an agency's intake) opened, for a purpose, what the reader's agency shared.
+
+    ``last`` is when they did so last, ``fragments`` how many different ones they were given.
+    """
+
+    agency: str
+    member: str | None
+    purpose: str
+    last: datetime
+    times: int
+    fragments: int
+
+
+@dataclass(frozen=True, slots=True)
 class LastLook:
     """When the reader pulled the case for this purpose before, and the ids of the fragments shown to them then."""
 
@@ -105,7 +120,8 @@ class CaseView:
     A view that is to be written to a file holds in ``opened`` what may be written, and in ``not_written`` what the
     reader has opened besides. ``rule_words`` gives the sentence of each rule that may be named to the reader,
     ``unconfirmed`` the gateways and bases that nobody has checked against the law. ``before`` is None where the reader
-    has not looked before, and where an answer that was kept is opened again.
+    has not looked before, and where an answer that was kept is opened again. ``readings`` is None where the log was not
+    asked who read what the reader's agency shared.
     """
 
     case: CaseState
@@ -131,6 +147,7 @@ class CaseView:
     unconfirmed: frozenset[str] = frozenset()
     referral: Referral | None = None
     before: LastLook | None = None
+    readings: tuple[Reading, ...] | None = None
 
     def require_whole(self) -> None:
         """Raise ``PictureRefused`` where fragments are of another case, stand twice, or are too many."""

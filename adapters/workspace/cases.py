@@ -23,6 +23,7 @@ from adapters.picture.judging import Opened
 from adapters.picture.model import assemble
 from adapters.picture.referral import find_referral
 from adapters.picture.view import PictureRefused
+from adapters.reads import with_readings
 from adapters.refusal import LogRefused
 from adapters.store.notify_rows import keep_looked
 from adapters.store.rows import list_case_rows, public_entries_end
@@ -188,7 +189,8 @@ def open_case(case: str, purpose: Purpose) -> OpenCase:
                 case, None if person is None else person.member, open_keys(), purpose, recognised()
             )
             digest = _digest_of(opened, before, _statements(here, case))
-        held = OpenCase(case, purpose, opened.view, assemble(opened.view), digest, here.clock())
+        view = with_readings(opened.view, here.adapter.store, here.adapter.book)
+        held = OpenCase(case, purpose, view, assemble(view), digest, here.clock())
     except HubRefused as error:
         if error.status in _NOT_FOUND:
             raise NotFound from error

@@ -49,12 +49,14 @@ def test_sections_stand_in_the_panels_order() -> None:
         "question",
         "identity",
         "chronology",
+        "surroundings",
         "elements",
         "evidence",
         "disagreements",
         "gaps",
         "credibility",
         "victim_and_offender",
+        "future",
         "plan",
         "deliberation",
         "record_of_use",
@@ -268,6 +270,8 @@ def test_matrix_has_means_as_not_required_for_a_child() -> None:
     rows = {row.label: row for row in assemble(case_view()).elements.rows}
     assert rows["Means"].note == MEANS_LABEL == "not required for a child — record if known"
     assert not rows["Means"].is_required
+    assert (rows["Means"].missing, rows["Means"].not_missing) == ((), "Not required for a child")
+    assert rows["Act"].missing == ("Nothing you opened speaks against this. Ask whether anybody looked.",)
     assert [item.code for item in rows["Means"].supporting] == ["CTL06"]
     assert [item.text for item in rows["Act"].supporting] == [
         "recruitment: through friends or social events",
@@ -283,12 +287,11 @@ def test_types_are_a_set_never_one() -> None:
     assert types == {"CRI", "LAB"}
 
 
-def test_judgement_is_marked_and_negation_undermines() -> None:
-    """A professional's view is told from a record; looked-for-and-not-seen is never a concern."""
+def test_judgement_is_marked() -> None:
+    """A professional's view is told from a record."""
     elements = assemble(case_view()).elements
     purpose = next(row for row in elements.rows if row.label == "Purpose: criminal exploitation")
     assert [item.is_judgement for item in purpose.supporting].count(True) == 1
-    assert [item.code for item in elements.general_undermining] == ["861931000000100"]
 
 
 def test_empty_cell_is_not_evidence_against() -> None:
@@ -557,14 +560,16 @@ def test_birth_month_around_the_limit_is_not_certain() -> None:
     assert picture.header.in_scope == "not_certain"
 
 
-def test_looked_for_and_not_seen_never_supports() -> None:
-    """A factor looked for and not seen undermines its element and alleges no type."""
+def test_looked_for_and_not_seen_supports_and_undermines_nothing() -> None:
+    """A factor looked for and not seen stands apart from its element and alleges no type."""
     parts = {"concern": value("criminal exploitation", code="24A"), "presence": value("looked_for_not_seen")}
     concern = record(Category.CONCERN, "Factor not seen", {"hub_Concern": [parts], "hub_View": value("x")})
     named = record(Category.CONCERN, "Type", {"hub_ExploitationType": value("CRI")})
     items = [opened("c", COUNCIL, Category.CONCERN, concern), opened("t", CHARITY, Category.CONCERN, named)]
-    row = next(row for row in assemble(case_view(items)).elements.rows if row.exploitation == "CRI")
-    assert [item.code for item in row.undermining] == ["24A"]
+    elements = assemble(case_view(items)).elements
+    row = next(row for row in elements.rows if row.exploitation == "CRI")
+    assert row.undermining == elements.general_undermining == ()
+    assert [(item.code, item.bears_on) for item in elements.looked_for] == [("24A", "Purpose: criminal exploitation")]
     assert [item.statement.provenance.agency for item in row.supporting] == [CHARITY]
     assert assemble(case_view(items[:1])).question.types == ()
 

@@ -93,7 +93,17 @@ def test_every_section_shows_its_canary() -> None:
         for section in tree.xpath("//section")
         if "<script>alert(1)</script>" in section.text_content()
     }
-    expected = {"voice", "safety", "identity", "chronology", "elements", "evidence", "disagreements", "gaps"}
+    expected = {
+        "voice",
+        "safety",
+        "identity",
+        "chronology",
+        "surroundings",
+        "elements",
+        "evidence",
+        "disagreements",
+        "gaps",
+    }
     assert expected | {"credibility", "offences", "plan", "deliberation", "use"} <= reached
 
 

@@ -371,6 +371,45 @@ def test_paper_says_who_printed_when_what_for_and_from_which_set(shared: Desk, l
     assert not tree.xpath("//title[contains(., 'Robin')]")
 
 
+# --- what stands in the sections ---
+
+
+def test_the_sections_of_a_framed_picture(large: Browser, shared: Desk) -> None:
+    """Context after the chronology, what was not seen apart, concern in the plan; times by UK clocks and never UTC."""
+    tree = html.fromstring(large.get(at(shared, "picture?held=1")).text)
+    sections = {item.get("aria-labelledby"): item for item in tree.xpath("//section[@aria-labelledby]")}
+    names = list(sections)
+    assert names.index("surroundings") == names.index("chronology") + 1 == names.index("elements") - 1
+    said = {name: " ".join(section.text_content().split()) for name, section in sections.items()}
+    assert "Movement, of any distance" in said["surroundings"]
+    assert "Transit: Taken to Northshire by car; where: Leeds, GB" in said["surroundings"]
+    assert (
+        "No safeguarding issues identified (code 861931000000100)" in said["elements"].partition("Looked for, not")[2]
+    )
+    assert "Concerned that the child will be exploited again" in said["plan"]
+    assert "Who opened what" in said["use"]
+    assert "UTC" not in tree.text_content()
+    (means,) = sections["elements"].xpath(".//tr[th[starts-with(., 'Means')]]/td[@data-label='Missing']")
+    assert means.text_content().strip() == "Not required for a child"
+
+
+def test_accounts_of_the_same_days_stand_side_by_side_on_the_pages_of_the_chronology(
+    large: Browser, shared: Desk
+) -> None:
+    """Every group of them on one page only, whatever the page; each account leads to its fragment."""
+    pages = [html.fromstring(large.get(at(shared, f"chronology?page={number}")).text) for number in (1, 2, 3)]
+    groups = [group for page in pages for group in page.xpath("//div[@class='together']")]
+    assert len(groups) > 3
+    said = [" ".join(group.text_content().split()) for group in groups]
+    assert len(set(said)) == len(said)
+    for group in groups:
+        accounts = group.xpath("./ul[@class='beside']/li")
+        assert len(accounts) >= 2
+        for account in accounts:
+            assert account.xpath(".//dt/text()") == ["When", "How they know", "Where it stands"]
+            assert account.xpath(".//a/@href")[0].startswith(at(shared, "fragments/"))
+
+
 # --- whose case it is ---
 
 

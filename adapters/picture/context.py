@@ -1,0 +1,210 @@
+"""Places, peers and online: where harm happens, with whom and by which way, as each agency recorded it.
+
+Contextual safeguarding plans for the place, the group and the online space as well as for the child (nrm.md 4). Nothing
+is concluded: that a place or a person is named is no finding about them. Movement counts at any distance (nrm.md 6.2).
+Observations stand where their code belongs (nrm.md 6.3); those that were looked for and not seen are in the elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from adapters.picture.content import Group, find_part
+from adapters.picture.elements import concern_parts, concern_words, plain_term, was_not_seen
+from adapters.picture.provenance import Piece, Provenance
+from adapters.picture.words import day_words, span_words
+from policies.vocabulary import Category
+
+NOT_A_FINDING = (
+    "Harm outside the home happens in places, in groups and online. This is what agencies recorded of them; that a "
+    "place, a group or a person is named is no finding about them."
+)
+
+
+class Setting(StrEnum):
+    """A part of the section, in the order in which it stands."""
+
+    DESCRIBED = "described"
+    PLACES = "places"
+    PEERS = "peers"
+    ONLINE = "online"
+    MOVEMENT = "movement"
+    PEOPLE = "people"
+    PROFESSIONALS = "professionals"
+
+
+LABELS: Mapping[Setting, str] = {
+    Setting.DESCRIBED: "Places, groups and online spaces that an agency describes",
+    Setting.PLACES: "Places",
+    Setting.PEERS: "Peers, groups and how others drew the child in",
+    Setting.ONLINE: "Online",
+    Setting.MOVEMENT: "Movement, of any distance",
+    Setting.PEOPLE: "Family and others around the child",
+    Setting.PROFESSIONALS: "Professionals around the child",
+}
+_CODES: Mapping[Setting, tuple[str, ...]] = {
+    Setting.PLACES: ("PLC01", "PLC02", "SEX01", "CRI02", "CRI05"),
+    Setting.PEERS: ("PLC03", "PER05", "ACT02", "CTL15", "13A"),
+    Setting.ONLINE: ("PLC04", "CTL14", "SEX03"),
+    Setting.MOVEMENT: ("ACT01", "ACT03", "ACT04", "ACT05", "ACT06", "ACT07", "ACT08", "SEX04"),
+}
+"""Indicator codes (nrm.md 6.3), and the children in need factor of gangs (formats.md 10.3)."""
+
+SETTING_OF_CODE: Mapping[str, Setting] = {code: setting for setting, codes in _CODES.items() for code in codes}
+_PEERS = {
+    "vic_MethodOfRecruitment": "Recruitment",
+    "vic_RelationshipToTrafficker": "Relationship to the person who exploited the child",
+}
+_NAME_PARTS = ("FirstName", "MiddleName", "SecondName")
+
+
+@dataclass(frozen=True, slots=True)
+class ContextRow:
+    """One thing that a record says. ``when`` is empty where the record's own time says it."""
+
+    text: str
+    code: str
+    place: str
+    observer: str
+    when: str
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class ContextTopic:
+    """One part of the section, of which something was opened."""
+
+    setting: Setting
+    label: str
+    rows: tuple[ContextRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The section. ``silent`` names in one sentence the parts of which nothing was opened."""
+
+    sentence: str
+    topics: tuple[ContextTopic, ...]
+    silent: str
+
+
+def read_surroundings(pieces: Sequence[Piece]) -> Surroundings:
+    """Lay what the pieces hold where it belongs, in the order in which it was shared."""
+    found: dict[Setting, list[ContextRow]] = {setting: [] for setting in Setting}
+    for piece in pieces:
+        for setting, row in _rows(piece):
+            found[setting].append(row)
+    topics = [ContextTopic(setting, LABELS[setting], tuple(rows)) for setting, rows in found.items() if rows]
+    return Surroundings(
+        NOT_A_FINDING, tuple(topics), _silence([LABELS[item] for item, rows in found.items() if not rows])
+    )
+
+
+def _silence(labels: Sequence[str]) -> str:
+    if not labels:
+        return ""
+    named = "; ".join(f"{label[:1].lower()}{label[1:]}" for label in labels)
+    return (
+        f"Nothing you opened says anything of: {named}. That is not evidence that there is nothing: ask who would know."
+    )
+
+
+Rows = Iterator[tuple[Setting, ContextRow]]
+
+
+def _rows(piece: Piece) -> Rows:
+    if piece.category is Category.CONTEXT:
+        yield Setting.DESCRIBED, _row(piece, piece.line)
+    elif piece.category is Category.MOVEMENT:
+        yield Setting.MOVEMENT, _row(piece, piece.line)
+    elif piece.category is Category.RELATION:
+        yield from _people(piece)
+    yield from _observed(piece)
+    yield from _events(piece)
+    for name, label in _PEERS.items():
+        for value in piece.content.given(name):
+            yield Setting.PEERS, _row(piece, f"{label}: {plain_term(value.text)}", provenance=piece.provenance(value))
+
+
+def _row(
+    piece: Piece,
+    text: str,
+    *,
+    code: str = "",
+    place: str = "",
+    observer: str = "",
+    when: str = "",
+    provenance: Provenance | None = None,
+) -> ContextRow:
+    # A time with an end is said in full; its beginning stands with the source.
+    lasted = span_words(piece.content.observed_from, piece.content.observed_to) if piece.content.observed_to else ""
+    return ContextRow(text, code, place, observer, when or lasted, provenance or piece.provenance())
+
+
+def _observed(piece: Piece) -> Rows:
+    for group, value in concern_parts(piece):
+        code = value.code or value.text
+        setting = SETTING_OF_CODE.get(code)
+        if setting is None or was_not_seen(group, value):
+            continue
+        seen = _said(group, "seen", "context")
+        yield (
+            setting,
+            _row(
+                piece,
+                _begin(concern_words(value)) + (f": {seen}" if seen else ""),
+                code=value.code or "",
+                place=_said(group, "place"),
+                observer=_said(group, "observer_role"),
+                when=day_words(_said(group, "observed_on")),
+                provenance=piece.provenance(value),
+            ),
+        )
+
+
+def _events(piece: Piece) -> Rows:
+    """Yield the places of trafficking events; a transit is a movement."""
+    if piece.category is not Category.TRAFFICKING_EVENT:
+        return
+    for group in (piece.content.singles, *(group for listed in piece.content.groups.values() for group in listed)):
+        kind = find_part(group, "type") if any(name.startswith("hte_") for name in group) else None
+        where = ", ".join(text for name in ("city", "country") if (text := _said(group, name)))
+        is_transit = kind is not None and kind.says("Transit") is not None
+        if kind is None or not (where or is_transit):
+            continue
+        words = _said(group, "description") or piece.line
+        yield (
+            Setting.MOVEMENT if is_transit else Setting.PLACES,
+            _row(
+                piece,
+                f"{_begin(plain_term(kind.text))}: {words}",
+                place=where,
+                when=day_words(_said(group, "date")),
+                provenance=piece.provenance(kind),
+            ),
+        )
+
+
+def _people(piece: Piece) -> Rows:
+    """Yield who is on record around the child: what they are to the child, and their name where one is given."""
+    found = False
+    for field, setting in (("hub_Relation", Setting.PEOPLE), ("hub_Professional", Setting.PROFESSIONALS)):
+        for group in piece.content.groups.get(field, ()):
+            name = _said(group, "name") or " ".join(text for part in _NAME_PARTS if (text := _said(group, part)))
+            said = [text for text in (name, _said(group, "organisation")) if text]
+            role = _begin(_said(group, "role")) or "Role not recorded"
+            yield setting, _row(piece, f"{role}: {', '.join(said)}" if said else role)
+            found = True
+    if not found:
+        yield Setting.PEOPLE, _row(piece, piece.line)
+
+
+def _begin(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def _said(group: Group, *names: str) -> str:
+    value = find_part(group, *names)
+    return "" if value is None else value.text

@@ -1,0 +1,85 @@
+"""Who opened what, as far as this agency's adapter knows: reads of what the agency itself shared, told by the log.
+
+For whoever leads the case or chairs its panel, and for an information governance officer: each person of the case, with
+what is known or that nothing is known (nrm.md 7, section 14). For others: their own reads. Ids, roles and times only;
+who read records of other agencies is not known here, and is never shown as "did not read".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from adapters.picture.view import CaseView, Reading
+from adapters.picture.words import count_words, day_words, words_for
+from policies.vocabulary import Role
+
+SEE_EVERYBODY = frozenset({Role.PANEL_CHAIR, Role.LEAD_PROFESSIONAL, Role.IG_OFFICER})
+NOT_KNOWN = "not known"
+_EVERYBODY = (
+    "Known here is who opened what {agency} itself shared. Whoever opened records of other agencies only stands as not "
+    "known: that does not mean that they have not read. An information governance officer can see more in the log."
+)
+_OWN = (
+    "Here stands when you opened what {agency} itself shared. Who else opened the case is shown to whoever leads it or "
+    "chairs its panel."
+)
+_NOT_ASKED = "Who else opened the case is not told here."
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """One person of the case, or an agency's intake (``member`` None): in which roles, and what they opened."""
+
+    agency: str
+    agency_name: str
+    member: str | None
+    roles: tuple[str, ...]
+    is_reader: bool
+    opened: str
+
+
+@dataclass(frozen=True, slots=True)
+class Openers:
+    """Who opened what, and what the list can and cannot say."""
+
+    sentence: str
+    rows: tuple[Opener, ...]
+
+
+def list_openers(view: CaseView) -> Openers:
+    """Return the list for this reader. Where nothing was asked of the log it is empty, and says that."""
+    if view.readings is None:
+        return Openers(_NOT_ASKED, ())
+    sees_all = bool(SEE_EVERYBODY & set(view.reader_roles))
+    me = (str(view.reader.agency), view.reader.member)
+    found: dict[tuple[str, str | None], list[Reading]] = {}
+    if sees_all:
+        listed = [item for item in view.case.membership.members if item.until > view.at]
+        found = {(str(item.agency), item.member): [] for item in listed}
+    for reading in view.readings:
+        if sees_all or (reading.agency, reading.member) == me:
+            found.setdefault((reading.agency, reading.member), []).append(reading)
+    rows = tuple(_row(view, who, readings, is_reader=who == me) for who, readings in found.items())
+    sentence = (_EVERYBODY if sees_all else _OWN).format(agency=view.name_of(view.reader.agency))
+    return Openers(sentence, rows)
+
+
+def _row(view: CaseView, who: tuple[str, str | None], readings: Sequence[Reading], *, is_reader: bool) -> Opener:
+    agency, member = who
+    entry = None if member is None else view.case.membership.find_member(agency, member)
+    listed = () if entry is None else tuple(role.value for role in entry.roles)
+    return Opener(
+        agency=agency,
+        agency_name=view.name_of(agency),
+        member=member,
+        roles=listed,
+        is_reader=is_reader,
+        opened="; ".join(_words(item) for item in readings) or NOT_KNOWN,
+    )
+
+
+def _words(reading: Reading) -> str:
+    often = "once" if reading.times == 1 else f"{reading.times:,} times, last"
+    records = count_words(reading.fragments, "record")
+    return f"{often} on {day_words(reading.last)}, for: {words_for(reading.purpose)}; {records}"
