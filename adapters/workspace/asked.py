@@ -76,7 +76,8 @@ def ask_records(held: OpenCase, agency: str, at: datetime) -> Iterator[Waiting]:
     """Return what an opened case asks of an agency: clocks, requests, invitations, actions, disagreements, when the
     child is to be asked again, and what an offence prompts.
     """
-    address = picture_address(held.case, held.purpose)
+    # The picture as they have it open: looking at it again is no pull.
+    address = url_for("cases.picture", case=held.case, held=1)
     for clock in clocks_to_watch(held.picture.clocks, held.view.case.membership.case_stage):
         found = wait_for_clock(clock, held.case, at, f"{address}#clocks")
         if found is not None:

@@ -218,6 +218,9 @@ def test_a_newer_record_of_the_childs_wishes_ends_it() -> None:
     assert asking(late, asked) == ()
     assert asking(asked, not_heard(date(2026, 5, 31), index=80)) != ()
     assert asking(late, not_heard(date(2026, 6, 20), index=80)) == (), "the next day that was named counts"
+    both = {"hub_OwnWords": value("I want to go to school."), "hub_AskAgainOn": value("2026-05-31")}
+    heard = record(Category.WISHES_AND_FEELINGS, "Heard", both)
+    assert asking(opened("h", HEALTH, Category.WISHES_AND_FEELINGS, heard)) == (), "who was heard is not asked again"
 
 
 # --- offences ---
@@ -254,15 +257,24 @@ def test_what_an_offence_asks_until_a_record_answers_it(
     assert said == expected
 
 
+def test_a_hearing_at_which_the_child_is_the_victim_is_not_theirs_to_answer() -> None:
+    parts = [{"role": value("defendant")}, {"role": value("victim"), "next_hearing": value("2026-06-09")}]
+    view = case_view([opened("o", POLICE, Category.OFFENCE, record(Category.OFFENCE, "Both", {"hub_Offence": parts}))])
+    found = ask_of_offences(view, assemble(view).victim_and_offender)
+    assert found is not None
+    assert (found.is_court_date_open, found.next_court_date) == (True, "")
+
+
 def test_hostile_content_stops_nothing() -> None:
     """Every shape is possible in what another agency sealed."""
     odd = [
-        opened("a", COUNCIL, TALK, {"fields": {"hub_DiscussionState": value("planned"), "hub_Invited": [value(HEALTH)], "hub_PlannedFor": value("x" * 900)}}),  # noqa: E501
+        opened("a", COUNCIL, TALK, {"fields": {"hub_DiscussionState": value("planned"), "hub_Invited": [value(HEALTH)], "hub_PlannedFor": value("x" * 900), "hub_StartsAt": value("14:30 <b>")}}),  # noqa: E501
         opened("b", COUNCIL, TALK, {"fields": {"hub_DiscussionAction": [{"owner": value(HEALTH)}, 1]}}),
         opened("c", COUNCIL, Category.WISHES_AND_FEELINGS, {"fields": {"hub_AskAgainOn": value(20260501)}}),
         opened("d", COUNCIL, Category.SAFEGUARDING_ACTION, {"fields": None}),
     ]  # fmt: skip
     view = case_view(odd)
-    assert [item.fragment for item in list_invitations(view, HEALTH)] == [fid("a")], "no day can be told: it waits"
+    (found,) = list_invitations(view, HEALTH)
+    assert (found.fragment, found.day, found.starts_at) == (fid("a"), "", ""), "no day can be told: it waits"
     assert list_due_actions(view, assemble(view).plan, HEALTH) == ()
     assert list_asking_again(view, COUNCIL) == ()

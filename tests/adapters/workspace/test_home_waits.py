@@ -179,10 +179,10 @@ def test_what_others_wrote_stays_their_text(desk: Desk) -> None:
     ("items", "words", "leads_to"),
     [
         ([invitation(TODAY)], "invites you to a strategy discussion", "/cases/{}/strategy"),
-        ([action(TODAY)], "An action for your agency, due on", "/cases/{}/picture?purpose=panel_review#plan"),
+        ([action(TODAY)], "An action for your agency, due on", "/cases/{}/picture?held=1#plan"),
         ([not_heard(TODAY - DAY)], "the day was", "/cases/{}/wishes"),
-        ([offence()], "what is the next court date?", "/cases/{}/picture?purpose=panel_review#offences"),
-        ([missing(TODAY)], "Return interview:", "/cases/{}/picture?purpose=panel_review#clocks"),
+        ([offence()], "what is the next court date?", "/cases/{}/picture?held=1#offences"),
+        ([missing(TODAY)], "Return interview:", "/cases/{}/picture?held=1#clocks"),
     ],
 )
 def test_each_leads_to_where_it_is_done(shared: Desk, items: list[OpenedFragment], words: str, leads_to: str) -> None:
