@@ -38,8 +38,8 @@ SHOWN_ROWS = 50
 BESIDE_OPEN = 2
 """Groups of accounts side by side that stand open on a framed picture; the earlier ones fold out."""
 
-FOLDED_OVER = 8
-"""Rows of a list that stand open on a framed picture; the others fold out."""
+FOLDED_OVER = 6
+"""Rows of a list that stand open on a framed picture, which is read on telephones too; the others fold out."""
 
 
 @dataclass(frozen=True, slots=True)
