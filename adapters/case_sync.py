@@ -15,7 +15,7 @@ from typing import Any
 from adapters.copies import keeps_inbox
 from adapters.erasures import has_new, read_erasures, take_erasures
 from adapters.feed import FOLLOWED, LISTS, CaseFeed, followed
-from adapters.hub_client import HubClient
+from adapters.hub_client import HubClient, HubRefused
 from adapters.promises import settle_case
 from adapters.refusal import LogRefused
 from adapters.store.database import Session, Store
@@ -30,6 +30,8 @@ from policies.model import Malformed, parse_time, render_time, require_id, requi
 from policies.vocabulary import AgencyKind
 
 MAX_CASES = 100_000
+_OF_US = (401, 429, 503)
+"""Refusals that would meet the next case too: not known, too many, busy."""
 ATTEMPTS = 4
 """So often a case and its entries are read until they agree: something may be recorded between the two requests."""
 
@@ -62,33 +64,41 @@ class CaseSync:
     def sync(self) -> list[str]:
         """Fetch the statements of every case and hold them against its entries. Return the case ids.
 
-        Each case is read, whatever is wrong with another. Raises ``LogRefused`` for the first that is not whole; an
-        alarm is kept for each.
+        Each case is read, whatever is wrong with another. Raises ``LogRefused`` for the first that is not whole (an
+        alarm is kept for each), or else ``HubRefused`` for the first that the hub would not show.
         """
         with self.store.write() as session:
             # Before the hub is asked: what another process takes in meanwhile is newer than its answer, not gone.
             known = {row.case: json.loads(row.statements) for row in list_case_rows(session) if row.ended_at is None}
         listed = _case_list(self.client.get("/v1/cases"))
-        refused: LogRefused | None = None
+        broken: LogRefused | None = None
+        refused: HubRefused | None = None
         for item in listed:
             try:
                 self._sync_case(item, known.get(item.case, {}))
             except LogRefused as error:
                 self._alarm(error)
+                broken = broken or error
+            except HubRefused as error:
+                if error.status in _OF_US:
+                    raise
                 refused = refused or error
         self._end(set(known) - {item.case for item in listed})
-        if refused is not None:
-            raise refused
+        stopped = broken or refused
+        if stopped is not None:
+            raise stopped
         return [item.case for item in listed if not self._is_erased(item.case)]
 
     def sync_one(self, case: str) -> None:
-        """Fetch the statements of one case, where it is listed for this agency. Raises ``LogRefused``."""
+        """Fetch the statements of one case; one that is listed no more has ended. Raises as ``sync`` does."""
         with self.store.write() as session:
             row = session.get(CaseRow, case)
             before = {} if row is None or row.ended_at is not None else json.loads(row.statements)
-        for item in _case_list(self.client.get("/v1/cases")):
-            if item.case == case:
-                self._sync_case(item, before)
+        listed = next((item for item in _case_list(self.client.get("/v1/cases")) if item.case == case), None)
+        if listed is not None:
+            self._sync_case(listed, before)
+        elif before:
+            self._end({case})
 
     def _sync_case(self, listed: Listed, before: Mapping[str, Any]) -> None:
         case, feed = listed.case, self.feed(listed.case)

@@ -366,14 +366,15 @@ class Follower:
         return self._cases.feed(case)
 
     def sync_cases(self) -> list[str]:
-        """Fetch our cases and hold their statements against the log; return the case ids. Raises ``LogRefused``.
+        """Fetch our cases and hold their statements against the log; return the case ids.
 
-        The statements are verified where they are used.
+        Raises ``LogRefused``, or else ``HubRefused``, after every case was read. The statements are
+        verified where they are used.
         """
         return self._cases.sync()
 
     def sync_case(self, case: str) -> None:
-        """Fetch one of our cases as ``sync_cases`` does, whatever is wrong with another. Raises ``LogRefused``."""
+        """Fetch one of our cases as ``sync_cases`` does, and no other. Raises as ``sync_cases``."""
         self._cases.sync_one(case)
 
     def take_erasures(self, case: str) -> None:

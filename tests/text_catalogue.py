@@ -21,14 +21,15 @@ from babel.messages.pofile import read_po, write_po
 from adapters.workspace.languages import CATALOGUE, TRANSLATIONS
 from keys.sign_in import WORDS
 
-FOLDERS = (TRANSLATIONS.parent, TRANSLATIONS.parents[1] / "picture")
-"""Where texts of pages are: the workspace, and the picture that it shows."""
+FOLDERS = (TRANSLATIONS.parent, *(TRANSLATIONS.parents[1] / name for name in ("picture", "notifying")))
+"""Where texts of pages are: the workspace, the picture that it shows, and how people are told."""
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2"), ("**/templates/**.j2", "jinja2")]
 KEYWORDS = {
     "_": None,
     "_later": None,
     "gettext": None,
     "lazy_gettext": None,
+    "NotifyRefused": (2,),
     "ngettext": (1, 2),
     "lazy_ngettext": (1, 2),
     "pgettext": ((1, "c"), 2),

@@ -82,7 +82,8 @@ def _require_address(address: str, domains: tuple[str, ...]) -> None:
     if len(address) > MAX_ADDRESS_CHARS or ADDRESS.fullmatch(address) is None:
         raise NotifyRefused("address", "Enter an e-mail address in the form name@agency.example.")
     if domains and address.rpartition("@")[2].lower() not in domains:
-        raise NotifyRefused("address", f"Enter an address of your agency: one that ends in @{', @'.join(domains)}.")
+        ending = ", ".join(f"@{domain}" for domain in domains)
+        raise NotifyRefused("address", "Enter an address of your agency: one that ends in %(ending)s.", ending=ending)
 
 
 def _term(kind: type[_Term], text: str, field_name: str) -> _Term:

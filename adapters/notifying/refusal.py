@@ -4,11 +4,14 @@ from __future__ import annotations
 
 
 class NotifyRefused(ValueError):
-    """A person's wish how to be told is none. ``field`` names what is wrong, the text says what was expected."""
+    """A person's wish how to be told is none. ``field`` names what is wrong, the text says what was expected.
 
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
+    ``message`` is a text of the catalogue, with ``values`` for its places (``%(name)s``).
+    """
+
+    def __init__(self, field: str, message: str, **values: str) -> None:
+        super().__init__(message % values if values else message)
+        self.field, self.message, self.values = field, message, values
 
 
 class CarrierDown(Exception):

@@ -52,9 +52,9 @@ class Pressed:
 
 
 def bring_up_to_date(adapter: Adapter, case: str) -> None:
-    """Take in what the log and the case are by now. Raises as ``sync`` does."""
+    """Take in what the log and the case are by now, whatever is wrong with another. Raises as ``sync`` does."""
     adapter.follower.sync()
-    adapter.follower.sync_cases()
+    adapter.follower.sync_case(case)
     disown(adapter.book, case)
 
 

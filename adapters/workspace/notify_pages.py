@@ -80,7 +80,7 @@ def _form(
         "notify/edit.html",
         form=form,
         ways=[way.value for way in ways],
-        problem=None if problem is None else _(str(problem)),
+        problem=None if problem is None else _(problem.message, **problem.values),
         wrong=None if problem is None else problem.field,
         is_kept=is_kept,
         has_address=has_address,

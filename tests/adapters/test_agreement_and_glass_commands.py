@@ -67,7 +67,7 @@ def folder(place: Path, files: dict[str, bytes]) -> str:
 
 def test_show_names_the_agreement_its_place_in_the_log_and_our_own_forbids(hands: dict[str, Hands]) -> None:
     said = hands[CARE].run("policy", "show").stdout
-    assert f"digest {bundle().digest}; {len(bundle().rules)} rules, {len(bundle().rows)} rows of tests" in said
+    assert f"digest {bundle().digest}; {len(bundle().rules)} rules, {len(bundle().rows):,} rows of tests" in said
     assert "version 1, active since log position " in said
     assert "no forbids of our own (forbids/ in the adapter's folder)" in said
     unchecked = next(line for line in said.splitlines() if line.startswith("unconfirmed: "))

@@ -55,7 +55,8 @@ _FOCUS = """() => {
 }"""
 _REACHABLE = """() => [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex]')]
   .filter(node => node.type !== 'hidden' && !node.disabled && node.tabIndex >= 0
-    && (node.offsetParent !== null || getComputedStyle(node).position === 'fixed')
+    // Not what stands in a part that is closed (details): it has a place, but nobody sees it.
+    && node.checkVisibility({visibilityProperty: true})
     && !(node.type === 'radio' && node.name && !node.checked
       && document.querySelectorAll(`input[type=radio][name="${CSS.escape(node.name)}"]`)[0] !== node))
   .map(node => node.outerHTML.slice(0, 100))"""
