@@ -44,7 +44,7 @@ def list_changes(view: CaseView, versions: Versions) -> Changes | None:
     new = [piece for piece in fresh if piece not in corrected]
     now = {item.header.fragment for item in view.opened} | {item.fragment for item in view.not_written}
     reasons = {item.fragment: item.sentence for item in view.refused}
-    reasons |= {item.fragment: f"It did not verify: {item.reason}." for item in view.unverified}
+    reasons |= {item.fragment: f"It failed its check: {item.reason}." for item in view.unverified}
     reasons |= dict.fromkeys(view.withheld_by_hub, "The hub keeps it back.")
     gone = tuple(Gone(name, reasons.get(name, NOT_SAID)) for name in sorted(shown - now))
     counts = [

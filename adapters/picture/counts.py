@@ -48,7 +48,7 @@ def count_fragments(view: CaseView, versions: Versions) -> Counts:
             (refused, f"{refused:,} refused now"),
             (held, f"{held:,} held by {'its agency' if held == 1 else 'their agencies'} and not given to you"),
             (withheld, f"{withheld:,} kept back by the hub"),
-            (unverified, f"{unverified:,} that arrived and did not verify"),
+            (unverified, f"{unverified:,} that arrived and failed {'its' if unverified == 1 else 'their'} check"),
             (not_said, f"{not_said:,} of agencies that have not yet said what you are given"),
         )
         if count

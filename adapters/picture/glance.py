@@ -97,10 +97,13 @@ def _gaps(gaps: Gaps) -> str:
     counted = [
         (len(gaps.silent), count_words(len(gaps.silent), "agency has", "agencies have") + " sent nothing"),
         (len(gaps.still_waits), count_words(len(gaps.still_waits), "agency has", "agencies have") + " yet to say"),
-        (held, f"{count_words(held, 'fragment is', 'fragments are')} held and not given to you"),
-        (len(gaps.refused), f"{count_words(len(gaps.refused), 'fragment is', 'fragments are')} refused to you now"),
-        (len(gaps.withheld_by_hub), f"the hub keeps {count_words(len(gaps.withheld_by_hub), 'fragment')} back"),
-        (len(gaps.unverified), f"{count_words(len(gaps.unverified), 'fragment')} did not verify"),
+        (held, f"{count_words(held, 'record is', 'records are')} held and not given to you"),
+        (len(gaps.refused), f"{count_words(len(gaps.refused), 'record is', 'records are')} refused to you now"),
+        (len(gaps.withheld_by_hub), f"the hub keeps {count_words(len(gaps.withheld_by_hub), 'record')} back"),
+        (
+            len(gaps.unverified),
+            count_words(len(gaps.unverified), "record failed its check", "records failed their check"),
+        ),
         (requests, f"{count_words(requests, 'request has', 'requests have')} no answer"),
     ]
     said = join_words([words for count, words in counted if count])

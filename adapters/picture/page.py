@@ -35,11 +35,14 @@ TEMPLATES = Path(__file__).parent / "templates"
 SHOWN_ROWS = 50
 """Rows of a long list that stand on a framed picture; all of them stand on a page of their own, and in a saved file."""
 
+BESIDE_SHOWN = 10
+"""Groups of accounts side by side that stand on a framed picture; all of them stand on the pages of the chronology."""
+
 BESIDE_OPEN = 2
 """Groups of accounts side by side that stand open on a framed picture; the earlier ones fold out."""
 
-FOLDED_OVER = 8
-"""Rows of a list that stand open on a framed picture; the others fold out."""
+FOLDED_OVER = 6
+"""Rows of a list that stand open on a framed picture, which is read on telephones too; the others fold out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,7 @@ def _render(
             span=span_words,
             folded_over=FOLDED_OVER,
             beside_open=BESIDE_OPEN,
+            beside_shown=BESIDE_SHOWN if template == "body.html.j2" else None,
             beside=_beside(picture, picture.chronology if chronology is None else chronology),
             **{"chronology_note": "", "evidence_note": "", "chronology_label": "Chronology", "level": 3, **more},
         )

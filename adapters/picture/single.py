@@ -216,7 +216,7 @@ def _not_shown(view: CaseView, fragment: str) -> NotShown | None:
             return NotShown(fragment, item.agency, item.sentence)
     for other in view.unverified:
         if other.fragment == fragment:
-            return NotShown(fragment, "", f"It arrived and did not verify: {other.reason}. Nothing of it is shown.")
+            return NotShown(fragment, "", f"It arrived and failed its check: {other.reason}. Nothing of it is shown.")
     if fragment in view.withheld_by_hub:
         return NotShown(fragment, "", "It was granted to you, and the hub neither sent it nor said why.")
     return None

@@ -189,7 +189,7 @@ def _gaps(picture: Picture, console: Console) -> None:
         for item in gaps.public_refusals
     ]
     lines += [f"Withheld by the hub: {item[:8]}. {gaps.withheld_sentence}" for item in gaps.withheld_by_hub]
-    lines += [f"Did not verify: {item.fragment[:8]}, {item.reason}" for item in gaps.unverified]
+    lines += [f"Failed its check: {item.fragment[:8]}, {item.reason}" for item in gaps.unverified]
     lines += [
         f"No answer from {item.to_name}: {item.what} (asked {item.open_words}"
         + (f", {count_words(item.days_overdue, 'day')} overdue)" if item.days_overdue else ")")

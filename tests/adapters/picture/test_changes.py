@@ -60,7 +60,7 @@ def test_what_is_refused_now_says_by_which_sentence() -> None:
     why = {item.fragment: item.why for item in found.gone}
     assert why[fid("refused")] == "The originator has not released this to you."
     assert why[fid("withheld")] == "The hub keeps it back."
-    assert why[fid("unverified")] == "It did not verify: the signature does not verify."
+    assert why[fid("unverified")] == "It failed its check: the signature does not verify."
 
 
 def test_nothing_new_is_said() -> None:

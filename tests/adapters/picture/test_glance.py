@@ -43,8 +43,8 @@ def test_why_the_child_was_not_heard() -> None:
 def test_what_is_open_is_counted_in_words() -> None:
     lines = lines_of()
     assert lines["gaps"] == (
-        "1 agency has sent nothing, 3 fragments are held and not given to you, 1 fragment is refused to you now, "
-        "the hub keeps 1 fragment back, 1 fragment did not verify and 1 request has no answer.",
+        "1 agency has sent nothing, 3 records are held and not given to you, 1 record is refused to you now, "
+        "the hub keeps 1 record back, 1 record failed its check and 1 request has no answer.",
     )
     assert lines["disagreements"] == ("5 open disagreements, 1 overdue.",)
     empty = lines_of(items=[], refused=(), not_given=(), withheld_by_hub=(), unverified=())

@@ -97,7 +97,7 @@ def test_counts_agree_everywhere() -> None:
     assert counts.sentence == (
         f"{shown + 2} fragments opened by you: {shown} shown here, 2 not written to this file (1 earlier version among "
         "those shown). Not opened: 4 refused now, 3 held by their agencies and not given to you, 1 kept back by the "
-        "hub and 1 that arrived and did not verify."
+        "hub and 1 that arrived and failed its check."
     )
 
 

@@ -13,7 +13,15 @@ from lxml import html
 from adapters.picture.beside import MAX_ACCOUNTS_BESIDE, SideBySide, lay_side_by_side
 from adapters.picture.chronology import ChronologyRow, is_event
 from adapters.picture.model import OpenedFragment, assemble
-from adapters.picture.page import BESIDE_OPEN, Framing, PageLinks, render_body, render_chronology, render_page
+from adapters.picture.page import (
+    BESIDE_OPEN,
+    BESIDE_SHOWN,
+    Framing,
+    PageLinks,
+    render_body,
+    render_chronology,
+    render_page,
+)
 from policies.vocabulary import Category
 
 FRAMING = Framing(PageLinks("/f/", "/c", "/e"), {})
@@ -126,6 +134,17 @@ def test_a_framed_picture_folds_the_earlier_groups_and_loses_none() -> None:
     assert len(tree.xpath("//div[@class='together']")) == BESIDE_OPEN + 2
     (folded,) = tree.xpath("//details[contains(summary, 'accounts side by side')]")
     assert len(folded.xpath(".//div[@class='together']")) == 2
+
+
+def test_a_framed_picture_says_how_many_groups_stand_elsewhere() -> None:
+    """The newest stand on it; a saved file, which leads nowhere, has them all."""
+    days = range(1, BESIDE_SHOWN + 3)
+    picture = assemble(case_view([account(f"{a}{n}", a, f"2026-04-{n:02}") for n in days for a in (POLICE, HEALTH)]))
+    tree = html.fromstring(str(render_body(picture, FRAMING)))
+    assert len(tree.xpath("//div[@class='together']")) == BESIDE_SHOWN
+    (link,) = tree.xpath("//a[@href='/c#beside']")
+    assert "2 earlier ones stand in the whole chronology" in link.getparent().text_content()
+    assert render_page(picture).count('class="together"') == BESIDE_SHOWN + 2
 
 
 def test_a_page_of_the_chronology_has_the_groups_that_end_on_it() -> None:
