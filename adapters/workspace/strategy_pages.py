@@ -23,11 +23,11 @@ from adapters.picture.words import day_words
 from adapters.release.drafts import keep_authored
 from adapters.release.quoting import QuoteRefused, inherited_handling
 from adapters.release.writing import Author
-from adapters.workspace.access import Need, needs
+from adapters.workspace.access import Need, needs, shows_again
 from adapters.workspace.app import workspace
 from adapters.workspace.cases import MyCase, held_case, picture_address, require_case
 from adapters.workspace.consent_views import DAY_AND_TIME, agency_name
-from adapters.workspace.form_reading import UK, FormReader, uk_day
+from adapters.workspace.form_reading import UK, FormReader, is_shown_again, uk_day
 from adapters.workspace.opened import OpenCase
 from adapters.workspace.strategy_forms import (
     ACTIONS,
@@ -87,6 +87,7 @@ def convene(case: str) -> ResponseReturnValue:
 
 @strategy.post("/cases/<case>/strategy/convene")
 @needs(Need.UNLOCKED)
+@shows_again
 def keep_convened(case: str) -> ResponseReturnValue:
     """Keep the invitation as a draft."""
     return _keep(case, "strategy/convene.html", read_plan)
@@ -102,6 +103,7 @@ def record(case: str) -> ResponseReturnValue:
 
 @strategy.post("/cases/<case>/strategy/record")
 @needs(Need.UNLOCKED)
+@shows_again
 def keep_record(case: str) -> ResponseReturnValue:
     """Keep the record as a draft."""
     return _keep(case, "strategy/record.html", read_held)
@@ -113,6 +115,8 @@ def _keep(case: str, template: str, read_form: _Read) -> ResponseReturnValue:
     typed: MultiDict[str, str] = MultiDict(
         (name, value) for name, value in request.form.items(multi=True) if name != "form_token"
     )
+    if is_shown_again():
+        return _form(case, template, typed)
     read, at = FormReader(typed), here.clock()
     job = read.line("job_title", _("Write your job: it travels with this, not with your name"))
     late = read.problems.pop("job_title", "")
