@@ -21,6 +21,8 @@ WANTED_COOKIE = "__Host-wanted"
 """Where somebody wanted to go who is not signed in: kept by their browser, so that asking for pages keeps no row."""
 IDLE = timedelta(minutes=15)
 """A desk in a shared office: without a request for this long, whoever sits there signs in again."""
+WARNED = timedelta(minutes=2)
+"""How long before that whoever sits there is asked whether they stay (WCAG 2.2, 2.2.1 asks for 20 seconds)."""
 ABSOLUTE = timedelta(hours=10)
 """A long shift; nobody stays signed in overnight."""
 _TOKEN_BYTES = 32
@@ -47,6 +49,11 @@ def digest_of(token: str) -> str:
 def is_live(created_at: datetime, seen_at: datetime, now: datetime) -> bool:
     """Whether a session that began and was last used at these times goes on. A clock that went back ends it."""
     return created_at <= seen_at <= now and now - seen_at < IDLE and now - created_at < ABSOLUTE
+
+
+def ends_at(created_at: datetime, seen_at: datetime) -> datetime:
+    """Return when a session that began and was last used at these times ends, if nobody uses or ends it before."""
+    return min(seen_at + IDLE, created_at + ABSOLUTE)
 
 
 def who_gives_way(begun: Sequence[tuple[str, str]], client: str, *, most: int, most_of_one: int) -> list[str]:

@@ -47,6 +47,13 @@ ELSEWHERE = {
     "POST /passkeys/added": "the same",
     "GET /cases/<case>/news": "no page: counts, asked for by the script. test_live_pages.py::"
     "test_news_come_in_counts_without_a_pull_and_without_content, test_nobody_else_learns_of_news",
+    "GET /stay/left": "no page: seconds, asked for by the script. test_staying.py",
+    "GET /stay/more": "the same",
+    "GET /typed": "only where words could not be sent: test_kept_words.py::test_a_page_of_kept_words_is_text_only, "
+    "tests/browser/test_stay_and_kept_words.py",
+    "POST /typed/forget": "the same: test_kept_words.py::test_they_can_be_put_aside",
+    "POST /typed/keep": "no page: the script hands words over. test_kept_words.py::"
+    "test_a_script_hands_words_over_before_and_after_the_end",
     "POST /cases/<case>/drafts/send": "only where the hub was down: test_writing_pages.py::"
     "test_where_the_hub_is_down_pages_say_so_and_what_was_released_waits",
     "POST /cases/<case>/fragments/<name>/note/delete": "the adapter was given nothing of the invented case, so that no "

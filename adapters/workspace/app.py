@@ -16,31 +16,29 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, cast
 
-from flask import Flask, Response, current_app, g, jsonify, redirect, request
+from flask import Flask, current_app, g, redirect
 from flask import session as flask_session
 from flask_babel import gettext as _
-from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from adapters.runtime import Adapter
 from adapters.signed_in import SignedIn as Recognised
 from adapters.unlocks import MOST_AN_HOUR, OpenedTooOften, Where, record_opening
 from adapters.workspace import security
-from adapters.workspace.access import MAX_REQUEST_BYTES, Need, is_quiet, limit_of, need_of, need_of_path
+from adapters.workspace.access import MAX_REQUEST_BYTES, Need, need_of_path
 from adapters.workspace.assets import PREFIX, Assets
-from adapters.workspace.bodies import MAX_BUFFER_BYTES, InMemoryRequest, Places, leave_place
+from adapters.workspace.bodies import InMemoryRequest, Places, leave_place
 from adapters.workspace.held import Shelf
+from adapters.workspace.kept_words import KeptWords
 from adapters.workspace.leaving import Leaving
 from adapters.workspace.people import Guard, Lost, People, person_digest
 from adapters.workspace.refusal import UnlockRefused
 from adapters.workspace.sessions import ServerSession, Sessions, SignedIn, StoredSessions
 from adapters.workspace.settings import WorkspaceSettings
-from adapters.workspace.sign_in import forget_wanted
 from adapters.workspace.unlocking import How, KeyRing, Unlocked, Unlocker
 from keys.custody.interface import Custody
 from keys.custody.keyfile import KeyFile
 from keys.custody.secret import Secret
-from keys.sessions import IDLE, WANTED_COOKIE
 from policies.model import render_time
 
 EXTENSION = "workspace"
@@ -104,8 +102,9 @@ class Workspace:
         self._keys_now = keys_now or (lambda: adapter.keys)
         self.clock = adapter.clock
         self.leaving = Leaving(adapter, self.hub)
-        self.ring = KeyRing(on_drop=self.leaving.leave)
-        self.sessions = Sessions(adapter.store, self.clock, on_move=self.ring.move, on_end=self.ring.drop)
+        self.ring = KeyRing(on_drop=self._closed)
+        self.words = KeptWords(adapter.store, self.clock)
+        self.sessions = Sessions(adapter.store, self.clock, on_move=self._moved, on_end=self.ring.drop)
         self.people = People(adapter.store, self.clock)
         self.guard = Guard(
             adapter.store,
@@ -143,6 +142,20 @@ class Workspace:
             if held is not None:
                 held.opened.drop_old(at)
                 held.work.drop_old(at)
+        self.words.drop_old(
+            lambda who: self.guard.judge(who) is None, lambda digest: self.sessions.who_has(digest) is not None
+        )
+
+    def _closed(self, digest: str, held: Unlocked) -> None:
+        """Somebody's key was given up: the hub is told, and forms of several steps wait until they open it again."""
+        self.leaving.leave(held.member)
+        if held.who is not None:
+            self.words.put_aside(held.who, digest, held.work.forms())
+
+    def _moved(self, old: str, new: str) -> None:
+        """A session has another token by now: what belongs to it stays its own."""
+        self.ring.move(old, new)
+        self.words.move(old, new)
 
     @contextmanager
     def hub(self) -> Iterator[Adapter]:
@@ -237,7 +250,7 @@ def on_signed_in(identity: Identity, wanted: str = "") -> AnyResponse:
         issuer=identity.issuer,
     )
     here.sessions.sign_in(session, who)
-    _judge_session(here, session)
+    judge_session(here, session)
     if not is_own_path(wanted):
         return redirect(HOME, 303)
     if need_of_path(current_app, wanted) not in (Need.TWO_FACTORS, Need.UNLOCKED):
@@ -262,8 +275,11 @@ def unlock_with(session: ServerSession, passphrase: Secret, how: How = How.PASSP
         raise UnlockRefused(_("Your key was changed just now. Sign in again."))
     here.sessions.step_up(session)
     note_opening(here, session.who.member, how, Where.WORKSPACE, session)
-    here.ring.put(session.digest, Unlocked(session.who.member, keys, how, here.clock(), stamp))
-    _judge_session(here, session)
+    opened = Unlocked(session.who.member, keys, how, here.clock(), stamp, who=session.who)
+    for (case, form), values in here.words.take_up(session.who):
+        opened.work.fill(case, form, values, here.clock())
+    here.ring.put(session.digest, opened)
+    judge_session(here, session)
 
 
 def note_opening(here: Workspace, member: str, how: How, where: Where, session: ServerSession) -> None:
@@ -286,12 +302,16 @@ def mark_two_factor(session: ServerSession) -> None:
     """
     here = workspace()
     here.sessions.step_up(session, two_factor=True)
-    _judge_session(here, session)
+    judge_session(here, session)
 
 
 def sign_out() -> None:
-    """End the session of this request and give up its keys."""
-    workspace().sessions.end(this_session())
+    """End the session of this request, give up its keys, and forget what was kept of their forms."""
+    here, session = workspace(), this_session()
+    who = session.who
+    here.sessions.end(session)
+    if who is not None:
+        here.words.forget(who)
     g.person = None
 
 
@@ -305,7 +325,7 @@ def create_app(
     adapter: Adapter, settings: WorkspaceSettings, *, keys_now: Callable[[], Custody] | None = None
 ) -> Flask:
     """Return the workspace's application. Raises ``AssetsMissing``, ``StoreRefused``, ``CustodyRefused``."""
-    from adapters.workspace import pages, passkey_pages
+    from adapters.workspace import guarding, pages, passkey_pages
     from adapters.workspace.templating import prepare_templates
 
     app = Flask("adapters.workspace", static_folder=None, template_folder=None)
@@ -323,45 +343,15 @@ def create_app(
     app.session_interface = StoredSessions(here.sessions, PREFIX, lambda asked: security.client_of(asked, fronts))
     app.wsgi_app = security.Reached(app.wsgi_app, settings.origin.partition(":")[0])  # type: ignore[method-assign]
     prepare_templates(app, here)
-    app.before_request(_guard)
-    app.after_request(_finish)
+    app.before_request(guarding.guard)
+    app.after_request(guarding.finish)
     app.teardown_request(leave_place)
     pages.add_pages(app)
     passkey_pages.add_passkey_pages(app)
     return app
 
 
-# --- before and after every page ---
-
-
-def _guard() -> AnyResponse | None:
-    here, session = workspace(), this_session()
-    session.is_quiet = is_quiet(current_app, request.endpoint)
-    security.require_ours(request, here.settings.netloc)
-    client = security.client_of(request, here.settings.fronts)
-    here.per_client.take(client)
-    at_most = limit_of(current_app, request.endpoint)
-    security.require_small(request, at_most)
-    _judge_session(here, session)
-    person = current_person()
-    if person is not None:
-        here.per_person.take(person.member)
-    if request.method not in security.SAFE_METHODS:
-        if person is None:
-            here.per_stranger.take(client)
-        security.require_same_origin(request, here.settings.origin)
-        if at_most > MAX_REQUEST_BYTES:
-            # The form's token stands in the body, and a long body is read for nobody who may not send it.
-            answer = _authorise(need_of(current_app, request.endpoint), person, session)
-            if answer is not None:
-                return answer
-            here.places.take("" if person is None else person.member)
-            request.max_content_length, request.max_form_memory_size = at_most, MAX_BUFFER_BYTES
-        security.require_form_token(request, session.token)
-    return _authorise(need_of(current_app, request.endpoint), person, session)
-
-
-def _judge_session(here: Workspace, session: ServerSession) -> None:
+def judge_session(here: Workspace, session: ServerSession) -> None:
     """Find out who asks; a session that may not go on ends here."""
     g.person = None
     if session.who is None:
@@ -378,66 +368,6 @@ def _judge_session(here: Workspace, session: ServerSession) -> None:
         None if held is None else held.how,
         session.digest,
     )
-
-
-def _authorise(need: Need | None, person: Person | None, session: ServerSession) -> AnyResponse | None:
-    """Return None where whoever asks has what the route needs, else the answer to them."""
-    from adapters.workspace.pages import say_ended
-
-    if request.endpoint is None:
-        return None  # no such page: the error page says so
-    if need is None:
-        raise NotFound
-    if need is Need.OPEN:
-        return None
-    if session.is_quiet and (person is None or not _is_enough(need, person)):
-        # A page's script is told; where a person goes next is theirs, and is not kept.
-        return _say_quietly("ended" if person is None else "locked")
-    if person is None:
-        return say_ended(session.ended) if session.ended is not None else _send(SIGN_IN)
-    if not _is_enough(need, person):
-        return _send(UNLOCK)
-    if need is Need.UNLOCKED and security.is_led_here(request):
-        # What is read leaves a trace in the log: nobody else's page makes somebody read.
-        return redirect(HOME, 303)
-    return None
-
-
-def _is_enough(need: Need, person: Person) -> bool:
-    return {
-        Need.OPEN: True,
-        Need.SIGNED_IN: True,
-        Need.TWO_FACTORS: person.two_factor,
-        Need.UNLOCKED: person.two_factor and person.unlocked is not None,
-    }[need]
-
-
-def _say_quietly(state: str) -> Response:
-    answer = jsonify({"state": state})
-    answer.status_code = 401 if state == "ended" else 403
-    return answer
-
-
-def _send(where: str) -> AnyResponse:
-    answer, session, wanted = redirect(where, 303), this_session(), request.full_path.rstrip("?")
-    # Where another site's page led is not kept: after unlocking it would be read without anybody having asked for it.
-    is_asked = request.method == "GET" and not security.is_led_here(request)
-    if is_asked and is_own_path(wanted) and wanted != HOME:
-        if session.who is not None:
-            session[NEXT] = wanted
-        else:
-            # By the browser, not by us: else whoever asks for pages could fill the room of sign-ins in progress.
-            age = int(IDLE.total_seconds())
-            answer.set_cookie(WANTED_COOKIE, wanted, age, path="/", secure=True, httponly=True, samesite="Lax")
-    elif WANTED_COOKIE in request.cookies:
-        forget_wanted(answer)
-    return answer
-
-
-def _finish(response: Response) -> Response:
-    here = workspace()
-    policy = security.content_policy(here.form_targets)
-    return security.secure(response, policy=policy, is_https=here.settings.is_https)
 
 
 OnSignedIn = Callable[[Identity, str], AnyResponse]

@@ -29,7 +29,7 @@ from adapters.release.writing import Author
 from adapters.runtime import Adapter
 from adapters.uk_time import uk_day
 from adapters.workspace import consent_words
-from adapters.workspace.access import Need, needs
+from adapters.workspace.access import Need, needs, shows_again
 from adapters.workspace.app import HubBusy, workspace
 from adapters.workspace.cases import held_case, picture_address, require_case
 from adapters.workspace.consent_forms import Asked, Kind, Said, asked_of, read_consent
@@ -42,7 +42,7 @@ from adapters.workspace.consent_views import (
     list_standing,
     show_agreements,
 )
-from adapters.workspace.form_reading import FormReader
+from adapters.workspace.form_reading import FormReader, is_shown_again
 from adapters.workspace.may_write import releasable
 from adapters.workspace.wishes_pages import keep_wishes, wishes
 from adapters.workspace.writers import NotDone, require_writer, told_plainly, writer_role
@@ -103,6 +103,7 @@ def ask(case: str, kind: str) -> ResponseReturnValue:
 
 @consent.post("/cases/<case>/consent/record/<kind>")
 @needs(Need.UNLOCKED)
+@shows_again
 def check(case: str, kind: str) -> ResponseReturnValue:
     """Show what the statement would do, or the form again with what is wrong. Nothing is recorded."""
     require_writer(case)
@@ -111,6 +112,7 @@ def check(case: str, kind: str) -> ResponseReturnValue:
 
 @consent.post("/cases/<case>/consent/record/<kind>/confirm")
 @needs(Need.UNLOCKED)
+@shows_again
 def record(case: str, kind: str) -> ResponseReturnValue:
     """Record the statement that was shown; where the case has changed meanwhile, show it again."""
     require_writer(case)
@@ -154,7 +156,7 @@ def _take(case: str, kind: Kind, *, is_confirmed: bool) -> ResponseReturnValue:
         (name, value) for name, value in request.form.items(multi=True) if name not in NOT_KEPT
     )
     asked = asked_of(kind, _load(here.adapter, case))
-    if request.form.get("step") == "change":
+    if request.form.get("step") == "change" or is_shown_again():
         return _form(case, asked, typed)
     read = FormReader(typed)
     said = read_consent(asked, read, uk_day(here.clock()))

@@ -11,6 +11,7 @@ from datetime import date
 from enum import StrEnum
 from typing import TypeVar
 
+from flask import has_request_context, request
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
@@ -21,6 +22,8 @@ MAX_WORDS = 8_000
 MAX_SHORT = 2_000
 MAX_LINE = 300
 MAX_CHOICES = 40
+AGAIN = "again"
+"""In the address to which a form is sent: it is to be shown with what was typed, and nothing else is to happen."""
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -117,6 +120,11 @@ class FormReader:
         """Return whether yes was chosen, None where neither was."""
         said = self.choice(name, ("yes", "no"), problem)
         return None if said is None else said == "yes"
+
+
+def is_shown_again() -> bool:
+    """Whether this request asks for a form with what was typed before, and for nothing to be done."""
+    return has_request_context() and request.args.get(AGAIN) == "1"
 
 
 def as_items(terms: Sequence[tuple[str, str]]) -> list[dict[str, str]]:

@@ -1,7 +1,8 @@
 """What somebody is in the middle of: a file they chose, a form they fill in. In memory with their open key only.
 
-Nothing of it is in a row, a cookie, an address or a temporary file. It ends when the key is locked, when it was kept or
-put aside, and after ``HELD_FOR``.
+Nothing of it is in a row, a cookie, an address or a temporary file. A file ends when the key is locked; so does a form,
+which then waits sealed for the same person (``adapters.workspace.kept_words``). Both end when they were kept or put
+aside, and after ``HELD_FOR``.
 """
 
 from __future__ import annotations
@@ -173,6 +174,11 @@ class HeldWork:
                 del self._forms[case, form]
                 return {}
             return dict(values)
+
+    def forms(self) -> list[tuple[tuple[str, str], dict[str, str]]]:
+        """Return every form that is half filled in: its case and name, and what it holds."""
+        with self._lock:
+            return [(key, dict(values)) for key, (_touched, values) in self._forms.items()]
 
     def drop_form(self, case: str, form: str) -> None:
         """Give up what was typed into a form."""

@@ -19,10 +19,11 @@ from adapters.release.drafts import Match, keep_authored, list_drafts
 from adapters.release.observations import MAX_SEEN_CHARS, observation
 from adapters.release.writing import MAX_LINE_CHARS, Author, AuthoredRefused
 from adapters.uk_time import uk_day
-from adapters.workspace.access import Need, needs
+from adapters.workspace.access import Need, needs, shows_again
 from adapters.workspace.app import workspace
 from adapters.workspace.cases import MyCase
 from adapters.workspace.day_parts import PARTS, NotADay, typed_date
+from adapters.workspace.form_reading import is_shown_again
 from adapters.workspace.held import Kept
 from adapters.workspace.may_write import RECORDERS
 from adapters.workspace.recording import held_work, intake, require_recorder
@@ -44,11 +45,14 @@ def indicators(case: str) -> str:
 
 @intake.post("/cases/<case>/indicators")
 @needs(Need.UNLOCKED)
+@shows_again
 def start_indicators(case: str) -> AnyResponse | str:
     """Take in when, where and who observed."""
     require_recorder(case)
     names = (*(f"observed.{part}" for part in PARTS), "place", "job")
     typed = {name: request.form.get(name, "").strip()[: MAX_LINE_CHARS + 1] for name in names}
+    if is_shown_again():
+        return _start(case, typed, {})
     errors = _start_errors(typed)
     if errors:
         return make_response(_start(case, typed, errors), _UNPROCESSABLE)
@@ -92,6 +96,7 @@ def indicator_group(case: str, number: int) -> AnyResponse | str:
 
 @intake.post("/cases/<case>/indicators/<int:number>")
 @needs(Need.UNLOCKED)
+@shows_again
 def save_indicator_group(case: str, number: int) -> AnyResponse | str:
     """Take one group in."""
     require_recorder(case)
@@ -104,15 +109,16 @@ def save_indicator_group(case: str, number: int) -> AnyResponse | str:
         said = request.form.get(item.code, "")
         seen = request.form.get(f"{item.code}.seen", "").replace("\r\n", "\n").strip()
         typed[item.code] = said if said in ANSWERS else ""
-        typed[f"{item.code}.seen"] = seen[: MAX_SEEN_CHARS + 1] if typed[item.code] else ""
+        typed[f"{item.code}.seen"] = seen if typed[item.code] else ""
         if said == Presence.PRESENT and not seen:
             errors[item.code] = _("Say what was seen: “%(label)s”", label=item.label)
         elif len(seen) > MAX_SEEN_CHARS:
             errors[item.code] = _(
                 "At most %(most)s characters: “%(label)s”", most=f"{MAX_SEEN_CHARS:,}", label=item.label
             )
-    if errors:
-        return make_response(_show(case, number, group, {**before, **typed}, errors), _UNPROCESSABLE)
+    if errors or is_shown_again():
+        shown = _show(case, number, group, {**before, **typed}, {} if is_shown_again() else errors)
+        return shown if is_shown_again() else make_response(shown, _UNPROCESSABLE)
     held_work().fill(case, FORM, typed, workspace().clock())
     is_last = number == len(indicator_groups()) or request.form.get("go") == "check"
     wanted = url_for("intake.indicator_check", case=case)

@@ -41,6 +41,12 @@ def moment_words(at: datetime) -> str:
     return str(format_datetime(uk_local(at), "d MMMM y, HH:mm", rebase=False)) + f" {uk_zone(at)}"
 
 
+def time_words(at: datetime) -> str:
+    """Return a time of today in words as a clock in the UK shows it, with its zone (GMT or BST)."""
+    local = uk_local(at)
+    return str(format_datetime(local, "HH:mm", rebase=False)) + f" {local.tzname()}"
+
+
 def page_language() -> str:
     """Return the language of the page that is made now: the first that the browser asks for and that is offered."""
     if not has_request_context():

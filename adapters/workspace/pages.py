@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from flask import Blueprint, Flask, Response, make_response, redirect, render_template, request
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
@@ -29,6 +31,7 @@ from adapters.workspace.cases import add_case_pages, my_cases
 from adapters.workspace.consent_pages import add_consent_pages
 from adapters.workspace.drafts import add_draft_pages
 from adapters.workspace.fragments import add_fragment_pages
+from adapters.workspace.guarding import TYPED
 from adapters.workspace.intake import add_intake_pages
 from adapters.workspace.key_states import add_key_state_pages, has_key_here
 from adapters.workspace.listing import add_listing_pages
@@ -40,9 +43,11 @@ from adapters.workspace.refusal import UnlockRefused
 from adapters.workspace.releasing import add_release_pages
 from adapters.workspace.requests import add_request_pages
 from adapters.workspace.search import add_search_pages
-from adapters.workspace.sessions import Ended, SessionOver
+from adapters.workspace.sessions import Ended, ServerSession, SessionOver
 from adapters.workspace.statement import add_statement_page
+from adapters.workspace.staying import add_stay_pages
 from adapters.workspace.strategy_pages import add_strategy_pages
+from adapters.workspace.typed_pages import add_typed_pages
 from adapters.workspace.waits import MOST_SHOWN, what_waits
 from adapters.workspace.writers import add_writer_answers
 from adapters.workspace.writing import add_writing_pages
@@ -83,7 +88,10 @@ SAID: dict[int, tuple[LazyString, LazyString]] = {
     ),
     404: _NO_PAGE,
     405: _NO_PAGE,
-    413: (_("That is too much"), _("What was sent is larger than any form of these pages.")),
+    413: (
+        _("That is too much"),
+        _("What you sent is longer than these pages can take, so it was not read. Go back and shorten it."),
+    ),
     429: (_("Too many requests"), _("Wait a little, then load the page again.")),
     500: (
         _("Something went wrong"),
@@ -115,6 +123,8 @@ def add_pages(app: Flask) -> None:
     add_request_pages(app)
     add_intake_pages(app)
     add_statement_page(app)
+    add_stay_pages(app)
+    add_typed_pages(app)
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(SessionOver, lambda _: redirect("/sign-in", _SEE_OTHER))
     app.register_error_handler(Exception, _failed)
@@ -178,15 +188,25 @@ def unlock_now() -> AnyResponse:
     if not _person().two_factor:
         # Content waits for a second factor: the account page is where a passkey is added.
         return redirect("/account", _SEE_OTHER)
+    return go_on(session, wanted)
+
+
+def go_on(session: ServerSession, wanted: object) -> AnyResponse:
+    """Lead somebody who has just opened their key to what they could not send, else to the page they asked for."""
     session.pop(NEXT, None)
+    if session.who is not None and workspace().words.waits_until(session.who) is not None:
+        return redirect(TYPED, _SEE_OTHER)
     return redirect(wanted if isinstance(wanted, str) and is_own_path(wanted) else HOME, _SEE_OTHER)
 
 
 @pages.post("/lock")
 @needs(Need.SIGNED_IN)
 def lock() -> AnyResponse:
-    """Give up the open key and stay signed in."""
-    workspace().ring.drop(this_session().digest)
+    """Give up the open key and stay signed in; what was begun in forms of several steps is given up with it."""
+    here, session = workspace(), this_session()
+    here.ring.drop(session.digest)
+    if session.who is not None:
+        here.words.take_up(session.who)
     return redirect(HOME, _SEE_OTHER)
 
 
@@ -237,6 +257,9 @@ def end_sessions() -> AnyResponse:
         here.sessions.end_all(person.member, but=person.session)
     else:
         here.sessions.end_these([wanted])
+    who = this_session().who
+    if who is not None:
+        here.words.forget(who)
     return redirect("/account", _SEE_OTHER)
 
 
@@ -248,11 +271,10 @@ def sign_out_now() -> str:
     return render_template("signed_out.html", why=None)
 
 
-def say_ended(why: Ended) -> Response:
-    """Say to whoever still has the token of a session why it has ended."""
-    return make_response(
-        render_template("signed_out.html", why=ENDED[why], is_for_good=why in _FOR_GOOD), _UNAUTHORISED
-    )
+def say_ended(why: Ended, *, kept_until: datetime | None = None) -> Response:
+    """Say to whoever still has the token of a session why it has ended, and until when what they typed is kept."""
+    page = render_template("signed_out.html", why=ENDED[why], is_for_good=why in _FOR_GOOD, kept_until=kept_until)
+    return make_response(page, _UNAUTHORISED)
 
 
 def refuse_sign_in(identity: Identity, *, is_bound: bool, lost: Lost = Lost.UNKNOWN) -> Response:

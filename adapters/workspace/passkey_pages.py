@@ -22,11 +22,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from adapters.unlocks import Where
 from adapters.workspace.access import Need, needs
 from adapters.workspace.app import (
-    HOME,
     NEXT,
     UNLOCK,
     current_person,
-    is_own_path,
     mark_two_factor,
     note_opening,
     this_session,
@@ -173,6 +171,8 @@ def use(caller: Caller) -> _Answer:
 @_refusing
 def finish_using(caller: Caller) -> _Answer:
     """Take it as second factor, and open the key where it can; then go on to where somebody was going."""
+    from adapters.workspace.pages import go_on
+
     used = _passkeys().finish_using(caller, _given_answer())
     session = this_session()
     wanted = session.get(NEXT)
@@ -184,8 +184,7 @@ def finish_using(caller: Caller) -> _Answer:
             unlock_with(session, used.passphrase, How.PASSKEY)
         except UnlockRefused as error:
             return _page("passkeys/locked.html", status=_status_of(error), can_open=True)
-    session.pop(NEXT, None)
-    return redirect(wanted if isinstance(wanted, str) and is_own_path(wanted) else HOME, _SEE_OTHER)
+    return go_on(session, wanted)
 
 
 @pages.get("/<passkey>/rename")

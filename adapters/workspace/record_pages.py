@@ -24,11 +24,12 @@ from adapters.sources.draft import ReadReport
 from adapters.sources.findings import Severity
 from adapters.sources.people import people_in
 from adapters.uk_time import uk_day
-from adapters.workspace.access import Need, needs
+from adapters.workspace.access import Need, needs, shows_again
 from adapters.workspace.app import workspace
 from adapters.workspace.cases import held_case
 from adapters.workspace.day_parts import PARTS, NotADay, typed_date
 from adapters.workspace.finding_words import shown_findings
+from adapters.workspace.form_reading import is_shown_again
 from adapters.workspace.languages import in_english
 from adapters.workspace.match_words import describe_child, lines, warnings
 from adapters.workspace.recording import held_work, intake, keep, require_recorder
@@ -83,12 +84,15 @@ def record_step(case: str, step: int) -> str:
 
 @intake.post("/cases/<case>/record/<int:step>")
 @needs(Need.UNLOCKED)
+@shows_again
 def save_record_step(case: str, step: int) -> AnyResponse | str:
     """Take one step in, or show what cannot be understood."""
     require_recorder(case)
     here, work = workspace(), held_work()
     fields = _step(step).fields
     typed, found, bad_parts = _taken(fields)
+    if is_shown_again():
+        return _show(case, step, typed, {}, {})
     values, is_demo = _values(typed), here.adapter.home.environment == "demo"
     report = read_typed(values, uk_day(here.clock()), is_test_hub=is_demo)
     names = {item.column.name for item in fields}
@@ -195,7 +199,7 @@ def _taken(fields: tuple[TypedField, ...]) -> tuple[dict[str, str], dict[str, st
         limit = MAX_FIELD_CHARS if item.is_long else MAX_LINE_CHARS
         if len(text) > limit and item.column.kind is not Kind.CODES:
             found[name] = _("“%(label)s” may have %(limit)s characters", label=item.label, limit=f"{limit:,}")
-        typed[name] = text[: MAX_FIELD_CHARS + 1]
+        typed[name] = text
     return typed, found, bad
 
 

@@ -107,9 +107,13 @@ def require_same_origin(request: Request, origin: str) -> None:
 
 def require_form_token(request: Request, token: str) -> None:
     """Raise ``Forbidden`` unless a form of this very session was sent (CSRF)."""
-    given = request.headers.get(FORM_HEADER) or request.form.get(FORM_FIELD)
-    if not form_token_matches(token, given):
+    if not form_token_matches(token, form_token_of(request)):
         raise Forbidden
+
+
+def form_token_of(request: Request) -> str:
+    """Return the token that a form or a page's script brought, as it came; empty where there is none."""
+    return request.headers.get(FORM_HEADER) or request.form.get(FORM_FIELD) or ""
 
 
 def is_led_here(request: Request) -> bool:

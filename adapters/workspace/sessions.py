@@ -30,7 +30,18 @@ from adapters.store.workspace_rows import (
     sessions_past,
     update_session,
 )
-from keys.sessions import ABSOLUTE, COOKIE, IDLE, digest_of, form_token, is_live, is_token, new_token, who_gives_way
+from keys.sessions import (
+    ABSOLUTE,
+    COOKIE,
+    IDLE,
+    digest_of,
+    ends_at,
+    form_token,
+    is_live,
+    is_token,
+    new_token,
+    who_gives_way,
+)
 from keys.storage import StorageRefused
 from policies.model import parse_time, render_time
 
@@ -187,12 +198,22 @@ class Sessions:
             self.end_these([session.digest])
             session.created_at = session.seen_at = None
             return
-        is_stale = not session.is_quiet and (session.seen_at is None or now - session.seen_at >= SEEN_STEP)
-        if session.modified or is_stale:
+        if session.modified or self._is_use_noted(session, now):
             sealed = self._seal(session) if session.modified else None
             with self._store.write() as store:
                 update_session(store, session.digest, seen_at=render_time(now), sealed=sealed)
             session.modified = False
+
+    def ends_at(self, session: ServerSession) -> datetime | None:
+        """Return when a signed-in session ends if nobody uses it after this request; None where nobody is signed in."""
+        if session.who is None or session.created_at is None or session.seen_at is None:
+            return None
+        now = self._clock()
+        return ends_at(session.created_at, now if self._is_use_noted(session, now) else session.seen_at)
+
+    def _is_use_noted(self, session: ServerSession, now: datetime) -> bool:
+        """Whether this request is a use of the session that is written down."""
+        return not session.is_quiet and (session.seen_at is None or now - session.seen_at >= SEEN_STEP)
 
     def _insert(self, session: ServerSession, now: datetime) -> None:
         row = self._row(session, now)

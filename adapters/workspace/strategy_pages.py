@@ -24,11 +24,11 @@ from adapters.release.drafts import keep_authored
 from adapters.release.quoting import QuoteRefused, inherited_handling
 from adapters.release.writing import Author
 from adapters.uk_time import uk_day
-from adapters.workspace.access import Need, needs
+from adapters.workspace.access import Need, needs, shows_again
 from adapters.workspace.app import workspace
 from adapters.workspace.cases import MyCase, held_case, picture_address, require_case
 from adapters.workspace.consent_views import DAY_AND_TIME, agency_name
-from adapters.workspace.form_reading import FormReader
+from adapters.workspace.form_reading import FormReader, is_shown_again
 from adapters.workspace.opened import OpenCase
 from adapters.workspace.strategy_forms import (
     ACTIONS,
@@ -88,6 +88,7 @@ def convene(case: str) -> ResponseReturnValue:
 
 @strategy.post("/cases/<case>/strategy/convene")
 @needs(Need.UNLOCKED)
+@shows_again
 def keep_convened(case: str) -> ResponseReturnValue:
     """Keep the invitation as a draft."""
     return _keep(case, "strategy/convene.html", read_plan)
@@ -103,6 +104,7 @@ def record(case: str) -> ResponseReturnValue:
 
 @strategy.post("/cases/<case>/strategy/record")
 @needs(Need.UNLOCKED)
+@shows_again
 def keep_record(case: str) -> ResponseReturnValue:
     """Keep the record as a draft."""
     return _keep(case, "strategy/record.html", read_held)
@@ -114,6 +116,8 @@ def _keep(case: str, template: str, read_form: _Read) -> ResponseReturnValue:
     typed: MultiDict[str, str] = MultiDict(
         (name, value) for name, value in request.form.items(multi=True) if name != "form_token"
     )
+    if is_shown_again():
+        return _form(case, template, typed)
     read, at = FormReader(typed), here.clock()
     job = read.line("job_title", _("Write your job: it travels with this, not with your name"))
     late = read.problems.pop("job_title", "")

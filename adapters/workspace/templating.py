@@ -18,7 +18,15 @@ from adapters.workspace import languages
 from adapters.workspace.app import Workspace, current_person, this_session
 from adapters.workspace.case_pages import case_links, case_names
 from adapters.workspace.components import PACKAGE, Components
-from adapters.workspace.languages import LANGUAGE, TIME_ZONE, day_words, local_date, moment_words, page_language
+from adapters.workspace.languages import (
+    LANGUAGE,
+    TIME_ZONE,
+    day_words,
+    local_date,
+    moment_words,
+    page_language,
+    time_words,
+)
 from policies.model import parse_time
 
 
@@ -44,6 +52,7 @@ def prepare_templates(app: Flask, here: Workspace) -> None:
     app.jinja_env.filters["day_words"] = day_words
     app.jinja_env.filters["local_date"] = local_date
     app.jinja_env.filters["moment_words"] = moment_words
+    app.jinja_env.filters["time_words"] = time_words
     app.jinja_env.globals["asset"] = here.assets.address
     app.jinja_env.globals["integrity"] = here.assets.integrity
     app.jinja_env.globals["agency_name"] = neutral_text(here.adapter.home.name)

@@ -22,6 +22,7 @@ from adapters.workspace.in_hand import InHand
 from adapters.workspace.opened import OpenedCases
 from adapters.workspace.pacing import FREE_TRIES, Pace, say_wait, wait_after
 from adapters.workspace.refusal import UnlockRefused
+from adapters.workspace.sessions import SignedIn
 from keys.custody.interface import CustodyRefused
 from keys.custody.keyfile import KeyFile, read_key_file
 from keys.custody.protection import require_private
@@ -52,6 +53,8 @@ class Unlocked:
     """What its owner has typed and not sent on yet."""
     work: HeldWork = field(default_factory=HeldWork)
     """What they are in the middle of."""
+    who: SignedIn | None = None
+    """Whose sign-in it was opened in."""
 
     def __repr__(self) -> str:
         return f"<Unlocked by {self.how.value} (keys not shown)>"
@@ -60,8 +63,8 @@ class Unlocked:
 class KeyRing:
     """The open keys of this process, by the digest of the session they belong to. ``repr`` shows how many."""
 
-    def __init__(self, on_drop: Callable[[str], None] = lambda _member: None) -> None:
-        """``on_drop`` is told whose key was given up, whatever for; it must not raise."""
+    def __init__(self, on_drop: Callable[[str, Unlocked], None] = lambda _digest, _held: None) -> None:
+        """``on_drop`` is told what was given up, and of which session, whatever for; it must not raise."""
         self._held: dict[str, Unlocked] = {}
         self._on_drop = on_drop
         self._lock = threading.Lock()
@@ -84,7 +87,7 @@ class KeyRing:
         with self._lock:
             held = self._held.pop(digest, None)
         if held is not None:
-            self._on_drop(held.member)
+            self._on_drop(digest, held)
 
     def move(self, old: str, new: str) -> None:
         """Hold keys for the same session under its new digest."""
@@ -101,10 +104,10 @@ class KeyRing:
     def clear(self) -> None:
         """Give up all keys: the process ends."""
         with self._lock:
-            members = {held.member for held in self._held.values()}
+            given_up = list(self._held.items())
             self._held.clear()
-        for member in members:
-            self._on_drop(member)
+        for digest, held in given_up:
+            self._on_drop(digest, held)
 
 
 class Unlocker:

@@ -20,10 +20,10 @@ from adapters.release.drafts import keep_authored
 from adapters.release.writing import Author
 from adapters.uk_time import uk_day
 from adapters.workspace import consent_words
-from adapters.workspace.access import Need, needs
+from adapters.workspace.access import Need, needs, shows_again
 from adapters.workspace.app import workspace
 from adapters.workspace.cases import held_case, picture_address, require_case
-from adapters.workspace.form_reading import MAX_SHORT, FormReader
+from adapters.workspace.form_reading import MAX_SHORT, FormReader, is_shown_again
 from adapters.workspace.writers import require_writer, writer_role
 from policies.vocabulary import Category, Role, WishesState
 
@@ -39,6 +39,7 @@ def wishes(case: str) -> ResponseReturnValue:
 
 
 @needs(Need.UNLOCKED)
+@shows_again
 def keep_wishes(case: str) -> ResponseReturnValue:
     """Keep what was typed as a draft, or show the form again with what is wrong."""
     _mine, role = require_writer(case)
@@ -46,6 +47,8 @@ def keep_wishes(case: str) -> ResponseReturnValue:
     typed: MultiDict[str, str] = MultiDict(
         (name, value) for name, value in request.form.items(multi=True) if name != "form_token"
     )
+    if is_shown_again():
+        return _page(case, typed)
     read, at = FormReader(typed), here.clock()
     content = _content(read, role, at)
     if content is None:

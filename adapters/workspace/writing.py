@@ -29,10 +29,11 @@ from adapters.release.drafts import (
 from adapters.release.forms import content_for
 from adapters.release.quoting import QuoteRefused
 from adapters.release.writing import MAX_LINE_CHARS, Author, AuthoredRefused
-from adapters.workspace.access import Need, needs
+from adapters.workspace.access import Need, needs, shows_again
 from adapters.workspace.app import workspace
 from adapters.workspace.case_facts import choices_of, in_hand, require_reviewer, require_writer, say_refusal
 from adapters.workspace.cases import MyCase, held_case, picture_address
+from adapters.workspace.form_reading import is_shown_again
 from adapters.workspace.may_write import RECORDERS
 from adapters.workspace.opened import OpenCase
 from adapters.workspace.typed_forms import (
@@ -118,6 +119,7 @@ def form(case: str, kind: str) -> AnyResponse:
 
 @writing.post("/cases/<case>/write/<kind>")
 @needs(Need.UNLOCKED)
+@shows_again
 def keep(case: str, kind: str) -> AnyResponse:
     """Keep what was typed as a draft, or show it again with what is wrong."""
     mine, asked = _require_kind(case, kind)
@@ -134,6 +136,7 @@ def correct(case: str, draft: str) -> AnyResponse:
 
 @writing.post("/cases/<case>/drafts/<draft>/correct")
 @needs(Need.UNLOCKED)
+@shows_again
 def keep_correction(case: str, draft: str) -> AnyResponse:
     """Keep what was typed in the place of the draft."""
     mine, asked, found = _require_written(case, draft)
@@ -167,6 +170,8 @@ def _take_in(mine: MyCase, kind: WrittenKind, draft: str | None) -> AnyResponse:
     changed = change_groups(kind, typed)
     if changed is not None:
         return _page(mine, kind, changed[0], ReadForm(), held, draft)
+    if is_shown_again():
+        return _page(mine, kind, typed, ReadForm(), held, draft)
     read = read_typed(kind, typed, choices_of(mine.case, held))
     _check_about(read, held)
     by = _read_author(mine, typed, read.errors)

@@ -25,6 +25,8 @@
 
   const close = (text, linkText, address) => {
     isOver = true;
+    // What is typed on it is handed over first.
+    document.dispatchEvent(new Event("service:closing"));
     const main = document.querySelector("main");
     const heading = document.createElement("h1");
     heading.className = "govuk-heading-l";

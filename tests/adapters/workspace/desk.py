@@ -137,6 +137,7 @@ class Desk:
         with self.adapter.store.write() as session:
             digests = [row.digest for row in session.query(SessionRow)]
         self.here.sessions.end_these(digests)
+        self.here.drop_ended()
 
     def browser(self) -> Browser:
         """A browser that nobody has signed in with."""

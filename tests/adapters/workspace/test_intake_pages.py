@@ -283,17 +283,19 @@ def test_addresses_cookies_and_rows_hold_nothing_of_it(front: FrontDesk, browser
 
 
 def test_a_request_may_be_so_long_there_and_nowhere_else(front: FrontDesk, browser: Browser) -> None:
-    from adapters.workspace.access import MAX_REQUEST_BYTES, limit_of
+    from adapters.workspace.access import MAX_FORM_BYTES, MAX_REQUEST_BYTES, limit_of, need_of
 
     limits = {rule.endpoint: limit_of(front.app, rule.endpoint) for rule in front.app.url_map.iter_rules()}
-    assert {name: most for name, most in limits.items() if most != MAX_REQUEST_BYTES} == {
+    content = {name for name in limits if need_of(front.app, name) == "unlocked"}
+    assert {name for name, most in limits.items() if most == MAX_REQUEST_BYTES} == set(limits) - content
+    assert {name: limits[name] for name in content if limits[name] != MAX_FORM_BYTES} == {
         "intake.read_upload": intake.MAX_UPLOAD_BYTES
     }
     too_long = b"x" * (intake.MAX_UPLOAD_BYTES + 1)
     answer = send(browser, front.at("upload"), {"file": ("a.csv", too_long)})
     assert answer.status_code == 413
     assert "10 MB together" in answer.text
-    assert send(browser, front.at("upload/whose"), {"file": ("a.csv", b"x" * 70_000)}).status_code == 413
+    assert send(browser, front.at("upload/whose"), {"file": ("a.csv", b"x" * (MAX_FORM_BYTES + 1))}).status_code == 413
 
 
 def test_the_limit_counts_before_a_byte_is_read_and_whatever_is_declared(front: FrontDesk, browser: Browser) -> None:

@@ -143,7 +143,7 @@ def test_a_request_larger_than_any_form_is_not_read(shared: Desk) -> None:
     browser = shared.signed_in()
     answer = browser.post("/lock", form_of=None, form_token="x" * (MAX_REQUEST_BYTES + 1))
     assert answer.status_code == 413
-    assert "larger than any form" in answer.text
+    assert "longer than these pages can take" in answer.text
 
 
 def test_an_address_longer_than_any_of_ours_is_not_read(shared: Desk) -> None:
@@ -222,6 +222,12 @@ EXPECTED = {
     ("GET", TEST_SIGN_IN): Need.OPEN,
     ("POST", "/sign-out"): Need.OPEN,
     ("GET", "/static/<name>"): Need.OPEN,
+    ("GET", "/stay"): Need.SIGNED_IN,
+    ("GET", "/stay/left"): Need.SIGNED_IN,
+    ("GET", "/stay/more"): Need.SIGNED_IN,
+    ("GET", "/typed"): Need.UNLOCKED,
+    ("POST", "/typed/forget"): Need.SIGNED_IN,
+    ("POST", "/typed/keep"): Need.OPEN,
     ("GET", "/unlock"): Need.SIGNED_IN,
     ("POST", "/unlock"): Need.SIGNED_IN,
 }
@@ -251,7 +257,7 @@ def test_every_route_is_answered_as_it_declares(shared: Desk) -> None:
         Need.UNLOCKED: {"nobody": "/sign-in", "one": "/unlock", "one, unlocked": "/unlock", "two": "/unlock"},
     }
     told_quietly = {item.rule for item in shared.app.url_map.iter_rules() if is_quiet(shared.app, item.endpoint)}
-    assert told_quietly == {"/cases/<case>/news"}
+    assert told_quietly == {"/cases/<case>/news", "/stay/left", "/stay/more", "/typed/keep"}
     walked = 0
     for method, rule, need in routes(shared.app):
         if method != "GET" or need in (None, Need.OPEN):
