@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from bench.browsing import measure_browsing
 from bench.comparing import measure_comparing
 from bench.deciding import measure_deciding
 from bench.federation import federation
@@ -20,7 +21,7 @@ from bench.measuring import Bench, Result
 from bench.picture import measure_picture
 from bench.refusing import measure_refusing
 from bench.regranting import measure_regranting
-from bench.report import print_table, write_json
+from bench.report import print_missing, print_table, write_json
 from bench.scale import FULL, TINY, Scale
 from bench.sealing import measure_opening, measure_sealing
 from bench.sharing import measure_push, measure_release
@@ -46,6 +47,7 @@ def run(scale: Scale, console: Console) -> list[Result]:
             advance()
             results += measure_release(bench, scale, fed)
             results += measure_regranting(bench, scale, fed)
+            results += measure_browsing(bench, scale, fed)
             results += measure_push(bench, scale, fed, folder)
         return results
 
@@ -70,6 +72,7 @@ def main(output: Path, tiny: bool) -> None:
     started = time.monotonic()
     results = run(scale, console)
     print_table(results, scale, console)
+    print_missing(results, scale, console)
     write_json(results, output)
     console.print(f"{len(results)} ratios in {time.monotonic() - started:.0f} s; written to {output}")
 

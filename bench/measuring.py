@@ -71,7 +71,7 @@ class Bench:
                     if number:
                         times[place].append(taken)
                 advance()
-        return [_result(name, times[0], baseline, unit) for name, baseline in zip(names, times[1:], strict=True)]
+        return [paired(name, times[0], baseline, unit) for name, baseline in zip(names, times[1:], strict=True)]
 
     @contextmanager
     def step(self, what: str, total: int) -> Iterator[Callable[[], None]]:
@@ -104,7 +104,8 @@ def _timed(job: Job, clock: Clock) -> float:
     return clock() - started
 
 
-def _result(name: str, values: Sequence[float], baselines: Sequence[float], unit: str) -> Result:
+def paired(name: str, values: Sequence[float], baselines: Sequence[float], unit: str) -> Result:
+    """Return one line from times that were taken in turns, as many of the one as of the other."""
     ratios = [value / baseline for value, baseline in zip(values, baselines, strict=True)]
     return Result(name, median(ratios), median(baselines), median(values), unit)
 

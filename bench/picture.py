@@ -70,7 +70,7 @@ def _open_case(count: int, size: int) -> tuple[CaseView, Callable[[], object]]:
         header = replace(
             make_header(case, agencies[number % len(agencies)]), category=_CATEGORIES[number % len(_CATEGORIES)]
         )
-        sealed, key = seal(_content(size, number), header, signing)
+        sealed, key = seal(record_content(size, number), header, signing)
         received.append((sealed.to_jwe(), sealed.jws, wrap(key, channel)))
     channel_parts = channel_jwe.to_jwe()
 
@@ -86,7 +86,7 @@ def _open_case(count: int, size: int) -> tuple[CaseView, Callable[[], object]]:
     return _view(case, read()), read
 
 
-def _content(size: int, number: int) -> dict[str, Any]:
+def record_content(size: int, number: int) -> dict[str, Any]:
     """Return a content of this size in the form in which reading programs seal records, with a day of its own."""
     content = make_content(size // 2, number)
     fields = {name: {**value, "state": "given"} for name, value in content["fields"].items()}

@@ -45,6 +45,7 @@ def explain(scale: Scale) -> dict[str, str]:
         "open.primitives": f"open and verify {scale.fragments} : sum of primitives",
         "picture.opening": f"a picture of {scale.fragments}, assembled and rendered : open and verify the same",
         "picture.large.opening": f"a picture of {scale.fragments * LARGE} : open and verify the same",
+        **_browsing(scale),
         **{f"open_fails.flipped_tag.{name}": f"{fails}, flipped tag : {words}" for name, words in _FAULTS.items()},
         "open_fails.slowest.fastest": f"{fails}: the slowest of these faults : the fastest",
         "push.bare_inserts": f"{push} : {inserts}",
@@ -61,6 +62,26 @@ def explain(scale: Scale) -> dict[str, str]:
         ),
         "policy.diff.cedar_as_often": "two agreements compared whole : Cedar asked as often",
     }
+
+
+def _browsing(scale: Scale) -> dict[str, str]:
+    words: dict[str, str] = {}
+    for large, count in (("", scale.fragments), (".large", scale.fragments * LARGE)):
+        against = "open and verify the same"
+        words |= {
+            f"browser.picture{large}.dom.opening": f"chromium, a picture of {count} pulled, until its DOM : {against}",
+            f"browser.picture{large}.load.opening": f"chromium, a picture of {count} pulled, until loaded : {against}",
+            f"browser.held{large}.load.opening": f"chromium, the same once more, without a pull : {against}",
+        }
+    return words
+
+
+def print_missing(results: Sequence[Result], scale: Scale, console: Console) -> None:
+    """Name each ratio that could not be measured here: a comparison that is missing is not one that went well."""
+    got = {result.name for result in results}
+    for name in explain(scale):
+        if name not in got:
+            console.print(f"missing: {name} (chromium is not here: Debian package chromium)", highlight=False)
 
 
 def describe_machine() -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -13,10 +15,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from bench.__main__ import main
-from bench.measuring import Bench
+from bench.browsing import NAMES, find_chromium, measure_browsing
+from bench.measuring import Bench, Result
 from bench.profile import WHAT
 from bench.profile import main as profile
-from bench.report import explain
+from bench.report import explain, print_missing
 from bench.sampling import Samples, looking
 from bench.scale import FULL, TINY
 from keys.canonical import canonical_bytes
@@ -31,12 +34,26 @@ def test_the_bench_runs_and_writes_its_ratios(tmp_path: Path) -> None:
     listed = json.loads(output.read_text(encoding="utf-8"))
     words = explain(TINY)
     assert [item["name"] for item in listed] == list(dict.fromkeys(item["name"] for item in listed))
-    assert {item["name"] for item in listed} == set(words)
+    missing = set() if find_chromium() else set(NAMES)
+    assert {item["name"] for item in listed} == set(words) - missing
     for item in listed:
         assert set(item) == {"name", "ratio", "baseline", "value", "unit"}
         assert item["unit"] in {"ms", "us per entry", "us per proof"}
         assert all(math.isfinite(item[name]) and item[name] > 0 for name in ("ratio", "baseline", "value"))
         assert words[item["name"]] in result.output
+
+
+def test_what_needs_a_browser_is_named_missing_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is measured, nothing fails, and each ratio that is not there is named."""
+    monkeypatch.setattr("bench.browsing.find_chromium", lambda: None)
+    console = Console(record=True, quiet=False, width=140, file=io.StringIO())
+    nothing: Any = None
+    assert measure_browsing(nothing, TINY, nothing) == []
+    there = [Result(name, 1.0, 1.0, 1.0, "ms") for name in explain(TINY) if name not in NAMES]
+    print_missing(there, TINY, console)
+    said = console.export_text()
+    assert [line.split()[1] for line in said.splitlines()] == [name for name in explain(TINY) if name in NAMES]
+    assert set(NAMES) < set(explain(TINY))
 
 
 def test_the_pages_table_is_that_of_the_bench() -> None:
