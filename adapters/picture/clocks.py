@@ -20,7 +20,7 @@ from holidays import country_holidays
 from adapters.picture.dates import PartialDate, Precision, parse_partial
 from adapters.picture.provenance import Piece, Statement
 from adapters.picture.situation import newest_first, order_of
-from adapters.picture.strategy import is_planned
+from adapters.picture.strategy import was_held
 from adapters.picture.view import CaseView
 from adapters.picture.words import count_words, day_words
 from adapters.release.writing import Outcome, Question
@@ -126,9 +126,7 @@ def _said(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Clock]:
     if returns:
         end, piece = max(returns, key=lambda item: (item[0].first, item[0].time or "", item[1].opened.log_index))
         yield _of(ClockKind.RHI_72H, end, piece, view, "from the newest return on record")
-    discussed = _newest_held(
-        [piece for piece in pieces if piece.category is Category.STRATEGY_DISCUSSION and not is_planned(piece)]
-    )
+    discussed = _newest_held([piece for piece in pieces if was_held(piece)])
     if discussed is not None:
         yield _of(ClockKind.INITIAL_CONFERENCE, *discussed, view, "from the newest strategy discussion")
     decided = _newest_held([piece for piece in pieces if piece.category is Category.DECISION and _is_decided(piece)])
