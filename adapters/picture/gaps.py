@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from adapters.picture.provenance import Piece, Provenance
+from adapters.picture.requests import RequestLine, RequestState, read_requests
 from adapters.picture.versions import Versions
 from adapters.picture.view import CaseView, RefusedFragment, Unverified
 from adapters.picture.words import category_words, count_words, day_words, join_words
@@ -148,6 +149,7 @@ class Gaps:
     withheld_sentence: str
     unverified: tuple[Unverified, ...]
     open_requests: tuple[OpenRequest, ...]
+    refused_requests: tuple[RequestLine, ...]
     not_known: tuple[str, ...]
     sequence: tuple[str, ...]
     unreadable: tuple[str, ...]
@@ -171,6 +173,7 @@ def find_gaps(view: CaseView, versions: Versions, not_known: Sequence[str]) -> G
         withheld_sentence=WITHHELD_SENTENCE if view.withheld_by_hub else "",
         unverified=view.unverified,
         open_requests=tuple(_open_requests(view, pieces)),
+        refused_requests=tuple(item for item in read_requests(view, pieces) if item.state is RequestState.REFUSED),
         not_known=tuple(not_known),
         sequence=versions.notes,
         unreadable=tuple(f"{piece.ref}: {note}" for piece in pieces for note in piece.content.notes),

@@ -52,6 +52,8 @@ class PageLinks:
     fragments: str
     chronology: str
     evidence: str
+    follow: Mapping[str, str] = field(default_factory=dict)
+    """By category: what stands before a fragment's id in the address of the form that says what came of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from adapters.picture.followups import day_of
 from adapters.picture.provenance import Piece, read_piece
 from adapters.picture.versions import sort_versions
 from adapters.picture.view import CaseView
-from adapters.uk_time import uk_day
 from policies.vocabulary import Category
 
 
@@ -34,13 +34,17 @@ class AnswerLine:
     agency: str
     text: str
     day: str
+    because: str = ""
+    """Why the agency refuses, as a code; empty where this is an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLine:
     """One request and what came of it. ``due`` is an ISO day or empty; ``days_left`` is negative when it is overdue.
 
-    ``days_left`` is None where nothing is awaited any more, or where no day was written.
+    ``days_left`` is None where nothing is awaited any more, or where no day was written. ``answers`` are all that the
+    agency asked said, refusals too, in the log's order: the last one decides where it stands. ``because`` is the code
+    of a refusal on record without words.
     """
 
     fragment: str
@@ -54,6 +58,7 @@ class RequestLine:
     days_left: int | None
     state: RequestState
     answers: tuple[AnswerLine, ...]
+    because: str = ""
 
     @property
     def is_overdue(self) -> bool:
@@ -63,7 +68,11 @@ class RequestLine:
 
 def list_requests(view: CaseView) -> tuple[RequestLine, ...]:
     """Return every request that the reader has opened: open ones first, the one due first before the others."""
-    pieces = _pieces(view)
+    return read_requests(view, _pieces(view))
+
+
+def read_requests(view: CaseView, pieces: Sequence[Piece]) -> tuple[RequestLine, ...]:
+    """Return the requests among pieces as ``list_requests`` does."""
     answers = [piece for piece in pieces if piece.category is Category.ANSWER]
     found = [_line(view, piece, answers) for piece in pieces if piece.category is Category.REQUEST]
     return tuple(sorted(found, key=lambda item: (item.state is not RequestState.OPEN, item.due or "9999", item.ref)))
@@ -86,13 +95,18 @@ def _line(view: CaseView, piece: Piece, answers: Sequence[Piece]) -> RequestLine
     content, to_agency = piece.content, piece.content.text("hub_RequestTo")
     given = tuple(
         _answer(item)
-        for item in answers
+        for item in sorted(answers, key=lambda item: (item.opened.log_index, item.fragment))
         if item.content.text("hub_AnswerTo") == piece.fragment and item.agency == to_agency
     )
-    is_refused = any(
-        item.get("request") == piece.fragment and item.get("issuer") == to_agency for item in view.refusals
-    )
-    state = RequestState.ANSWERED if given else RequestState.REFUSED if is_refused else RequestState.OPEN
+    on_record = [
+        str(item.get("code", ""))
+        for item in view.refusals
+        if item.get("request") == piece.fragment and item.get("issuer") == to_agency
+    ]
+    if given:
+        state = RequestState.REFUSED if given[-1].because else RequestState.ANSWERED
+    else:
+        state = RequestState.REFUSED if on_record else RequestState.OPEN
     due = content.text("hub_Due")
     return RequestLine(
         fragment=piece.fragment,
@@ -101,22 +115,19 @@ def _line(view: CaseView, piece: Piece, answers: Sequence[Piece]) -> RequestLine
         to_agency=to_agency,
         what=content.text("hub_RequestWhat") or content.summary,
         why=content.text("hub_RequestWhy"),
-        asked_on=_day(piece),
+        asked_on=day_of(piece),
         due=due,
         days_left=_days_left(due, view.today) if state is RequestState.OPEN else None,
         state=state,
         answers=given,
+        because=on_record[-1] if on_record else "",
     )
 
 
 def _answer(piece: Piece) -> AnswerLine:
     words = piece.content.text("hub_AnswerText") or piece.content.summary
-    return AnswerLine(piece.fragment, piece.ref, piece.agency, words, _day(piece))
-
-
-def _day(piece: Piece) -> str:
-    day = piece.period.start.first if piece.period is not None else uk_day(piece.opened.header.sealed_at)
-    return day.isoformat()
+    because = piece.content.text("hub_RefusedBecause")
+    return AnswerLine(piece.fragment, piece.ref, piece.agency, words, day_of(piece), because)
 
 
 def _days_left(due: str, today: date) -> int | None:

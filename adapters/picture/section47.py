@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from adapters.picture.content import Group, find_part
 from adapters.picture.dates import PartialDate, parse_partial
 from adapters.picture.provenance import Piece
-from adapters.picture.strategy import is_planned
+from adapters.picture.strategy import was_held
 from policies.vocabulary import Category
 
 ENQUIRY = "section_47"
@@ -52,7 +52,7 @@ def find_conference_start(pieces: Sequence[Piece]) -> ConferenceStart | None:
 
 def _threshold(piece: Piece) -> tuple[PartialDate, str, Piece] | None:
     """Return when a discussion was held and whether it found the threshold met; None where it does not say both."""
-    if piece.category is not Category.STRATEGY_DISCUSSION or is_planned(piece):
+    if not was_held(piece):
         return None
     on = parse_partial(piece.content.text("hub_HeldOn") or piece.content.observed_from or "")
     met = piece.content.text("hub_ThresholdMet")

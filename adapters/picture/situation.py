@@ -7,18 +7,18 @@ nothing was opened says so; it is never read as "no".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from adapters.picture.content import Group, find_part
 from adapters.picture.dates import parse_partial
 from adapters.picture.elements import TypeAlleged, concern_groups
+from adapters.picture.followups import Standing, Step, find_chains, list_steps
 from adapters.picture.gaps import hours_since
 from adapters.picture.provenance import Piece, Statement
 from adapters.picture.strategy import Discussion, read_discussion
 from adapters.picture.view import CaseView
 from adapters.picture.words import count_words, day_words, words_for
-from adapters.release.strategy import DiscussionState
 from policies.vocabulary import AgePath, CaseStage, Category
 
 NOTHING_OPENED = "Nothing you opened says."
@@ -126,6 +126,12 @@ class ActionRow:
     statement: Statement
     discussion: Discussion | None = None
     """Of a strategy discussion, what the record says of it."""
+    outcome: str = ""
+    """What the newest record says came of it."""
+    said_by: str = ""
+    """The agency that wrote the newest record, where that is not the first one."""
+    history: tuple[Step, ...] = ()
+    """Every record of it in the log's order, where it was followed up. ``state`` is that of the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,21 +325,56 @@ def _offence(piece: Piece, group: Group) -> OffenceRow:
 
 
 def list_actions(view: CaseView, pieces: Sequence[Piece]) -> tuple[ActionRow, ...]:
-    """List safeguarding actions, referrals and strategy discussions, newest first."""
-    kinds = (Category.SAFEGUARDING_ACTION, Category.SERVICE_REFERRAL, Category.STRATEGY_DISCUSSION)
-    return tuple(_action(view, piece) for piece in newest_first([p for p in pieces if p.category in kinds]))
+    """List safeguarding actions, referrals and strategy discussions, newest first.
+
+    An action or referral that was followed up is one row with every record of it; of discussions each stays a row.
+    """
+    kinds = (Category.SAFEGUARDING_ACTION, Category.SERVICE_REFERRAL)
+    chains = {item.first.fragment: item for item in find_chains([p for p in pieces if p.category in kinds])}
+    listed = [p for p in pieces if p.fragment in chains or p.category is Category.STRATEGY_DISCUSSION]
+    return tuple(
+        _discussed(view, piece, pieces) if piece.fragment not in chains else _action(view, chains[piece.fragment])
+        for piece in newest_first(listed)
+    )
 
 
-def _action(view: CaseView, piece: Piece) -> ActionRow:
+def _action(view: CaseView, standing: Standing) -> ActionRow:
+    row, newest = _row(view, standing.first), standing.newest.content
+    due, state = (standing.answered_for.content.text(name) for name in ("hub_Due", "hub_ActionState"))
+    return replace(
+        row,
+        due=due or row.due,
+        state=newest.text("hub_ActionState"),
+        is_overdue=_is_overdue(view, due or row.due, state),
+        outcome=newest.text("hub_ActionOutcome"),
+        said_by=view.name_of(standing.newest.agency) if standing.later else "",
+        history=list_steps(view, standing),
+    )
+
+
+def _discussed(view: CaseView, piece: Piece, pieces: Sequence[Piece]) -> ActionRow:
+    row, discussion = _row(view, piece), read_discussion(view, piece, pieces)
+    due = discussion.day if discussion.is_planned else row.due
+    is_awaited = discussion.is_planned and not discussion.came_of_it
+    return replace(
+        row,
+        due=due,
+        state=discussion.state,
+        is_overdue=is_awaited and _is_overdue(view, due, discussion.state),
+        discussion=discussion,
+    )
+
+
+def _is_overdue(view: CaseView, due: str, state: str) -> bool:
+    return bool(due) and due < view.today.isoformat() and state in ("planned", "in_progress")
+
+
+def _row(view: CaseView, piece: Piece) -> ActionRow:
     content = piece.content
     owner, due, state = (content.text(name) for name in ("hub_Owner", "hub_Due", "hub_ActionState"))
     what = content.find("hub_Action") or content.find("cas_OutgoingReferralDetails") or content.find("hub_NextSteps")
     target = content.text("cas_ReferredOrganisation")
     words = what.text if what is not None else content.summary
-    discussion = read_discussion(view, piece) if piece.category is Category.STRATEGY_DISCUSSION else None
-    if discussion is not None:
-        state = (DiscussionState.PLANNED if discussion.is_planned else DiscussionState.HELD).value
-        due = discussion.day if discussion.is_planned else due
     return ActionRow(
         kind=piece.category,
         what=f"{target}: {words}" if target else words,
@@ -342,10 +383,9 @@ def _action(view: CaseView, piece: Piece) -> ActionRow:
         owner_name=view.name_of(owner or piece.agency),
         due=due,
         state=state,
-        is_overdue=bool(due) and due < view.today.isoformat() and state in ("planned", "in_progress"),
+        is_overdue=_is_overdue(view, due, state),
         involves_ictg=content.text("hub_InvolvesICTG") == "yes",
         statement=piece.state("Action", what) if what is not None else piece.summarise("Action"),
-        discussion=discussion,
     )
 
 

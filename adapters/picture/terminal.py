@@ -195,6 +195,14 @@ def _gaps(picture: Picture, console: Console) -> None:
         + (f", {count_words(item.days_overdue, 'day')} overdue)" if item.days_overdue else ")")
         for item in gaps.open_requests
     ]
+    names = {row.agency: row.name for row in picture.agencies}
+    lines += [
+        f"Refused by {names.get(item.to_agency, item.to_agency)}: {item.what} "
+        f"({words_for(answer.because)}: {answer.text})"
+        for item in gaps.refused_requests
+        for answer in item.answers
+        if answer.because
+    ]
     lines += [*gaps.sequence, *gaps.unreadable]
     _lines(console, "Gaps", lines)
 
@@ -223,6 +231,7 @@ def _plan(picture: Picture, console: Console) -> None:
     lines = [
         f"{row.what} ({row.owner_name}, {f'due {day_words(row.due)}' if row.due else 'no day'}"
         f"{', overdue' if row.is_overdue else ''}): {words_for(row.state) or 'state not recorded'}"
+        f"{f', says {row.said_by}' if row.said_by else ''}{f': {row.outcome}' if row.outcome else ''}"
         f"{_source(picture, row.statement.provenance)}"
         for row in picture.plan
     ]

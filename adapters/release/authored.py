@@ -16,25 +16,31 @@ from datetime import date
 from typing import Any
 
 from adapters.nrm.typology import Element, ExploitationType
+from adapters.release.actions import safeguarding_action, service_referral
 from adapters.release.panel_records import decision, meeting, vote
 from adapters.release.strategy import strategy_discussion
 from adapters.release.writing import (
     MAX_LINE_CHARS,
+    MAX_REQUEST_CHARS,
     ActionState,
     Author,
     AuthoredRefused,
     Bearing,
+    Coming,
     DisagreementStatus,
     ElementView,
     Fields,
     Outcome,
     Position,
     Question,
+    ReferralState,
+    RefusedBecause,
     SourceKind,
     WordsAre,
     empty,
     evidence_list,
     given,
+    put_follows,
     put_optional,
     render_content,
     require_agency_id,
@@ -47,15 +53,19 @@ from adapters.release.writing import (
 from policies.vocabulary import Category, WishesState
 
 __all__ = [
+    "MAX_REQUEST_CHARS",
     "ActionState",
     "Author",
     "AuthoredRefused",
     "Bearing",
+    "Coming",
     "DisagreementStatus",
     "ElementView",
     "Outcome",
     "Position",
     "Question",
+    "ReferralState",
+    "RefusedBecause",
     "SourceKind",
     "WordsAre",
     "answer",
@@ -76,7 +86,6 @@ __all__ = [
 MAX_POSITIONS = 20
 STATEMENT_KINDS = ("consent", "refusal", "exclusion", "override", "emergency")
 MAX_SHORT_CHARS = 2_000
-MAX_REQUEST_CHARS = 4_000
 
 
 def subject_card(
@@ -188,16 +197,40 @@ def request(by: Author, *, to_agency: str, what: str, why: str, due: date) -> di
     return render_content(Category.REQUEST, "A request for information", fields, by, observed_from=day.isoformat())
 
 
-def answer(by: Author, *, to_request: str, text: str, derived_from: Sequence[str] = ()) -> dict[str, Any]:
-    """Answer a request (its fragment id). ``text`` may say that nothing is held: that too is an answer."""
-    fields: Fields = {
-        "hub_AnswerTo": given("hub_AnswerTo", require_ids("to_request", [to_request])[0]),
-        "hub_AnswerText": given("hub_AnswerText", require_text("text", text)),
-    }
+def answer(
+    by: Author,
+    *,
+    to_request: str,
+    text: str | None,
+    because: RefusedBecause | None = None,
+    coming: Coming | None = None,
+    derived_from: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Answer a request, refuse it, or answer an invitation to a strategy discussion (its fragment id).
+
+    ``text`` may say that nothing is held: that too is an answer. With ``because`` the request is refused, and ``text``
+    is the reason in words. With ``coming`` an invitation is answered: ``text`` is needed where nobody comes, and says
+    why; otherwise it may be None. Raises ``AuthoredRefused``.
+    """
+    fields: Fields = {"hub_AnswerTo": given("hub_AnswerTo", require_ids("to_request", [to_request])[0])}
+    summary = "An answer to a request"
+    if coming is not None:
+        if because is not None:
+            raise AuthoredRefused("answer: coming answers an invitation, because refuses a request; expected one")
+        coming = require_written_term("coming", Coming, coming)
+        if coming is Coming.NOT and text is None:
+            raise AuthoredRefused("answer: not_coming needs the text with the reason")
+        fields["hub_Coming"] = given("hub_Coming", coming.value)
+        put_optional(fields, "hub_AnswerText", text, MAX_REQUEST_CHARS)
+        summary = "An answer to an invitation"
+    else:
+        fields["hub_AnswerText"] = given("hub_AnswerText", require_text("text", text))
+    if because is not None:
+        because = require_written_term("because", RefusedBecause, because)
+        fields["hub_RefusedBecause"] = given("hub_RefusedBecause", because.value)
+        summary = "A request is refused, with the reason"
     day = by.day.isoformat()
-    return render_content(
-        Category.ANSWER, "An answer to a request", fields, by, observed_from=day, derived_from=derived_from
-    )
+    return render_content(Category.ANSWER, summary, fields, by, observed_from=day, derived_from=derived_from)
 
 
 def professional_view(
@@ -287,75 +320,11 @@ def disagreement(
     if due is not None:
         fields["hub_Due"] = given("hub_Due", require_day("due", due, by, may_be_future=True))
     put_optional(fields, "hub_PossibleExplanation", explanation)
-    before = [] if follows is None else require_ids("follows", [follows])
-    if before:
-        fields["hub_Follows"] = given("hub_Follows", before[0])
+    before = put_follows(fields, follows)
     quoted = sorted({*before, *(fragment for item in positions for fragment in item.evidence)})
     day = by.day.isoformat()
     return render_content(
         Category.DISAGREEMENT, "Agencies see a point differently", fields, by, observed_from=day, derived_from=quoted
-    )
-
-
-def safeguarding_action(
-    by: Author,
-    *,
-    action: str,
-    why: str,
-    owner: str,
-    due: date | None,
-    state: ActionState,
-    outcome: str | None = None,
-    involves_ictg: bool = False,
-    derived_from: Sequence[str] = (),
-) -> dict[str, Any]:
-    """Something an agency does to keep the child safe: what, why, who (agency id), by when, where it stands.
-
-    ``done`` and ``not_done`` need ``outcome``; the others need ``due``. ``involves_ictg`` marks an action with the
-    Independent Child Trafficking Guardian.
-    """
-    state = require_written_term("state", ActionState, state)
-    is_over = state in (ActionState.DONE, ActionState.NOT_DONE)
-    if is_over and outcome is None:
-        raise AuthoredRefused(f"safeguarding_action: {state.value} needs the outcome or the reason")
-    if not is_over and due is None:
-        raise AuthoredRefused(f"safeguarding_action: {state.value} needs the day it is due")
-    fields: Fields = {
-        "hub_Action": given("hub_Action", require_text("action", action, MAX_REQUEST_CHARS)),
-        "hub_ActionWhy": given("hub_ActionWhy", require_text("why", why, MAX_REQUEST_CHARS)),
-        "hub_Owner": given("hub_Owner", require_agency_id("owner", owner)),
-        "hub_ActionState": given("hub_ActionState", state.value),
-        "hub_InvolvesICTG": given("hub_InvolvesICTG", involves_ictg),
-    }
-    if due is not None:
-        fields["hub_Due"] = given("hub_Due", require_day("due", due, by, may_be_future=True))
-    put_optional(fields, "hub_ActionOutcome", outcome, MAX_REQUEST_CHARS)
-    day = by.day.isoformat()
-    return render_content(
-        Category.SAFEGUARDING_ACTION,
-        "An action to keep the child safe",
-        fields,
-        by,
-        observed_from=day,
-        derived_from=derived_from,
-    )
-
-
-def service_referral(
-    by: Author, *, to_service: str, what_for: str, referred_on: date, state: ActionState, outcome: str | None = None
-) -> dict[str, Any]:
-    """A referral to a service (health, guardian, education, legal advice): to whom, what for, when, what came of it."""
-    fields: Fields = {
-        "cas_ReferredOrganisation": given("cas_ReferredOrganisation", require_line("to_service", to_service)),
-        "cas_OutgoingReferralDetails": given(
-            "cas_OutgoingReferralDetails", require_text("what_for", what_for, MAX_REQUEST_CHARS)
-        ),
-        "cas_OutgoingReferralDate": given("cas_OutgoingReferralDate", require_day("referred_on", referred_on, by)),
-        "hub_ActionState": given("hub_ActionState", require_written_term("state", ActionState, state).value),
-    }
-    put_optional(fields, "hub_ActionOutcome", outcome, MAX_REQUEST_CHARS)
-    return render_content(
-        Category.SERVICE_REFERRAL, "A referral to a service", fields, by, observed_from=referred_on.isoformat()
     )
 
 

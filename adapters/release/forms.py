@@ -57,11 +57,13 @@ _TERMS: Mapping[str, type[StrEnum]] = {
     "words_are": authored.WordsAre,
     "question": authored.Question,
     "status": authored.DisagreementStatus,
+    "because": authored.RefusedBecause,
+    "coming": authored.Coming,
 }
 _STATES: Mapping[Category, type[StrEnum]] = {
     Category.WISHES_AND_FEELINGS: WishesState,
     Category.SAFEGUARDING_ACTION: authored.ActionState,
-    Category.SERVICE_REFERRAL: authored.ActionState,
+    Category.SERVICE_REFERRAL: authored.ReferralState,
     Category.STRATEGY_DISCUSSION: DiscussionState,
 }
 

@@ -19,6 +19,7 @@ from adapters.release.writing import (
     AuthoredRefused,
     Fields,
     given,
+    put_follows,
     put_optional,
     render_content,
     require_agency_id,
@@ -37,10 +38,11 @@ _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 
 
 class DiscussionState(StrEnum):
-    """Whether a strategy discussion has been called together or was held."""
+    """Whether a strategy discussion has been called together, was held, or did not come about."""
 
     PLANNED = "planned"
     HELD = "held"
+    NOT_HELD = "not_held"
 
 
 class InvitationAnswer(StrEnum):
@@ -130,25 +132,36 @@ def strategy_discussion(
     outcome: str | None = None,
     discussion_actions: Sequence[DiscussionAction] = (),
     derived_from: Sequence[str] = (),
+    follows: str | None = None,
 ) -> dict[str, Any]:
     """A strategy discussion (Children Act 1989 s47): planned, with whom and why; or held, and what came of it.
 
     ``planned``: ``held_on`` is the day it is planned for, ``agencies`` those invited, ``reasons`` why; nothing that
     only a discussion that was held has. ``held``: ``agencies`` took part, and ``threshold_met``, ``reasons`` and
-    ``next_steps`` are needed. An option whose only reasons are age or cost is refused. Raises ``AuthoredRefused``.
+    ``next_steps`` are needed. An option whose only reasons are age or cost is refused. ``not_held``: a plan came to
+    nothing; ``held_on`` is the day on which that is said, ``agencies`` is empty, ``reasons`` say why, ``next_steps``
+    what happens instead. ``follows`` is the fragment of the plan. Raises ``AuthoredRefused``.
     """
     state = require_written_term("state", DiscussionState, state)
     fields: Fields = {"hub_DiscussionState": given("hub_DiscussionState", state.value)}
     put_optional(fields, "hub_HowToJoin", how_to_join, MAX_LINE_CHARS)
     if starts_at is not None:
         fields["hub_StartsAt"] = given("hub_StartsAt", _time_of_day(starts_at))
-    if state is DiscussionState.PLANNED:
-        later = (threshold_met, next_steps, police_protection_considered, police_protection_why, outcome)
+    quoted = [*derived_from, *put_follows(fields, follows)]
+    if state is not DiscussionState.HELD:
+        later = (threshold_met, police_protection_considered, police_protection_why, outcome)
         if any(item is not None for item in later) or invitations or placement_options or discussion_actions:
+            raise AuthoredRefused("strategy_discussion: what came of it is recorded once it was held")
+    if state is DiscussionState.NOT_HELD:
+        if agencies:
+            raise AuthoredRefused("agencies: expected none where it was not held, nobody took part")
+        return _not_held(fields, by, held_on, reasons, next_steps, quoted)
+    if state is DiscussionState.PLANNED:
+        if next_steps is not None:
             raise AuthoredRefused("strategy_discussion: what came of it is recorded once it was held")
         _put_plan(fields, by, held_on, agencies, reasons)
         return render_content(
-            Category.STRATEGY_DISCUSSION, "A strategy discussion is planned", fields, by, derived_from=derived_from
+            Category.STRATEGY_DISCUSSION, "A strategy discussion is planned", fields, by, derived_from=quoted
         )
     if threshold_met is None or reasons is None or next_steps is None:
         raise AuthoredRefused(
@@ -166,7 +179,7 @@ def strategy_discussion(
     put_optional(fields, "hub_DiscussionOutcome", outcome, MAX_WHY_CHARS)
     _put_actions(fields, by, discussion_actions)
     return render_content(
-        Category.STRATEGY_DISCUSSION, "A strategy discussion", fields, by, observed_from=day, derived_from=derived_from
+        Category.STRATEGY_DISCUSSION, "A strategy discussion", fields, by, observed_from=day, derived_from=quoted
     )
 
 
@@ -190,6 +203,26 @@ def _put_plan(fields: Fields, by: Author, day: date, agencies: Sequence[str], re
     fields["hub_PlannedFor"] = given("hub_PlannedFor", planned_for)
     fields["hub_Invited"] = _agencies("hub_Invited", agencies)
     fields["hub_Reasons"] = given("hub_Reasons", require_text("reasons", reasons))
+
+
+def _not_held(
+    fields: Fields, by: Author, day: date, reasons: str | None, next_steps: str | None, quoted: Sequence[str]
+) -> dict[str, Any]:
+    if "hub_Follows" not in fields:
+        raise AuthoredRefused("strategy_discussion: not_held needs the plan that it follows")
+    if reasons is None or next_steps is None:
+        raise AuthoredRefused("strategy_discussion: not_held needs the reasons and what happens instead")
+    said_on = require_day("held_on", day, by)
+    fields["hub_Reasons"] = given("hub_Reasons", require_text("reasons", reasons))
+    fields["hub_NextSteps"] = given("hub_NextSteps", require_text("next_steps", next_steps))
+    return render_content(
+        Category.STRATEGY_DISCUSSION,
+        "A strategy discussion did not come about",
+        fields,
+        by,
+        observed_from=said_on,
+        derived_from=quoted,
+    )
 
 
 def _time_of_day(text: object) -> str:

@@ -21,6 +21,7 @@ from policies.vocabulary import Category, Role
 
 MAX_TEXT_CHARS = 15_000
 MAX_LINE_CHARS = 300
+MAX_REQUEST_CHARS = 4_000
 MAX_EVIDENCE = 200
 MAX_NOTE_AGE_YEARS = 30
 
@@ -70,6 +71,35 @@ class ActionState(StrEnum):
     IN_PROGRESS = "in_progress"
     DONE = "done"
     NOT_DONE = "not_done"
+
+
+class ReferralState(StrEnum):
+    """Where a referral to a service stands: made, what the service answered, and what came of it."""
+
+    PLANNED = "planned"
+    IN_PROGRESS = "in_progress"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    DONE = "done"
+    NOT_DONE = "not_done"
+
+
+class RefusedBecause(StrEnum):
+    """Why an agency that was asked does not tell: codes that the hub's refusal statements have too."""
+
+    NOT_RELEVANT = "not_relevant"
+    MORE_HARM_THAN_GOOD = "more_harm_than_good"
+    LAW_FORBIDS = "law_forbids"
+    CONSENT = "consent"
+    POLICY = "policy"
+
+
+class Coming(StrEnum):
+    """What an agency that was invited to a strategy discussion answers itself."""
+
+    IN_PERSON = "coming"
+    REMOTELY = "coming_remotely"
+    NOT = "not_coming"
 
 
 class Bearing(StrEnum):
@@ -198,6 +228,15 @@ def empty(name: str) -> dict[str, Any]:
 def put_optional(fields: Fields, name: str, value: str | None, limit: int = MAX_TEXT_CHARS) -> None:
     if value is not None:
         fields[name] = given(name, require_text(name, value, limit))
+
+
+def put_follows(fields: Fields, follows: str | None) -> list[str]:
+    """Put the fragment of which a record says what came; return it as what is quoted. Raises ``AuthoredRefused``."""
+    if follows is None:
+        return []
+    named = require_ids("follows", [follows])
+    fields["hub_Follows"] = given("hub_Follows", named[0])
+    return named
 
 
 def evidence_list(name: str, fragments: Sequence[str]) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from adapters.picture.content import Group, ReadValue, read_content
 from adapters.picture.words import category_words, day_words, words_for
 from adapters.release.drafts import Draft, DraftState, is_authored
 from adapters.sources.draft import ValueState
-from adapters.workspace.written_kinds import KINDS
+from adapters.workspace.written_kinds import form_of
 from adapters.workspace.written_terms import OTHER_SERVICE, Asked, Takes
 
 _PREFIX = re.compile(r"^(?:hub|hte|prs|vic|cas|con|spl|org)_")
@@ -28,6 +28,8 @@ REVIEW_WORDS = {
     "hub_Due": _later("Due"),
     "hub_AnswerTo": _later("Answers"),
     "hub_AnswerText": _later("Answer"),
+    "hub_RefusedBecause": _later("Refused because"),
+    "hub_Coming": _later("Answer to the invitation"),
     "hub_View": _later("View"),
     "hub_PossibleExplanation": _later("Explanation"),
     "hub_ConcernForFuture": _later("Concerned that the child will be exploited again"),
@@ -95,8 +97,8 @@ class DraftCard:
 
 def read_card(draft: Draft, names: Mapping[str, str], refs: Mapping[str, str], may_write: bool) -> DraftCard:
     """Return a draft as the review page shows it. ``names``: agencies by id; ``refs``: fragments' short names."""
-    kind = KINDS.get(draft.category)
     content = read_content(draft.content, draft.category)
+    kind = form_of(draft.category, content.singles)
     asked = {item.stored: item for item in (kind.questions if kind is not None else ()) if item.stored}
     lines: list[DraftLine] = []
     # As the form asks; what no form asks for stands after it, as in the record.

@@ -8,7 +8,10 @@ from adapters.picture.notes import Notes
 from adapters.picture.page import Framing, PageLinks, render_body
 from adapters.picture.words import words_for
 from adapters.workspace.app import current_person, open_keys, workspace
+from adapters.workspace.cases import require_case
+from adapters.workspace.may_write import writable
 from adapters.workspace.opened import OpenCase
+from policies.vocabulary import Category
 
 
 def own_notes(case: str) -> Notes:
@@ -27,9 +30,25 @@ def framing_of(opened: OpenCase) -> Framing:
             fragments=url_for("fragments.show", case=case, name="-").removesuffix("-"),
             chronology=url_for("listing.chronology", case=case),
             evidence=url_for("listing.evidence", case=case),
+            follow=_follow(case),
         ),
         own_notes(case).texts(),
     )
+
+
+def _follow(case: str) -> dict[str, str]:
+    """Return where whoever asks says what came of something, by its kind; nothing for who may not write it."""
+    mine = require_case(case)
+    may = writable(mine.roles)
+    found = {
+        kind.value: url_for("writing.form", case=case, kind=kind.value, follows="-").removesuffix("-")
+        for kind in (Category.SAFEGUARDING_ACTION, Category.SERVICE_REFERRAL)
+        if kind in may
+    }
+    if Category.STRATEGY_DISCUSSION in may:
+        address = url_for("strategy.record", case=case, follows="-").removesuffix("-")
+        found[Category.STRATEGY_DISCUSSION.value] = address
+    return found
 
 
 def show_picture(opened: OpenCase) -> str:

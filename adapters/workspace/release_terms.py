@@ -9,10 +9,12 @@ from datetime import date, datetime
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
+from adapters.picture.content import read_content
+from adapters.release.drafts import Draft
 from adapters.release.writing import MAX_LINE_CHARS, MAX_TEXT_CHARS, AuthoredRefused, require_line, require_text
 from adapters.uk_time import last_uk_day, uk_day_end
 from adapters.workspace.in_hand import Chosen
-from policies.vocabulary import CONSENT_GATEWAYS, Gateway, OverrideReason, Purpose, Role
+from policies.vocabulary import CONSENT_GATEWAYS, Category, Gateway, OverrideReason, Purpose, Role
 
 PARTS = ("day", "month", "year")
 MAX_NUMBER_CHARS = 4
@@ -105,6 +107,16 @@ def read_terms(
         role=Role(form.role) if has_override else None,
         job_title=form.job_title if has_override else "",
     )
+
+
+def asked_agencies(drafts: Sequence[Draft]) -> list[str]:
+    """Return the agencies that requests among drafts ask, each once; what is no id of an agency is left out."""
+    found: dict[str, None] = {}
+    for draft in drafts:
+        if draft.category is Category.REQUEST:
+            named = read_content(draft.content, draft.category).text("hub_RequestTo")
+            found.update({named: None} if named else {})
+    return list(found)
 
 
 def _read_until(form: TermsForm) -> datetime | None:

@@ -36,7 +36,7 @@ from adapters.workspace.cases import MyCase, held_case
 from adapters.workspace.draft_words import read_card
 from adapters.workspace.in_hand import Chosen, Outcome, UnderWay
 from adapters.workspace.may_write import may_override
-from adapters.workspace.release_terms import TermsForm, read_terms
+from adapters.workspace.release_terms import TermsForm, asked_agencies, read_terms
 from adapters.workspace.release_words import (
     GATEWAY_CHOICES,
     OVERRIDE_CHOICES,
@@ -46,7 +46,7 @@ from adapters.workspace.release_words import (
     recipient_words,
 )
 from policies.model import Recipient
-from policies.vocabulary import OverrideReason
+from policies.vocabulary import Category, OverrideReason
 
 MAX_PROBLEMS = 20
 _SEE_OTHER, _UNPROCESSABLE, _CONFLICT = 303, 422, 409
@@ -65,7 +65,10 @@ def terms(case: str, token: str) -> AnyResponse:
     mine, found = _find(case, token)
     if found is None:
         return _to_drafts(case)
-    return _terms_page(mine, token, TermsForm.of(found.chosen, in_hand().job_title))
+    form = TermsForm.of(found.chosen, in_hand().job_title)
+    if found.chosen is None:
+        form.only = _those_asked(mine, found.drafts)
+    return _terms_page(mine, token, form)
 
 
 @releasing.post("/cases/<case>/release/<token>")
@@ -235,6 +238,23 @@ def _drafts_of(mine: MyCase, chosen: Sequence[str]) -> list[Draft]:
     return [listed[item] for item in chosen if item in listed]
 
 
+def _asked(mine: MyCase, chosen: Sequence[str]) -> list[tuple[str, bool]]:
+    """Return the agencies that the drafts chosen ask for information, each with whether it is in the case."""
+    listed = {agency for agency, _kind in load_case(mine.case).state.membership.agencies}
+    return [(agency, agency in listed) for agency in asked_agencies(_drafts_of(mine, chosen))]
+
+
+def _those_asked(mine: MyCase, chosen: Sequence[str]) -> list[str]:
+    """Return whom requests go to unless somebody says otherwise: whoever is asked, and the agency that asks.
+
+    Nobody where something else is released with them: what is meant for the others must not be limited unseen.
+    """
+    drafts, asked = _drafts_of(mine, chosen), _asked(mine, chosen)
+    if any(item.category is not Category.REQUEST for item in drafts) or not any(is_here for _name, is_here in asked):
+        return []
+    return sorted({*(name for name, is_here in asked if is_here), str(workspace().adapter.home.agency)})
+
+
 def _cards(mine: MyCase, drafts: Sequence[Draft]) -> list[object]:
     names, refs = agency_names(), refs_of(held_case(mine.case))
     return [read_card(item, names, refs, may_write=False) for item in drafts]
@@ -242,7 +262,9 @@ def _cards(mine: MyCase, drafts: Sequence[Draft]) -> list[object]:
 
 def _terms_page(mine: MyCase, token: str, form: TermsForm) -> AnyResponse:
     found = in_hand().find(mine.case, token)
-    cards = _cards(mine, _drafts_of(mine, () if found is None else found.drafts))
+    chosen = () if found is None else found.drafts
+    cards, names = _cards(mine, _drafts_of(mine, chosen)), agency_names()
+    asked = _asked(mine, chosen)
     answer = make_response(
         render_template(
             "drafts/terms.html",
@@ -251,6 +273,9 @@ def _terms_page(mine: MyCase, token: str, form: TermsForm) -> AnyResponse:
             cards=cards,
             form=form,
             known=_known(mine.case),
+            asked=[names.get(agency, agency) for agency, is_here in asked if is_here],
+            gone=[names.get(agency, agency) for agency, is_here in asked if not is_here],
+            only_asked=bool(asked) and all(item.category is Category.REQUEST for item in _drafts_of(mine, chosen)),
             purposes=PURPOSE_CHOICES,
             gateways=GATEWAY_CHOICES,
             overrides=OVERRIDE_CHOICES,

@@ -11,6 +11,7 @@ from adapters.workspace.access import Need, needs
 from adapters.workspace.app import workspace
 from adapters.workspace.case_facts import require_writer
 from adapters.workspace.cases import held_case, picture_address
+from adapters.workspace.written_terms import BECAUSE_TERMS
 from policies.vocabulary import Category
 
 _SEE_OTHER = 303
@@ -42,5 +43,6 @@ def show_requests(case: str) -> AnyResponse | str:
         name_of=held.view.name_of,
         opened_at=held.at,
         may_ask=Category.REQUEST in may,
+        because=dict(BECAUSE_TERMS),
         address=picture_address(case, held.purpose),
     )

@@ -23,9 +23,15 @@ from adapters.release.strategy import (
     PlacementReason,
     strategy_discussion,
 )
-from adapters.release.writing import Author, AuthoredRefused
+from adapters.release.writing import Author, AuthoredRefused, Coming
 from adapters.workspace.form_reading import MAX_SHORT, FormReader
 
+OWN_ANSWERS: Mapping[str, object] = {
+    Coming.IN_PERSON.value: _later("comes"),
+    Coming.REMOTELY.value: _later("takes part remotely"),
+    Coming.NOT.value: _later("does not come"),
+}
+"""What an invited agency answered itself, after its name."""
 PLACES, ACTIONS = 3, 5
 """Places to stay and agreed actions that one form has room for."""
 NOT_INVITED = "not_invited"
@@ -118,7 +124,26 @@ def read_held(read: FormReader, by: Author, table: Table) -> dict[str, Any] | No
         police_protection_why=why,
         outcome=outcome,
         discussion_actions=actions,
-        derived_from=[plan] if plan else [],
+        follows=plan or None,
+    )
+
+
+def read_not_held(read: FormReader, by: Author, table: Table) -> dict[str, Any] | None:
+    """Return the content that says that a plan came to nothing, or None with its problems noted."""
+    plan = read.choice("plan", tuple(table.plans), _("Choose which plan came to nothing"))
+    reasons = read.text("reasons", _("Write why it was not held"))
+    instead = read.text("next_steps", _("Write what happens instead"))
+    if read.problems:
+        return None
+    return _build(
+        read,
+        by,
+        held_on=table.today,
+        agencies=[],
+        state=DiscussionState.NOT_HELD,
+        reasons=reasons,
+        next_steps=instead,
+        follows=plan,
     )
 
 

@@ -29,19 +29,23 @@ from adapters.workspace.app import workspace
 from adapters.workspace.cases import MyCase, held_case, picture_address, require_case
 from adapters.workspace.consent_views import DAY_AND_TIME, agency_name
 from adapters.workspace.form_reading import FormReader, is_shown_again
+from adapters.workspace.may_write import writable
 from adapters.workspace.opened import OpenCase
 from adapters.workspace.strategy_forms import (
     ACTIONS,
     ANSWERS,
     ATTENDANCES,
+    OWN_ANSWERS,
     PLACES,
     REASONS,
     Table,
     read_held,
+    read_not_held,
     read_plan,
 )
 from adapters.workspace.wishes_pages import after_writing
 from adapters.workspace.writers import require_writer, writer_role
+from adapters.workspace.written_about import invitations
 from policies.model import parse_time
 from policies.vocabulary import Category
 
@@ -74,6 +78,8 @@ def show(case: str) -> str:
         answers=ANSWERS,
         attendances=ATTENDANCES,
         reasons=REASONS,
+        own_answers=OWN_ANSWERS,
+        to_answer=_to_answer(mine, held),
         on=day_words,
     )
 
@@ -97,9 +103,9 @@ def keep_convened(case: str) -> ResponseReturnValue:
 @strategy.get("/cases/<case>/strategy/record")
 @needs(Need.UNLOCKED)
 def record(case: str) -> ResponseReturnValue:
-    """The form for a discussion that was held."""
+    """The form for a discussion that was held. ``follows`` names the plan that it came of."""
     require_writer(case)
-    return _form(case, "strategy/record.html", MultiDict())
+    return _form(case, "strategy/record.html", _following(case))
 
 
 @strategy.post("/cases/<case>/strategy/record")
@@ -108,6 +114,31 @@ def record(case: str) -> ResponseReturnValue:
 def keep_record(case: str) -> ResponseReturnValue:
     """Keep the record as a draft."""
     return _keep(case, "strategy/record.html", read_held)
+
+
+@strategy.get("/cases/<case>/strategy/not-held")
+@needs(Need.UNLOCKED)
+def not_held(case: str) -> ResponseReturnValue:
+    """The form that says that a discussion which was planned did not come about. ``follows`` names the plan."""
+    require_writer(case)
+    return _form(case, "strategy/not_held.html", _following(case))
+
+
+@strategy.post("/cases/<case>/strategy/not-held")
+@needs(Need.UNLOCKED)
+def keep_not_held(case: str) -> ResponseReturnValue:
+    """Keep that it did not come about as a draft."""
+    return _keep(case, "strategy/not_held.html", read_not_held)
+
+
+def _following(case: str) -> MultiDict[str, str]:
+    """Return an empty form, or one with the plan that the address names. Raises ``NotFound`` where it is none."""
+    named = request.args.get("follows")
+    if named is None:
+        return MultiDict()
+    if named not in _table(case, workspace().clock()).plans:
+        raise NotFound
+    return MultiDict({"plan": named})
 
 
 def _keep(case: str, template: str, read_form: _Read) -> ResponseReturnValue:
@@ -145,7 +176,7 @@ def _table(case: str, at: datetime) -> Table:
     plans = {} if held is None else {
         row.statement.provenance.fragment: row.discussion.day
         for row in held.picture.plan
-        if row.discussion is not None and row.discussion.is_planned
+        if row.discussion is not None and row.discussion.is_planned and not row.discussion.came_of_it
     }  # fmt: skip
     return Table(agencies, plans, uk_day(at))
 
@@ -153,11 +184,13 @@ def _table(case: str, at: datetime) -> Table:
 def _form(
     case: str, template: str, typed: MultiDict[str, str], problems: dict[str, str] | None = None
 ) -> ResponseReturnValue:
-    mine = require_case(case)
+    mine, rows = require_case(case), _discussions(held_case(case))
     page = render_template(
         template,
         case=case,
-        clock=_first_72_hours(mine, _discussions(held_case(case))),
+        clock=_first_72_hours(mine, rows),
+        replies={row.statement.provenance.fragment: row.discussion.invited for row in rows or () if row.discussion},
+        own_answers=OWN_ANSWERS,
         table=_table(case, workspace().clock()),
         answers=ANSWERS,
         attendances=ATTENDANCES,
@@ -176,6 +209,13 @@ def _discussions(held: OpenCase | None) -> tuple[ActionRow, ...] | None:
     return None if held is None else tuple(row for row in held.picture.plan if row.discussion is not None)
 
 
+def _to_answer(mine: MyCase, held: OpenCase | None) -> frozenset[str]:
+    """Return the plans whose invitation somebody may answer for this agency."""
+    if held is None or Category.ANSWER not in writable(mine.roles):
+        return frozenset()
+    return frozenset(row.statement.provenance.fragment for row in invitations(held))
+
+
 def _first_72_hours(mine: MyCase, rows: Sequence[ActionRow] | None) -> str:
     """Say until when the first 72 hours of a case run or ran, by UK clocks.
 
@@ -189,7 +229,7 @@ def _first_72_hours(mine: MyCase, rows: Sequence[ActionRow] | None) -> str:
     until = format_datetime(parse_time(found.due), DAY_AND_TIME)
     if found.state is not ClockState.OVER:
         return str(_("The first 72 hours, from the opening of this case, run until %(until)s.", until=until))
-    if rows is None or any(row.discussion is not None and not row.discussion.is_planned for row in rows):
+    if rows is None or any(row.discussion is not None and row.discussion.state == "held" for row in rows):
         return str(_("The first 72 hours ended on %(until)s.", until=until))
     return str(_("The first 72 hours ended on %(until)s. In what you opened no discussion is recorded.", until=until))
 

@@ -16,7 +16,7 @@ from werkzeug.datastructures import MultiDict
 
 from adapters.picture.content import read_content
 from adapters.release.forms import written_fields
-from adapters.release.writing import ActionState, AuthoredRefused
+from adapters.release.writing import AuthoredRefused, Coming, ReferralState
 from adapters.workspace.written_terms import MAX_GROUPS, OTHER_SERVICE, Asked, Takes, WrittenKind
 from policies.vocabulary import Category
 
@@ -24,8 +24,6 @@ Typed = MultiDict[str, str]
 COMMON = frozenset({"form_token", "role", "job_title", "add", "remove", "send"})
 MAX_NUMBER_CHARS = 4
 YES, NO = "yes", "no"
-ACCEPTED = "Accepted"
-REFUSED = "Refused"
 _PLAIN = (
     ("not before the day", _later("The day must be today or later")),
     ("not after the day of writing", _later("The day cannot be in the future")),
@@ -37,6 +35,7 @@ _PLAIN = (
 _BETWEEN_FIELDS = {
     Category.SAFEGUARDING_ACTION: (("outcome", "outcome"), ("due", "due")),
     Category.DISAGREEMENT: (("explanation", "explanation"), ("day", "due")),
+    Category.SERVICE_REFERRAL: (("outcome", "outcome"),),
 }
 """What a refusal of a whole form is about: a word in it, and the question at which it is said."""
 
@@ -180,6 +179,8 @@ def read_typed(kind: WrittenKind, typed: Typed, choices: Choices) -> ReadForm:
             read.fields.setdefault(name, None)
     if kind.category is Category.SERVICE_REFERRAL:
         _read_referral(read)
+    if read.fields.get("coming") == Coming.NOT.value and not read.fields.get("text"):
+        read.errors.setdefault("text", _("Say why nobody of your agency comes"))
     if kind.category is Category.PROFESSIONAL_VIEW:
         _read_elements(typed, read)
     if kind.category is Category.DISAGREEMENT:
@@ -315,12 +316,8 @@ def _read_referral(read: ReadForm) -> None:
         read.fields["to_service"] = other
         if not other and "other_service" not in read.errors:
             read.errors["other_service"] = _("Name the service")
-    state, outcome = read.fields.get("state"), read.fields.get("outcome") or ""
-    if state == ActionState.NOT_DONE.value and not outcome and "outcome" not in read.errors:
-        read.errors["outcome"] = _("Say why it was refused")
-    said = {ActionState.DONE.value: ACCEPTED, ActionState.NOT_DONE.value: REFUSED}.get(str(state))
-    if said is not None:
-        read.fields["outcome"] = f"{said}. {outcome}" if outcome else f"{said}."
+    if read.fields.get("state") == ReferralState.REFUSED.value and not read.fields.get("outcome"):
+        read.errors.setdefault("outcome", _("Say why it was refused"))
 
 
 def _read_elements(typed: Typed, read: ReadForm) -> None:
@@ -394,9 +391,6 @@ def _fill(typed: Typed, asked: Asked, name: str, values: Sequence[str]) -> None:
 
 
 def _fill_referral(kind: WrittenKind, typed: Typed) -> None:
-    asked, service, outcome = kind.question("to_service"), typed.get("to_service", ""), typed.get("outcome", "")
+    asked, service = kind.question("to_service"), typed.get("to_service", "")
     if asked is not None and service not in {term for term, _words in asked.terms}:
         typed["to_service"], typed["other_service"] = OTHER_SERVICE, service
-    for said in (ACCEPTED, REFUSED):
-        if outcome.startswith(f"{said}."):
-            typed["outcome"] = outcome.removeprefix(f"{said}.").strip()

@@ -6,17 +6,14 @@ no session. A refusal shows the form again with every word that was typed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from flask import Blueprint, Flask, Response, current_app, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
-from adapters.picture.disagreements import DisagreementItem, DisagreementKind
-from adapters.picture.requests import RequestState, list_requests
+from adapters.picture.content import read_content
+from adapters.picture.words import day_words
 from adapters.release.drafts import (
     Draft,
     DraftRefused,
@@ -47,21 +44,23 @@ from adapters.workspace.typed_forms import (
     read_typed,
     show,
 )
-from adapters.workspace.written_kinds import ELSEWHERE, KINDS, RECORDS
+from adapters.workspace.written_about import (
+    ANSWERS,
+    begin,
+    check_about,
+    disagreements,
+    invitations,
+    matters,
+    quoted,
+    request_choices,
+)
+from adapters.workspace.written_kinds import ELSEWHERE, FORMS, KINDS, RECORDS, form_of
 from adapters.workspace.written_terms import Takes, WrittenKind
 from policies.vocabulary import Category, Role
 
 _SEE_OTHER, _UNPROCESSABLE = 303, 422
 MAX_ID_CHARS = 32
 writing = Blueprint("writing", __name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Quoted:
-    """Words of somebody that the form is about, shown above it."""
-
-    heading: str
-    text: str
 
 
 def add_writing_pages(app: Flask) -> None:
@@ -90,13 +89,21 @@ def choose(case: str) -> str:
         if RECORDERS & set(mine.roles) and endpoint in current_app.view_functions
     ]
     held = held_case(case)
-    return render_template("writing/choose.html", case=case, kinds=kinds, disagreements=_disagreements(held))
+    return render_template(
+        "writing/choose.html",
+        case=case,
+        kinds=kinds,
+        disagreements=disagreements(held) if Category.DISAGREEMENT in may else [],
+        matters=matters(held, may),
+        invitations=invitations(held) if held is not None and Category.ANSWER in may else [],
+        on=day_words,
+    )
 
 
 @writing.get("/cases/<case>/write/<kind>")
 @needs(Need.UNLOCKED)
 def form(case: str, kind: str) -> AnyResponse:
-    """An empty form of one kind. ``to_request`` and ``follows`` name a fragment of the opened case by its id."""
+    """An empty form. ``to_request`` and ``follows`` name a fragment of the opened case by its id."""
     mine, asked = _require_kind(case, kind)
     held = held_case(case)
     typed: Typed = MultiDict()
@@ -106,14 +113,9 @@ def form(case: str, kind: str) -> AnyResponse:
             if held is None:
                 return redirect(picture_address(case), _SEE_OTHER)
             typed[name] = named
-    if asked.category is Category.DISAGREEMENT and held is not None and "follows" in typed:
-        _fill_from_earlier(typed, _require_disagreement(held, typed["follows"]))
-    if asked.category is Category.ANSWER:
-        if held is None:
-            return redirect(picture_address(case), _SEE_OTHER)
-        if "to_request" in typed and typed["to_request"] not in {item.fragment for item in _to_answer(held)}:
-            raise NotFound
-        typed.setlist("derived_from", typed.getlist("to_request"))
+    if asked.slug in ANSWERS and held is None:
+        return redirect(picture_address(case), _SEE_OTHER)
+    begin(asked, typed, held)
     return _page(mine, asked, typed, ReadForm(), held)
 
 
@@ -145,7 +147,7 @@ def keep_correction(case: str, draft: str) -> AnyResponse:
 
 def _require_kind(case: str, kind: str) -> tuple[MyCase, WrittenKind]:
     mine, may = require_writer(case)
-    found = next((item for item in KINDS.values() if item.category.value == kind), None)
+    found = FORMS.get(kind)
     if found is None or found.category not in may:
         raise NotFound
     return mine, found
@@ -158,8 +160,10 @@ def _require_written(case: str, draft: str) -> tuple[MyCase, WrittenKind, Draft]
     found = next((item for item in waiting if item.draft == draft), None)
     if found is None or found.category not in may or found.why_again is not None or not is_authored(found.content):
         raise NotFound
-    _mine, kind = _require_kind(case, found.category.value)
-    return mine, kind, found
+    kind = form_of(found.category, read_content(found.content, found.category).singles)
+    if kind is None:
+        raise NotFound
+    return mine, _require_kind(case, kind.slug)[1], found
 
 
 def _take_in(mine: MyCase, kind: WrittenKind, draft: str | None) -> AnyResponse:
@@ -173,7 +177,7 @@ def _take_in(mine: MyCase, kind: WrittenKind, draft: str | None) -> AnyResponse:
     if is_shown_again():
         return _page(mine, kind, typed, ReadForm(), held, draft)
     read = read_typed(kind, typed, choices_of(mine.case, held))
-    _check_about(read, held)
+    check_about(kind, read, held)
     by = _read_author(mine, typed, read.errors)
     if by is None or read.errors:
         return _page(mine, kind, typed, read, held, draft)
@@ -229,7 +233,7 @@ def _page(
     case, errors = mine.case, read.errors
     choices = choices_of(case, held, but_own=kind.category is Category.REQUEST)
     action = (
-        url_for("writing.keep", case=case, kind=kind.category.value)
+        url_for("writing.keep", case=case, kind=kind.slug)
         if draft is None
         else url_for("writing.keep_correction", case=case, draft=draft)
     )
@@ -251,8 +255,8 @@ def _page(
             anchors={f"{item.id}": f"{item.id}-day" for item in questions if item.asked.takes is Takes.DATE},
             asks_fragments=asks_fragments,
             picture=picture_address(case),
-            requests=_request_choices(held, typed) if kind.category is Category.ANSWER else (),
-            quoted=_quoted(kind, held, typed),
+            requests=request_choices(kind, held, typed),
+            quoted=quoted(kind, held, typed),
             roles=roles,
             role_typed=typed.get("role", roles[0] if len(roles) == 1 else ""),
             job_title=typed.get("job_title", in_hand().job_title),
@@ -260,81 +264,3 @@ def _page(
     )
     answer.status_code = _UNPROCESSABLE if errors else 200
     return answer
-
-
-# --- what a form is about ---
-
-
-def _disagreements(held: OpenCase | None) -> list[DisagreementItem]:
-    listed = () if held is None else held.picture.disagreements
-    return [item for item in listed if item.kind is DisagreementKind.WRITTEN and item.fragment is not None]
-
-
-def _require_disagreement(held: OpenCase, fragment: str) -> DisagreementItem:
-    found = next((item for item in _disagreements(held) if item.fragment == fragment), None)
-    if found is None:
-        raise NotFound
-    return found
-
-
-def _fill_from_earlier(typed: Typed, earlier: DisagreementItem) -> None:
-    """Say the point and the positions as they were written: what came of it is for the writer to say."""
-    typed["point"], typed["owner"] = earlier.point, earlier.owner or ""
-    typed["positions-count"] = str(max(2, len(earlier.positions)))
-    for number, position in enumerate(earlier.positions):
-        typed[f"positions-{number}-agency"] = position.agency
-        typed[f"positions-{number}-position"] = position.text
-        typed.setlist(f"positions-{number}-evidence", list(position.evidence))
-
-
-@dataclass(frozen=True, slots=True)
-class _RequestChoice:
-    fragment: str
-    ref: str
-    text: str
-
-
-def _to_answer(held: OpenCase) -> list[_RequestChoice]:
-    """Return the requests to this agency that can be answered: those not refused; an answer may be added to."""
-    own = workspace().adapter.home.agency
-    return [
-        _RequestChoice(item.fragment, item.ref, item.what)
-        for item in list_requests(held.view)
-        if item.to_agency == own and item.state is not RequestState.REFUSED
-    ]
-
-
-def _check_about(read: ReadForm, held: OpenCase | None) -> None:
-    """Refuse an answer to what is no request to this agency, and what came of what is no disagreement."""
-    about = read.fields.get("to_request")
-    if about is not None and (held is None or about not in {item.fragment for item in _to_answer(held)}):
-        read.errors["to_request"] = _("Choose a request to your agency")
-    about = read.fields.get("follows")
-    if about is not None and (held is None or about not in {item.fragment for item in _disagreements(held)}):
-        read.errors["follows"] = _("The disagreement that this is about is not open to you any more")
-
-
-def _request_choices(held: OpenCase | None, typed: Mapping[str, str]) -> list[_RequestChoice]:
-    # One that the address named is not asked for again: it stands above the form.
-    named = typed.get("to_request")
-    found = [] if held is None else _to_answer(held)
-    return [] if any(item.fragment == named for item in found) else found
-
-
-def _quoted(kind: WrittenKind, held: OpenCase | None, typed: Mapping[str, str]) -> list[Quoted]:
-    if held is None:
-        return []
-    if kind.category is Category.ANSWER:
-        named = next((item for item in list_requests(held.view) if item.fragment == typed.get("to_request")), None)
-        if named is not None:
-            asker = held.view.name_of(named.from_agency)
-            return [
-                Quoted(_("%(agency)s asks (%(ref)s):", agency=asker, ref=named.ref), named.what),
-                Quoted(_("Why they need it:"), named.why),
-            ]
-    if kind.category is Category.DISAGREEMENT and typed.get("follows"):
-        earlier = next((item for item in _disagreements(held) if item.fragment == typed.get("follows")), None)
-        if earlier is not None:
-            ref = held.picture.ref_of(str(earlier.fragment))
-            return [Quoted(_("You say what came of %(ref)s. It stays as it was written:", ref=ref), earlier.point)]
-    return []

@@ -12,27 +12,27 @@ from flask_babel import lazy_gettext as _
 from adapters.release.authored import MAX_REQUEST_CHARS, MAX_SHORT_CHARS
 from adapters.release.writing import MAX_TEXT_CHARS
 from adapters.workspace.written_terms import (
-    ACTION_TERMS,
     BEARING_TERMS,
     ELEMENT_TERMS,
     QUESTION_TERMS,
-    REFERRAL_TERMS,
-    SERVICE_TERMS,
     STATUS_TERMS,
     TYPE_TERMS,
     Asked,
     Takes,
     WrittenKind,
 )
+from adapters.workspace.written_work import (
+    ACTION,
+    ANSWER,
+    COMING_FIELD,
+    INVITATION_ANSWER,
+    QUOTED,
+    REFERRAL,
+    REFUSAL,
+    REFUSED_FIELD,
+)
 from policies.vocabulary import Category
 
-_QUOTED = Asked(
-    "derived_from",
-    Takes.FRAGMENTS,
-    _("Which records does it rest on? (optional)"),
-    "",
-    _("Tick what you quote or build on. Whatever may not be passed on in them holds for what you write too."),
-)
 _EVIDENCE = _("Which records show it?")
 
 KINDS: Mapping[Category, WrittenKind] = {
@@ -79,32 +79,7 @@ KINDS: Mapping[Category, WrittenKind] = {
                 ),
             ),
         ),
-        WrittenKind(
-            Category.ANSWER,
-            _("Answer a request"),
-            _("Answer a request"),
-            _("When another agency has asked yours. That you hold nothing is an answer too."),
-            (
-                Asked(
-                    "to_request",
-                    Takes.FRAGMENT,
-                    _("Which request do you answer?"),
-                    "hub_AnswerTo",
-                    missing=_("Choose the request that you answer"),
-                ),
-                Asked(
-                    "text",
-                    Takes.TEXT,
-                    _("Your answer"),
-                    "hub_AnswerText",
-                    _("If your agency holds nothing about it, say so."),
-                    _("Write your answer"),
-                    MAX_TEXT_CHARS,
-                    10,
-                ),
-                _QUOTED,
-            ),
-        ),
+        ANSWER,
         WrittenKind(
             Category.PROFESSIONAL_VIEW,
             _("Give your professional view"),
@@ -178,7 +153,7 @@ KINDS: Mapping[Category, WrittenKind] = {
                         ),
                     ),
                 ),
-                _QUOTED,
+                QUOTED,
             ),
         ),
         WrittenKind(
@@ -253,124 +228,8 @@ KINDS: Mapping[Category, WrittenKind] = {
                 ),
             ),
         ),
-        WrittenKind(
-            Category.SAFEGUARDING_ACTION,
-            _("Record an action to keep the child safe"),
-            _("Record an action to keep the child safe"),
-            _("When an agency does something, or is to do it, so that the child is safe."),
-            (
-                Asked(
-                    "action",
-                    Takes.TEXT,
-                    _("What is done?"),
-                    "hub_Action",
-                    missing=_("Say what is done"),
-                    limit=MAX_REQUEST_CHARS,
-                    rows=3,
-                ),
-                Asked(
-                    "why",
-                    Takes.TEXT,
-                    _("Why?"),
-                    "hub_ActionWhy",
-                    missing=_("Say why"),
-                    limit=MAX_REQUEST_CHARS,
-                    rows=3,
-                ),
-                Asked(
-                    "owner",
-                    Takes.AGENCY,
-                    _("Which agency does it?"),
-                    "hub_Owner",
-                    missing=_("Choose the agency that does it"),
-                ),
-                Asked(
-                    "state",
-                    Takes.CHOICE,
-                    _("Where does it stand?"),
-                    "hub_ActionState",
-                    missing=_("Choose where it stands"),
-                    terms=ACTION_TERMS,
-                ),
-                Asked(
-                    "due",
-                    Takes.DATE,
-                    _("By when?"),
-                    "hub_Due",
-                    _("Needed where it is planned or under way."),
-                ),
-                Asked(
-                    "outcome",
-                    Takes.TEXT,
-                    _("What came of it?"),
-                    "hub_ActionOutcome",
-                    _("Needed where it is done or not done. If it was not done, say why."),
-                    limit=MAX_REQUEST_CHARS,
-                    rows=3,
-                ),
-                Asked(
-                    "involves_ictg",
-                    Takes.YES_NO,
-                    _("Does the Independent Child Trafficking Guardian take part?"),
-                    "hub_InvolvesICTG",
-                    missing=_("Say whether the guardian takes part"),
-                ),
-                _QUOTED,
-            ),
-        ),
-        WrittenKind(
-            Category.SERVICE_REFERRAL,
-            _("Refer the child to a service"),
-            _("Refer the child to a service"),
-            _("When the child needs a guardian, an advocate, a placement, a return interview or another service."),
-            (
-                Asked(
-                    "to_service",
-                    Takes.CHOICE,
-                    _("Which service?"),
-                    "cas_ReferredOrganisation",
-                    missing=_("Choose a service"),
-                    terms=SERVICE_TERMS,
-                ),
-                Asked("other_service", Takes.LINE, _("If another: its name"), ""),
-                Asked(
-                    "what_for",
-                    Takes.TEXT,
-                    _("What is the child referred for?"),
-                    "cas_OutgoingReferralDetails",
-                    missing=_("Say what the child is referred for"),
-                    limit=MAX_REQUEST_CHARS,
-                ),
-                Asked(
-                    "referred_on",
-                    Takes.DATE,
-                    _("Day of the referral"),
-                    "cas_OutgoingReferralDate",
-                    missing=_("Enter the day of the referral"),
-                ),
-                Asked(
-                    "state",
-                    Takes.CHOICE,
-                    _("Where does it stand?"),
-                    "hub_ActionState",
-                    missing=_("Choose where it stands"),
-                    terms=REFERRAL_TERMS,
-                ),
-                Asked(
-                    "outcome",
-                    Takes.TEXT,
-                    _("If it was accepted or refused: what was said?"),
-                    "hub_ActionOutcome",
-                    _("If it was refused, give the reason in full."),
-                    limit=MAX_REQUEST_CHARS - 50,
-                    rows=3,
-                ),
-            ),
-            note=_(
-                "A referral can be made whatever the National Referral Mechanism decides. It is there for a child of "
-                "any nationality, whether or not a parent supports it."
-            ),
-        ),
+        ACTION,
+        REFERRAL,
         WrittenKind(
             Category.MEETING,
             _("Record a meeting of the panel"),
@@ -415,11 +274,24 @@ KINDS: Mapping[Category, WrittenKind] = {
                     limit=MAX_TEXT_CHARS,
                     rows=10,
                 ),
-                _QUOTED,
+                QUOTED,
             ),
         ),
     )
 }
+FORMS: Mapping[str, WrittenKind] = {item.slug: item for item in (*KINDS.values(), REFUSAL, INVITATION_ANSWER)}
+"""Every form by what it is called in an address; those that no kind is named by are come to from what they answer."""
+
+
+def form_of(category: Category, fields: Mapping[str, object]) -> WrittenKind | None:
+    """Return the form that makes such a record, None where no form of these pages does."""
+    if category is Category.ANSWER and REFUSED_FIELD in fields:
+        return REFUSAL
+    if category is Category.ANSWER and COMING_FIELD in fields:
+        return INVITATION_ANSWER
+    return KINDS.get(category)
+
+
 ELSEWHERE: tuple[tuple[Category, str, object, object], ...] = (
     (
         Category.WISHES_AND_FEELINGS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,7 +10,16 @@ from flask_babel import lazy_gettext as _
 
 from adapters.nrm.typology import TYPE_LABELS, Element
 from adapters.release.authored import MAX_POSITIONS
-from adapters.release.writing import MAX_LINE_CHARS, ActionState, Bearing, DisagreementStatus, Question
+from adapters.release.writing import (
+    MAX_LINE_CHARS,
+    ActionState,
+    Bearing,
+    Coming,
+    DisagreementStatus,
+    Question,
+    ReferralState,
+    RefusedBecause,
+)
 from policies.vocabulary import Category
 
 OTHER_SERVICE = "other"
@@ -60,7 +70,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class WrittenKind:
-    """One kind of fragment that people write: its name, when one uses it, its questions in order."""
+    """One form in which people write: the kind it makes, its name, when one uses it, its questions in order.
+
+    ``form`` is what it is called in an address, where a kind has more than one form.
+    """
 
     category: Category
     name: object
@@ -68,6 +81,12 @@ class WrittenKind:
     when: object
     questions: tuple[Asked, ...]
     note: object = ""
+    form: str = ""
+
+    @property
+    def slug(self) -> str:
+        """What the form is called in an address."""
+        return self.form or self.category.value
 
     def question(self, name: str) -> Asked | None:
         """Return a question by its name."""
@@ -96,10 +115,33 @@ ACTION_TERMS = (
     (ActionState.NOT_DONE.value, _("Not done")),
 )
 REFERRAL_TERMS = (
-    (ActionState.PLANNED.value, _("Not sent yet")),
-    (ActionState.IN_PROGRESS.value, _("Sent, no answer yet")),
-    (ActionState.DONE.value, _("Accepted")),
-    (ActionState.NOT_DONE.value, _("Refused")),
+    (ReferralState.PLANNED.value, _("Not sent yet")),
+    (ReferralState.IN_PROGRESS.value, _("Sent, no answer yet")),
+    (ReferralState.ACCEPTED.value, _("Accepted: the service takes the child on")),
+    (ReferralState.REFUSED.value, _("Refused: the service does not, and you give its reason")),
+    (ReferralState.DONE.value, _("Done: the child had what it was for, and you say what came of it")),
+    (ReferralState.NOT_DONE.value, _("It came to nothing after all, and you say why")),
+)
+STANDING_WORDS: Mapping[str, object] = {
+    ReferralState.PLANNED.value: _("planned"),
+    ReferralState.IN_PROGRESS.value: _("under way"),
+    ReferralState.ACCEPTED.value: _("accepted"),
+    ReferralState.REFUSED.value: _("refused"),
+    ReferralState.DONE.value: _("done"),
+    ReferralState.NOT_DONE.value: _("not done"),
+}
+"""Where an action or a referral stands, in a word or two."""
+BECAUSE_TERMS = (
+    (RefusedBecause.NOT_RELEVANT.value, _("What we hold does not bear on what is asked")),
+    (RefusedBecause.MORE_HARM_THAN_GOOD.value, _("Telling would do the child more harm than good")),
+    (RefusedBecause.LAW_FORBIDS.value, _("The law forbids it")),
+    (RefusedBecause.CONSENT.value, _("It rests on consent, and there is none")),
+    (RefusedBecause.POLICY.value, _("The agreed sharing rules do not let us")),
+)
+COMING_TERMS = (
+    (Coming.IN_PERSON.value, _("We come")),
+    (Coming.REMOTELY.value, _("We take part remotely")),
+    (Coming.NOT.value, _("We do not come, and you say why")),
 )
 QUESTION_TERMS = (
     (Question.RG.value, _("Reasonable grounds")),

@@ -12,7 +12,17 @@ import pytest
 from adapters.nrm.typology import Element, ExploitationType
 from adapters.picture.content import read_content
 from adapters.release import authored, panel_records, writing
-from adapters.release.authored import ActionState, AuthoredRefused, DisagreementStatus, Outcome, Question, SourceKind
+from adapters.release.authored import (
+    ActionState,
+    AuthoredRefused,
+    Coming,
+    DisagreementStatus,
+    Outcome,
+    Question,
+    ReferralState,
+    RefusedBecause,
+    SourceKind,
+)
 from policies.vocabulary import Category, Role, WishesState
 
 AUTHOR = authored.Author(Role.LEAD_PROFESSIONAL, "social worker", datetime(2026, 5, 25, 10, 0, tzinfo=UTC))
@@ -111,7 +121,7 @@ def refer(**changes: Any) -> dict[str, Any]:
         "to_service": "Guardian service",
         "what_for": "A guardian",
         "referred_on": TODAY,
-        "state": ActionState.IN_PROGRESS,
+        "state": ReferralState.IN_PROGRESS,
     }
     return authored.service_referral(AUTHOR, **{**given, **changes})
 
@@ -256,7 +266,18 @@ REFUSALS: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
     (disagreement, {"status": "settled"}, "status: expected one of open"),
     (action, {"due": None}, "planned needs the day it is due"),
     (action, {"state": ActionState.DONE}, "done needs the outcome"),
+    (action, {"follows": "x"}, "follows: expected ids of fragments"),
     (refer, {"referred_on": LATER}, "referred_on: expected a date not after"),
+    (refer, {"state": "lost"}, "state: expected one of planned, in_progress, accepted"),
+    (refer, {"state": ReferralState.REFUSED}, "service_referral: refused needs the outcome or the reason"),
+    (refer, {"state": ReferralState.DONE}, "service_referral: done needs the outcome or the reason"),
+    (refer, {"follows": "x"}, "follows: expected ids of fragments"),
+    (reply, {"text": None}, "text: expected words, got nothing"),
+    (reply, {"because": "lazy"}, "because: expected one of not_relevant"),
+    (reply, {"because": RefusedBecause.POLICY, "text": None}, "text: expected words, got nothing"),
+    (reply, {"coming": "perhaps"}, "coming: expected one of coming, coming_remotely, not_coming"),
+    (reply, {"coming": Coming.NOT, "text": None}, "not_coming needs the text with the reason"),
+    (reply, {"coming": Coming.NOT, "because": RefusedBecause.POLICY}, "expected one"),
     (discussion, {"agencies": []}, "agencies: expected 1 to 50, got 0"),
     (meet, {"question": "guilty"}, "question: expected one of rg"),
     (cast, {"vote_jws": "no jws"}, "vote_jws: expected a compact JWS"),
@@ -283,6 +304,27 @@ REFUSALS: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
     (detail, {"statement_kind": "refusal", "competence": "Judged able"}, "competence: expected with consent only"),
     (detail, {"words": None}, "words: expected words, got nothing"),
 ]
+
+
+def test_what_follows_an_earlier_record_names_it_and_inherits_from_it() -> None:
+    """The id stands in a field and among what is quoted; a referral's later record is of the day of writing."""
+    for content in (
+        action(follows=TWO, derived_from=[ONE]),
+        refer(follows=TWO, state=ReferralState.ACCEPTED, referred_on=date(2026, 1, 5)),
+    ):
+        assert content["fields"]["hub_Follows"]["value"] == TWO
+        assert TWO in content["derived_from"]
+        assert content["observed"]["from"] == TODAY.isoformat()
+    assert refer(referred_on=date(2026, 1, 5))["observed"]["from"] == "2026-01-05"
+
+
+def test_a_refusal_and_an_answer_to_an_invitation_are_answers_with_a_code() -> None:
+    refusal = reply(because=RefusedBecause.CONSENT)
+    assert refusal["fields"]["hub_RefusedBecause"]["value"] == "consent"
+    assert refusal["summary"] == "A request is refused, with the reason"
+    coming = reply(coming=Coming.REMOTELY, text=None)
+    assert set(coming["fields"]) == {"hub_AnswerTo", "hub_Coming"}
+    assert coming["summary"] == "An answer to an invitation"
 
 
 @pytest.mark.parametrize(("build", "changes", "says"), REFUSALS)

@@ -36,6 +36,15 @@ PLANNED: dict[str, Any] = {
     "starts_at": "09:30",
     "how_to_join": "Room 2, or by video",
 }
+PLAN = "ab" * 16
+NOT_HELD: dict[str, Any] = {
+    "state": DiscussionState.NOT_HELD,
+    "held_on": date(2026, 3, 20),
+    "agencies": [],
+    "reasons": "She was in hospital.",
+    "next_steps": "On Monday instead.",
+    "follows": PLAN,
+}
 
 
 def place(*reasons: PlacementReason) -> PlacementOption:
@@ -66,6 +75,20 @@ def test_a_plan_says_when_where_with_whom_and_why_and_has_no_day_on_which_it_was
         "hub_Reasons": "Found far from home.",
         "hub_StartsAt": "09:30",
     }
+
+
+def test_what_came_of_a_plan_names_it_and_quotes_it() -> None:
+    """Held or not; a discussion that was not held has no day on which it was held and nobody who took part."""
+    was_held = strategy_discussion(BY, **OLD, follows=PLAN)
+    assert (was_held["fields"]["hub_Follows"]["value"], was_held["derived_from"]) == (PLAN, [PLAN])
+    content = strategy_discussion(BY, **NOT_HELD)
+    assert {name: item["value"] for name, item in content["fields"].items()} == {
+        "hub_DiscussionState": "not_held",
+        "hub_Follows": PLAN,
+        "hub_NextSteps": "On Monday instead.",
+        "hub_Reasons": "She was in hospital.",
+    }
+    assert content["derived_from"] == [PLAN]
 
 
 def test_reasons_stand_in_one_order_and_age_or_cost_may_stand_beside_another() -> None:
@@ -105,6 +128,14 @@ INVITED = Invitation("fern-care", InvitationAnswer.WILL_COME, Attendance.REMOTEL
         (PLANNED, {"threshold_met": True}, "recorded once it was held"),
         (PLANNED, {"outcome": "x"}, "recorded once it was held"),
         (PLANNED, {"invitations": [INVITED]}, "recorded once it was held"),
+        (PLANNED, {"next_steps": "x"}, "recorded once it was held"),
+        (OLD, {"follows": "no id"}, "follows: expected ids of fragments"),
+        (NOT_HELD, {"follows": None}, "not_held needs the plan that it follows"),
+        (NOT_HELD, {"reasons": None}, "not_held needs the reasons and what happens instead"),
+        (NOT_HELD, {"next_steps": None}, "not_held needs the reasons and what happens instead"),
+        (NOT_HELD, {"agencies": ["fern-care"]}, "agencies: expected none where it was not held"),
+        (NOT_HELD, {"held_on": date(2026, 3, 21)}, "held_on: expected a date not after the day of writing"),
+        (NOT_HELD, {"threshold_met": True}, "recorded once it was held"),
     ],
 )
 def test_what_is_refused(form: dict[str, Any], changed: dict[str, Any], problem: str) -> None:

@@ -246,7 +246,7 @@ def test_each_kind_is_kept_and_opens_again_as_it_was_typed(desks: TwoDesks, kind
     (draft,) = set(drafts_of(desks.council)) - before
     page = browser.get(f"/cases/{case}/drafts/{draft}/correct")
     assert page.status_code == 200
-    sent = _fields_of(page.text)
+    sent = fields_of(page.text)
     answer = send(browser, f"/cases/{case}/drafts/{draft}/correct", **{**sent, **by})
     assert answer.status_code == 303, problems_of(answer)
     (again,) = set(drafts_of(desks.council)) - before
@@ -256,7 +256,7 @@ def test_each_kind_is_kept_and_opens_again_as_it_was_typed(desks: TwoDesks, kind
     assert all(text in str(first) for text in typed.values() if isinstance(text, str) and " " in text)
 
 
-def _fields_of(page: str) -> dict[str, Any]:
+def fields_of(page: str) -> dict[str, Any]:
     """Return what a browser would send of the big form: what stands in it, nothing typed."""
     main = page[page.index("<main") : page.index("</main")]
     found: dict[str, Any] = {}
@@ -534,7 +534,7 @@ def test_what_came_of_a_disagreement_is_recorded_from_it(fresh: TwoDesks) -> Non
     link = re.search(r'href="([^"]+follows=[0-9a-f]{32})"', page)
     assert link is not None
     form = browser.get(link[1])
-    sent = _fields_of(form.text)
+    sent = fields_of(form.text)
     assert sent["positions-1-position"] == ["She went"]
     by = {"role": "lead_professional", "job_title": "Social worker (invented)"}
     later = {**sent, **by, "status": "resolved", "explanation": "The camera shows the car (invented)"}
