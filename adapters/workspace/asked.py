@@ -137,6 +137,8 @@ def _asking_again(held: OpenCase, agency: str) -> Iterator[Waiting]:
         text = _("Ask the child again what they wish and feel: the day was %(day)s", day=_on(item.day))
         if not item.is_overdue:
             text = _("Ask the child again what they wish and feel: the day is today")
+        if item.best_asked_by:
+            text = _("%(what)s. Best placed to ask:", what=text)
         yield Waiting(urgency, held.case, text, page_of("consent.wishes", held.case), item.day, item.best_asked_by)
 
 

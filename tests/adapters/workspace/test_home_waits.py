@@ -156,6 +156,7 @@ def test_what_an_opened_case_asks_is_listed_the_most_urgent_first(desk: Desk) ->
         "The child stands as alleged offender",
     ]
     assert "14:30; your agency has not answered" in found[2]
+    assert "the day is today. Best placed to ask:, case " in found[3]
     assert "The school nurse" in found[3]
     assert desk.scene.log_types().count("viewed") == views, "looking at home is no entry in the log"
     browser.post("/lock")
