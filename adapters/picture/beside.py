@@ -19,14 +19,26 @@ MAX_ACCOUNTS_BESIDE = 12
 
 @dataclass(frozen=True, slots=True)
 class SideBySide:
-    """Accounts that overlap in time, in its order. ``days`` are those that they all can be of; ``more`` is how many
-    other accounts of those days stand in the table only. ``last`` is the account that begins last.
-    """
+    """Accounts that overlap in time, in its order. ``days`` are those that they all can be of."""
 
     days: str
     accounts: tuple[ChronologyRow, ...]
-    more: int
-    last: ChronologyRow
+
+    @property
+    def shown(self) -> tuple[ChronologyRow, ...]:
+        """As many as may stand, one of each agency before a second of any: no agency is crowded out."""
+        turns: dict[str, int] = {}
+        ranked = []
+        for place, row in enumerate(self.accounts):
+            turns[row.agency] = turns.get(row.agency, 0) + 1
+            ranked.append((turns[row.agency], place))
+        kept = sorted(place for _, place in sorted(ranked)[:MAX_ACCOUNTS_BESIDE])
+        return tuple(self.accounts[place] for place in kept)
+
+    @property
+    def more(self) -> int:
+        """How many accounts of these days stand in the table only."""
+        return max(len(self.accounts) - MAX_ACCOUNTS_BESIDE, 0)
 
 
 def lay_side_by_side(rows: Sequence[ChronologyRow]) -> tuple[SideBySide, ...]:
@@ -54,19 +66,7 @@ def _add(found: list[SideBySide], accounts: Sequence[ChronologyRow]) -> None:
         return
     begin = max(row.first_day for row in accounts if row.first_day is not None)
     end = min(_ends(row) for row in accounts)
-    shown = _some_of_each(accounts)
-    days = span_words(begin.isoformat(), end.isoformat())
-    found.append(SideBySide(days, shown, len(accounts) - len(shown), accounts[-1]))
-
-
-def _some_of_each(accounts: Sequence[ChronologyRow]) -> tuple[ChronologyRow, ...]:
-    """Return as many as may stand, one of each agency before a second of any: no agency is crowded out."""
-    turns: dict[str, int] = {}
-    ranked = []
-    for place, row in enumerate(accounts):
-        turns[row.agency] = turns.get(row.agency, 0) + 1
-        ranked.append((turns[row.agency], place))
-    return tuple(accounts[place] for _, place in sorted(sorted(ranked)[:MAX_ACCOUNTS_BESIDE], key=lambda item: item[1]))
+    found.append(SideBySide(span_words(begin.isoformat(), end.isoformat()), tuple(accounts)))
 
 
 def _ends(row: ChronologyRow) -> date:

@@ -159,9 +159,13 @@ def _render(
 
 
 def _beside(picture: Picture, rows: Sequence[ChronologyRow]) -> list[SideBySide]:
-    """Return the groups whose last account stands among these rows: over all parts of a list each stands once."""
-    shown = {id(row) for row in rows}
-    return [group for group in lay_side_by_side(picture.chronology) if id(group.last) in shown]
+    """Return the groups in which any of these rows stands: a chosen agency's accounts, too, have the others beside."""
+    listed = {id(row) for row in rows}
+    return [
+        group
+        for group in lay_side_by_side(picture.chronology)
+        if any(id(account) in listed for account in group.accounts)
+    ]
 
 
 _WHOLE = frozenset({"picture.html.j2", "body.html.j2"})

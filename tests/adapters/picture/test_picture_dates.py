@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from invented_case import case_view
 
 from adapters.picture.dates import Precision, age_on, age_range, birthday, parse_partial
+from adapters.picture.model import assemble
 from adapters.picture.words import day_words
 
 
@@ -107,3 +109,13 @@ def test_dates_as_people_write_them() -> None:
     assert day_words("2026") == "2026"
     assert day_words("2026-05-10T22:10:00") == "10 May 2026, 22:10"
     assert day_words("about Easter") == "about Easter"
+
+
+def test_today_is_the_day_in_the_uk() -> None:
+    """Half an hour after midnight there, what was due on the day before is overdue, though UTC has that day still."""
+    for minutes, is_overdue in ((-31, False), (-29, True), (31, True)):
+        at = datetime(2026, 5, 29, 23, 30, tzinfo=UTC) + timedelta(minutes=minutes)
+        view = case_view(at=at)
+        (action,) = assemble(view).plan
+        assert action.due == "2026-05-29"
+        assert (action.is_overdue, view.today) == (is_overdue, date(2026, 5, 30 if is_overdue else 29))

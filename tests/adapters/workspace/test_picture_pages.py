@@ -396,18 +396,18 @@ def test_the_sections_of_a_framed_picture(large: Browser, shared: Desk) -> None:
 def test_accounts_of_the_same_days_stand_side_by_side_on_the_pages_of_the_chronology(
     large: Browser, shared: Desk
 ) -> None:
-    """Every group of them on one page only, whatever the page; each account leads to its fragment."""
-    pages = [html.fromstring(large.get(at(shared, f"chronology?page={number}")).text) for number in (1, 2, 3)]
-    groups = [group for page in pages for group in page.xpath("//div[@class='together']")]
-    assert len(groups) > 3
-    said = [" ".join(group.text_content().split()) for group in groups]
-    assert len(set(said)) == len(said)
-    for group in groups:
-        accounts = group.xpath("./ul[@class='beside']/li")
-        assert len(accounts) >= 2
-        for account in accounts:
+    """Whatever the page, and of a chosen agency too; each account leads to its fragment."""
+    for query in ("page=1", "page=2", "agency=northshire-police"):
+        page = html.fromstring(large.get(at(shared, f"chronology?{query}")).text)
+        groups = page.xpath("//div[@class='together']")
+        beside = {ref for group in groups for ref in group.xpath(".//a/text()")}
+        rows = page.xpath("//tbody/tr[contains(., 'Together in time')]")
+        assert rows
+        assert {row.xpath(".//span[@class='source']/a/text()")[0] for row in rows} <= beside
+        for account in page.xpath("//ul[@class='beside']/li"):
             assert account.xpath(".//dt/text()") == ["When", "How they know", "Where it stands"]
             assert account.xpath(".//a/@href")[0].startswith(at(shared, "fragments/"))
+        assert all(len(group.xpath("./ul[@class='beside']/li")) >= 2 for group in groups)
 
 
 # --- whose case it is ---
