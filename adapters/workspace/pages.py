@@ -84,7 +84,7 @@ SAID: dict[int, tuple[LazyString, LazyString]] = {
     ),
     403: (
         _("This was not done"),
-        _("The form was too old, or it did not come from these pages. Go back, load the page again and try once more."),
+        _("This page was open for too long, or is not one of ours. Go back, copy what you typed, and load it again."),
     ),
     404: _NO_PAGE,
     405: _NO_PAGE,

@@ -23,7 +23,7 @@ from tests.scene import HEALTH, POLICE, Scene
 
 UNKNOWN = "0123456789abcdef" * 2
 CHAIR = (POLICE, "chair")
-CHANGES = r'value="[^"]*"|\d\d:\d\d (?=GMT|BST)'
+CHANGES = r'value="[^"]*"|datetime="\d\d:\d\d"|\d\d:\d\d (?=GMT|BST)'
 """What differs from one look at the same page to the next: the form's token, and until when one is signed in."""
 
 

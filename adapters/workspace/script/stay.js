@@ -74,6 +74,7 @@
   const showTime = (time) => {
     for (const place of document.querySelectorAll("[data-stay-time]")) {
       place.textContent = time;
+      place.dateTime = time.slice(0, 5);
     }
   };
   const say = (text) => {

@@ -245,7 +245,8 @@ def test_a_session_that_somebody_ended_keeps_nothing(front: FrontDesk) -> None:
     token = token_of(browser)
     front.end_all()
     answer = send(browser, front.at("wishes"), token)
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in")
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == "/sign-in"
     assert send(browser, "/typed/keep", token, typed_for=front.at("wishes"), own_words=WORDS).status_code == 403
     assert front.here.words._kept == {}
 

@@ -24,7 +24,7 @@ from tests.adapters.workspace.desk import AGENCY, Desk, Vouched
 from tests.scene import CARE, now
 
 PURPOSE = "purpose=panel_review"
-CHANGES = r'value="[^"]*"|\d\d:\d\d (?=GMT|BST)'
+CHANGES = r'value="[^"]*"|datetime="\d\d:\d\d"|\d\d:\d\d (?=GMT|BST)'
 """What differs from one look at the same page to the next: the form's token, and until when one is signed in."""
 
 
