@@ -30,10 +30,9 @@ def filled(
     which every agency has signed.
     """
     signed = signed or write
-    items = tuple(_in_case(replace(item, content=_walk(item.content, "", write)), case) for item in _fragments())
-    plain = invented_case.case_view(items)
+    plain = invented_case.case_view(_write_anew(_fragments(), write, case))
     reader = plain.reader
-    return replace(
+    view = replace(
         plain,
         case=plain.case if state is None else state,
         reader=reader,
@@ -54,11 +53,15 @@ def filled(
         refusals=tuple({**item, "code": signed()} for item in plain.refusals),
         consents=tuple({**item, "reason": signed(), "given_by": signed(), "detail": None} for item in plain.consents),
     )
+    return replace(view, opened=(*view.opened, *_write_anew(_followed_up(), write, case)))
+
+
+def _write_anew(items: tuple[OpenedFragment, ...], write: Write, case: str | None) -> tuple[OpenedFragment, ...]:
+    return tuple(_in_case(replace(item, content=_walk(item.content, "", write)), case) for item in items)
 
 
 def _fragments() -> tuple[OpenedFragment, ...]:
-    listed = (*invented_case.fragments(), *_followed_up())
-    return tuple(replace(item, rules=("share-for-safeguarding", "a-rule")) for item in listed)
+    return tuple(replace(item, rules=("share-for-safeguarding", "a-rule")) for item in invented_case.fragments())
 
 
 def _followed_up() -> tuple[OpenedFragment, ...]:
