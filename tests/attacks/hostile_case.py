@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from adapters.picture.view import Awaited, CaseView, OpenedFragment, RefusedFragment, Unverified
+from adapters.release import authored
+from adapters.release.strategy import DiscussionState
 from policies.model import CaseState
 from policies.vocabulary import Category
 from tests.adapters.picture import invented_case
@@ -27,10 +30,9 @@ def filled(
     which every agency has signed.
     """
     signed = signed or write
-    items = tuple(_in_case(replace(item, content=_walk(item.content, "", write)), case) for item in _fragments())
-    plain = invented_case.case_view(items)
+    plain = invented_case.case_view(_write_anew(_fragments(), write, case))
     reader = plain.reader
-    return replace(
+    view = replace(
         plain,
         case=plain.case if state is None else state,
         reader=reader,
@@ -51,10 +53,51 @@ def filled(
         refusals=tuple({**item, "code": signed()} for item in plain.refusals),
         consents=tuple({**item, "reason": signed(), "given_by": signed(), "detail": None} for item in plain.consents),
     )
+    return replace(view, opened=(*view.opened, *_write_anew(_followed_up(), write, case)))
+
+
+def _write_anew(items: tuple[OpenedFragment, ...], write: Write, case: str | None) -> tuple[OpenedFragment, ...]:
+    return tuple(_in_case(replace(item, content=_walk(item.content, "", write)), case) for item in items)
 
 
 def _fragments() -> tuple[OpenedFragment, ...]:
     return tuple(replace(item, rules=("share-for-safeguarding", "a-rule")) for item in invented_case.fragments())
+
+
+def _followed_up() -> tuple[OpenedFragment, ...]:
+    """What has come of something, and a plan whose invitation waits for an answer of agencies of the scene."""
+    by, fid, opened = invented_case.AUTHOR, invented_case.fid, invented_case.opened
+    council, police, school = invented_case.COUNCIL, invented_case.POLICE, invented_case.SCHOOL
+    action: dict[str, Any] = {
+        "action": "Keep her home",
+        "why": "She is not safe",
+        "owner": police,
+        "due": date(2026, 5, 28),
+    }
+    planned = authored.safeguarding_action(by, **action, state=authored.ActionState.PLANNED)
+    done = authored.safeguarding_action(
+        by, **action, state=authored.ActionState.DONE, outcome="She stayed at home", follows=fid("to-follow")
+    )
+    plan = authored.strategy_discussion(
+        by,
+        held_on=date(2026, 5, 27),
+        agencies=["fern-care", "fern-health", police],
+        state=DiscussionState.PLANNED,
+        starts_at="09:30",
+        how_to_join="Room 2, or by video",
+        reasons="Found far from home",
+    )
+    coming = authored.answer(by, to_request=fid("talk"), coming=authored.Coming.REMOTELY, text="A named nurse")
+    no = authored.answer(
+        by, to_request=fid("request"), text="The law forbids it", because=authored.RefusedBecause.LAW_FORBIDS
+    )
+    return (
+        opened("to-follow", council, Category.SAFEGUARDING_ACTION, planned, index=60),
+        opened("followed", police, Category.SAFEGUARDING_ACTION, done, index=61),
+        opened("talk", council, Category.STRATEGY_DISCUSSION, plan, index=62),
+        opened("coming", police, Category.ANSWER, coming, index=63),
+        opened("no", school, Category.ANSWER, no, index=64),
+    )
 
 
 def _in_case(item: OpenedFragment, case: str | None) -> OpenedFragment:
