@@ -21,7 +21,7 @@ from typing import IO, Any
 from rich.console import Console
 from rich.markup import escape
 
-START_SECONDS = 40
+START_SECONDS = 120
 MAX_SHOWN_BLANKS = 20
 SECRETS = ("NRM_ROOT_PASSPHRASE", "NRM_ADAPTER_PASSPHRASE")
 
