@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from demo import agreement, erasing, loss, thief, two_logs, witnesses_away
+from demo import agreement, erasing, loss, thief, two_logs, visiting, witnesses_away
 from demo.signing_in import SigningIn
 from demo.stage import AGENCIES, DemoFailed, Stage
 from demo.story import Story
@@ -18,8 +18,8 @@ from demo.story import Story
 FOLDER = Path("var") / "demo"
 
 
-def tell(stage: Stage) -> None:
-    """Tell the story once. Raises ``DemoFailed`` where a step does not go as it says."""
+def tell(stage: Stage) -> Story:
+    """Tell the story once; return it. Raises ``DemoFailed`` where a step does not go as it says."""
     story = Story(stage)
     stage.prepare()
     story.show_what_each_knew()
@@ -43,6 +43,7 @@ def tell(stage: Stage) -> None:
     close_the_books(stage, story)
     witnesses_away.releases_without_witnesses(story)
     two_logs.shows_two_logs(story)
+    return story
 
 
 def close_the_books(stage: Stage, story: Story) -> None:
@@ -99,12 +100,13 @@ def try_the_hub(stage: Stage) -> tuple[str, ...]:
     )
 
 
-def serve(stage: Stage) -> None:
-    """Stay up until interrupted; print the addresses, and who may sign in where."""
+def serve(stage: Stage, story: Story) -> None:
+    """Go on with the case, so that visitors find work in it; print the addresses and who may sign in where; stay up."""
     signing_in = SigningIn(stage)
     try:
         # The last chapter has stopped everything.
         stage.restart()
+        visiting.goes_on(story)
         signing_in.start()
         stage.console.rule("[bold]Serving until you press Ctrl-C")
         stage.console.print(f"hub health     {stage.issuer}/health", highlight=False)
@@ -135,10 +137,10 @@ def main() -> int:
     stage = Stage(arguments.folder, console)
     began = time.monotonic()
     try:
-        tell(stage)
+        story = tell(stage)
         say_what_to_open(stage, time.monotonic() - began)
         if arguments.serve:
-            serve(stage)
+            serve(stage, story)
     except DemoFailed as error:
         console.print(f"the demo failed: {error}", style="bold red", markup=False)
         return 1

@@ -32,6 +32,16 @@ PEOPLE = (
 )
 OFFICER = ("officer", "kit", "information governance officer, health")
 OFFICER_HOME = "health"
+NOTIFIED_HOME = "care"
+NOTIFICATIONS = """
+[notifications]
+from = "nrm-hub@care.example"
+server = "127.0.0.1"
+port = 2525
+security = "none"
+domains = ["care.example"]
+"""
+"""At one agency people choose how they are told that they have something to do. No mail server listens there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +120,8 @@ class SigningIn:
 
     def _workspace(self, plan: AgencyPlan) -> str:
         bind = f"127.0.0.1:{self.ports[plan.home]}"
-        return f'\n[workspace]\norigin = "{self.origin(plan)}"\nbind = "{bind}"\n'
+        table = f'\n[workspace]\norigin = "{self.origin(plan)}"\nbind = "{bind}"\n'
+        return table + (NOTIFICATIONS if plan.home == NOTIFIED_HOME else "")
 
     def _configure(self, path: Path, plans: list[AgencyPlan], more: str) -> None:
         tables = "".join(

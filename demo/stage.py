@@ -23,7 +23,7 @@ from rich.markup import escape
 
 from demo.clock import NAME as CLOCK
 
-START_SECONDS = 40
+START_SECONDS = 120
 MAX_SHOWN_BLANKS = 20
 SECRETS = ("NRM_ROOT_PASSPHRASE", "NRM_ADAPTER_PASSPHRASE")
 

@@ -23,6 +23,27 @@ REFERRAL = "nrm_referral"
 SAFEGUARDING = "safeguarding"
 CONSENTED = ["trafficking_event", "service", "narrative", "concern", "contact", "identity", "consent", "relation"]
 
+CONSENT: Mapping[str, Any] = {
+    "state": "given",
+    "given_by": "child",
+    "wishes": "recorded",
+    "scope": {
+        "categories": CONSENTED,
+        "recipients": ["police", "social_care", "health", "charity"],
+        "purposes": [PANEL, REFERRAL, SAFEGUARDING],
+    },
+    "words": "You can tell them what I told you, but not where my brother goes to school.",
+    "competence": "competent",
+    "assessed_by": "support_worker",
+    "competence_words": "She said in her own words what would be shared, with whom, and what she keeps back.",
+    "interpreter": "not_needed",
+    "told": "yes",
+    "told_words": "Who would read what she said, what for, and that she may take it back at any time.",
+    "role": "practitioner",
+    "job_title": "Support worker (invented)",
+}
+"""The child agrees, at the charity, to what she told them being shared."""
+
 
 def today() -> datetime:
     """Return the time now."""
@@ -129,7 +150,7 @@ class Story:
             stage.adapter(home, "sync", show=False)
             stage.adapter(home, "case", "accept", self.case)
         stage.wait_for_quorum()
-        self._write(
+        self.write(
             "care",
             "subject_card",
             {
@@ -141,14 +162,15 @@ class Story:
                 "about": "A child of 14 who may be exploited to carry and sell drugs away from home.",
             },
         )
-        self._release("care", SAFEGUARDING, PANEL, REFERRAL)
+        self.release("care", SAFEGUARDING, PANEL, REFERRAL)
         stage.adapter("police", "intake", self.case)
         self.say("Housing was invited too. Nobody there has answered yet; the picture will say so.")
 
-    def _write(self, home: str, kind: str, form: Mapping[str, Any]) -> str:
+    def write(self, home: str, kind: str, form: Mapping[str, Any]) -> str:
+        """Keep what somebody writes as a draft of their agency; return its id."""
         return self.stage.adapter(home, "write", kind, "-", "--case", self.case, form=form).strip()
 
-    def _release(
+    def release(
         self,
         home: str,
         *purposes: str,
@@ -156,6 +178,7 @@ class Story:
         extra: tuple[str, ...] = (),
         push: tuple[str, ...] = (),
     ) -> str:
+        """Release drafts (all that wait, without ``only``) for purposes, and push them; return what was said."""
         arguments = [part for purpose in purposes for part in ("--purpose", purpose)]
         arguments += [part for draft in only for part in ("--draft", draft)]
         out = self.stage.adapter(home, "release", self.case, *arguments, *extra)
@@ -169,27 +192,8 @@ class Story:
         """The child's own voice first: what she wants, and what she agrees to."""
         self.chapter("4. The child's voice, and her consent to what she told the charity")
         stage = self.stage
-        consent = {
-            "state": "given",
-            "given_by": "child",
-            "wishes": "recorded",
-            "scope": {
-                "categories": CONSENTED,
-                "recipients": ["police", "social_care", "health", "charity"],
-                "purposes": [PANEL, REFERRAL, SAFEGUARDING],
-            },
-            "words": "You can tell them what I told you, but not where my brother goes to school.",
-            "competence": "competent",
-            "assessed_by": "support_worker",
-            "competence_words": "She said in her own words what would be shared, with whom, and what she keeps back.",
-            "interpreter": "not_needed",
-            "told": "yes",
-            "told_words": "Who would read what she said, what for, and that she may take it back at any time.",
-            "role": "practitioner",
-            "job_title": "Support worker (invented)",
-        }
-        stage.adapter("charity", "case", "consent", self.case, "-", form=consent)
-        self._write(
+        stage.adapter("charity", "case", "consent", self.case, "-", form=CONSENT)
+        self.write(
             "charity",
             "wishes_and_feelings",
             {
@@ -203,7 +207,7 @@ class Story:
                 "wants_people_to_know": "That she is scared for her little brother.",
             },
         )
-        self._release("charity", PANEL, REFERRAL, SAFEGUARDING)
+        self.release("charity", PANEL, REFERRAL, SAFEGUARDING)
 
     def share_records(self) -> None:
         """Each agency reads its records into drafts, decides, seals and pushes."""
@@ -212,7 +216,7 @@ class Story:
             for arguments in self._sources(home):
                 self.stage.adapter(home, "read", *arguments, "--case", self.case, show=False)
             extra = ("--gateway", "CLDC_CONSENT") if home == "charity" else ()
-            self._release(home, PANEL, REFERRAL, only=self._new_drafts(home), extra=extra)
+            self.release(home, PANEL, REFERRAL, only=self._new_drafts(home), extra=extra)
         self.say(
             "What the policy does not permit stays sealed to its agency, and each recipient is told that it exists."
         )
@@ -223,7 +227,7 @@ class Story:
 
     def give_a_view(self) -> None:
         """The lead professional says what she makes of it: professional judgement, grounded in what was observed."""
-        draft = self._write(
+        draft = self.write(
             "care",
             "professional_view",
             {
@@ -234,7 +238,7 @@ class Story:
                 "concern_for_future": True,
             },
         )
-        said = self._release("care", PANEL, REFERRAL, only=(draft,), push=("--promise",))
+        said = self.release("care", PANEL, REFERRAL, only=(draft,), push=("--promise",))
         self.say(
             "She did not wait for a place in the log: the hub signed a promise, with a deadline, that it will come."
         )
@@ -259,7 +263,7 @@ class Story:
     def ask_housing(self) -> None:
         """A request that nobody answers."""
         due = (today() + timedelta(days=3)).date().isoformat()
-        draft = self._write(
+        draft = self.write(
             "care",
             "request",
             {
@@ -271,7 +275,7 @@ class Story:
                 "due": due,
             },
         )
-        self._release("care", SAFEGUARDING, PANEL, only=(draft,))
+        self.release("care", SAFEGUARDING, PANEL, only=(draft,))
 
     # --- 5. the whole ---
 
@@ -400,7 +404,7 @@ class Story:
         }
         chair = ("--member", stage.member_id("chair"))
         draft = stage.adapter("police", "panel", "freeze", self.case, "-", *chair, form=meeting, member="chair").strip()
-        self._release("police", PANEL, only=(draft,))
+        self.release("police", PANEL, only=(draft,))
         voters = (("care", "manager", "panel_voting"), ("health", "doctor", "panel_voting"))
         for home, label, role in (*voters, ("police", "chair", "panel_chair")):
             form = {
@@ -411,7 +415,7 @@ class Story:
             }
             who = ("--member", stage.member_id(label))
             vote = stage.adapter(home, "panel", "vote", self.case, "-", *who, form=form, member=label).strip()
-            self._release(home, PANEL, only=(vote,))
+            self.release(home, PANEL, only=(vote,))
         decision = {
             "role": "panel_chair",
             "job_title": "Panel chair (invented)",
@@ -425,7 +429,7 @@ class Story:
         made = stage.adapter(
             "police", "panel", "decide", self.case, "-", *chair, "--out", str(path), form=decision, member="chair"
         ).strip()
-        self._release("police", PANEL, only=(made,))
+        self.release("police", PANEL, only=(made,))
         self.say(stage.adapter("police", "panel", "verify", str(path)).strip())
         last = self._picture("picture")
         self.say("The last picture, with the meeting and the decision, as the chair may write it to a file:")

@@ -36,57 +36,61 @@ STEPS = (
     ),
     Step(
         "lead professional",
-        "Press Requests, ask another agency one thing, with a day by which you need it.",
+        "Press Requests: the police have asked something. Press Ask another agency for information, fill in the form, "
+        "keep it.",
         "A draft of your agency: nobody else reads it. Once released it is sealed for its readers, not for the hub.",
         "requests.list_requests",
     ),
     Step(
         "lead professional",
-        "Press Write and add a view of your own.",
-        "A draft. Nothing is shared yet.",
+        "Press Write, then Add a professional view; fill in two answers and your job, keep it.",
+        "A draft beside the others. Nothing is shared yet.",
         "writing.choose",
     ),
     Step(
         "lead professional",
-        "Press Review and release, look at the draft and at who would get it, release it.",
-        "Who is given it, who is not, and the rule that says so.",
+        "Press Review and release, tick one draft, press Choose what it is shared for, tick Review by the panel, "
+        "go on, release it.",
+        "Before you release: who is given it, who is not, and the rule that says so.",
         "drafts.list_drafts",
     ),
     Step(
         "panel chair",
         "In a second browser (a window without history) sign in as the panel chair and open the picture.",
-        "What the lead released is new: “new since you last looked”.",
+        "What the lead released is new: “Since you last looked”.",
         "cases.picture",
     ),
     Step(
         "panel chair",
-        "Stay on the page while the lead releases something more.",
+        "Stay on the page while the lead releases another draft.",
         "After some seconds a line says so: “Since you opened this: 1 new record. Load what is new”.",
         "news.since",
     ),
     Step(
         "lead professional",
-        "Press Consent and wishes, They take their agreement back, fill in the form, press Continue; stop there.",
-        "What the child agreed to; then what a withdrawal would take away. Nothing is taken until it is confirmed.",
-        "consent.show",
-    ),
-    Step(
-        "lead professional",
         "Press Strategy discussion.",
-        "Who was invited, who answered, until when the first 72 hours run.",
+        "Who was invited, who answered, which places to stay were considered and why, who does what by when.",
         "strategy.show",
-    ),
-    Step(
-        "practitioner",
-        "Sign in as the charity’s practitioner, unlock, press Add records, choose demo/files/charity-htcds.xlsx.",
-        "What was read from a file, with row and field, and what was not understood.",
-        "intake.upload",
     ),
     Step(
         "lead professional",
         "Press Who read what.",
         "Each person who opened something of your agency’s, and when.",
         "reads.readers",
+    ),
+    Step(
+        "practitioner",
+        "Sign in as the charity’s practitioner, open the picture, unlock, press Add records, choose "
+        "demo/files/charity-htcds-later.csv. Press Read the file.",
+        "The people of the file beside the child: you decide. Then what was read, with row and field, and what was not "
+        "understood.",
+        "intake.upload",
+    ),
+    Step(
+        "practitioner",
+        "Press Consent and wishes, They take their agreement back, fill in the form, press Continue; stop there.",
+        "What would end, and what goes on because it rests on something else. Nothing is taken until it is confirmed.",
+        "consent.show",
     ),
     Step(
         "information governance officer",

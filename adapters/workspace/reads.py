@@ -11,6 +11,7 @@ from flask import Blueprint, Flask, render_template
 from adapters.reads import list_readers
 from adapters.workspace.access import Need, needs
 from adapters.workspace.app import workspace
+from adapters.workspace.case_facts import agency_names
 from adapters.workspace.cases import require_case
 
 SHOWN = 200
@@ -31,5 +32,10 @@ def readers(case: str) -> str:
     here = workspace()
     found = list_readers(here.adapter.store, here.adapter.book, cases=[case])
     return render_template(
-        "readers.html", case=case, readers=found[:SHOWN], more=max(0, len(found) - SHOWN), ours=here.adapter.home.agency
+        "readers.html",
+        case=case,
+        readers=found[:SHOWN],
+        more=max(0, len(found) - SHOWN),
+        ours=here.adapter.home.agency,
+        names=agency_names(),
     )

@@ -3,90 +3,29 @@
 from __future__ import annotations
 
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from demo.tour import tour_lines
 from tests.browser.chromium import Desktop, assert_no_axe_violations
+from tests.browser.demo_site import Account, served
+from tests.browser.demo_site import sign_in as sign_in_at
 
 pytestmark = pytest.mark.slow
-REPOSITORY = Path(__file__).resolve().parents[2]
-LAST_LINE = "With an unlocked key"
-ACCOUNT = re.compile(
-    r"^  (?P<kind>\S.*)\n    (?P<address>http\S+)\n"
-    r"    user name (?P<user>\S+)   password (?P<password>\S+)   code (?P<code>\d+)"
-    r"(?:   then unlock with: (?P<key>\S+))?$",
-    re.MULTILINE,
-)
 NewDesktop = Callable[[], Desktop]
-
-
-@dataclass(frozen=True)
-class Account:
-    """One of the accounts that the demo prints."""
-
-    kind: str
-    address: str
-    user: str
-    password: str
-    code: str
-    key: str | None
-
-    def at(self, path: str) -> str:
-        return f"{self.address.rstrip('/')}{path}"
 
 
 @pytest.fixture(scope="module")
 def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Account]]:
     """The demo, told and serving; who may sign in, by what they are."""
-    folder = tmp_path_factory.mktemp("served") / "demo"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "demo", "--serve", "--folder", str(folder)],
-        cwd=REPOSITORY,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        said = ""
-        for line in process.stdout:
-            said += line
-            if line.startswith(LAST_LINE):
-                break
-        found = [Account(**match.groupdict()) for match in ACCOUNT.finditer(said)]
-        assert len(found) == 5, said[-3000:]
-        assert all(line in said for line in tour_lines()), "the tour is not printed whole"
-        yield {account.kind.partition(",")[0].partition(" of ")[0]: account for account in found}
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(timeout=60)
-        finally:
-            process.kill()
+    with served(tmp_path_factory.mktemp("served") / "demo") as found:
+        yield found
 
 
 def sign_in(page: Page, account: Account, *, code: bool = True) -> None:
     """Go there, be sent to the provider, say who one is, come back."""
-    page.goto(account.address)
-    assert_no_axe_violations(page)
-    page.get_by_role("button", name=re.compile("^Continue with")).click()
-    page.wait_for_url(re.compile(r"http://identity\.localhost"))
-    assert_no_axe_violations(page)
-    page.get_by_label("User name").fill(account.user)
-    page.get_by_label("Password").fill(account.password)
-    if code:
-        page.get_by_label("One-time code").fill(account.code)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(account.address)
+    sign_in_at(page, account, code=code, look=assert_no_axe_violations)
 
 
 @pytest.mark.parametrize("kind", ["practitioner", "panel member", "panel chair", "lead professional"])

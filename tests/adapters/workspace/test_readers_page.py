@@ -20,7 +20,7 @@ def test_the_people_of_a_case_see_who_read_what_their_agency_shared(desk: Desk) 
     scene[AGENCY].follower.sync_cases()
     shown = browser.get(path).text
     chair = scene[POLICE].people["chair"]
-    assert f"<bdi>{POLICE}</bdi>, member {chair[:8]}" in shown
+    assert f"<bdi>Fernshire police</bdi>, member {chair[:8]}" in shown
     assert "panel review" in shown
     assert NOTE["summary"] not in shown
     assert path in browser.get("/").text
