@@ -57,6 +57,8 @@ class Story:
         self.stage = stage
         self.case = ""
         self.drafts: dict[str, list[str]] = {}
+        self.told: tuple[str, ...] = ()
+        """The charity's drafts of what the child told it."""
 
     # --- telling ---
 
@@ -215,11 +217,19 @@ class Story:
         for home in ("police", "care", "health", "charity"):
             for arguments in self._sources(home):
                 self.stage.adapter(home, "read", *arguments, "--case", self.case, show=False)
-            extra = ("--gateway", "CLDC_CONSENT") if home == "charity" else ()
-            self.release(home, PANEL, REFERRAL, only=self._new_drafts(home), extra=extra)
+            drafts = self._new_drafts(home)
+            if home == "charity":
+                self.told = drafts
+                self.release_on_consent()
+            else:
+                self.release(home, PANEL, REFERRAL, only=drafts)
         self.say(
             "What the policy does not permit stays sealed to its agency, and each recipient is told that it exists."
         )
+
+    def release_on_consent(self) -> None:
+        """The charity shares what the child told it, because she agrees."""
+        self.release("charity", PANEL, REFERRAL, only=self.told, extra=("--gateway", "CLDC_CONSENT"))
 
     def _new_drafts(self, home: str) -> tuple[str, ...]:
         out = self.stage.adapter(home, "drafts", self.case, show=False)

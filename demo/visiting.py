@@ -16,7 +16,7 @@ LEAD = {"role": "lead_professional", "job_title": "Social worker (invented)"}
 
 def goes_on(story: Story) -> None:
     """Play the days after the story. Raises ``DemoFailed``."""
-    story.chapter("16. The days after: what you find when you sign in")
+    story.chapter("17. The days after: what you find when you sign in")
     _agrees_again(story)
     _discussion_was_held(story)
     _police_ask(story)
@@ -30,7 +30,8 @@ def _agrees_again(story: Story) -> None:
     words = "You can tell them again. The woman on the panel listened to me."
     story.stage.adapter("charity", "case", "consent", story.case, "-", form={**CONSENT, "words": words})
     story.stage.adapter("charity", "push")
-    story.say("The child has seen what became of it, and agrees once more.")
+    story.say("The child has seen what became of it, and agrees once more. What had ended is released again:")
+    story.release_on_consent()
 
 
 def _discussion_was_held(story: Story) -> None:

@@ -69,18 +69,23 @@ def _shared_on_consent(session: Session, case: VerifiedCase, drafts: set[str]) -
     return {draft for fragment, draft in by_fragment.items() if fragment in offered | granted}
 
 
-def given_on_consent(session: Session, case: VerifiedCase) -> dict[tuple[str, str | None, str], set[Purpose]]:
-    """Return (agency, member, fragment) of each grant whose newest basis is consent, with the purposes.
+def ended_with_consent(
+    session: Session, case: VerifiedCase, purpose: Purpose, at: datetime
+) -> set[tuple[str, str | None, str]]:
+    """Return (agency, member, fragment) of each grant for a purpose whose newest basis is a consent that carries
+    nothing any more.
 
-    Where an objection is overridden these are given anew: what they rest on has ended.
+    What they rest on has ended for good: a release gives them anew, against an objection that is overridden or on a
+    consent that was given since (docs/consent.md, "What ended does not come back by itself").
     """
-    found: dict[tuple[str, str | None, str], set[Purpose]] = {}
+    sound = case.state.consent.for_purpose(purpose, case.state.membership.age_path, at).sound
     bases = bases_by_channel(session, case.case, Presence.of(case))
-    for row in own_channels(session, case.case):
-        for (fragment, purpose), basis in bases.get(row.channel, {}).items():
-            if basis is not None and _is_consent(basis):
-                found.setdefault((row.recipient_agency, row.recipient_member, fragment), set()).add(purpose)
-    return found
+    return {
+        (row.recipient_agency, row.recipient_member, fragment)
+        for row in own_channels(session, case.case)
+        for (fragment, granted_for), basis in bases.get(row.channel, {}).items()
+        if granted_for is purpose and basis is not None and _is_consent(basis) and basis.consent not in sound
+    }
 
 
 def _is_consent(basis: Basis) -> bool:

@@ -7,9 +7,10 @@ quorum of witnesses has seen in the last ten minutes. What a recipient is not gi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 
 from adapters.cases import CaseBook, CaseRefused, VerifiedCase
 from adapters.notices import notice_override
@@ -17,7 +18,7 @@ from adapters.release.bases import default_basis
 from adapters.release.disclosing import Item
 from adapters.release.drafts import Draft
 from adapters.release.making import Maker, Sealed, header_for
-from adapters.release.overriding import given_on_consent, require_override
+from adapters.release.overriding import ended_with_consent, require_override
 from adapters.release.standing import settled_case
 from adapters.store.database import Session, Store
 from adapters.store.rows import keep_offers, recipients_of, sealed_drafts
@@ -144,9 +145,11 @@ class Releaser:
             # Who joins later is given of this what policy gives; what a person limited stays with whom they named.
             keep_offers(session, (self._offer(verified, item.header, terms) for item in sealed))
         asked = [frozenset(self._recipients(verified, draft, terms)) for draft in drafts]
+        # Asked for once, and only where somebody holds something of it already.
+        ended = cache(lambda: ended_with_consent(session, verified, terms.purpose, at))
         for recipient in self._all_recipients(verified, drafts, terms):
             offered = [item for item, recipients in zip(sealed, asked, strict=True) if recipient in recipients]
-            self._disclose(maker, recipient, offered, terms, released)
+            self._disclose(maker, recipient, offered, terms, released, ended)
         if terms.override is not OverrideReason.NONE and released.grants:
             notice_override(session, verified.case, released.fragments, terms.purpose, terms.override, at)
         # Whoever was not asked about is told that there is more, or what is not given grows stale.
@@ -184,24 +187,21 @@ class Releaser:
         offered: Sequence[Sealed],
         terms: ReleaseTerms,
         released: Released,
+        ended: Callable[[], set[tuple[str, str | None, str]]],
     ) -> None:
         items: list[Item] = []
         held = maker.granted_to(recipient, terms.purpose)
-        if terms.override is not OverrideReason.NONE:
-            ended = given_on_consent(maker.session, maker.case)
-            who = (recipient.agency, recipient.member)
-            held = {item for item in held if terms.purpose not in ended.get((*who, item), ())}
         refused: list[tuple[str, Decision]] = []
         for sealed in offered:
             header = sealed.header
-            if header.fragment in held:
+            if header.fragment in held and (recipient.agency, recipient.member, header.fragment) not in ended():
                 continue
             basis = self._basis(maker.case, header, terms)
             facts = self._facts(header, recipient, basis, maker.case, sealed.stage, maker.at)
             decision = decide_to_grant(self.bundle, facts)
             if decision.is_permit:
                 items.append(Item(header, sealed.digest, sealed.key, basis, facts, decision))
-            else:
+            elif header.fragment not in held:
                 refused.append((header.fragment, decision))
                 released.refused.append((header.fragment, recipient, decision))
         if not items and not refused:
