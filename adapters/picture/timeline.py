@@ -13,7 +13,7 @@ from adapters.uk_time import uk_day
 
 WIDTH = 960
 LANE_LABEL = 190
-RIGHT_MARGIN = 30
+RIGHT_MARGIN = 56
 ROW_HEIGHT = 26
 AXIS_HEIGHT = 34
 LABEL_SPACE = 44
