@@ -165,7 +165,7 @@ def _said(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Clock]:
     if returns:
         end, piece = max(returns, key=lambda item: (item[0].first, item[0].time or "", item[1].opened.log_index))
         yield _of(ClockKind.RHI_72H, end, piece, view, "from the newest return on record")
-    conference = find_conference_start(pieces)
+    conference = find_conference_start(pieces, str(view.case.membership.lead))
     if conference is not None:
         yield _of(ClockKind.INITIAL_CONFERENCE, conference.on, conference.piece, view, conference.since)
     decided = _newest_held([piece for piece in pieces if piece.category is Category.DECISION and _is_decided(piece)])

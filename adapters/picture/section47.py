@@ -2,13 +2,16 @@
 
 It is counted from the newest strategy discussion that found the threshold of section 47 met, or, where no record of
 such a discussion was opened, from the beginning of a section 47 enquiry on record. A discussion that is planned, that
-found the threshold not met or that does not say starts nothing. Sources: nrm.md 4.1; Children Act 1989 section 47.
+found the threshold not met or that does not say starts nothing. What one agency recorded ends by its own word or
+by that of the agency that leads the case, not by another's: "not met", a conference that was held or is not needed.
+Sources: nrm.md 4.1; Children Act 1989 section 47.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from adapters.picture.content import Group, find_part
 from adapters.picture.dates import PartialDate, parse_partial
@@ -30,24 +33,44 @@ class ConferenceStart:
     since: str
 
 
-def find_conference_start(pieces: Sequence[Piece]) -> ConferenceStart | None:
+def find_conference_start(pieces: Sequence[Piece], lead: str) -> ConferenceStart | None:
     """Return from when the conference is counted; None where nothing started it, or a record says that it was held or
-    is not needed. Never raises on what records say.
+    is not needed. ``lead`` is the agency that leads the case. Never raises on what records say.
     """
-    said = [item for piece in pieces if (item := _threshold(piece)) is not None]
-    newest = max(said, key=lambda item: (item[0].first, item[2].opened.log_index), default=None)
+    found_met = [item for piece in pieces if (item := _threshold(piece)) is not None]
+    met, not_met = ([item for item in found_met if item[1] == said] for said in ("yes", "no"))
     enquiries = list(_enquiries(pieces))
-    found = None
-    if newest is not None and newest[1] == "yes":
-        found = ConferenceStart(newest[0], newest[2], FROM_DISCUSSION)
+    stands = [
+        item for item in met if not any(_order(no) > _order(item) and _may_end(no[2], item[2], lead) for no in not_met)
+    ]
+    # What was enquired into before a discussion found the threshold not met is over with it.
+    open_ones = [
+        item
+        for item in enquiries
+        if not any(no[0].last >= item[0].first and _may_end(no[2], item[2], lead) for no in not_met)
+    ]
+    if stands:
+        on, _, piece = max(stands, key=_order)
+        found = ConferenceStart(on, piece, FROM_DISCUSSION)
+    elif open_ones:
+        on, _, piece = max(open_ones, key=_order)
+        found = ConferenceStart(on, piece, FROM_ENQUIRY)
     else:
-        # What was enquired into before a discussion found the threshold not met is over with it.
-        later = [item for item in enquiries if newest is None or item[0].first > newest[0].last]
-        last = max(later, key=lambda item: (item[0].first, item[2].opened.log_index), default=None)
-        found = None if last is None else ConferenceStart(last[0], last[2], FROM_ENQUIRY)
-    if found is None or any(start.last >= found.on.first and _is_settled(part) for start, part, _ in enquiries):
         return None
-    return found
+    is_settled = any(
+        start.last >= found.on.first and _is_settled(part) and _may_end(piece, found.piece, lead)
+        for start, part, piece in enquiries
+    )
+    return None if is_settled else found
+
+
+def _order(item: tuple[PartialDate, object, Piece]) -> tuple[date, int]:
+    return item[0].first, item[2].opened.log_index
+
+
+def _may_end(piece: Piece, begun: Piece, lead: str) -> bool:
+    """Whether a record may end what another one began: of the same agency, or of the one that leads the case."""
+    return piece.agency in (begun.agency, lead)
 
 
 def _threshold(piece: Piece) -> tuple[PartialDate, str, Piece] | None:

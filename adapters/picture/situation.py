@@ -19,6 +19,7 @@ from adapters.picture.provenance import Piece, Statement
 from adapters.picture.strategy import Discussion, read_discussion
 from adapters.picture.view import CaseView
 from adapters.picture.words import count_words, day_words, words_for
+from adapters.release.writing import ActionState
 from policies.vocabulary import AgePath, CaseStage, Category
 
 NOTHING_OPENED = "Nothing you opened says."
@@ -51,6 +52,9 @@ NO_SINGLE_NUMBER = (
     "Accounts given after fear or trauma may change. What follows are differences and possible explanations. There is "
     "no score of belief here, and none may be made from it."
 )
+
+
+_TO_DO = frozenset({ActionState.PLANNED.value, ActionState.IN_PROGRESS.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,7 @@ class ActionRow:
     due: str
     state: str
     is_overdue: bool
+    """By the newest record of an agency that wrote it down or is to do it, as ``owner``, ``due`` and ``is_awaited``."""
     involves_ictg: bool
     statement: Statement
     discussion: Discussion | None = None
@@ -132,6 +137,8 @@ class ActionRow:
     """The agency that wrote the newest record, where that is not the first one."""
     history: tuple[Step, ...] = ()
     """Every record of it in the log's order, where it was followed up. ``state`` is that of the newest."""
+    is_awaited: bool = False
+    """Whether it is still to be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,10 +347,16 @@ def list_actions(view: CaseView, pieces: Sequence[Piece]) -> tuple[ActionRow, ..
 
 def _action(view: CaseView, standing: Standing) -> ActionRow:
     row, newest = _row(view, standing.first), standing.newest.content
-    due, state = (standing.answered_for.content.text(name) for name in ("hub_Due", "hub_ActionState"))
+    due, state, owner = (
+        standing.answered_for.content.text(name) for name in ("hub_Due", "hub_ActionState", "hub_Owner")
+    )
+    owner = owner or row.owner
     return replace(
         row,
+        owner=owner,
+        owner_name=view.name_of(owner),
         due=due or row.due,
+        is_awaited=state in _TO_DO,
         state=newest.text("hub_ActionState"),
         is_overdue=_is_overdue(view, due or row.due, state),
         outcome=newest.text("hub_ActionOutcome"),
@@ -366,7 +379,9 @@ def _discussed(view: CaseView, piece: Piece, pieces: Sequence[Piece]) -> ActionR
 
 
 def _is_overdue(view: CaseView, due: str, state: str) -> bool:
-    return bool(due) and due < view.today.isoformat() and state in ("planned", "in_progress")
+    # Of a month or a year that is named, its last day counts.
+    read = parse_partial(due)
+    return read is not None and read.last < view.today and state in _TO_DO
 
 
 def _row(view: CaseView, piece: Piece) -> ActionRow:

@@ -68,11 +68,14 @@ class Discussion:
     """One strategy discussion. ``day`` is when it was held or is planned for; ``is_planned``: not held yet.
 
     ``invited`` of a plan are the agencies that it invites, each with its own answers; of one that was held those of
-    which the convener wrote, and any that answered its plan itself. ``came_of_it`` are the records that follow a plan.
+    which the convener wrote, and any that answered its plan itself. ``came_of_it`` are the convener's records that
+    follow a plan.
     """
 
     state: str
     is_planned: bool
+    is_ours: bool
+    """Whether the reader's own agency wrote it: only that one says what came of its plan."""
     day: str
     starts_at: str
     how_to_join: str
@@ -91,7 +94,7 @@ class Discussion:
     came_of_it: tuple[str, ...] = ()
 
     def invites(self, agency: str) -> bool:
-        """Whether it is a plan that invites an agency, and nobody has said what came of it."""
+        """Whether it is a plan that invites an agency, and its convener has not said what came of it."""
         return self.is_planned and not self.came_of_it and any(row.agency == agency for row in self.invited)
 
 
@@ -122,6 +125,7 @@ def read_discussion(view: CaseView, piece: Piece, pieces: Sequence[Piece] = ()) 
     return Discussion(
         state=state_of(piece),
         is_planned=planned,
+        is_ours=piece.agency == view.reader.agency,
         day=content.text("hub_PlannedFor") if planned else content.text("hub_HeldOn") or content.observed_from or "",
         starts_at=content.text("hub_StartsAt"),
         how_to_join=content.text("hub_HowToJoin"),
@@ -136,8 +140,13 @@ def read_discussion(view: CaseView, piece: Piece, pieces: Sequence[Piece] = ()) 
         outcome=content.text("hub_DiscussionOutcome"),
         agreed=tuple(_agreed(view, part) for part in content.parts("hub_DiscussionAction")),
         follows=content.derived_from,
-        came_of_it=tuple(item.fragment for item in _in_order(pieces) if planned and piece.fragment in _plans_of(item)),
+        came_of_it=tuple(item.fragment for item in _in_order(pieces) if planned and came_of(piece, item)),
     )
+
+
+def came_of(plan: Piece, piece: Piece) -> bool:
+    """Whether a record says what came of a plan: by whoever called it together. What others say of it ends nothing."""
+    return piece.agency == plan.agency and plan.fragment in _plans_of(piece)
 
 
 def _in_order(pieces: Sequence[Piece]) -> list[Piece]:

@@ -15,17 +15,15 @@ from adapters.picture.content import find_part
 from adapters.picture.dates import parse_partial
 from adapters.picture.provenance import Piece, read_piece
 from adapters.picture.situation import ActionRow, VictimAndOffender
-from adapters.picture.strategy import is_planned
+from adapters.picture.strategy import came_of, is_planned
 from adapters.picture.versions import sort_versions
 from adapters.picture.view import CaseView
 from adapters.picture.voice import ABSENCE_SENTENCES
-from adapters.release.writing import ActionState
 from policies.vocabulary import CaseStage, Category
 
 AHEAD = timedelta(days=7)
 """An action is pointed out from so long before its day."""
 _TIME = re.compile(r"[0-2][0-9]:[0-5][0-9]", re.ASCII)
-_TO_DO = frozenset({ActionState.PLANNED.value, ActionState.IN_PROGRESS.value})
 _ACTIONS = frozenset({Category.SAFEGUARDING_ACTION, Category.SERVICE_REFERRAL})
 
 
@@ -69,8 +67,8 @@ class AskAgain:
 def list_invitations(view: CaseView, agency: str) -> tuple[Invited, ...]:
     """Return the invitations to an agency that wait for its answer, the soonest first.
 
-    One is answered by any record of the agency that answers or quotes it; it waits no more once anybody has recorded
-    what came of the discussion, or its day is over.
+    One is answered by the agency's own answer to it, or by its own record of the discussion; it waits no more once the
+    convener has recorded what came of it, or its day is over.
     """
     pieces = _of(view, {Category.STRATEGY_DISCUSSION, Category.ANSWER})
     found = []
@@ -89,12 +87,19 @@ def list_invitations(view: CaseView, agency: str) -> tuple[Invited, ...]:
 
 def _is_answered(plan: Piece, pieces: Sequence[Piece], agency: str) -> bool:
     for piece in pieces:
-        names = {*piece.content.derived_from, piece.content.text("hub_AnswerTo"), piece.content.text("hub_Follows")}
-        if piece is plan or plan.fragment not in names:
-            continue
-        if piece.agency == agency or (piece.category is Category.STRATEGY_DISCUSSION and not is_planned(piece)):
+        if piece.category is Category.ANSWER:
+            is_to_plan = piece.content.text("hub_AnswerTo") == plan.fragment and piece.content.text("hub_Coming")
+            if piece.agency == agency and is_to_plan:
+                return True
+        elif came_of(plan, piece) or (piece.agency == agency and _records(piece, plan)):
             return True
     return False
+
+
+def _records(piece: Piece, plan: Piece) -> bool:
+    """Whether a record of a discussion that is no plan follows a plan or quotes it."""
+    quoted = {*piece.content.derived_from, piece.content.text("hub_Follows")}
+    return not is_planned(piece) and plan.fragment in quoted
 
 
 def list_due_actions(view: CaseView, plan: Sequence[ActionRow], agency: str) -> tuple[DueAction, ...]:
@@ -107,11 +112,7 @@ def list_due_actions(view: CaseView, plan: Sequence[ActionRow], agency: str) -> 
     found = [
         DueAction(row.statement.provenance.fragment, row.what, day, day < today, is_of_discussion=False)
         for row in plan
-        if row.kind in _ACTIONS
-        and row.owner == agency
-        and (row.is_overdue or row.state in _TO_DO)
-        and (day := _day(row.due))
-        and day <= latest
+        if row.kind in _ACTIONS and row.owner == agency and row.is_awaited and (day := _day(row.due)) and day <= latest
     ]
     found += [item for item in _agreed(view, agency) if item.due <= latest]
     return tuple(sorted(found, key=lambda item: (item.due, item.fragment, item.what)))
@@ -122,7 +123,7 @@ def _agreed(view: CaseView, agency: str) -> Iterator[DueAction]:
     done = {
         name
         for piece in pieces
-        if piece.category in _ACTIONS and agency in (piece.agency, piece.content.text("hub_Owner"))
+        if piece.category in _ACTIONS and piece.agency == agency
         for name in piece.content.derived_from
     }
     today = view.today.isoformat()

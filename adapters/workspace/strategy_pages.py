@@ -170,13 +170,14 @@ def _keep(case: str, template: str, read_form: _Read) -> ResponseReturnValue:
 
 
 def _table(case: str, at: datetime) -> Table:
-    """Return who can be invited, and which discussions that were planned somebody has open."""
+    """Return who can be invited, and which discussions of this agency's plans somebody has open."""
     verified, held = _load(case), held_case(case)
     agencies = {str(name): agency_name(workspace().adapter, name) for name, _kind in verified.state.membership.agencies}
     plans = {} if held is None else {
         row.statement.provenance.fragment: row.discussion.day
         for row in held.picture.plan
-        if row.discussion is not None and row.discussion.is_planned and not row.discussion.came_of_it
+        if row.discussion is not None
+        and (row.discussion.is_planned and row.discussion.is_ours and not row.discussion.came_of_it)
     }  # fmt: skip
     return Table(agencies, plans, uk_day(at))
 

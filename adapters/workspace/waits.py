@@ -18,6 +18,7 @@ from adapters.news import news_since, waits_for_new_key
 from adapters.release.drafts import rows_for_review
 from adapters.store.database import Session
 from adapters.store.notify_rows import looked
+from adapters.uk_time import last_uk_day
 from adapters.workspace.app import Person, workspace
 from adapters.workspace.asked import Urgency, Waiting, ask_records, page_of, wait_for_clock
 from adapters.workspace.cases import MyCase, held_case, picture_address
@@ -69,12 +70,13 @@ def _agreement(case: MyCase) -> list[Waiting]:
     at, ends = workspace().clock(), case.agreement_ends
     if ends is None or not RECORDERS & set(case.roles) or ends - at > AGREEMENT_AHEAD:
         return []
-    address, day = page_of("consent.show", case.case), day_words(ends)
+    last = last_uk_day(ends)
+    address, day = page_of("consent.show", case.case), day_words(last)
     if at >= ends:
         text = _("What was agreed to ran out on %(day)s: it is asked about again", day=day)
-        return [Waiting(Urgency.OVER, case.case, text, address, ends.date().isoformat())]
+        return [Waiting(Urgency.OVER, case.case, text, address, last.isoformat())]
     text = _("What was agreed to runs out on %(day)s: ask again before", day=day)
-    return [Waiting(Urgency.SOON, case.case, text, address, ends.date().isoformat())]
+    return [Waiting(Urgency.SOON, case.case, text, address, last.isoformat())]
 
 
 def _known(session: Session, case: MyCase, person: Person, readable: frozenset[str]) -> list[Waiting]:

@@ -66,9 +66,13 @@ def to_answer(held: OpenCase) -> list[RequestChoice]:
 
 
 def invitations(held: OpenCase) -> list[ActionRow]:
-    """Return the strategy discussions that are planned, invite this agency, and of which nobody said what came."""
+    """Return the discussions that another agency plans and invites this one to, and of which it said nothing since."""
     own = workspace().adapter.home.agency
-    return [row for row in held.picture.plan if row.discussion is not None and row.discussion.invites(own)]
+    return [
+        row
+        for row in held.picture.plan
+        if row.discussion is not None and not row.discussion.is_ours and row.discussion.invites(own)
+    ]
 
 
 def disagreements(held: OpenCase | None) -> list[DisagreementItem]:

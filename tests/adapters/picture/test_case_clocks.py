@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from invented_case import AT, COUNCIL, OPENED_AT, case_view, opened, record, value
+from invented_case import AT, COUNCIL, HEALTH, OPENED_AT, POLICE, SCHOOL, case_view, opened, record, value
 
 from adapters.picture.clocks import (
     Clock,
@@ -234,6 +234,18 @@ def test_the_conference_counts_from_the_newest_discussion_that_found_the_thresho
 def test_no_conference_is_counted_where_the_threshold_was_not_met(said: list[tuple[str, bool | None]]) -> None:
     found = of_discussions(*[held(day, met) for day, met in said])
     assert ClockKind.INITIAL_CONFERENCE not in kinds(found)
+
+
+@pytest.mark.parametrize(("by", "is_ended"), [(SCHOOL, False), (HEALTH, False), (POLICE, True), (COUNCIL, True)])
+def test_another_agencys_word_ends_no_conference(by: str, is_ended: bool) -> None:
+    """The police found the threshold met: they, or the council that leads, may find it not met, or settle it."""
+    met = opened("met", POLICE, Category.STRATEGY_DISCUSSION, held("2026-05-18", True), index=30)
+    not_met = opened("not-met", by, Category.STRATEGY_DISCUSSION, held("2026-05-22", False), index=40)
+    part = {"kind": value("section_47"), "start": value("2026-05-20"), "conference": value("2026-06-01")}
+    settled = record(Category.ASSESSMENT, "Enquiry", {"hub_Assessment": [part]}, start="2026-05-20")
+    for said in (not_met, opened("settled", by, Category.ASSESSMENT, settled, index=40)):
+        found = list(assemble(case_view([met, said])).clocks)
+        assert (ClockKind.INITIAL_CONFERENCE not in kinds(found)) is is_ended
 
 
 def test_a_planned_discussion_starts_no_conference() -> None:

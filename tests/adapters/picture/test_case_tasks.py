@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from invented_case import AT, AUTHOR, COUNCIL, HEALTH, POLICE, case_view, fid, opened, record, value
+from invented_case import AT, AUTHOR, COUNCIL, HEALTH, POLICE, SCHOOL, case_view, fid, opened, record, value
 
 from adapters.picture.model import assemble
 from adapters.picture.tasks import (
@@ -23,6 +23,7 @@ from adapters.picture.tasks import (
 from adapters.picture.view import CaseView, OpenedFragment
 from adapters.release import authored
 from adapters.release.strategy import DiscussionAction, DiscussionState, strategy_discussion
+from adapters.release.writing import Coming
 from policies.vocabulary import CaseStage, Category, WishesState
 
 TALK = Category.STRATEGY_DISCUSSION
@@ -67,7 +68,7 @@ def held(*actions: DiscussionAction, quoting: str = "plan", by: str = COUNCIL) -
 
 
 def answer(to: str = "plan", by: str = HEALTH) -> OpenedFragment:
-    content = authored.answer(THEN, to_request=fid(to), text="We take part by call")
+    content = authored.answer(THEN, to_request=fid(to), text="We take part by call", coming=Coming.REMOTELY)
     return opened(f"answer-{by}", by, Category.ANSWER, content, index=30)
 
 
@@ -101,6 +102,25 @@ def test_an_invitation_that_was_answered_or_came_to_something_waits_no_more(answ
 @pytest.mark.parametrize("other", [answer(by=POLICE), answer(to="something else"), held(quoting="another plan")])
 def test_what_others_write_answers_for_nobody_else(other: OpenedFragment) -> None:
     assert len(invitations(plan(), other)) == 1
+
+
+@pytest.mark.parametrize("other", [SCHOOL, POLICE])
+def test_a_third_agency_ends_no_invitation_and_no_plan(other: str) -> None:
+    """Not even one that is invited itself: what came of a plan says whoever called it together."""
+    not_held = record(TALK, "No", {"hub_DiscussionState": value("not_held"), "hub_Follows": value(fid("plan"))})
+    for said in (held(by=other), opened("not", other, TALK, not_held, index=31)):
+        view = case_view([plan(), said])
+        assert len(list_invitations(view, HEALTH)) == 1
+        (planned,) = [row for row in assemble(view).plan if row.statement.provenance.fragment == fid("plan")]
+        assert planned.discussion is not None
+        assert (planned.discussion.came_of_it, planned.discussion.invites(HEALTH)) == ((), True)
+
+
+def test_an_answer_to_something_else_that_quotes_the_plan_is_no_answer_to_it() -> None:
+    quoting = authored.answer(THEN, to_request=fid("request"), text="We hold nothing", derived_from=[fid("plan")])
+    assert len(invitations(plan(), opened("answer", HEALTH, Category.ANSWER, quoting, index=30))) == 1
+    plain = authored.answer(THEN, to_request=fid("plan"), text="What is this about?")
+    assert len(invitations(plan(), opened("answer", HEALTH, Category.ANSWER, plain, index=30))) == 1
 
 
 def test_an_invitation_waits_until_its_day_is_over() -> None:
@@ -165,8 +185,42 @@ def test_what_a_discussion_agreed_on_is_due_until_its_owner_has_written_of_it() 
     found = actions(held(agreed, others, later))
     assert found == (DueAction(fid("held"), "Tell the school nurse", "2026-05-31", True, is_of_discussion=True),)
     quoting = {"derived_from": [fid("held")]}
-    assert actions(held(agreed), action("2026-06-20", **quoting)) == ()
+    assert actions(held(agreed), action("2026-06-20", by=HEALTH, **quoting)) == ()
+    done = action("2026-06-20", by=SCHOOL, state="done", **quoting)
+    assert len(actions(held(agreed), done)) == 1, "another agency writes nothing off for its owner"
     assert len(actions(held(agreed), action("2026-06-20", owner=POLICE, **quoting))) == 1
+
+
+def followed(by: str, index: int, **said: str) -> OpenedFragment:
+    """What an agency says came of the action."""
+    fields = {"hub_Action": value("See a doctor"), "hub_Follows": value(fid("action"))}
+    fields |= {name: value(text) for name, text in said.items()}
+    content = record(Category.SAFEGUARDING_ACTION, "What came of it", fields)
+    return opened(f"later-{index}", by, Category.SAFEGUARDING_ACTION, content, index=index)
+
+
+def test_a_third_agencys_word_ends_no_action_and_begins_none_again() -> None:
+    planned = action("2026-06-04")
+    assert len(actions(planned, followed(SCHOOL, 60, hub_ActionState="done"))) == 1
+    assert actions(planned, followed(HEALTH, 60, hub_ActionState="done")) == ()
+    done = (followed(HEALTH, 60, hub_ActionState="done"), followed(SCHOOL, 70, hub_ActionState="planned"))
+    assert actions(action("2026-05-20"), *done) == ()
+
+
+def test_an_action_that_is_handed_over_is_its_new_owners() -> None:
+    handed = followed(COUNCIL, 60, hub_ActionState="planned", hub_Owner=POLICE, hub_Due="2026-06-05")
+    assert actions(action("2026-06-04"), handed) == ()
+    (found,) = actions(action("2026-06-04"), handed, agency=POLICE)
+    assert found.due == "2026-06-05"
+    taken = followed(SCHOOL, 60, hub_ActionState="planned", hub_Owner=SCHOOL)
+    assert len(actions(action("2026-06-04"), taken)) == 1, "nobody else takes it away"
+
+
+def test_of_a_month_the_last_day_counts() -> None:
+    (row,) = assemble(case_view([action("2026-06")])).plan
+    assert not row.is_overdue
+    (row,) = assemble(case_view([action("2026-05")])).plan
+    assert row.is_overdue
 
 
 # --- asking the child again ---

@@ -15,7 +15,7 @@ from adapters.picture.referral import Referral
 from adapters.picture.view import OpenedFragment
 from adapters.release import authored
 from adapters.release.strategy import DiscussionState, strategy_discussion
-from adapters.uk_time import uk_day
+from adapters.uk_time import uk_day, uk_day_end
 from adapters.workspace.asked import Urgency
 from adapters.workspace.cases import MyCase, _agreement_ends, _listed
 from policies.consent import NO_SCOPE, Consent, Consents
@@ -330,6 +330,17 @@ def test_an_agreement_that_runs_out_is_asked_about_again_by_whoever_records_it(
     assert [item[: len(starts or "")] for item in found] == ([] if starts is None else [starts])
     if starts is not None:
         assert link_of(browser, "What was agreed to").endswith("/consent")
+
+
+def test_the_day_that_is_named_is_the_agreements_last(shared: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Consent until a day lasts to its end by clocks in the UK."""
+    last = uk_day(now()) + 3 * DAY
+    mine = shared.app.extensions["workspace_cases"].cases_of(shared.here, shared.member)
+    asked = [replace(item, roles=("practitioner",), agreement_ends=uk_day_end(last)) for item in mine]
+    monkeypatch.setattr("adapters.workspace.pages.my_cases", lambda _: asked)
+    found = [item for item in waits(shared.unlocked()) if "What was agreed to" in item]
+    assert found
+    assert all(f"{last.day} {last:%B %Y}" in item for item in found)
 
 
 def test_urgency_is_an_order() -> None:
