@@ -54,10 +54,10 @@ def anonymous(session: Session) -> list[str]:
     return list(session.scalars(query.order_by(SessionRow.seen_at, SessionRow.created_at)))
 
 
-def sessions_past(session: Session, seen_before: str, created_before: str) -> list[str]:
-    """Return the digests of sessions not used since, or begun before, these times."""
+def sessions_past(session: Session, seen_before: str, created_before: str) -> Sequence[SessionRow]:
+    """Return the sessions not used since, or begun before, these times."""
     is_past = (SessionRow.seen_at < seen_before) | (SessionRow.created_at < created_before)
-    return list(session.scalars(select(SessionRow.digest).where(is_past)))
+    return session.scalars(select(SessionRow).where(is_past)).all()
 
 
 def find_person(session: Session, person: str) -> PersonRow | None:

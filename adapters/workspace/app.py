@@ -142,9 +142,7 @@ class Workspace:
             if held is not None:
                 held.opened.drop_old(at)
                 held.work.drop_old(at)
-        self.words.drop_old(
-            lambda who: self.guard.judge(who) is None, lambda digest: self.sessions.who_has(digest) is not None
-        )
+        self.words.drop_old(lambda who: self.guard.judge(who) is None, self.sessions.was_ended)
 
     def _closed(self, digest: str, held: Unlocked) -> None:
         """Somebody's key was given up: the hub is told, and forms of several steps wait until they open it again."""

@@ -45,6 +45,8 @@ TYPED = "/typed"
 """Where what was kept waits for whoever typed it."""
 KEEP = "typed.keep"
 """Where a page's script sends what is typed before the page is taken away."""
+_REFUSED = 400
+"""From this status on an answer says that something was not done."""
 
 
 def guard() -> AnyResponse | None:
@@ -103,8 +105,8 @@ def _take_form(here: Workspace, need: Need | None, person: Person | None, sessio
     if answer is None and is_shown_again():
         if not can_show_again(current_app, request.endpoint):
             raise BadRequest
-    elif answer is None and need is Need.UNLOCKED and session.who is not None:
-        here.words.drop(session.who, request.path)
+    elif answer is None and need is Need.UNLOCKED:
+        g.is_sent = True
     return answer
 
 
@@ -113,18 +115,16 @@ def _whose(here: Workspace, session: ServerSession, given: str, *, is_current: b
 
     None where that is nobody, somebody else than who is signed in, or somebody whose session was ended for a reason.
     """
-    now = here.clock()
-    until = here.sessions.ends_at(session)
-    if is_current and session.who is not None and until is not None:
-        return Handed(session.who, session.digest, until, now)
+    if is_current and session.who is not None:
+        return Handed(session.who, session.digest, here.clock())
     found = here.words.whose(given)
     if found is None or here.guard.judge(found.who) is not None:
         return None
     if session.who is None:
-        return found if now >= found.until else None
-    if (session.who.person, session.who.member) != (found.who.person, found.who.member) or until is None:
+        return found if here.sessions.has_run_out(found.session) else None
+    if (session.who.person, session.who.member) != (found.who.person, found.who.member):
         return None
-    return Handed(session.who, session.digest, until, now)
+    return Handed(session.who, session.digest, here.clock())
 
 
 def keep_typed(here: Workspace, handed: Handed, path: str) -> bool:
@@ -136,7 +136,7 @@ def keep_typed(here: Workspace, handed: Handed, path: str) -> bool:
     has_words = can_show_again(current_app, endpoint) or any(len(value.split()) > 1 for _name, value in fields)
     if not is_form or not has_words or not is_own_path(path):
         return False
-    return here.words.keep(handed.who, handed.session, handed.until, path, fields)
+    return here.words.keep(handed.who, handed.session, path, fields)
 
 
 def say_kept(session: ServerSession, person: Person | None, answer: AnyResponse | None) -> AnyResponse:
@@ -206,10 +206,14 @@ def _send(where: str) -> AnyResponse:
 
 
 def finish(response: Response) -> Response:
-    """Put the headers on an answer, and remember whose the forms are that it may hold."""
+    """Put the headers on an answer, and remember whose the forms are that it may hold.
+
+    What was kept of a form is forgotten once it was sent and nothing was wrong with it.
+    """
     here, session = workspace(), this_session()
-    until = here.sessions.ends_at(session)
-    if session.who is not None and until is not None:
-        here.words.hand(form_token(session.token), session.who, session.digest, until)
+    if session.who is not None:
+        here.words.hand(form_token(session.token), session.who, session.digest)
+        if g.get("is_sent") and response.status_code < _REFUSED:
+            here.words.drop(session.who, request.path)
     policy = security.content_policy(here.form_targets)
     return security.secure(response, policy=policy, is_https=here.settings.is_https)

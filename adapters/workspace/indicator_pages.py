@@ -50,7 +50,7 @@ def start_indicators(case: str) -> AnyResponse | str:
     """Take in when, where and who observed."""
     require_recorder(case)
     names = (*(f"observed.{part}" for part in PARTS), "place", "job")
-    typed = {name: request.form.get(name, "").strip()[: MAX_LINE_CHARS + 1] for name in names}
+    typed = {name: request.form.get(name, "").strip() for name in names}
     if is_shown_again():
         return _start(case, typed, {})
     errors = _start_errors(typed)
@@ -109,7 +109,7 @@ def save_indicator_group(case: str, number: int) -> AnyResponse | str:
         said = request.form.get(item.code, "")
         seen = request.form.get(f"{item.code}.seen", "").replace("\r\n", "\n").strip()
         typed[item.code] = said if said in ANSWERS else ""
-        typed[f"{item.code}.seen"] = seen if typed[item.code] else ""
+        typed[f"{item.code}.seen"] = seen
         if said == Presence.PRESENT and not seen:
             errors[item.code] = _("Say what was seen: “%(label)s”", label=item.label)
         elif len(seen) > MAX_SEEN_CHARS:
@@ -119,6 +119,10 @@ def save_indicator_group(case: str, number: int) -> AnyResponse | str:
     if errors or is_shown_again():
         shown = _show(case, number, group, {**before, **typed}, {} if is_shown_again() else errors)
         return shown if is_shown_again() else make_response(shown, _UNPROCESSABLE)
+    for item in group.codes:
+        if not typed[item.code]:
+            # Of a sign that was not looked for nothing is recorded.
+            typed[f"{item.code}.seen"] = ""
     held_work().fill(case, FORM, typed, workspace().clock())
     is_last = number == len(indicator_groups()) or request.form.get("go") == "check"
     wanted = url_for("intake.indicator_check", case=case)

@@ -41,11 +41,10 @@ Begun = list[tuple[tuple[str, str], dict[str, str]]]
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """Whom a form was given to, in which session, and when that session ends by time alone."""
+    """Whom a form was given to, in which session, and when."""
 
     who: SignedIn
     session: str
-    until: datetime
     at: datetime
 
 
@@ -67,7 +66,6 @@ class KeptForm:
 class _Sealed:
     who: SignedIn
     session: str
-    session_until: datetime
     path: str
     at: datetime
     sealed: bytes = field(repr=False)
@@ -87,10 +85,10 @@ class KeptWords:
 
     # --- whose form it is ---
 
-    def hand(self, form_token: str, who: SignedIn, session: str, until: datetime) -> None:
-        """Remember that forms with a token are given to somebody, in a session that ends by time at ``until``."""
+    def hand(self, form_token: str, who: SignedIn, session: str) -> None:
+        """Remember that forms with a token are given to somebody, in a session."""
         with self._lock:
-            self._handed[form_token] = Handed(who, session, until, self._clock())
+            self._handed[form_token] = Handed(who, session, self._clock())
             self._handed.move_to_end(form_token)
             while len(self._handed) > MOST_HANDED:
                 self._handed.popitem(last=False)
@@ -103,7 +101,7 @@ class KeptWords:
 
     # --- the words ---
 
-    def keep(self, who: SignedIn, session: str, session_until: datetime, path: str, fields: Fields) -> bool:
+    def keep(self, who: SignedIn, session: str, path: str, fields: Fields) -> bool:
         """Keep what somebody typed into the form that is sent to ``path``; return whether it was kept.
 
         What has no words, or more than a form may have, is not. An earlier form for the same path gives way.
@@ -114,7 +112,7 @@ class KeptWords:
         if sum(len(name.encode()) + len(value.encode("utf-8", "replace")) for name, value in said) > MAX_FORM_BYTES:
             return False
         key = (who.person, who.member, path)
-        item = _Sealed(who, session, session_until, path, self._clock(), self._store.seal_json(_name(who), said))
+        item = _Sealed(who, session, path, self._clock(), self._store.seal_json(_name(who), said))
         with self._lock:
             self._kept.pop(key, None)
             self._kept[key] = item
@@ -131,9 +129,7 @@ class KeptWords:
             return
         both = {**dict(self.take_up(who)), **dict(forms)}
         said = [[case, form, values] for (case, form), values in both.items()]
-        with self._lock:
-            until = max((one.until for one in self._handed.values() if one.session == session), default=self._clock())
-        item = _Sealed(who, session, until, _BEGUN, self._clock(), self._store.seal_json(_name(who), said))
+        item = _Sealed(who, session, _BEGUN, self._clock(), self._store.seal_json(_name(who), said))
         with self._lock:
             self._kept[who.person, who.member, _BEGUN] = item
 
@@ -177,28 +173,30 @@ class KeptWords:
             for token in [token for token, one in self._handed.items() if _is_same(one.who, who)]:
                 del self._handed[token]
 
-    def drop_old(self, may_have: Callable[[SignedIn], bool], is_live: Callable[[str], bool]) -> None:
+    def drop_old(self, may_have: Callable[[SignedIn], bool], was_ended: Callable[[str], bool]) -> None:
         """Forget what is past its time, and what is of somebody who may not have it any more.
 
-        ``may_have``: whether somebody is still who they were as they signed in. ``is_live``: whether anybody is signed
-        in with a session; one that is not, before its time was over, was ended by somebody.
+        ``may_have``: whether somebody is still who they were as they signed in. ``was_ended``: whether
+        somebody ended a session, for another reason than time.
         """
         now = self._clock()
         with self._lock:
             listed = list(self._kept.items())
         for key, one in listed:
-            is_ended = now < one.session_until and not is_live(one.session)
-            if now - one.at >= KEPT_FOR or is_ended or not may_have(one.who):
+            if now - one.at >= KEPT_FOR or was_ended(one.session) or not may_have(one.who):
                 with self._lock:
                     if self._kept.get(key) is one:
                         del self._kept[key]
 
     def move(self, old: str, new: str) -> None:
-        """Know a session under its new digest."""
+        """Know a session under its new digest: its words, and the forms that were given to it before."""
         with self._lock:
             for key, one in self._kept.items():
                 if one.session == old:
-                    self._kept[key] = _Sealed(one.who, new, one.session_until, one.path, one.at, one.sealed)
+                    self._kept[key] = _Sealed(one.who, new, one.path, one.at, one.sealed)
+            for token, given in self._handed.items():
+                if given.session == old:
+                    self._handed[token] = Handed(given.who, new, given.at)
 
 
 def _is_same(one: SignedIn, other: SignedIn) -> bool:

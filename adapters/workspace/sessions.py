@@ -9,6 +9,8 @@ ASVS 5.0 chapter 7.
 from __future__ import annotations
 
 import json
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -54,6 +56,8 @@ MAX_ANONYMOUS_OF_CLIENT = 200
 """From one address: an office in which so many sign in at the same time."""
 SEEN_STEP = timedelta(seconds=15)
 """Use of a session is written down at most this often; idleness is therefore counted at most this much too early."""
+MOST_RUN_OUT = 20_000
+"""Of so many sessions this process knows that they ended by time; any other that is gone somebody has ended."""
 
 
 class Ended(StrEnum):
@@ -163,6 +167,8 @@ class Sessions:
         self._on_move, self._on_end = on_move, on_end
         self._begun_at: dict[str, str] = {}
         """The address that each sign-in under way was begun from; one process serves a home, so nobody else knows."""
+        self._run_out: OrderedDict[str, None] = OrderedDict()
+        self._lock = threading.Lock()
 
     # --- one request ---
 
@@ -180,6 +186,8 @@ class Sessions:
                 return ServerSession(token, is_new=False)
             if self._is_live(row):
                 return found
+        if found.who is not None:
+            self._note_run_out(digest)
         with self._store.write() as session:
             delete_sessions(session, [digest])
         self._on_end(digest)
@@ -266,6 +274,8 @@ class Sessions:
             if not is_over:
                 keep_session(store, row)
         if is_over:
+            if before is not None:
+                self._note_run_out(old)
             self._on_end(old)
             self.end(session)
             raise SessionOver
@@ -318,10 +328,38 @@ class Sessions:
         """Delete what has ended by time."""
         now = self._clock()
         with self._store.write() as store:
-            gone = sessions_past(store, render_time(now - IDLE), render_time(now - ABSOLUTE))
+            past = sessions_past(store, render_time(now - IDLE), render_time(now - ABSOLUTE))
+            gone = [row.digest for row in past]
+            for row in past:
+                if row.person is not None:
+                    self._note_run_out(row.digest)
             delete_sessions(store, gone)
         for digest in gone:
             self._on_end(digest)
+
+    # --- how it ended ---
+
+    def has_run_out(self, digest: str) -> bool:
+        """Return whether somebody's session has ended by time alone; False where this process does not know that."""
+        with self._store.read() as store:
+            row = find_session(store, digest)
+            return not self._is_live(row) if row is not None else self._is_noted(digest)
+
+    def was_ended(self, digest: str) -> bool:
+        """Return whether somebody ended a session: it is gone, and time did not end it as far as this process knows."""
+        with self._store.read() as store:
+            return find_session(store, digest) is None and not self._is_noted(digest)
+
+    def _note_run_out(self, digest: str) -> None:
+        # Before its row goes: whoever asks between the two is not told that somebody ended it.
+        with self._lock:
+            self._run_out[digest] = None
+            while len(self._run_out) > MOST_RUN_OUT:
+                self._run_out.popitem(last=False)
+
+    def _is_noted(self, digest: str) -> bool:
+        with self._lock:
+            return digest in self._run_out
 
     # --- rows ---
 

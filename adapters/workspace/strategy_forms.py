@@ -95,7 +95,7 @@ def read_plan(read: FormReader, by: Author, table: Table) -> dict[str, Any] | No
 
 def read_held(read: FormReader, by: Author, table: Table) -> dict[str, Any] | None:
     """Return the content of a record of a discussion that was held, or None with its problems noted."""
-    plan = read.choice("plan", ("", *table.plans)) or ""
+    plan = read.choice("plan", ("", *table.plans), _not_open(read)) or ""
     day = read.day("held_on", _("Write the day on which it was held"), not_after=table.today)
     starts_at = _time_of_day(read)
     invitations = _invitations(read, table)
@@ -130,7 +130,7 @@ def read_held(read: FormReader, by: Author, table: Table) -> dict[str, Any] | No
 
 def read_not_held(read: FormReader, by: Author, table: Table) -> dict[str, Any] | None:
     """Return the content that says that a plan came to nothing, or None with its problems noted."""
-    plan = read.choice("plan", tuple(table.plans), _("Choose which plan came to nothing"))
+    plan = read.choice("plan", tuple(table.plans), _not_open(read) or _("Choose which plan came to nothing"))
     reasons = read.text("reasons", _("Write why it was not held"))
     instead = read.text("next_steps", _("Write what happens instead"))
     if read.problems:
@@ -145,6 +145,13 @@ def read_not_held(read: FormReader, by: Author, table: Table) -> dict[str, Any] 
         next_steps=instead,
         follows=plan,
     )
+
+
+def _not_open(read: FormReader) -> str:
+    """Say what is wrong where a plan was chosen that nobody finds now; empty where none was chosen."""
+    if not read.raw("plan"):
+        return ""
+    return str(_("This plan is not known here any more. Open the case’s picture, then choose it again"))
 
 
 def _build(read: FormReader, by: Author, **said: Any) -> dict[str, Any] | None:

@@ -126,6 +126,7 @@ def not_held(case: str) -> ResponseReturnValue:
 
 @strategy.post("/cases/<case>/strategy/not-held")
 @needs(Need.UNLOCKED)
+@shows_again
 def keep_not_held(case: str) -> ResponseReturnValue:
     """Keep that it did not come about as a draft."""
     return _keep(case, "strategy/not_held.html", read_not_held)

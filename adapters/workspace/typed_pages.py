@@ -13,7 +13,7 @@ from flask import Blueprint, Flask, Response, current_app, g, jsonify, redirect,
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
-from adapters.workspace.access import Need, can_show_again, needs, quiet
+from adapters.workspace.access import MAX_FORM_BYTES, Need, can_show_again, needs, quiet
 from adapters.workspace.app import current_person, this_session, workspace
 from adapters.workspace.form_reading import AGAIN, is_shown_again
 from adapters.workspace.guarding import TYPED, keep_typed
@@ -27,7 +27,10 @@ typed = Blueprint("typed", __name__)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A form that waits, as the page shows it. ``address``: where it is shown again, empty where it cannot be."""
+    """A form that waits, as the page shows it. ``address``: where it is shown again, empty where it cannot be.
+
+    ``preview``: by what it is recognised, where the form shows all of its ``words``; empty where it has none.
+    """
 
     path: str
     case: str
@@ -36,6 +39,7 @@ class Waiting:
     address: str
     fields: Fields = field(repr=False)
     words: tuple[str, ...] = field(repr=False)
+    preview: str = field(repr=False)
 
 
 def add_typed_pages(app: Flask) -> None:
@@ -60,7 +64,7 @@ def waiting() -> str:
 
 
 @typed.post(f"{TYPED}/keep")
-@needs(Need.OPEN)
+@needs(Need.OPEN, at_most=MAX_FORM_BYTES)
 @quiet
 def keep() -> Response:
     """Keep what a page's script sends before the page is taken away. Raises ``Forbidden`` where it is nobody's."""
@@ -92,8 +96,6 @@ def _show(kept: KeptForm) -> Waiting:
         endpoint, values = "", {}
     address = f"{kept.path}?{AGAIN}=1" if can_show_again(current_app, endpoint) else ""
     words = tuple(value for _name, value in kept.fields if len(value.split()) > 1)
-    if address:
-        # The form shows all of it: here it is only recognised.
-        words = tuple(value[:MAX_PREVIEW_CHARS] for value in words[:1])
+    preview = words[0][:MAX_PREVIEW_CHARS] if words and address else ""
     case = str(values.get("case", ""))
-    return Waiting(kept.path, case[:8], kept.at, kept.until, address, kept.fields, words)
+    return Waiting(kept.path, case[:8], kept.at, kept.until, address, kept.fields, words, preview)

@@ -168,6 +168,29 @@ def test_whoever_is_gone_finds_the_words_again(council: Council, new_desktop: Ca
     assert desktop.problems == []
 
 
+@pytest.mark.parametrize("status", [413, 429, 503])
+def test_words_that_nobody_took_stay_on_the_page(
+    council: Council, new_desktop: Callable[[], Desktop], status: int
+) -> None:
+    desktop = new_desktop()
+    page = writing(council, desktop.page)
+    page.route("**/typed/keep", lambda route: route.fulfill(status=status))
+    council.pass_by(page, IDLE - WARNED + timedelta(seconds=5))
+    council.desk.later = IDLE + timedelta(seconds=2)
+    with page.expect_response("**/typed/keep"):
+        page.clock.run_for(int(WARNED.total_seconds() * 1000))
+    assert page.url == council.wishes
+    expect(page.locator("#own_words")).to_have_value(WORDS)
+    # As soon as somebody takes them the page goes, and they are not lost.
+    page.unroute("**/typed/keep")
+    assert all(f"status of {status}" in problem for problem in desktop.problems)
+    desktop.problems.clear()
+    with page.expect_navigation():
+        page.clock.run_for(30_000)
+    council.sign_in(page)
+    put_back(page)
+
+
 def test_words_are_handed_over_where_the_case_page_is_taken_away(
     council: Council, new_desktop: Callable[[], Desktop]
 ) -> None:

@@ -61,7 +61,11 @@
       const fields = written(form);
       fields.set("typed_for", new URL(form.getAttribute("action"), document.baseURI).pathname);
       try {
-        await fetch("/typed/keep", { method: "POST", body: fields, cache: "no-store", credentials: "same-origin" });
+        const answer = await fetch("/typed/keep", { method: "POST", body: fields, cache: "no-store", credentials: "same-origin" });
+        // Too long, too often, nobody there: not kept. A form that is nobody's is kept for nobody, however often it is sent.
+        if (!answer.ok && answer.status !== 403) {
+          isKept = false;
+        }
       } catch {
         isKept = false;
       }

@@ -18,6 +18,8 @@ from adapters.store.tables import DraftRow, SessionRow
 from adapters.workspace.access import MAX_FORM_BYTES, can_show_again, limit_of, need_of
 from adapters.workspace.kept_words import KEPT_FOR, MOST_FORMS
 from adapters.workspace.security import CLIENT_PER_MINUTE, PERSON_PER_MINUTE, Rate
+from adapters.workspace.sessions import MAX_PER_PERSON
+from adapters.workspace.typed_pages import MAX_PREVIEW_CHARS
 from keys.sessions import IDLE
 from tests.adapters.workspace.desk import ISSUER, ORIGIN, SUBJECT, Browser, Vouched
 from tests.adapters.workspace.front_desk import FrontDesk, front
@@ -249,6 +251,79 @@ def test_a_session_that_somebody_ended_keeps_nothing(front: FrontDesk) -> None:
     assert answer.headers["Location"] == "/sign-in"
     assert send(browser, "/typed/keep", token, typed_for=front.at("wishes"), own_words=WORDS).status_code == 403
     assert front.here.words._kept == {}
+    # Nor does it once its time would have been over, swept or not, whoever holds the page.
+    front.later = ENDED
+    for _ in range(2):
+        for holder in (browser, front.browser()):
+            answer = send(holder, "/typed/keep", token, typed_for=front.at("wishes"), own_words=WORDS)
+            assert answer.status_code == 403
+            send(holder, front.at("wishes"), token)
+        front.here.sessions.sweep()
+    assert front.here.words._kept == {}
+
+
+def test_one_session_too_many_ends_one_that_keeps_nothing(front: FrontDesk) -> None:
+    browser = front.unlocked()
+    token = token_of(browser)
+    for _ in range(MAX_PER_PERSON):
+        front.later += timedelta(seconds=1)
+        front.unlocked()
+    front.later = 2 * ENDED
+    front.here.sessions.sweep()
+    assert send(browser, "/typed/keep", token, typed_for=front.at("wishes"), own_words=WORDS).status_code == 403
+    assert front.here.words._kept == {}
+
+
+def test_words_go_with_a_session_that_is_ended_after_longer_use(front: FrontDesk) -> None:
+    """Kept, used on past the end that it had then, and then ended by a command: the words end with it."""
+    browser = front.unlocked()
+    token = token_of(browser)
+    browser.post("/lock")
+    send(browser, front.at("wishes"), token)
+    for minutes in (10, 20):
+        front.later = timedelta(minutes=minutes)
+        assert browser.get("/").status_code == 200
+    front.here.drop_ended()
+    assert len(front.here.words._kept) == 1
+    with front.adapter.store.write() as session:
+        session.query(SessionRow).delete()
+    front.here.drop_ended()
+    assert front.here.words._kept == {}
+
+
+@pytest.mark.parametrize("swept", [False, True])
+def test_a_form_from_before_unlocking_is_kept_after_the_end_and_not_before(front: FrontDesk, swept: bool) -> None:
+    """Unlocking gives a session a new name: forms that it was given before are still its own."""
+    browser = front.unlocked()
+    token = token_of(browser, front.at("wishes"))
+    browser.post("/lock")
+    browser.post("/unlock", passphrase=front.passphrase)
+    for minutes in (10, 20):
+        front.later = timedelta(minutes=minutes)
+        assert browser.get("/").status_code == 200
+    # Somebody has the page and not the session, which goes on.
+    assert send(front.browser(), front.at("wishes"), token).status_code == 403
+    assert front.here.words._kept == {}
+    front.later += ENDED
+    if swept:
+        front.here.sessions.sweep()
+    assert send(browser, front.at("wishes"), token).status_code == 401
+    assert come_back(front, browser).headers["Location"] == "/typed"
+    assert CANARY in browser.get("/typed").text
+
+
+def test_only_so_many_sessions_are_known_to_have_run_out(front: FrontDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one that is not known any more nothing is kept."""
+    monkeypatch.setattr("adapters.workspace.sessions.MOST_RUN_OUT", 1)
+    first, second = front.unlocked(), front.unlocked()
+    tokens = [token_of(first), token_of(second)]
+    front.later = ENDED
+    assert first.get("/stay/left").status_code == second.get("/stay/left").status_code == 401
+    answers = [
+        send(front.browser(), "/typed/keep", token, typed_for=front.at("wishes"), own_words=WORDS).status_code
+        for token in tokens
+    ]
+    assert answers == [403, 200]
 
 
 def test_after_their_time_they_are_not_shown(front: FrontDesk) -> None:
@@ -280,6 +355,20 @@ def test_they_can_be_put_aside(front: FrontDesk) -> None:
     browser.post("/unlock", passphrase=front.passphrase)
     assert browser.post("/typed/forget", typed_for=front.at("wishes")).headers["Location"] == "/typed"
     assert "Nothing is kept for you" in browser.get("/typed").text
+
+
+def test_words_stay_kept_until_their_form_has_succeeded(front: FrontDesk, drafts: int) -> None:
+    """A problem in another field is no reason to forget them."""
+    browser = front.unlocked()
+    token = token_of(browser)
+    browser.post("/lock")
+    send(browser, front.at("wishes"), token)
+    browser.post("/unlock", passphrase=front.passphrase)
+    assert browser.post(front.at("wishes"), **{**TYPED, "how": ""}).status_code == 422
+    assert CANARY in browser.get("/typed").text
+    assert browser.post(front.at("wishes"), **TYPED).status_code == 303
+    assert "Nothing is kept for you" in browser.get("/typed").text
+    assert len(list_drafts(front.adapter.store, front.case)) == drafts + 1
 
 
 # --- what stays as strict as it was ---
@@ -406,6 +495,21 @@ def test_where_a_form_cannot_be_shown_its_words_can_be_copied(front: FrontDesk) 
     assert "again=1" not in page
 
 
+def test_all_words_can_be_copied_should_the_form_not_be_there_any_more(front: FrontDesk) -> None:
+    """Also of a form that can be shown again: its address may answer nobody by then."""
+    browser = front.unlocked()
+    token = token_of(browser)
+    browser.post("/lock")
+    long, wish = f"{'She said much. ' * 60}{CANARY}", "That I am scared (invented)"
+    send(browser, front.at("wishes"), token, **{**TYPED, "own_words": long, "wants_people_to_know": wish})
+    browser.post("/unlock", passphrase=front.passphrase)
+    tree = html.fromstring(browser.get("/typed").text)
+    (shown,) = tree.xpath("//main//details[not(@open)]")
+    assert {long, wish} <= {item.text_content() for item in shown.xpath(".//bdi")}
+    previews = tree.xpath("//main//bdi[not(ancestor::details)]")
+    assert [len(item.text_content()) for item in previews] == [MAX_PREVIEW_CHARS]
+
+
 def test_forms_of_several_steps_survive_a_lock(front: FrontDesk) -> None:
     browser = front.opened()
     first = {"prs_FirstName": f"Juniper {CANARY}"}
@@ -434,6 +538,17 @@ def test_a_script_hands_words_over_before_and_after_the_end(front: FrontDesk) ->
     assert browser.get("/stay/left").status_code == 401
     assert come_back(front, browser).headers["Location"] == "/typed"
     assert lines(area(put_back(browser).text, "own_words")) == lines(WORDS)
+
+
+def test_a_script_hands_over_as_much_as_a_form_may_hold(front: FrontDesk) -> None:
+    """Words of 12,000 Cyrillic letters are more than 64 KiB as they are sent."""
+    browser, words = front.unlocked(), "\N{CYRILLIC SMALL LETTER ZHE}" * 12_000
+    token = token_of(browser)
+    answer = send(browser, "/typed/keep", token, typed_for=front.at("wishes"), own_words=words)
+    assert answer.json == {"state": "kept"}
+    assert area(put_back(browser).text, "own_words") == words
+    stranger = send(front.browser(), "/typed/keep", token, typed_for=front.at("wishes"), own_words=words)
+    assert stranger.status_code == 413
 
 
 def test_handing_words_over_is_no_use_of_the_session(front: FrontDesk) -> None:
