@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask_babel import gettext as _
+from markupsafe import Markup, escape
 from werkzeug.exceptions import NotFound
 
 from adapters.picture.disagreements import DisagreementItem, DisagreementKind
+from adapters.picture.neutral import neutral_text
 from adapters.picture.requests import list_requests
 from adapters.picture.situation import ActionRow
 from adapters.picture.words import day_words
@@ -35,6 +37,7 @@ class Quoted:
     """Words of somebody that the form is about, shown above it."""
 
     heading: str
+    """Words of ours; what others wrote in them is isolated."""
     text: str
 
 
@@ -191,7 +194,7 @@ def quoted(form: WrittenKind, held: OpenCase | None, typed: Mapping[str, str]) -
         if named is not None:
             asker = held.view.name_of(named.from_agency)
             return [
-                Quoted(_("%(agency)s asks (%(ref)s):", agency=asker, ref=named.ref), named.what),
+                Quoted(_heading(_("%(agency)s asks (%(ref)s):"), agency=asker, ref=named.ref), named.what),
                 Quoted(_("Why they need it:"), named.why),
             ]
     if form is INVITATION_ANSWER:
@@ -201,13 +204,18 @@ def quoted(form: WrittenKind, held: OpenCase | None, typed: Mapping[str, str]) -
     return []
 
 
+def _heading(text: str, **said: str) -> Markup:
+    """Return a text of the catalogue with what others wrote in it, each isolated in its direction (attack 68)."""
+    return escape(text) % {name: Markup("<bdi>{}</bdi>").format(neutral_text(value)) for name, value in said.items()}
+
+
 def _quote_invitation(held: OpenCase, typed: Mapping[str, str]) -> list[Quoted]:
     named = typed.get("to_request")
     for row in invitations(held):
         talk, provenance = row.discussion, row.statement.provenance
         if talk is not None and provenance.fragment == named:
-            heading = _(
-                "%(agency)s invites you for %(day)s:",
+            heading = _heading(
+                _("%(agency)s invites you for %(day)s:"),
                 agency=held.view.name_of(provenance.agency),
                 day=" ".join(part for part in (day_words(talk.day), talk.starts_at) if part),
             )
