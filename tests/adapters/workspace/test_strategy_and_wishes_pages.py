@@ -161,7 +161,7 @@ def test_what_is_written_is_a_draft_and_the_reader_sees_it_once_it_is_released(
         ("strategy/record", HELD, {"outcome": ""}, "Write what was decided", "outcome"),
         ("strategy/record", HELD, {"action-1-owner": ""}, "Choose who does it", "action-1-owner"),
         ("strategy/record", HELD, {"action-2": "x"}, "Write by when", "action-2-due-day"),
-        ("strategy/record", HELD, {"plan": "0" * 32}, "Choose one of the answers", "plan"),
+        ("strategy/record", HELD, {"plan": "0" * 32}, "This plan is not known here any more", "plan"),
     ],
 )
 def test_what_is_wrong_stands_at_its_field_and_what_was_typed_is_kept(
