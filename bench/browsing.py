@@ -121,7 +121,7 @@ def _share(fed: Federation, reader: Person, count: int, size: int) -> str:
     released = originator.releaser.release(case, drafts, ReleaseTerms(PURPOSE, only=frozenset({reader.member})))
     if released.grants != count:
         raise RuntimeError(f"expected {count} grants to the reader, got {released.grants}")
-    report = Outbox(originator.store, originator.book, load_bundle()).push_all()
+    report = Outbox(originator.store, originator.book, load_bundle()).push_case(case)
     if report.refused:
         raise RuntimeError(f"expected that every line is accepted, got {report.refused} refused")
     fed.witness()

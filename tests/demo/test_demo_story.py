@@ -82,6 +82,7 @@ class NobodySignsIn:
     def close(self): pass
 
 story.tell = set_up
+story.visiting.goes_on = lambda told: None
 Stage.restart = lambda stage: None
 story.SigningIn = NobodySignsIn
 story.say_what_to_open = lambda stage, seconds: None
