@@ -21,7 +21,7 @@ demo-serve: $(INSTALLED) ## The same, then stay up and print the addresses
 
 test: $(INSTALLED) ## Import contracts and tests (SLOW=1: the slow ones too; JOBS=n: so many at a time)
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m pytest -n $(JOBS) $(if $(filter 1,$(SLOW)),,-m "not slow")
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(if $(filter 1,$(SLOW)),,-m "not slow")
 
 check: $(INSTALLED) ## Lint, format, types, import contracts
 	$(BIN)/ruff check .
