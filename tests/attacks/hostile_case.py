@@ -65,7 +65,9 @@ def _fragments() -> tuple[OpenedFragment, ...]:
 
 
 def _followed_up() -> tuple[OpenedFragment, ...]:
-    """What has come of something, and a plan whose invitation waits for an answer of agencies of the scene."""
+    """What has come of something, a plan whose invitation waits for an answer of agencies of the scene, and one of
+    theirs that waits for what came of it.
+    """
     by, fid, opened = invented_case.AUTHOR, invented_case.fid, invented_case.opened
     council, police, school = invented_case.COUNCIL, invented_case.POLICE, invented_case.SCHOOL
     action: dict[str, Any] = {
@@ -78,15 +80,18 @@ def _followed_up() -> tuple[OpenedFragment, ...]:
     done = authored.safeguarding_action(
         by, **action, state=authored.ActionState.DONE, outcome="She stayed at home", follows=fid("to-follow")
     )
-    plan = authored.strategy_discussion(
-        by,
-        held_on=date(2026, 5, 27),
-        agencies=["fern-care", "fern-health", police],
-        state=DiscussionState.PLANNED,
-        starts_at="09:30",
-        how_to_join="Room 2, or by video",
-        reasons="Found far from home",
-    )
+    plans = [
+        authored.strategy_discussion(
+            by,
+            held_on=date(2026, 5, day),
+            agencies=agencies,
+            state=DiscussionState.PLANNED,
+            starts_at="09:30",
+            how_to_join="Room 2, or by video",
+            reasons="Found far from home",
+        )
+        for day, agencies in ((27, ["fern-care", "fern-health", police]), (29, ["fern-health", police]))
+    ]
     coming = authored.answer(by, to_request=fid("talk"), coming=authored.Coming.REMOTELY, text="A named nurse")
     no = authored.answer(
         by, to_request=fid("request"), text="The law forbids it", because=authored.RefusedBecause.LAW_FORBIDS
@@ -94,9 +99,10 @@ def _followed_up() -> tuple[OpenedFragment, ...]:
     return (
         opened("to-follow", council, Category.SAFEGUARDING_ACTION, planned, index=60),
         opened("followed", police, Category.SAFEGUARDING_ACTION, done, index=61),
-        opened("talk", council, Category.STRATEGY_DISCUSSION, plan, index=62),
+        opened("talk", council, Category.STRATEGY_DISCUSSION, plans[0], index=62),
         opened("coming", police, Category.ANSWER, coming, index=63),
         opened("no", school, Category.ANSWER, no, index=64),
+        opened("own-talk", "fern-care", Category.STRATEGY_DISCUSSION, plans[1], index=65),
     )
 
 
