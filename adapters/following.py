@@ -18,6 +18,7 @@ from adapters.heads import refuse_entries, require_continues, tell_back_dated
 from adapters.home import Home, HubPin
 from adapters.hub_client import MAX_BUNDLE_BYTES, HubClient, HubRefused
 from adapters.issued import not_issued_here
+from adapters.kept_leaves import keep_leaves
 from adapters.log_keys import NOT_OF_THE_PIN, OF_BEFORE, describe_change, former_log_keys, head_fault, key_of_kept
 from adapters.promises import require_kept
 from adapters.reading_directory import DirectoryReading, read_directory
@@ -110,7 +111,7 @@ class Follower:
                     return checkpoint
 
     def _require_consistent(self, seen: Mapping[str, Any], checkpoint: Checkpoint, note: str) -> None:
-        require_continues(self.client, seen, checkpoint, note, self.alarm)
+        require_continues(self.client, self.store, seen, checkpoint, note, self.alarm)
 
     def kept_head(self, note: str) -> Checkpoint:
         """Verify again a head that was taken in before, by the key of then: never one that the hub shows now."""
@@ -190,6 +191,7 @@ class Follower:
                 )
                 write_setting(session, "witnessed", newest)
                 keep_seen(session, quorum.checkpoint.size, render_time(quorum.witnessed_at), note)
+        keep_leaves(self.client, self.store, quorum.checkpoint, note)
         self._check_directory()
         require_kept(self)
         return quorum
@@ -416,6 +418,7 @@ class Follower:
                 )
         if is_fork:
             raise self._alarm("fork", f"the hub shows two heads of {checkpoint.size} entries; this one is not signed")
+        keep_leaves(self.client, self.store, checkpoint, note)
         pairs = witness_pairs(keys, self.home.agency, self.witnesses)
         for number, pair in enumerate(pairs, start=1):
             at = self.clock()

@@ -11,7 +11,9 @@ from typing import Any
 
 from adapters.entries import Edge, prove_entry_after
 from adapters.hub_client import MAX_BUNDLE_BYTES, HubClient, HubRefused, HubUnreachable
+from adapters.kept_leaves import first_changed
 from adapters.refusal import LogRefused
+from adapters.store.database import Store
 from adapters.watched_entries import back_dated
 from keys.merkle import ProofInvalid, parse_proof, render_proof, verify_consistency
 from keys.spans import MAX_SPAN_LEAVES, Span, TileTree
@@ -24,8 +26,12 @@ _NOT_THERE = 404
 """What a hub answers that denies a size of the log which it has shown."""
 
 
-def require_continues(client: HubClient, seen: Mapping[str, Any], shown: Checkpoint, note: str, alarm: Alarm) -> None:
+def require_continues(
+    client: HubClient, store: Store, seen: Mapping[str, Any], shown: Checkpoint, note: str, alarm: Alarm
+) -> None:
     """Raise ``LogRefused`` unless a head is of the same log as the highest one seen, whichever is longer.
+
+    A fork's first entry that differs from those kept here is named, where the hub shows the tree of its other head.
 
     ``seen`` has ``size``, ``root`` and ``note``. Raises ``HubRefused`` or ``HubUnreachable`` where the hub gives no
     proof because it cannot answer: that is no lie, and the head is not taken in.
@@ -33,7 +39,7 @@ def require_continues(client: HubClient, seen: Mapping[str, Any], shown: Checkpo
     fault = _fault(client, (seen["size"], bytes.fromhex(seen["root"])), (shown.size, shown.root))
     if fault is None:
         return
-    evidence = {
+    evidence: dict[str, Any] = {
         "kind": fault,
         "heads": [seen["note"], note],
         "splits": splits(client, {seen["size"]}, shown, note),
@@ -44,10 +50,16 @@ def require_continues(client: HubClient, seen: Mapping[str, Any], shown: Checkpo
             "went back"
         )
         raise alarm("rollback", text, evidence)
+    changed = first_changed(client, store, shown, note)
+    where = ""
+    if changed is not None:
+        where = f"; the first entry that differs is entry {changed.index}"
+        evidence["heads"] = list(dict.fromkeys([*evidence["heads"], changed.note]))
+        evidence["splits"] += changed.splits
     raise alarm(
         "fork",
         f"the hub's log at {shown.size} entries does not continue the one seen at {seen['size']}: "
-        "its past was changed, cut off, or is shown differently to others",
+        f"its past was changed, cut off, or is shown differently to others{where}",
         evidence,
     )
 

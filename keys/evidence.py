@@ -7,7 +7,7 @@ follows from signatures of the log's own key and its witnesses; who wrote the fi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -76,6 +76,8 @@ class _Facts:
 
     roots: dict[int, dict[bytes, str]] = field(default_factory=dict)
     """By size the roots of a log's first entries, and how each is known."""
+    beginnings: dict[tuple[int, bytes], dict[int, bytes]] = field(default_factory=dict)
+    """By signed head, by size the roots that the tree of that head has for its first entries."""
     seen: list[tuple[int, datetime]] = field(default_factory=list)
     """Sizes of heads with a quorum, and when it saw them."""
     dated: list[tuple[int, str, datetime]] = field(default_factory=list)
@@ -125,14 +127,14 @@ def _read(facts: _Facts, said: Mapping[str, Any], log_vkey: VerifierKey, witness
         raise EvidenceRefused("evidence: of another log than the one whose key is pinned")
     for note in said["heads"]:
         head = verify_checkpoint(note, log_vkey)
-        _add_root(facts, head.size, head.root, f"a head of {head.size} entries, signed by the log's key")
+        _add_head(facts, head)
         _add_seen(facts, note, log_vkey, witnesses)
     for split in said["splits"]:
         head = verify_checkpoint(split["note"], log_vkey)
         found = root_at(split["size"], head.size, parse_proof(split["proof"]), head.root)
         how = f"the first {split['size']} entries of the tree of {head.size} entries, whose head the log's key signed"
         _add_root(facts, split["size"], found, how)
-        _add_root(facts, head.size, head.root, f"a head of {head.size} entries, signed by the log's key")
+        _add_head(facts, head)[split["size"]] = found
     entry = said["entry"]
     if entry is not None and entry["note"] is not None:
         _add_entry(facts, entry["receipt"], verify_checkpoint(entry["note"], log_vkey))
@@ -145,6 +147,12 @@ def _read(facts: _Facts, said: Mapping[str, Any], log_vkey: VerifierKey, witness
 def _add_root(facts: _Facts, size: int, root: bytes, how: str) -> None:
     if size > 0:
         facts.roots.setdefault(size, {}).setdefault(root, how)
+
+
+def _add_head(facts: _Facts, head: Checkpoint) -> dict[int, bytes]:
+    """Add a signed head; return what is known of its tree's beginning, for more to be put in."""
+    _add_root(facts, head.size, head.root, f"a head of {head.size} entries, signed by the log's key")
+    return facts.beginnings.setdefault((head.size, head.root), {0: b"", head.size: head.root})
 
 
 def _add_seen(facts: _Facts, note: str, log_vkey: VerifierKey, witnesses: WitnessSet) -> None:
@@ -201,7 +209,7 @@ def _fork(facts: _Facts) -> Finding | None:
                     f"The log's key signed two logs that contradict each other in their first {size} entries:",
                     f"one with root {one.hex()}: {how_one};",
                     f"one with root {two.hex()}: {how_two}.",
-                    *_where(facts.spans),
+                    *(list(_where(facts.spans)) or _between(facts.beginnings.values())),
                     "Whoever holds that key showed two histories. No honest log can do so, and nobody else could sign.",
                 ),
             )
@@ -219,6 +227,23 @@ def _where(spans: Sequence[SeenSpan]) -> Iterator[str]:
                 "every leaf of both up to their signed heads is shown, and all before it are the same."
             )
             return
+
+
+def _between(beginnings: Iterable[Mapping[int, bytes]]) -> list[str]:
+    """Say which is the first entry in which two logs differ, where the roots before it and up to it are known of both.
+
+    The heads with no more than their own root are passed over: many files have hundreds of them.
+    """
+    told = [item for item in beginnings if len(item) > len(("none", "its own"))]
+    for one, two in combinations(told, 2):
+        for size in sorted(one.keys() & two.keys()):
+            after = size + 1
+            if one[size] == two[size] and after in one and after in two and one[after] != two[after]:
+                return [
+                    f"The first entry that differs is entry {size}: the first {size} entries of both are the same, and "
+                    "with the next one they are not."
+                ]
+    return []
 
 
 def _back_dating(facts: _Facts) -> Finding | None:

@@ -63,6 +63,26 @@ def first_difference(one: Span, two: Span) -> int | None:
     return next((index for index, (left, right) in pairs if left != right), None)
 
 
+def first_unlike(one: TileTree, two: TileTree) -> int | None:
+    """Return the position of the first leaf in which two trees differ; None where one is the other's beginning.
+
+    Asks for few tiles: of each height the one where they part. Raises as the trees do.
+    """
+    until, start = min(one.size, two.size), 0
+    for height in reversed(range(until.bit_length())):
+        if not until >> height & 1:
+            continue
+        index = start >> height
+        if one.node(height, index) != two.node(height, index):
+            for lower in reversed(range(height)):
+                index *= 2
+                if one.node(lower, index) == two.node(lower, index):
+                    index += 1
+            return index
+        start += 1 << height
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class TileTree:
     """A tree of ``size`` entries as its tiles show it. Nothing is proven by them alone.
@@ -112,6 +132,21 @@ class TileTree:
             proof.append(self._range(middle, end) if index < middle else self._range(start, middle))
             start, end = (start, middle) if index < middle else (middle, end)
         return proof[::-1]
+
+    def beginning(self, size: int) -> list[bytes]:
+        """Return what proves the root of the first ``size`` entries: SUBPROOF(size, D, false) of RFC 9162 section
+        2.1.4.1, as ``keys.splits.root_at`` reads it. ``size`` is between 0 and the tree's.
+        """
+        proof, start, end = [], 0, self.size
+        while size != end - start:
+            half = _half(end - start)
+            if size <= half:
+                proof.append(self._range(start + half, end))
+                end = start + half
+            else:
+                proof.append(self._range(start, start + half))
+                start, size = start + half, size - half
+        return [self._range(start, end), *reversed(proof)]
 
     def _range(self, start: int, end: int) -> bytes:
         width = end - start

@@ -20,7 +20,7 @@ from adapters.store.rows import read_setting, write_setting
 from adapters.store.tables import Base, SettingRow
 from keys.storage import Vault
 
-STORE_VERSION = 6
+STORE_VERSION = 7
 STORAGE_SETTING = "storage"
 """Names the secret that the rows are sealed under, once it has been renewed; before that nothing is written."""
 _FAILED = (
@@ -46,6 +46,8 @@ _UPGRADES: Mapping[int, tuple[str, ...]] = {
     4: (),
     # Tables only, those of notifications: whoever renews the storage secret must know what is sealed in them.
     5: (),
+    # Tables only, that of the log's leaf hashes.
+    6: (),
 }
 """What makes a database of a version into one of the next."""
 

@@ -9,7 +9,15 @@ from typing import Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from adapters.store.monitor_tables import EvidenceRow, HeadRow, NamedHeadRow, OwnEntryRow, ReadRow, SeenHeadRow
+from adapters.store.monitor_tables import (
+    EvidenceRow,
+    HeadRow,
+    LeafTileRow,
+    NamedHeadRow,
+    OwnEntryRow,
+    ReadRow,
+    SeenHeadRow,
+)
 from adapters.store.rows import raise_alarm
 from adapters.store.tables import (
     AcknowledgedRow,
@@ -66,6 +74,17 @@ def seen_note(session: Session, size: int) -> str | None:
 def find_head(session: Session, size: int) -> HeadRow | None:
     """Return the head of a size that was kept."""
     return session.get(HeadRow, size)
+
+
+def leaf_tile(session: Session, number: int) -> bytes:
+    """Return the leaf hashes of a tile that were kept, one behind the other; empty where none was."""
+    row = session.get(LeafTileRow, number)
+    return b"" if row is None else row.hashes
+
+
+def keep_leaf_tile(session: Session, number: int, hashes: bytes) -> None:
+    """Keep the leaf hashes of a tile, in place of fewer of it."""
+    session.merge(LeafTileRow(number=number, hashes=hashes))
 
 
 def find_named(session: Session, size: int, root: str) -> NamedHeadRow | None:

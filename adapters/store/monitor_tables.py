@@ -5,7 +5,7 @@ Ids, digests, times and signed notes only; all of it as public as it is at the h
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Integer, String, Text
+from sqlalchemy import BigInteger, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.store.tables import Base
@@ -58,6 +58,15 @@ class SeenHeadRow(Base):
     size: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     at: Mapped[str] = mapped_column(String(20))
     note: Mapped[str] = mapped_column(Text)
+
+
+class LeafTileRow(Base):
+    """Leaf hashes of the log as it was shown here, a tile a row (C2SP tlog-tiles, level 0): 32 bytes an entry."""
+
+    __tablename__ = "leaf_tile"
+
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    hashes: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class NamedHeadRow(Base):

@@ -117,5 +117,5 @@ def test_attack_82_a_passphrase_that_a_relay_passes_on_shows_no_content(
     page.wait_for_url(re.compile("/account|/passkeys"))
     assert len(office.here.ring.held()) == 1
     page.goto(office.picture.replace(office.served.origin, relay.served.origin))
-    page.wait_for_url(re.compile("/unlock"))
+    expect(page).to_have_url(re.compile("/unlock"))
     assert [one.two_factor for one in sessions(office)] == [False]

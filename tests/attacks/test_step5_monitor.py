@@ -207,6 +207,7 @@ def test_attack_03_a_pull_that_names_another_log_opens_nothing(scene: Scene, tmp
 def test_attack_03_one_agency_that_is_shown_both_proves_it_alone(scene: Scene, tmp_path: Path) -> None:
     """A longer head that does not continue ours: the hub's own proof says what its log begins with, and is kept."""
     honest, other = scene.transport, second_hub(scene, tmp_path)
+    split_at = scene.sql("SELECT size FROM log_state")[0][0]
     health = scene[HEALTH]
     scene[CARE].share(scene.main, NOTE)
     health.sync()
@@ -219,7 +220,13 @@ def test_attack_03_one_agency_that_is_shown_both_proves_it_alone(scene: Scene, t
         health.witness()
     scene.use(honest, HEALTH, POLICE)
     path = written(scene, HEALTH, "fork", tmp_path)
-    assert checked(scene, path).proof is Proof.FORK
+    found = checked(scene, path)
+    assert found.proof is Proof.FORK
+    # The entry is named in the alarm and by whoever checks the file: care's, of which the other log has no trace.
+    [where] = [line for line in found.lines if "The first entry that differs" in line]
+    assert f"is entry {split_at}:" in where
+    [said] = [text for code, text in scene.alarms(HEALTH) if code == "fork"]
+    assert said.endswith(f"the first entry that differs is entry {split_at}")
     is_stopped(scene, HEALTH, "fork")
 
 
