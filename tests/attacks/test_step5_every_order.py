@@ -36,25 +36,28 @@ from tests.hub.ledger.waiting import act, copied, logged, record, require_whole,
 
 
 @pytest.fixture(scope="module")
-def template() -> Iterator[str]:
-    with template_with_two_cases() as url:
-        yield url
-
-
-@pytest.fixture
-def database(template: str) -> Iterator[Database]:
-    with copied(template) as made:
+def server() -> Iterator[postgres.Server]:
+    """A server of its own: what may be placed depends on every transaction of a server."""
+    with postgres.apart() as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def alone() -> Iterator[Database]:
-    """A log on a server of its own: what may be placed depends on every transaction of a server."""
-    with (
-        postgres.apart() as server,
-        template_with_two_cases(server) as url,
-        closing(Database(url)) as database,
-    ):
+def template(server: postgres.Server) -> Iterator[str]:
+    with template_with_two_cases(server) as url:
+        yield url
+
+
+@pytest.fixture
+def database(server: postgres.Server, template: str) -> Iterator[Database]:
+    with copied(template, server) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def alone(server: postgres.Server) -> Iterator[Database]:
+    """One log for all games."""
+    with template_with_two_cases(server) as url, closing(Database(url)) as database:
         yield database
 
 

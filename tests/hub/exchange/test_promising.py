@@ -15,6 +15,7 @@ from hub.store.database import Database
 from keys.promises import MAX_MERGE_DELAY
 from keys.statements import CheckpointRef
 from keys.transparency import entry_bytes, leaf_hash
+from tests import postgres
 from tests.hub.ledger.builder import CASE, OTHER_CASE
 from tests.hub.ledger.waiting import AT, act, copied, logged, template_with_two_cases
 
@@ -23,14 +24,21 @@ NAMED = CheckpointRef(3, "ab" * 32)
 
 
 @pytest.fixture(scope="module")
-def template() -> Iterator[str]:
-    with template_with_two_cases() as url:
+def server() -> Iterator[postgres.Server]:
+    """A server of its own: what may be placed depends on every transaction of a server."""
+    with postgres.apart() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def template(server: postgres.Server) -> Iterator[str]:
+    with template_with_two_cases(server) as url:
         yield url
 
 
 @pytest.fixture
-def database(template: str) -> Iterator[Database]:
-    with copied(template) as made:
+def database(server: postgres.Server, template: str) -> Iterator[Database]:
+    with copied(template, server) as made:
         yield made
 
 

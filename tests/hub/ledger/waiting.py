@@ -36,12 +36,13 @@ def template_with_two_cases(server: postgres.Server | None = None) -> Iterator[s
 
 
 @contextmanager
-def copied(template: str) -> Iterator[Database]:
-    """A copy of a database, given up at the end."""
-    url = postgres.server().make(postgres.name_of(template))
+def copied(template: str, server: postgres.Server | None = None) -> Iterator[Database]:
+    """A copy of a database, given up at the end; on the server that the database is on."""
+    server = server or postgres.server()
+    url = server.make(postgres.name_of(template))
     with closing(Database(url)) as made:
         yield made
-    postgres.server().drop(url)
+    server.drop(url)
 
 
 def record(session: Session, case: str, name: str) -> int:
