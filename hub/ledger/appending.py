@@ -163,15 +163,16 @@ class _Waiting(Appender):
     def __init__(self, session: Session, randomness: Randomness) -> None:
         super().__init__(session, randomness)
         self._tickets: list[int] = []
-        self._taken = 1
+        self._taken = 8
 
     def _make_ready(self, *, public: bool) -> None:
         if public:
             raise EntryRefused("entry: a public one needs the order of the whole federation, and this act has a case's")
 
     def _find_end(self, case: str) -> tuple[int, bytes] | None:
-        # In this order: what waited no more when it was first asked for is in the log by the second question.
-        return pending_rows.find_case_end(self._session, case) or rows.find_case_end(self._session, case)
+        end, ticket = pending_rows.find_end_and_take_ticket(self._session, case)
+        self._tickets.append(ticket)
+        return end
 
     def _give(self, leaf: bytes) -> int:  # noqa: ARG002
         if not self._tickets:

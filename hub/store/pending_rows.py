@@ -99,11 +99,12 @@ _NAME = {
     for table in _NAMING
 }
 
-_CASE_END = (
-    select(LogPendingRow.case_seq, LogPendingRow.leaf)
-    .where(LogPendingRow.case == bindparam("case"))
-    .order_by(LogPendingRow.case_seq.desc())
-    .limit(1)
+_END_AND_TICKET = text(
+    "SELECT nextval('log_ticket') AS ticket, newest.case_seq, newest.leaf FROM (SELECT 1) AS one LEFT JOIN ("
+    '(SELECT case_seq, leaf FROM log_pending WHERE "case" = :case ORDER BY case_seq DESC LIMIT 1) UNION ALL'
+    " (SELECT e.case_seq, n.hash FROM log_entry e JOIN log_node n ON n.level = 0 AND n.position = e.position"
+    ' WHERE e."case" = :case ORDER BY e.case_seq DESC LIMIT 1)'
+    " ORDER BY case_seq DESC LIMIT 1) AS newest ON true"
 )
 _PLACES = select(LogEntryRow.ticket, LogEntryRow.position).where(
     LogEntryRow.ticket.in_(bindparam("tickets", expanding=True))
@@ -135,10 +136,13 @@ def insert(session: Session, entries: Sequence[NewPending]) -> None:
     )
 
 
-def find_case_end(session: Session, case: str) -> tuple[int, bytes] | None:
-    """Return number and leaf hash of a case's newest waiting entry, None where none waits."""
-    row = session.connection().execute(_CASE_END, {"case": case}).one_or_none()
-    return None if row is None or row.case_seq is None else (row.case_seq, row.leaf)
+def find_end_and_take_ticket(session: Session, case: str) -> tuple[tuple[int, bytes] | None, int]:
+    """Return number and leaf hash of a case's newest entry, None where it has none, and a new ticket as above.
+
+    Waiting or in the log: one statement sees an entry in one of the two, while somebody moves it.
+    """
+    row = session.connection().execute(_END_AND_TICKET, {"case": case}).one()
+    return None if row.case_seq is None else (row.case_seq, row.leaf), row.ticket
 
 
 def read_waiting(session: Session, limit: int) -> list[Waiting]:
