@@ -22,7 +22,8 @@ BEGIN, END = "\N{MATHEMATICAL LEFT WHITE SQUARE BRACKET}", "\N{MATHEMATICAL RIGH
 _ACCENTED = str.maketrans("aeiouwyAEIOUWYcn", "âêîôûŵŷÂÊÎÔÛŴŶçñ")
 _KEPT = re.compile(r"(%\(\w+\)[sd]|%%|<[^>]*>|&\w+;)")
 _LETTERS = re.compile(r"[A-Za-z]{2,}")
-_DATA = ("bdi", "time", "script", "style", "textarea", "code")
+_DATA = ("bdi", "time", "script", "style", "textarea", "code", "blockquote")
+_INLINE = ("a", "abbr", "b", "bdi", "em", "i", "q", "span", "strong", "time", "code")
 _SAID = ("aria-label", "title", "placeholder", "data-label", "alt")
 
 
@@ -55,11 +56,15 @@ def make(folder: Path) -> None:
 def not_translated(page: str, data: tuple[str, ...] = ()) -> list[str]:
     """Return what a page says in words that did not come through the catalogue.
 
-    Not looked at: what others wrote (``bdi``), times, ids, what is said to be English (``lang``), and ``data``.
+    Not looked at: what others wrote (``bdi``, ``blockquote``), times, ids, what is said to be English (``lang``), and
+    ``data``.
     """
     tree = html.document_fromstring(page.encode("utf-8"), parser=html.HTMLParser(encoding="utf-8"))
-    found, depth = [], 0
+    found, depth, block = [], 0, None
     for node, text in _in_order(tree):
+        # No text of the catalogue reaches from one paragraph into another: what is left open there hides nothing.
+        if (now := _block(node)) is not block:
+            depth, block = 0, now
         outside, depth = _outside(text, depth)
         if not _is_data(node) and _is_plain(outside, data):
             found.append(" ".join(text.split())[:90])
@@ -67,6 +72,12 @@ def not_translated(page: str, data: tuple[str, ...] = ()) -> list[str]:
         said = [node.get(name) or "" for name in _SAID]
         found += [text for text in said if not _is_data(node) and _is_plain(_outside(text, 0)[0], data)]
     return found
+
+
+def _block(node: html.HtmlElement) -> html.HtmlElement | None:
+    while node is not None and node.tag in _INLINE:
+        node = node.getparent()
+    return node
 
 
 def _in_order(node: html.HtmlElement) -> Iterator[tuple[html.HtmlElement, str]]:

@@ -18,6 +18,9 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from adapters.nrm.indicators import indicator_groups
+from adapters.nrm.typology import CONTROL_METHODS, TYPE_LABELS
+from adapters.picture.clocks import load_rules
 from adapters.workspace.languages import CATALOGUE, TRANSLATIONS
 from keys.sign_in import WORDS
 
@@ -30,6 +33,7 @@ KEYWORDS = {
     "gettext": None,
     "lazy_gettext": None,
     "NotifyRefused": (2,),
+    "count_words": (2, 3),
     "ngettext": (1, 2),
     "lazy_ngettext": (1, 2),
     "pgettext": ((1, "c"), 2),
@@ -53,6 +57,21 @@ def _found() -> Iterator[tuple[str, str | tuple[str, ...], str | None]]:
             folder, method_map=METHODS, options_map=OPTIONS, keywords=KEYWORDS
         ):
             yield f"{folder.name}/{name}", message, context
+    for rule in load_rules().values():
+        # What is counted in a case stands in a table of figures.
+        for text in (rule.label, rule.rule, rule.source):
+            yield "picture/clocks.toml", str(text), None
+    labels = [*TYPE_LABELS.values(), *(words for words, _code in CONTROL_METHODS.values())]
+    for text in labels:
+        # So does what exploitation and control are called, of which packs speak too.
+        yield "nrm/typology.py", text, None
+    for group in indicator_groups():
+        for text in (
+            group.title,
+            group.introduction,
+            *(said for item in group.codes for said in (item.label, item.line)),
+        ):
+            yield "nrm/indicators.toml", text, None
     for title, text in WORDS.values():
         # Signing in speaks through a table of a package that knows no web framework.
         yield "keys/sign_in.py", title, None

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from adapters.picture.speech import lazy_gettext as _
+from adapters.picture.speech import lazy_ngettext
 from adapters.picture.versions import Versions
 from adapters.picture.view import CaseView
-from adapters.picture.words import count_words, join_words
+from adapters.picture.words import join_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Changes:
     sentence: str
 
 
-NOT_SAID = "It is not among what you are given now. Its agency can say why."
+NOT_SAID = _("It is not among what you are given now. Its agency can say why.")
 
 
 def list_changes(view: CaseView, versions: Versions) -> Changes | None:
@@ -44,15 +46,20 @@ def list_changes(view: CaseView, versions: Versions) -> Changes | None:
     new = [piece for piece in fresh if piece not in corrected]
     now = {item.header.fragment for item in view.opened} | {item.fragment for item in view.not_written}
     reasons = {item.fragment: item.sentence for item in view.refused}
-    reasons |= {item.fragment: f"It failed its check: {item.reason}." for item in view.unverified}
-    reasons |= dict.fromkeys(view.withheld_by_hub, "The hub keeps it back.")
+    reasons |= {item.fragment: _("It failed its check: %(why)s.", why=item.reason) for item in view.unverified}
+    reasons |= dict.fromkeys(view.withheld_by_hub, _("The hub keeps it back."))
     gone = tuple(Gone(name, reasons.get(name, NOT_SAID)) for name in sorted(shown - now))
     counts = [
         words
         for count, words in (
-            (len(new), f"{len(new):,} new"),
-            (len(corrected), f"{count_words(len(corrected), 'new version')} of what you saw"),
-            (len(gone), f"{len(gone):,} not shown any more"),
+            (len(new), _("%(num)s new", num=len(new))),
+            (
+                len(corrected),
+                lazy_ngettext(
+                    "%(num)s new version of what you saw", "%(num)s new versions of what you saw", len(corrected)
+                ),
+            ),
+            (len(gone), _("%(num)s not shown any more", num=len(gone))),
         )
         if count
     ]
@@ -61,5 +68,5 @@ def list_changes(view: CaseView, versions: Versions) -> Changes | None:
         new=tuple(piece.ref for piece in new),
         corrected=tuple(piece.ref for piece in corrected),
         gone=gone,
-        sentence=f"{join_words(counts)}." if counts else "Nothing is new, and nothing is gone.",
+        sentence=_("%(what)s.", what=join_words(counts)) if counts else _("Nothing is new, and nothing is gone."),
     )

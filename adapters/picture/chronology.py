@@ -13,6 +13,8 @@ from datetime import date
 from adapters.picture.content import Group, find_part
 from adapters.picture.dates import Period, parse_partial
 from adapters.picture.provenance import Piece, Provenance
+from adapters.picture.speech import joined
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.words import PRECISION_WORDS, span_words, words_for
 from policies.vocabulary import AgencyKind, Category
 
@@ -100,17 +102,21 @@ def _what_happened(piece: Piece) -> str:
     summary = piece.line
     if piece.category is not Category.OFFENCE:
         return summary
-    said = []
+    said: list[str] = []
     for group in piece.content.parts("hub_Offence"):
         wording, code, role = (find_part(group, name) for name in ("wording", "code", "role"))
         if wording is None:
             return summary
-        text = wording.text + (f" (offence code {code.text})" if code is not None else "")
-        said.append(text + (f"; role of the child: {words_for(role.text)}" if role is not None else ""))
+        text: str = wording.text
+        if code is not None:
+            text = _("%(offence)s (offence code %(code)s)", offence=text, code=code.text)
+        if role is not None:
+            text = _("%(offence)s; role of the child: %(role)s", offence=text, role=words_for(role.text))
+        said.append(text)
     if not said:
         return summary
     hint = summary.partition(TO_CONSIDER)
-    return ". ".join(said) + (f". {hint[1]}{hint[2]}" if hint[1] else "")
+    return joined([*said, f"{hint[1]}{hint[2]}" if hint[1] else ""], ". ")
 
 
 def _as_written(piece: Piece, period: Period | None) -> str:

@@ -24,8 +24,10 @@ from adapters.picture.provenance import Piece, Statement
 from adapters.picture.referral import Referral, Route, Scope, decide_route
 from adapters.picture.section47 import find_conference_start
 from adapters.picture.situation import newest_first, order_of
+from adapters.picture.speech import capital_first, joined, lazy_ngettext
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.view import CaseView
-from adapters.picture.words import count_words, day_words
+from adapters.picture.words import day_words
 from adapters.release.writing import Outcome, Question
 from adapters.uk_time import uk_day, uk_local, uk_zone
 from policies.vocabulary import AgePath, CaseStage, Category
@@ -133,15 +135,17 @@ def case_clocks(
 
     ``scope``: what birth dates say of the pilot, for whoever has them open.
     """
-    found = [_clock(ClockKind.RISK_WINDOW_72H, _moment(opened_at), at, "from the opening of this case")]
+    found = [_clock(ClockKind.RISK_WINDOW_72H, _moment(opened_at), at, _("from the opening of this case"))]
     if referral is not None and stage is CaseStage.REFERRED:
         route, why = decide_route(referral, scope)
-        start, since = _moment(referral.at), "from when this case was marked as referred"
-        note = f" It cannot be told here which of the two routes decides: {why}." if route is Route.NOT_KNOWN else ""
+        start, since = _moment(referral.at), _("from when this case was marked as referred")
+        note = ""
+        if route is Route.NOT_KNOWN:
+            note = _("It cannot be told here which of the two routes decides: %(why)s.", why=why)
         for kind in _ROUTES[route]:
             clock = _clock(kind, start, at, since)
-            began = clock.began_words if note else f"{clock.began_words}; {why}"
-            found.append(replace(clock, words=clock.words + note, began_words=began))
+            began = clock.began_words if note else joined([clock.began_words, why], "; ")
+            found.append(replace(clock, words=joined([clock.words, note]), began_words=began))
     return tuple(found)
 
 
@@ -157,20 +161,20 @@ def clocks_to_watch(clocks: Sequence[Clock], stage: CaseStage) -> tuple[Clock, .
 def _said(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Clock]:
     for piece in newest_first([piece for piece in pieces if piece.category is Category.PLACEMENT]):
         if order_of(piece) == POLICE_PROTECTION and piece.period is not None and not _is_past(piece, view):
-            yield _of(ClockKind.POLICE_PROTECTION_72H, piece.period.start, piece, view, "from its beginning")
+            yield _of(ClockKind.POLICE_PROTECTION_72H, piece.period.start, piece, view, _("from its beginning"))
     ended = [piece for piece in pieces if piece.category is Category.MISSING_EPISODE]
     returns = [
         (piece.period.end, piece) for piece in ended if piece.period is not None and piece.period.end is not None
     ]
     if returns:
         end, piece = max(returns, key=lambda item: (item[0].first, item[0].time or "", item[1].opened.log_index))
-        yield _of(ClockKind.RHI_72H, end, piece, view, "from the newest return on record")
+        yield _of(ClockKind.RHI_72H, end, piece, view, _("from the newest return on record"))
     conference = find_conference_start(pieces, str(view.case.membership.lead))
     if conference is not None:
         yield _of(ClockKind.INITIAL_CONFERENCE, conference.on, conference.piece, view, conference.since)
     decided = _newest_held([piece for piece in pieces if piece.category is Category.DECISION and _is_decided(piece)])
     if decided is not None and decided[1].content.text("hub_Outcome") == Outcome.NEGATIVE:
-        yield _of(ClockKind.RECONSIDERATION, *decided, view, "from the newest decision, which is negative")
+        yield _of(ClockKind.RECONSIDERATION, *decided, view, _("from the newest decision, which is negative"))
 
 
 def _birthday(view: CaseView, ages: Sequence[AgeReading]) -> Iterator[Clock]:
@@ -181,21 +185,31 @@ def _birthday(view: CaseView, ages: Sequence[AgeReading]) -> Iterator[Clock]:
     least = min(reading.ages.days_least for reading in ages)
     most = max(reading.ages.days_most for reading in ages)
     first, last = (today + timedelta(days=days) for days in (least, most))
-    on = f"on {day_words(first.isoformat())}"
+    on = _("on %(day)s", day=day_words(first.isoformat()))
     if least != most:
-        on = f"between {day_words(first.isoformat())} and {day_words(last.isoformat())}, by the birth dates on record"
+        on = _(
+            "between %(first)s and %(last)s, by the birth dates on record",
+            first=day_words(first.isoformat()),
+            last=day_words(last.isoformat()),
+        )
     if least <= 0:
-        state, words = ClockState.OVER, f"The child turned 18 {on}." if most <= 0 else f"The child turns 18 {on}."
+        state = ClockState.OVER
+        words = _("The child turned 18 %(when)s.", when=on) if most <= 0 else _("The child turns 18 %(when)s.", when=on)
     else:
         state = ClockState.WARNING if least <= rule.warn_before else ClockState.RUNNING
-        words = f"{count_words(least, 'day')} left: the child turns 18 {on}."
+        words = lazy_ngettext(
+            "%(num)s day left: the child turns 18 %(when)s.",
+            "%(num)s days left: the child turns 18 %(when)s.",
+            least,
+            when=on,
+        )
     earliest = min(ages, key=lambda reading: reading.ages.days_least)
     yield Clock(
         kind=ClockKind.EIGHTEENTH_BIRTHDAY,
         label=rule.label,
         state=state,
         began=earliest.birth_date,
-        began_words=f"from the birth date on record, {day_words(earliest.birth_date)}",
+        began_words=_("from the birth date on record, %(day)s", day=day_words(earliest.birth_date)),
         due=first.isoformat(),
         words=words,
         day=None,
@@ -236,12 +250,13 @@ def _of(kind: ClockKind, start: PartialDate, piece: Piece, view: CaseView, since
 
 def _clock(kind: ClockKind, start: PartialDate, at: datetime, since: str, statement: Statement | None = None) -> Clock:
     rule = load_rules()[kind]
-    began = f"{since}, {day_words(start.text)}"
+    began = joined([since, day_words(start.text)], ", ")
     moment = _instant(start)
+    words: str
     if start.precision in (Precision.YEAR, Precision.MONTH):
-        state, due, words, day = ClockState.UNKNOWN, "", "The record does not give the day it began.", None
+        state, due, words, day = ClockState.UNKNOWN, "", _("The record does not give the day it began."), None
     elif start.first > uk_day(at):
-        state, due, words, day = ClockState.UNKNOWN, "", "The record gives a day that is still to come.", None
+        state, due, words, day = ClockState.UNKNOWN, "", _("The record gives a day that is still to come."), None
     elif rule.hours and moment is not None:
         state, due, words, day = _by_hours(rule, moment, at)
     else:
@@ -270,9 +285,13 @@ def _by_hours(rule: ClockRule, began: datetime, at: datetime) -> Counted:
     left = int((due - at).total_seconds() // 3600)
     text = due.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:00Z")
     if at >= due:
-        return ClockState.OVER, text, f"Time ran out on {day_words(text)}.", None
-    hours = count_words(left, "hour") if left else "Less than an hour"
-    return ClockState.RUNNING, text, f"{hours} left, until {day_words(text)}.", None
+        return ClockState.OVER, text, _("Time ran out on %(day)s.", day=day_words(text)), None
+    words: str = _("Less than an hour left, until %(day)s.", day=day_words(text))
+    if left:
+        words = lazy_ngettext(
+            "%(num)s hour left, until %(day)s.", "%(num)s hours left, until %(day)s.", left, day=day_words(text)
+        )
+    return ClockState.RUNNING, text, words, None
 
 
 def _instant(start: PartialDate) -> datetime | None:
@@ -292,15 +311,19 @@ def _by_days(rule: ClockRule, start: PartialDate, at: datetime) -> Counted:
         due = start.first + timedelta(days=rule.days or rule.hours // 24)
     today, text = uk_day(at), due.isoformat()
     day = (today - start.first).days
-    untimed = " The record gives no time of day." if rule.hours else ""
+    untimed: str = _("The record gives no time of day.") if rule.hours else ""
     if today > due:
-        return ClockState.OVER, text, f"Time ran out on {day_words(text)}.{untimed}", day
+        return ClockState.OVER, text, joined([_("Time ran out on %(day)s.", day=day_words(text)), untimed]), day
     left = (due - today).days
-    of = f"Day {day} of {rule.days}; " if rule.days else ""
-    end = "it ends today" if not left else f"{count_words(left, 'day')} left"
-    words = f"{of}{end}, until {day_words(text)}.{untimed}"
+    end: str = _("it ends today, until %(day)s.", day=day_words(text))
+    if left:
+        end = lazy_ngettext(
+            "%(num)s day left, until %(day)s.", "%(num)s days left, until %(day)s.", left, day=day_words(text)
+        )
+    of = _("Day %(day)s of %(all)s", day=day, all=rule.days) if rule.days else ""
+    words = joined([capital_first(joined([of, end], "; ")), untimed])
     is_late = any(day >= after for after in rule.warn)
-    return (ClockState.WARNING if is_late else ClockState.RUNNING), text, words[:1].upper() + words[1:], day
+    return (ClockState.WARNING if is_late else ClockState.RUNNING), text, words, day
 
 
 def add_working_days(start: date, count: int) -> date:
@@ -321,5 +344,12 @@ def load_rules() -> Mapping[ClockKind, ClockRule]:
     """Return the figures. Raises ``KeyError`` or ``TypeError`` where the file is not as this module needs it."""
     read = tomllib.loads(RULES.read_text(encoding="utf-8"))
     return {
-        kind: ClockRule(**{**read[kind.value], "warn": tuple(read[kind.value].get("warn", ()))}) for kind in ClockKind
+        kind: ClockRule(
+            **{
+                **read[kind.value],
+                **{name: _(read[kind.value][name]) for name in ("label", "rule", "source")},
+                "warn": tuple(read[kind.value].get("warn", ())),
+            }
+        )
+        for kind in ClockKind
     }

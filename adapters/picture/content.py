@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.picture.speech import lazy_gettext as _
 from adapters.release.writing import SourceKind
 from adapters.sources.draft import ValueState
 from policies.vocabulary import Category
@@ -20,7 +21,7 @@ MAX_ITEMS = 2_000
 MAX_LOCATOR_CHARS = 500
 MAX_CODE_CHARS = 200
 _PREFIX = re.compile(r"^(?:hub|hte|prs|vic|cas|con|spl|org)_")
-NO_SUMMARY = "No summary was sealed with this fragment"
+NO_SUMMARY = _("No summary was sealed with this fragment")
 
 _ADDRESS_PARTS = ("MailingStreet", "MailingCity", "MailingState", "MailingPostalCode")
 _ADDRESS_FIELDS = frozenset({"prs_MailingStreet", "prs_MailingPostalCode"})
@@ -132,19 +133,19 @@ def read_content(content: object, category: Category) -> ReadContent:
     """Read a sealed content. Never raises on its shape: what cannot be read is noted."""
     notes: list[str] = []
     if not isinstance(content, Mapping):
-        notes.append("its content is not an object; nothing in it could be read")
+        notes.append(_("its content is not an object; nothing in it could be read"))
         content = {}
     if content.get("kind") not in (None, category.value):
-        notes.append("its sealed kind is not the category in its header; the header counts")
+        notes.append(_("its sealed kind is not the category in its header; the header counts"))
     singles: dict[str, tuple[ReadValue, ...]] = {}
     groups: dict[str, tuple[Group, ...]] = {}
     fields = content.get("fields")
     if not isinstance(fields, Mapping):
         if fields is not None:
-            notes.append("its fields are not an object and were not read")
+            notes.append(_("its fields are not an object and were not read"))
         fields = {}
     if len(fields) > MAX_FIELDS:
-        notes.append(f"it has {len(fields):,} fields; only the first {MAX_FIELDS:,} were read")
+        notes.append(_("it has %(num)s fields; only the first %(read)s were read", num=len(fields), read=MAX_FIELDS))
     for name, item in list(fields.items())[:MAX_FIELDS]:
         _read_field(str(name)[:MAX_CODE_CHARS], item, singles, groups, notes)
     observed = _mapping(content.get("observed"))
@@ -177,7 +178,13 @@ def _read_field(
 ) -> None:
     entries = item if isinstance(item, list) else [item]
     if len(entries) > MAX_ITEMS:
-        notes.append(f"one of its fields has {len(entries):,} values; only the first {MAX_ITEMS:,} were read")
+        notes.append(
+            _(
+                "one of its fields has %(num)s values; only the first %(read)s were read",
+                num=len(entries),
+                read=MAX_ITEMS,
+            )
+        )
     values: list[ReadValue] = []
     grouped: list[Group] = []
     for entry in entries[:MAX_ITEMS]:
@@ -187,7 +194,7 @@ def _read_field(
         elif isinstance(entry, Mapping):
             grouped.append(_read_group(name, entry, notes))
         else:
-            notes.append("one of its values is not of the agreed form and was not read")
+            notes.append(_("one of its values is not of the agreed form and was not read"))
     if values:
         singles[name] = tuple(values)
     if grouped:
@@ -200,7 +207,7 @@ def _read_group(name: str, entry: Mapping[Any, Any], notes: list[str]) -> Group:
         entries = item if isinstance(item, list) else [item]
         read = [_read_value(f"{name}.{str(part)[:MAX_CODE_CHARS]}", one) for one in entries[:MAX_ITEMS]]
         if None in read:
-            notes.append("one of its values is not of the agreed form and was not read")
+            notes.append(_("one of its values is not of the agreed form and was not read"))
         parts[str(part)[:MAX_CODE_CHARS]] = tuple(one for one in read if one is not None)
     return parts
 

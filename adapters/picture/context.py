@@ -14,10 +14,12 @@ from enum import StrEnum
 from adapters.picture.content import Group, find_part
 from adapters.picture.elements import concern_parts, concern_words, plain_term, was_not_seen
 from adapters.picture.provenance import Piece, Provenance
+from adapters.picture.speech import capital_first, changed, joined
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.words import day_words, span_words
 from policies.vocabulary import Category
 
-NOT_A_FINDING = (
+NOT_A_FINDING = _(
     "Harm outside the home happens in places, in groups and online. This is what agencies recorded of them; that a "
     "place, a group or a person is named is no finding about them."
 )
@@ -36,13 +38,13 @@ class Setting(StrEnum):
 
 
 LABELS: Mapping[Setting, str] = {
-    Setting.DESCRIBED: "Places, groups and online spaces that an agency describes",
-    Setting.PLACES: "Places",
-    Setting.PEERS: "Peers, groups and how others drew the child in",
-    Setting.ONLINE: "Online",
-    Setting.MOVEMENT: "Movement, of any distance",
-    Setting.PEOPLE: "Family and others around the child",
-    Setting.PROFESSIONALS: "Professionals around the child",
+    Setting.DESCRIBED: _("Places, groups and online spaces that an agency describes"),
+    Setting.PLACES: _("Places"),
+    Setting.PEERS: _("Peers, groups and how others drew the child in"),
+    Setting.ONLINE: _("Online"),
+    Setting.MOVEMENT: _("Movement, of any distance"),
+    Setting.PEOPLE: _("Family and others around the child"),
+    Setting.PROFESSIONALS: _("Professionals around the child"),
 }
 _CODES: Mapping[Setting, tuple[str, ...]] = {
     Setting.PLACES: ("PLC01", "PLC02", "SEX01", "CRI02", "CRI05"),
@@ -54,8 +56,8 @@ _CODES: Mapping[Setting, tuple[str, ...]] = {
 
 SETTING_OF_CODE: Mapping[str, Setting] = {code: setting for setting, codes in _CODES.items() for code in codes}
 _PEERS = {
-    "vic_MethodOfRecruitment": "Recruitment",
-    "vic_RelationshipToTrafficker": "Relationship to the person who exploited the child",
+    "vic_MethodOfRecruitment": _("Recruitment"),
+    "vic_RelationshipToTrafficker": _("Relationship to the person who exploited the child"),
 }
 _NAME_PARTS = ("FirstName", "MiddleName", "SecondName")
 
@@ -105,9 +107,11 @@ def read_surroundings(pieces: Sequence[Piece]) -> Surroundings:
 def _silence(labels: Sequence[str]) -> str:
     if not labels:
         return ""
-    named = "; ".join(f"{label[:1].lower()}{label[1:]}" for label in labels)
-    return (
-        f"Nothing you opened says anything of: {named}. That is not evidence that there is nothing: ask who would know."
+    named = joined([changed(label, lambda text: f"{text[:1].lower()}{text[1:]}") for label in labels], "; ")
+    return _(
+        "Nothing you opened says anything of: %(what)s. That is not evidence that there is nothing: ask who would "
+        "know.",
+        what=named,
     )
 
 
@@ -125,7 +129,10 @@ def _rows(piece: Piece) -> Rows:
     yield from _events(piece)
     for name, label in _PEERS.items():
         for value in piece.content.given(name):
-            yield Setting.PEERS, _row(piece, f"{label}: {plain_term(value.text)}", provenance=piece.provenance(value))
+            yield (
+                Setting.PEERS,
+                _row(piece, joined([label, plain_term(value.text)], ": "), provenance=piece.provenance(value)),
+            )
 
 
 def _row(
@@ -154,7 +161,7 @@ def _observed(piece: Piece) -> Rows:
             setting,
             _row(
                 piece,
-                _begin(concern_words(value)) + (f": {seen}" if seen else ""),
+                joined([capital_first(concern_words(value)), seen], ": "),
                 code=value.code or "",
                 place=_said(group, "place"),
                 observer=_said(group, "observer_role"),
@@ -194,8 +201,8 @@ def _people(piece: Piece) -> Rows:
         for group in piece.content.groups.get(field, ()):
             name = _said(group, "name") or " ".join(text for part in _NAME_PARTS if (text := _said(group, part)))
             said = [text for text in (name, _said(group, "organisation")) if text]
-            role = _begin(_said(group, "role")) or "Role not recorded"
-            yield setting, _row(piece, f"{role}: {', '.join(said)}" if said else role)
+            role = _begin(_said(group, "role")) or _("Role not recorded")
+            yield setting, _row(piece, joined([role, ", ".join(said)], ": "))
             found = True
     if not found:
         yield Setting.PEOPLE, _row(piece, piece.line)

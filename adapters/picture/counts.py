@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adapters.picture.speech import lazy_gettext as _
+from adapters.picture.speech import lazy_ngettext
 from adapters.picture.versions import Versions
 from adapters.picture.view import CaseView
 from adapters.picture.words import count_words, join_words
@@ -37,25 +39,41 @@ def count_fragments(view: CaseView, versions: Versions) -> Counts:
     held = sum(item.count for item in view.not_given)
     refused, withheld, unverified = len(view.refused), len(view.withheld_by_hub), len(view.unverified)
     not_said = sum(item.fragments for item in view.awaited)
-    first = f"{count_words(shown + not_written, 'fragment')} opened by you"
+    opened = shown + not_written
+    first: str = _("%(fragments)s opened by you", fragments=count_words(opened, "fragment", "fragments"))
     if not_written:
-        first += f": {shown:,} shown here, {not_written:,} not written to this file"
-    if earlier:
-        first += f" ({count_words(earlier, 'earlier version')} among those shown)"
-    besides = [
-        words
-        for count, words in (
-            (refused, f"{refused:,} refused now"),
-            (held, f"{held:,} held by {'its agency' if held == 1 else 'their agencies'} and not given to you"),
-            (withheld, f"{withheld:,} kept back by the hub"),
-            (unverified, f"{unverified:,} that arrived and failed {'its' if unverified == 1 else 'their'} check"),
-            (not_said, f"{not_said:,} of agencies that have not yet said what you are given"),
+        first = _(
+            "%(first)s: %(shown)s shown here, %(others)s not written to this file",
+            first=first,
+            shown=shown,
+            others=not_written,
         )
-        if count
+    if earlier:
+        versions_shown = count_words(earlier, "earlier version", "earlier versions")
+        first = _("%(first)s (%(versions)s among those shown)", first=first, versions=versions_shown)
+    besides: list[tuple[int, str]] = [
+        (refused, _("%(num)s refused now", num=refused)),
+        (
+            held,
+            lazy_ngettext(
+                "%(num)s held by its agency and not given to you",
+                "%(num)s held by their agencies and not given to you",
+                held,
+            ),
+        ),
+        (withheld, _("%(num)s kept back by the hub", num=withheld)),
+        (
+            unverified,
+            lazy_ngettext(
+                "%(num)s that arrived and failed its check", "%(num)s that arrived and failed their check", unverified
+            ),
+        ),
+        (not_said, _("%(num)s of agencies that have not yet said what you are given", num=not_said)),
     ]
-    second = f" Not opened: {join_words(besides)}." if besides else " Nothing is known that was not opened."
+    said = join_words([words for count, words in besides if count])
+    second = _("Not opened: %(what)s.", what=said) if said else _("Nothing is known that was not opened.")
     return Counts(
-        shown + not_written,
+        opened,
         shown,
         earlier,
         not_written,
@@ -64,5 +82,5 @@ def count_fragments(view: CaseView, versions: Versions) -> Counts:
         withheld,
         unverified,
         not_said,
-        f"{first}.{second}",
+        _("%(first)s. %(second)s", first=first, second=second),
     )

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from adapters.picture.provenance import Piece, Statement
 from adapters.picture.situation import newest_first
+from adapters.picture.speech import joined, lowered
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.turnout import QUORUM_SENTENCE, Turnout, read_turnout, turnout_sentence
 from adapters.picture.view import CaseView
 from adapters.picture.words import words_for
@@ -69,8 +71,10 @@ def _outcome_words(piece: Piece) -> str:
     outcome, question = piece.content.text("hub_Outcome"), piece.content.text("hub_Question")
     if not outcome:
         return ""
-    words = {"adjourn": "adjourned"}.get(outcome, outcome)
-    return f"{words} on {words_for(question).lower()}" if question else words
+    words = _("adjourned") if outcome == "adjourn" else words_for(outcome)
+    if not question:
+        return words
+    return _("%(outcome)s on %(question)s", outcome=words, question=lowered(words_for(question)))
 
 
 def _turnout(view: CaseView, piece: Piece) -> Turnout | None:
@@ -83,11 +87,14 @@ def _turnout(view: CaseView, piece: Piece) -> Turnout | None:
 
 def _deliberation_notes(piece: Piece, turnout: Turnout | None) -> tuple[str, ...]:
     if piece.category is Category.MEETING:
-        said = {"yes": "The chair states that the quorum was met.", "no": "The chair states that it was not met."}
-        stated = said.get(piece.content.text("hub_Quorate"), "The chair has not stated whether the quorum was met.")
-        return (f"{stated} {QUORUM_SENTENCE}",)
+        said = {
+            "yes": _("The chair states that the quorum was met."),
+            "no": _("The chair states that it was not met."),
+        }
+        stated = said.get(piece.content.text("hub_Quorate"), _("The chair has not stated whether the quorum was met."))
+        return (joined([stated, QUORUM_SENTENCE]),)
     if piece.category is not Category.DECISION:
         return ()
     if turnout is None:
-        return ("This decision does not name which agencies voted; its votes do: verify the decision file.",)
+        return (_("This decision does not name which agencies voted; its votes do: verify the decision file."),)
     return turnout.warnings

@@ -17,8 +17,10 @@ from adapters.picture.dates import Precision
 from adapters.picture.elements import concern_groups, recorded_status
 from adapters.picture.identity import Identity
 from adapters.picture.provenance import Piece, Statement
+from adapters.picture.speech import joined, lazy_ngettext
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.view import CaseView
-from adapters.picture.words import count_words, day_words, span_words
+from adapters.picture.words import day_words, span_words
 from adapters.release.writing import DisagreementStatus
 from policies.vocabulary import AgencyKind, Category
 
@@ -158,8 +160,13 @@ def _differ(left: Sequence[Statement], right: Sequence[Statement]) -> bool:
 def _in_identity(view: CaseView, identity: Identity) -> Iterator[DisagreementItem]:
     for field in identity.fields:
         if field.conflict:
-            sides = [(f"{field.label}: {_shown(field.field, value.text)}", value.statements) for value in field.values]
-            yield _computed(view, DisagreementKind.IDENTITY, f"{field.label} differs between records", sides)
+            sides = [
+                (joined([field.label, _shown(field.field, value.text)], ": "), value.statements)
+                for value in field.values
+            ]
+            yield _computed(
+                view, DisagreementKind.IDENTITY, _("%(field)s differs between records", field=field.label), sides
+            )
 
 
 def _shown(field: str, text: str) -> str:
@@ -177,10 +184,10 @@ def _offender_or_victim(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Dis
     exploited = _exploited(pieces)
     if _differ(offender, exploited):
         sides = [
-            ("A record has the child as an alleged offender.", offender),
-            ("A record holds signs that the child was exploited.", exploited),
+            (_("A record has the child as an alleged offender."), offender),
+            (_("A record holds signs that the child was exploited."), exploited),
         ]
-        point = "One agency's record treats the child as an alleged offender, another's holds signs of exploitation"
+        point = _("One agency's record treats the child as an alleged offender, another's holds signs of exploitation")
         yield _computed(view, DisagreementKind.OFFENDER_OR_VICTIM, point, sides)
 
 
@@ -215,11 +222,11 @@ def _status(view: CaseView, pieces: Sequence[Piece]) -> Iterator[DisagreementIte
     yes: list[Statement] = []
     no: list[Statement] = []
     for piece in pieces:
-        for value, _, is_victim in recorded_status(piece):
+        for value, _words, is_victim in recorded_status(piece):
             (yes if is_victim else no).append(piece.state("Status", value))
     if _differ(yes, no):
-        sides = [("Recorded as a possible or actual victim.", yes), ("Recorded as not a victim.", no)]
-        yield _computed(view, DisagreementKind.STATUS, "Agencies record the child's status differently", sides)
+        sides = [(_("Recorded as a possible or actual victim."), yes), (_("Recorded as not a victim."), no)]
+        yield _computed(view, DisagreementKind.STATUS, _("Agencies record the child's status differently"), sides)
 
 
 def _seen_or_not(view: CaseView, pieces: Sequence[Piece]) -> Iterator[DisagreementItem]:
@@ -237,9 +244,9 @@ def _seen_or_not(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Disagreeme
     ]
     seen = [item for item in seen if _agencies(not_seen) - {item.provenance.agency}]
     if _differ(seen, not_seen):
-        sides = [("Recorded a concern about exploitation.", seen), ("Looked and recorded no concern.", not_seen)]
+        sides = [(_("Recorded a concern about exploitation."), seen), (_("Looked and recorded no concern."), not_seen)]
         yield _computed(
-            view, DisagreementKind.SEEN_OR_NOT, "One agency saw a concern, another looked and saw none", sides
+            view, DisagreementKind.SEEN_OR_NOT, _("One agency saw a concern, another looked and saw none"), sides
         )
 
 
@@ -261,12 +268,19 @@ def _missing_or_present(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Dis
             shown = met[:MAX_PRESENCES_SHOWN]
             sides = [
                 (
-                    f"Recorded as missing: {span_words(period.start.text, period.end.text)}.",
+                    _("Recorded as missing: %(days)s.", days=span_words(period.start.text, period.end.text)),
                     [episode.summarise("Missing")],
                 ),
-                (f"Recorded {count_words(len(met), 'event')} with the child in that time.", shown),
+                (
+                    lazy_ngettext(
+                        "Recorded %(num)s event with the child in that time.",
+                        "Recorded %(num)s events with the child in that time.",
+                        len(met),
+                    ),
+                    shown,
+                ),
             ]
-            point = "The child is recorded as missing at a time when another agency records an event"
+            point = _("The child is recorded as missing at a time when another agency records an event")
             yield _computed(view, DisagreementKind.MISSING_OR_PRESENT, point, sides)
 
 

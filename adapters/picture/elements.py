@@ -26,16 +26,19 @@ from adapters.nrm.typology import (
 )
 from adapters.picture.content import Group, ReadValue, find_part
 from adapters.picture.provenance import Piece, Statement
+from adapters.picture.speech import joined, lazy_ngettext, lowered
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.words import words_for
 from policies.vocabulary import AgePath, Category
 
-MEANS_LABEL = "not required for a child — record if known"
-MEANS_NOT_MISSING = "Not required for a child"
-GENERAL_LABEL = "General"
+MEANS_LABEL = _("not required for a child — record if known")
+MEANS_NOT_MISSING = _("Not required for a child")
+GENERAL_LABEL = _("General")
+_ELEMENTS = {Element.ACT: _("Act"), Element.MEANS: _("Means"), Element.PURPOSE: _("Purpose")}
 _STATUS = {
-    "PossibleVictimOfTrafficking": ("recorded as a possible victim of trafficking", True),
-    "ActualVictimOfTrafficking": ("recorded as a victim of trafficking", True),
-    "NotAVictimOfTrafficking": ("recorded as not a victim of trafficking", False),
+    "PossibleVictimOfTrafficking": (_("recorded as a possible victim of trafficking"), True),
+    "ActualVictimOfTrafficking": (_("recorded as a victim of trafficking"), True),
+    "NotAVictimOfTrafficking": (_("recorded as not a victim of trafficking"), False),
 }
 
 
@@ -143,26 +146,35 @@ def build_elements(pieces: Sequence[Piece], age_path: AgePath) -> Elements:
     def row(slot: Slot, label: str, note: str = "") -> ElementRow:
         return _row(board, slot, label, note, age_path, has_words=bool(in_words))
 
-    rows = [row((Element.ACT, None), "Act"), row((Element.MEANS, None), "Means")]
+    rows = [row((Element.ACT, None), _ELEMENTS[Element.ACT]), row((Element.MEANS, None), _ELEMENTS[Element.MEANS])]
     rows += [row((Element.PURPOSE, kind), _label_of((Element.PURPOSE, kind))) for kind in alleged]
     if not alleged:
-        rows.append(row((Element.PURPOSE, None), "Purpose", "No type of exploitation is recorded in what you opened."))
+        rows.append(
+            row(
+                (Element.PURPOSE, None),
+                _ELEMENTS[Element.PURPOSE],
+                _("No type of exploitation is recorded in what you opened."),
+            )
+        )
     return Elements(
         rows=tuple(rows),
-        types=tuple(TypeAlleged(kind, TYPE_LABELS[kind], tuple(board.types.get(kind, ()))) for kind in alleged),
+        types=tuple(TypeAlleged(kind, _(TYPE_LABELS[kind]), tuple(board.types.get(kind, ()))) for kind in alleged),
         general_supporting=tuple(board.supporting.get((None, None), ())),
         general_undermining=tuple(board.undermining.get((None, None), ())),
         looked_for=tuple(board.looked_for),
         in_words=in_words,
-        in_words_sentence=f"{_in_words_of(len(in_words))} Read before saying that nothing supports an element:"
-        if in_words
-        else "",
+        in_words_sentence=_in_words_of(len(in_words)) if in_words else "",
     )
 
 
 def _in_words_of(count: int) -> str:
-    said = "1 decision, vote or view gives" if count == 1 else f"{count:,} decisions, votes or views give"
-    return f"{said} reasons in words, which are not laid out here and may name any element."
+    return lazy_ngettext(
+        "%(num)s decision, vote or view gives reasons in words, which are not laid out here and may name any element. "
+        "Read before saying that nothing supports an element:",
+        "%(num)s decisions, votes or views give reasons in words, which are not laid out here and may name any "
+        "element. Read before saying that nothing supports an element:",
+        count,
+    )
 
 
 def _speaks_in_words(piece: Piece) -> bool:
@@ -178,16 +190,18 @@ def _row(board: _Board, slot: Slot, label: str, note: str, age_path: AgePath, *,
     is_child = age_path is not AgePath.ADULT
     is_required = not (element is Element.MEANS and is_child)
     supporting, undermining = board.supporting.get(slot, ()), board.undermining.get(slot, ())
-    missing = []
+    missing: list[str] = []
     if not supporting and is_required:
         missing.append(
-            "No record you opened is coded as supporting this; reasons given in words may. "
-            "An empty place is not evidence against it."
+            _(
+                "No record you opened is coded as supporting this; reasons given in words may. "
+                "An empty place is not evidence against it."
+            )
             if has_words
-            else "Nothing you opened supports this. That is not evidence against it."
+            else _("Nothing you opened supports this. That is not evidence against it.")
         )
     if not undermining and is_required:
-        missing.append("Nothing you opened speaks against this. Ask whether anybody looked.")
+        missing.append(_("Nothing you opened speaks against this. Ask whether anybody looked."))
     return ElementRow(
         element=element or Element.PURPOSE,
         exploitation=exploitation,
@@ -205,7 +219,9 @@ def _label_of(slot: Slot) -> str:
     element, exploitation = slot
     if element is None:
         return GENERAL_LABEL
-    return element.value.capitalize() + (f": {TYPE_LABELS[exploitation].lower()}" if exploitation is not None else "")
+    if exploitation is None:
+        return _ELEMENTS[element]
+    return joined([_ELEMENTS[element], lowered(_(TYPE_LABELS[exploitation]))], ": ")
 
 
 def _lay_types(piece: Piece, board: _Board) -> None:
@@ -215,7 +231,7 @@ def _lay_types(piece: Piece, board: _Board) -> None:
         if value is not None and term is not None:
             statement = piece.state("Type of exploitation", value)
             board.allege(ExploitationType(term), statement)
-            item = CellItem(TYPE_LABELS[ExploitationType(term)], value.code, is_judgement=False, statement=statement)
+            item = CellItem(_(TYPE_LABELS[ExploitationType(term)]), value.code, is_judgement=False, statement=statement)
             board.lay((Element.PURPOSE, ExploitationType(term)), item, supports=True)
     for value in piece.content.given("vic_TypeOfExploitation"):
         term = value.says(*HTCDS_TYPES)
@@ -264,7 +280,7 @@ def _lay_concerns(piece: Piece, board: _Board) -> None:
 def concern_words(value: ReadValue) -> str:
     """Return what a concern is in words: a bare indicator code by its label."""
     indicator = INDICATORS.get(value.text)
-    return value.text if indicator is None else indicator.label
+    return value.text if indicator is None else _(indicator.label)
 
 
 def _slot_of(code: str) -> Slot | None:
@@ -299,7 +315,7 @@ def _lay_control(piece: Piece, board: _Board) -> None:
         term = value.says(*CONTROL_METHODS)
         if term is not None:
             words, code = CONTROL_METHODS[term]
-            item = CellItem(words, code, is_judgement=False, statement=piece.state("Method of control", value))
+            item = CellItem(_(words), code, is_judgement=False, statement=piece.state("Method of control", value))
             board.lay((Element.MEANS, None), item, supports=True)
 
 
@@ -314,7 +330,7 @@ def _lay_events(piece: Piece, board: _Board) -> None:
             item = CellItem(words, None, is_judgement=False, statement=piece.state("Event", value))
             board.lay((Element.ACT, None), item, supports=True)
     for value in piece.content.given("vic_MethodOfRecruitment"):
-        words = f"recruitment: {plain_term(value.text)}"
+        words = _("recruitment: %(how)s", how=plain_term(value.text))
         item = CellItem(words, value.code, is_judgement=False, statement=piece.state("Method of recruitment", value))
         board.lay((Element.ACT, None), item, supports=True)
 

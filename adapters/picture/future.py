@@ -11,17 +11,18 @@ from dataclasses import dataclass
 
 from adapters.picture.provenance import Piece, Statement
 from adapters.picture.situation import newest_first
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.view import CaseView
 from policies.vocabulary import Category
 
-NOBODY_SAYS = (
+NOBODY_SAYS = _(
     "No view that you opened says whether its writer is concerned that the child will be exploited again. That is "
     "not a no: ask."
 )
-SOMEBODY_SAYS = "What the writers of views say; nothing is added up, and a no does not outweigh a yes."
+SOMEBODY_SAYS = _("What the writers of views say; nothing is added up, and a no does not outweigh a yes.")
 _ANSWERS = {
-    "yes": "Concerned that the child will be exploited again",
-    "no": "Not concerned that the child will be exploited again",
+    "yes": _("Concerned that the child will be exploited again"),
+    "no": _("Not concerned that the child will be exploited again"),
 }
 
 

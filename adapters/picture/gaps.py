@@ -12,6 +12,8 @@ from datetime import date
 
 from adapters.picture.provenance import Piece, Provenance
 from adapters.picture.requests import RequestLine, RequestState, read_requests
+from adapters.picture.speech import joined, lazy_ngettext, lowered
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.versions import Versions
 from adapters.picture.view import CaseView, RefusedFragment, Unverified
 from adapters.picture.words import category_words, count_words, day_words, join_words
@@ -19,24 +21,24 @@ from adapters.uk_time import uk_day
 from policies.explain import NOTHING_TO_SHOW
 from policies.vocabulary import AgencyKind, Category, NotGivenCode
 
-SILENCE_SENTENCE = (
-    "Silence is not absence. What is not on this page may still be true, may be held by an agency that has not "
-    "answered, or may be held and not given to you."
+SILENCE_SENTENCE = _(
+    "Silence is not absence. What is not on this page may still be true. An agency that has not answered may hold it, "
+    "or it may be held and not given to you."
 )
 CODE_SENTENCES: Mapping[NotGivenCode, str] = {
-    NotGivenCode.HELD: "The agency holds this and has decided not to give it to you. Ask the agency.",
-    NotGivenCode.POLICY: "The agreed sharing rules do not let you have this. Ask the agency.",
-    NotGivenCode.CONSENT: "Where consent stands does not let you have this. Ask the agency.",
+    NotGivenCode.HELD: _("The agency holds this and has decided not to give it to you. Ask the agency."),
+    NotGivenCode.POLICY: _("The agreed sharing rules do not let you have this. Ask the agency."),
+    NotGivenCode.CONSENT: _("Where consent stands does not let you have this. Ask the agency."),
 }
-WITHHELD_SENTENCE = (
+WITHHELD_SENTENCE = _(
     "This was granted to you, and the hub neither sent it nor said why. Tell your information governance officer."
 )
 
 
-ANSWER_NOT_WRITTEN = (
+ANSWER_NOT_WRITTEN = _(
     "The reader opened an answer of this agency that is not written to this file; it may be the answer to this."
 )
-NOT_WRITTEN_SENTENCE = (
+NOT_WRITTEN_SENTENCE = _(
     "The reader opened more than is written in this file. Where this file says that nothing was opened, it may be "
     "among what is not written."
 )
@@ -176,7 +178,7 @@ def find_gaps(view: CaseView, versions: Versions, not_known: Sequence[str]) -> G
         refused_requests=tuple(item for item in read_requests(view, pieces) if item.state is RequestState.REFUSED),
         not_known=tuple(not_known),
         sequence=versions.notes,
-        unreadable=tuple(f"{piece.ref}: {note}" for piece in pieces for note in piece.content.notes),
+        unreadable=tuple(joined([piece.ref, note], ": ") for piece in pieces for note in piece.content.notes),
     )
 
 
@@ -195,13 +197,19 @@ def _silent(view: CaseView, pieces: Sequence[Piece]) -> Iterator[SilentAgency]:
 
 def _still_waits(view: CaseView) -> Iterator[StillWaits]:
     for item in view.awaited:
-        seen = f"newest entry of it in the log: {day_words(item.last_seen[:DATE_CHARS])}"
-        said = f"It has not yet said what it shares with you; its adapter does that when it next runs ({seen})."
+        seen = _("newest entry of it in the log: %(day)s", day=day_words(item.last_seen[:DATE_CHARS]))
+        said = _(
+            "It has not yet said what it shares with you; its adapter does that when it next runs (%(seen)s).",
+            seen=seen,
+        )
         if item.lost:
-            grants = count_words(item.lost, "grant")
-            said = (
-                f"It made {grants} to a key that you read with no more. Its adapter grants again what you may still "
-                f"see when it next runs ({seen})."
+            said = lazy_ngettext(
+                "It made %(num)s grant to a key that you read with no more. Its adapter grants again what you may "
+                "still see when it next runs (%(seen)s).",
+                "It made %(num)s grants to a key that you read with no more. Its adapter grants again what you may "
+                "still see when it next runs (%(seen)s).",
+                item.lost,
+                seen=seen,
             )
         name = view.name_of(item.agency)
         kind = view.kind_of(item.agency)
@@ -226,12 +234,12 @@ def group_refusals(view: CaseView, items: Sequence[RefusedFragment]) -> tuple[Re
     made = [
         RefusalGroup(
             agency=agency,
-            name=view.name_of(agency) or "An agency that is not named",
+            name=view.name_of(agency) or _("An agency that is not named"),
             rules=rules,
             meaning=tuple(view.rule_words[rule] for rule in rules if rule in view.rule_words),
             sentence=sentence,
             count=len(found),
-            count_words=count_words(len(found), "fragment"),
+            count_words=count_words(len(found), "fragment", "fragments"),
             kinds=_kinds(found),
             fragments=tuple(item.fragment for item in found),
         )
@@ -243,10 +251,13 @@ def group_refusals(view: CaseView, items: Sequence[RefusedFragment]) -> tuple[Re
 def _kinds(items: Sequence[RefusedFragment]) -> str:
     counted: dict[str, int] = {}
     for item in items:
-        words = category_words(item.category).lower()
+        words = lowered(category_words(item.category))
         counted[words] = counted.get(words, 0) + 1
     return join_words(
-        [f"{words} ({count} of them)" if count > 1 else words for words, count in sorted(counted.items())]
+        [
+            _("%(kind)s (%(num)s of them)", kind=words, num=count) if count > 1 else words
+            for words, count in sorted(counted.items())
+        ]
     )
 
 
@@ -298,7 +309,7 @@ def _open_request(view: CaseView, piece: Piece, to_agency: str) -> OpenRequest:
 
 def since_words(days: int) -> str:
     """Return how long ago something was, in whole days and words."""
-    return f"{count_words(days, 'day')} ago" if days else "today"
+    return lazy_ngettext("%(num)s day ago", "%(num)s days ago", days) if days else _("today")
 
 
 def _days_over(due: str, today: date) -> int | None:

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from adapters.picture.clocks import Clock, ClockKind, ClockState
 from adapters.picture.gaps import Gaps
 from adapters.picture.model import Picture
+from adapters.picture.speech import capital_first, changed, lazy_ngettext
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.words import count_words, join_words, words_for
 from adapters.release.writing import DisagreementStatus
 
 MAX_QUOTE_CHARS = 280
 MAX_CLOCKS = 6
-FIRST_LOOK = "You have not looked at this case for this purpose before."
+FIRST_LOOK = _("You have not looked at this case for this purpose before.")
 _URGENCY = (ClockState.WARNING, ClockState.RUNNING, ClockState.OVER, ClockState.UNKNOWN)
 _SETTLED = frozenset({DisagreementStatus.EXPLAINED.value, DisagreementStatus.RESOLVED.value})
 
@@ -37,12 +39,12 @@ def at_a_glance(picture: Picture, *, is_live: bool = False) -> tuple[GlanceLine,
         _question(picture),
         _clocks(picture),
         _disagreements(picture),
-        GlanceLine("Gaps", "gaps", (_gaps(picture.gaps),)),
+        GlanceLine(_("Gaps"), "gaps", (_gaps(picture.gaps),)),
     ]
     if picture.changes is not None:
-        lines.append(GlanceLine("Since you last looked", "changes", (picture.changes.sentence,)))
+        lines.append(GlanceLine(_("Since you last looked"), "changes", (picture.changes.sentence,)))
     elif is_live:
-        lines.append(GlanceLine("Since you last looked", "use", (FIRST_LOOK,)))
+        lines.append(GlanceLine(_("Since you last looked"), "use", (FIRST_LOOK,)))
     return tuple(lines)
 
 
@@ -50,10 +52,10 @@ def _voice(picture: Picture) -> GlanceLine:
     voice = picture.childs_voice
     if voice.entries:
         first, more = voice.entries[0], len(voice.entries) - 1
-        said = (f"And {count_words(more, 'more account')}.",) if more else ()
-        return GlanceLine("The child says", "voice", said, (shorten(first.own_words, MAX_QUOTE_CHARS),))
+        said = (lazy_ngettext("And %(num)s more account.", "And %(num)s more accounts.", more),) if more else ()
+        return GlanceLine(_("The child says"), "voice", said, (shorten(first.own_words, MAX_QUOTE_CHARS),))
     why = voice.absences[0].sentence if voice.absences else voice.sentence
-    return GlanceLine("The child says", "voice", (f"Not heard. {why}",))
+    return GlanceLine(_("The child says"), "voice", (_("Not heard. %(why)s", why=why),))
 
 
 def shorten(text: str, most: int) -> str:
@@ -67,10 +69,14 @@ def shorten(text: str, most: int) -> str:
 
 def _question(picture: Picture) -> GlanceLine:
     question = picture.question
-    put = f"{words_for(question.question)}." if question.question else "No meeting you opened has put a question yet."
+    put: str = _("No meeting you opened has put a question yet.")
+    if question.question:
+        put = _("%(what)s.", what=words_for(question.question))
     types = join_words([item.label for item in question.types])
-    recorded = f"Recorded types: {types}." if types else "No type of exploitation is recorded in what you opened."
-    return GlanceLine("Question to decide", "question", (put, recorded))
+    recorded: str = _("No type of exploitation is recorded in what you opened.")
+    if types:
+        recorded = _("Recorded types: %(types)s.", types=types)
+    return GlanceLine(_("Question to decide"), "question", (put, recorded))
 
 
 def _clocks(picture: Picture) -> GlanceLine:
@@ -79,32 +85,51 @@ def _clocks(picture: Picture) -> GlanceLine:
     for clock in picture.clocks:
         newest.setdefault(clock.kind, clock)
     ordered = sorted(newest.values(), key=lambda clock: _URGENCY.index(clock.state))
-    said = [f"{clock.label}: {clock.words.partition('. ')[0].rstrip('.')}." for clock in ordered[:MAX_CLOCKS]]
+    said = [
+        _("%(clock)s: %(words)s", clock=clock.label, words=changed(clock.words, _first_sentence))
+        for clock in ordered[:MAX_CLOCKS]
+    ]
     if len(ordered) > MAX_CLOCKS:
-        said.append(f"And {len(ordered) - MAX_CLOCKS:,} more.")
-    return GlanceLine("Clocks", "clocks", tuple(said) or ("None has begun.",))
+        said.append(_("And %(num)s more.", num=len(ordered) - MAX_CLOCKS))
+    return GlanceLine(_("Clocks"), "clocks", tuple(said) or (_("None has begun."),))
+
+
+def _first_sentence(text: str) -> str:
+    return f"{text.partition('. ')[0].rstrip('.')}."
 
 
 def _disagreements(picture: Picture) -> GlanceLine:
     unsettled = [item for item in picture.disagreements if item.status not in _SETTLED]
     late = sum(bool(item.days_overdue) for item in unsettled)
-    said = f"{count_words(len(unsettled), 'open disagreement')}".capitalize()
-    return GlanceLine("Disagreements", "disagreements", (f"{said}{f', {late:,} overdue' if late else ''}.",))
+    said = capital_first(count_words(len(unsettled), "open disagreement", "open disagreements"))
+    if late:
+        said = _("%(disagreements)s, %(num)s overdue", disagreements=said, num=late)
+    return GlanceLine(_("Disagreements"), "disagreements", (_("%(what)s.", what=said),))
 
 
 def _gaps(gaps: Gaps) -> str:
     held, requests = sum(item.count for item in gaps.held_back), len(gaps.open_requests)
-    counted = [
-        (len(gaps.silent), count_words(len(gaps.silent), "agency has", "agencies have") + " sent nothing"),
-        (len(gaps.still_waits), count_words(len(gaps.still_waits), "agency has", "agencies have") + " yet to say"),
-        (held, f"{count_words(held, 'record is', 'records are')} held and not given to you"),
-        (len(gaps.refused), f"{count_words(len(gaps.refused), 'record is', 'records are')} refused to you now"),
-        (len(gaps.withheld_by_hub), f"the hub keeps {count_words(len(gaps.withheld_by_hub), 'record')} back"),
+    refused, withheld, unverified = len(gaps.refused), len(gaps.withheld_by_hub), len(gaps.unverified)
+    silent, waits = len(gaps.silent), len(gaps.still_waits)
+    counted: list[tuple[int, str]] = [
+        (silent, lazy_ngettext("%(num)s agency has sent nothing", "%(num)s agencies have sent nothing", silent)),
+        (waits, lazy_ngettext("%(num)s agency has yet to say", "%(num)s agencies have yet to say", waits)),
         (
-            len(gaps.unverified),
-            count_words(len(gaps.unverified), "record failed its check", "records failed their check"),
+            held,
+            lazy_ngettext(
+                "%(num)s record is held and not given to you", "%(num)s records are held and not given to you", held
+            ),
         ),
-        (requests, f"{count_words(requests, 'request has', 'requests have')} no answer"),
+        (
+            refused,
+            lazy_ngettext("%(num)s record is refused to you now", "%(num)s records are refused to you now", refused),
+        ),
+        (withheld, lazy_ngettext("the hub keeps %(num)s record back", "the hub keeps %(num)s records back", withheld)),
+        (
+            unverified,
+            lazy_ngettext("%(num)s record failed its check", "%(num)s records failed their check", unverified),
+        ),
+        (requests, lazy_ngettext("%(num)s request has no answer", "%(num)s requests have no answer", requests)),
     ]
     said = join_words([words for count, words in counted if count])
-    return f"{said[:1].upper()}{said[1:]}." if said else "None found. Silence is not absence."
+    return _("%(what)s.", what=capital_first(said)) if said else _("None found. Silence is not absence.")

@@ -16,6 +16,7 @@ from adapters.picture.dates import AgeRange, age_range, parse_partial
 from adapters.picture.neutral import has_mixed_scripts
 from adapters.picture.provenance import Piece, Statement
 from adapters.picture.referral import PILOT_DAYS, Referral, Scope
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.words import SEX_WORDS, day_words
 from adapters.sources.subject import normalise_identifier, normalise_name
 from policies.vocabulary import AgePath, Category
@@ -23,21 +24,21 @@ from policies.vocabulary import AgePath, Category
 IDENTITY_CATEGORIES = frozenset({Category.IDENTITY, Category.SUBJECT_CARD})
 
 LABELS: Mapping[str, str] = {
-    "prs_FirstName": "First name",
-    "prs_MiddleName": "Middle name",
-    "prs_SecondName": "Family name",
-    "hub_Alias": "Other names",
-    "prs_Birthdate": "Date of birth",
-    "hub_Sex": "Sex as recorded",
-    "prs_Gender": "Gender as told",
-    "prs_Citizenship": "Nationality",
-    "prs_PrimaryLanguage": "First language",
-    "prs_SecondaryLanguage": "Second language",
-    "hub_InterpreterRequired": "Interpreter needed",
-    "hub_NHSNumber": "NHS number",
-    "hub_LAChildID": "Local authority's own number",
-    "hub_UPN": "Unique pupil number",
-    "hub_PNCID": "Police national computer number",
+    "prs_FirstName": _("First name"),
+    "prs_MiddleName": _("Middle name"),
+    "prs_SecondName": _("Family name"),
+    "hub_Alias": _("Other names"),
+    "prs_Birthdate": _("Date of birth"),
+    "hub_Sex": _("Sex as recorded"),
+    "prs_Gender": _("Gender as told"),
+    "prs_Citizenship": _("Nationality"),
+    "prs_PrimaryLanguage": _("First language"),
+    "prs_SecondaryLanguage": _("Second language"),
+    "hub_InterpreterRequired": _("Interpreter needed"),
+    "hub_NHSNumber": _("NHS number"),
+    "hub_LAChildID": _("Local authority's own number"),
+    "hub_UPN": _("Unique pupil number"),
+    "hub_PNCID": _("Police national computer number"),
 }
 EXPECTED = ("prs_FirstName", "prs_SecondName", "prs_Birthdate", "hub_Sex", "prs_Citizenship", "prs_PrimaryLanguage")
 _NAMES = frozenset({"prs_FirstName", "prs_MiddleName", "prs_SecondName"})
@@ -130,7 +131,11 @@ def _in_words(name: str, text: str) -> str:
         "prs_PrimaryLanguage": language_name(text),
         "prs_SecondaryLanguage": language_name(text),
     }.get(name)
-    return text if meaning is None or meaning == text else f"{meaning} (recorded as {text})"
+    return (
+        text
+        if meaning is None or meaning == text
+        else _("%(meaning)s (recorded as %(code)s)", meaning=meaning, code=text)
+    )
 
 
 def _values(piece: Piece, name: str) -> list[ReadValue]:
@@ -177,7 +182,7 @@ def _no_common_value(said: Mapping[str, list[tuple[Piece, ReadValue, str | None]
     """Whether two agencies' nationalities share none: two nationalities are no conflict by themselves."""
     by_agency: dict[str, set[str]] = {}
     for text, found in said.items():
-        for piece, value, _ in found:
+        for piece, value, _precise in found:
             by_agency.setdefault(piece.agency, set()).add(value.code or text)
     sets = list(by_agency.values())
     return any(not (a & b) for a in sets for b in sets)

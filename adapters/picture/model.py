@@ -6,6 +6,7 @@ Nothing is merged away, nothing is weighed, and what is missing has a section as
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +37,8 @@ from adapters.picture.situation import (
     list_explanations,
     list_offences,
 )
+from adapters.picture.speech import joined
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.use import Openers, list_openers
 from adapters.picture.versions import Versions, sort_versions
 from adapters.picture.view import (
@@ -66,11 +69,11 @@ __all__ = [
 SCHEMA = "nrmhub-picture-1"
 PSEUDONYM_CHARS = 8
 QUORUM_WORDS = {
-    "yes": "met at the newest meeting, by the chair’s own statement",
-    "no": "not met at the newest meeting, by the chair’s own statement",
-    "not_known": "not stated for the newest meeting",
+    "yes": _("met at the newest meeting, by the chair’s own statement"),
+    "no": _("not met at the newest meeting, by the chair’s own statement"),
+    "not_known": _("not stated for the newest meeting"),
 }
-CANNOT_SAY = (
+CANNOT_SAY = _(
     "This page shows what agencies released to you, and nothing else. It cannot say that something did not happen. "
     "Silence is not absence: an empty place means that nothing was opened there, not that there is nothing. It does "
     "not weigh one account against another, and it gives no score. It was true at the time printed on it; a record "
@@ -317,7 +320,7 @@ def _header(view: CaseView, pieces: Sequence[Piece], ages: tuple[AgeReading, ...
         marking="OFFICIAL-SENSITIVE",
         latest_meeting=latest.summarise("Meeting") if latest is not None else None,
         quorum=quorum,
-        quorum_words=QUORUM_WORDS[quorum] if latest is not None else "no meeting was opened",
+        quorum_words=QUORUM_WORDS[quorum] if latest is not None else _("no meeting was opened"),
     )
 
 
@@ -337,12 +340,15 @@ def _each(readings: Sequence[AgeReading], pick: Callable[[AgeReading], str]) -> 
     """Return every answer that the recorded birth dates give: nobody picks one here."""
     answers = list(dict.fromkeys(pick(reading) for reading in readings))
     if not answers:
-        return "not known"
-    return " or ".join(answers) + (": the records differ" if len(answers) > 1 else "")
+        return _("not known")
+    if len(answers) == 1:
+        return answers[0]
+    said = functools.reduce(lambda first, last: _("%(first)s or %(last)s", first=first, last=last), answers)
+    return _("%(what)s: the records differ", what=said)
 
 
 def _span(least: int, most: int) -> str:
-    return str(least) if least == most else f"{least} to {most}"
+    return str(least) if least == most else _("%(least)s to %(most)s", least=str(least), most=str(most))
 
 
 def _evidence(piece: Piece, versions: Versions) -> EvidenceRow:
@@ -375,10 +381,10 @@ def _grade_words(source: str, information: str) -> str:
     if not source and not information:
         return ""
     parts = (
-        ("source", SOURCE_GRADES.get(source, source)),
-        ("information", INFORMATION_GRADES.get(information, information)),
+        (_("source"), SOURCE_GRADES.get(source, source)),
+        (_("information"), INFORMATION_GRADES.get(information, information)),
     )
-    return "; ".join(f"{what}: {words or 'not graded'}" for what, words in parts)
+    return joined([joined([what, words or _("not graded")], ": ") for what, words in parts], "; ")
 
 
 def _record_of_use(view: CaseView, versions: Versions) -> RecordOfUse:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,18 @@ from adapters.picture.model import EvidenceRow, Picture
 from adapters.picture.neutral import neutral_text
 from adapters.picture.provenance import Provenance
 from adapters.picture.single import FragmentCard
+from adapters.picture.speech import Sentence, capital_first, joined, lowered, shown, speaking_through, spoken_now
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.timeline import build_timeline
-from adapters.picture.words import category_words, condition_words, day_words, kind_words, span_words, words_for
+from adapters.picture.words import (
+    category_words,
+    condition_words,
+    day_words,
+    join_words,
+    kind_words,
+    span_words,
+    words_for,
+)
 
 TEMPLATES = Path(__file__).parent / "templates"
 SHOWN_ROWS = 50
@@ -65,15 +75,18 @@ class Framing:
 
 
 def render_page(picture: Picture) -> str:
-    """Return the page as HTML text (UTF-8 when encoded), whole in itself."""
-    return _render("picture.html.j2", picture, None, style=Markup(_style()), policy=page_policy())  # noqa: S704 - ours
+    """Return the page as HTML text (UTF-8 when encoded), whole in itself; a file is in English, whoever saves it."""
+    with speaking_through(None):
+        return _render("picture.html.j2", picture, None, style=Markup(_style()), policy=page_policy())  # noqa: S704 - ours
 
 
 def render_body(picture: Picture, framing: Framing) -> Markup:
     """Return the same sections for a page that frames them. Long lists show the newest, and lead to the rest."""
     rows, said = _newest_dated(picture.chronology)
     evidence, counted = picture.evidence[-SHOWN_ROWS:], len(picture.evidence)
-    note = f"Here stand the {SHOWN_ROWS} that were shared last, of {counted:,}." if counted > SHOWN_ROWS else ""
+    note = ""
+    if counted > SHOWN_ROWS:
+        note = _("Here stand the %(shown)s that were shared last, of %(all)s.", shown=SHOWN_ROWS, all=counted)
     return Markup(  # noqa: S704 - made by the templates
         _render("body.html.j2", picture, framing, rows, evidence, chronology_note=said, evidence_note=note)
     )
@@ -100,8 +113,14 @@ def _newest_dated(rows: Sequence[ChronologyRow]) -> tuple[Sequence[ChronologyRow
     dated = [row for row in rows if row.start]
     shown = dated[-SHOWN_ROWS:] or rows[:SHOWN_ROWS]
     undated = len(rows) - len(dated)
-    apart = f"; {undated:,} without a date are not" if undated and dated else ""
-    return shown, f"Here stand the newest {len(shown)} of {len(rows):,} accounts{apart}."
+    if undated and dated:
+        return shown, _(
+            "Here stand the newest %(shown)s of %(all)s accounts; %(undated)s without a date are not.",
+            shown=len(shown),
+            all=len(rows),
+            undated=undated,
+        )
+    return shown, _("Here stand the newest %(shown)s of %(all)s accounts.", shown=len(shown), all=len(rows))
 
 
 def _render(
@@ -153,7 +172,7 @@ def _render(
             beside_open=BESIDE_OPEN,
             beside_shown=BESIDE_SHOWN if template == "body.html.j2" else None,
             beside=_beside(picture, picture.chronology if chronology is None else chronology),
-            **{"chronology_note": "", "evidence_note": "", "chronology_label": "Chronology", "level": 3, **more},
+            **{"chronology_note": "", "evidence_note": "", "chronology_label": _("Chronology"), "level": 3, **more},
         )
     )
 
@@ -173,7 +192,7 @@ _WHOLE = frozenset({"picture.html.j2", "body.html.j2"})
 
 def _unconfirmed_of(p: Provenance, unconfirmed: frozenset[str]) -> list[str]:
     """Return in words which of a fragment's three bases nobody has checked against the law."""
-    named = [("the gateway", p.gateway), ("the Article 6 basis", p.article6), ("the condition", p.condition)]
+    named = [(_("the gateway"), p.gateway), (_("the Article 6 basis"), p.article6), (_("the condition"), p.condition)]
     return [words for words, code in named if code in unconfirmed]
 
 
@@ -192,8 +211,18 @@ def _style() -> str:
 def _finalize(item: Any) -> Any:
     # Markup is what our own macros made; every other text goes through here on its way into the page.
     if isinstance(item, str) and not isinstance(item, Markup):
-        return neutral_text(item)
+        return neutral_text(shown(item))
     return item
+
+
+def _harmless(words: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Return a filter whose text may go into a sentence: a term without words is what somebody wrote."""
+
+    def say(item: Any) -> str:
+        said = words(item)
+        return said if isinstance(said, Sentence) else neutral_text(said)
+
+    return say
 
 
 @functools.cache
@@ -205,12 +234,24 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_finalize,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
+        lambda text: spoken_now().gettext(text),
+        lambda one, many, num: spoken_now().ngettext(one, many, num),
+        newstyle=True,
+        pgettext=lambda context, text: spoken_now().pgettext(context, text),
     )
     environment.filters.update(
-        day=day_words,
-        kind=kind_words,
-        category=category_words,
-        words=words_for,
-        condition=condition_words,
+        day=_harmless(day_words),
+        kind=_harmless(kind_words),
+        category=_harmless(category_words),
+        words=_harmless(words_for),
+        condition=_harmless(condition_words),
+        in_sentence=join_words,
+        start=capital_first,
+        lower=lowered,
+        listed=lambda items: joined(items, ", "),
+        num="{:,}".format,
     )
     return environment

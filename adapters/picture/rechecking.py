@@ -15,6 +15,7 @@ from adapters.cases import CaseRefused
 from adapters.following import LogRefused
 from adapters.picture.answer import fragment_id, split_lines, verify_entry
 from adapters.picture.receiving import Receiver, reading_keys
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.view import OpenedFragment
 from keys.canonical import canonical_bytes
 from keys.certificates import NotCertified
@@ -28,15 +29,19 @@ from keys.uses import KeyUse
 from policies.model import Malformed
 from policies.vocabulary import Purpose
 
-NOT_CHECKED = (
-    "Whether what it says is true. No program can tell.",
-    "What happened after you opened the case: a later version, a withdrawal or a revocation is seen when you open it "
-    "again.",
-    "The statement by which its agency gave it to you, and the sharing rules: both are checked each time you open the "
-    "case.",
-    "The other fragments, and whether the hub gave you all of them. That is checked each time you open the case.",
+NOT_CHECKED: tuple[str, ...] = (
+    _("Whether what it says is true. No program can tell."),
+    _(
+        "What happened after you opened the case: a later version, a withdrawal or a revocation is seen when you open "
+        "it again."
+    ),
+    _(
+        "The statement by which its agency gave it to you, and the sharing rules: both are checked each time you open "
+        "the case."
+    ),
+    _("The other fragments, and whether the hub gave you all of them. That is checked each time you open the case."),
 )
-_NOT_KEPT = "What was pulled is not kept here any more. Open the picture again, then check."
+_NOT_KEPT = _("What was pulled is not kept here any more. Open the picture again, then check.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,10 @@ class Rechecked:
 class _Fails(Exception):
     """What does not hold, in words."""
 
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.words = words
+
 
 def recheck(receiver: Receiver, shown: OpenedFragment, member: str, keys: Custody, purpose: Purpose) -> Rechecked:
     """Check a fragment as it is shown against what was kept of the pull it came with. Never raises on its content."""
@@ -71,36 +80,50 @@ def recheck(receiver: Receiver, shown: OpenedFragment, member: str, keys: Custod
     try:
         line, groups = _find(receiver, header.case, member, purpose, header.fragment)
         sealed = _parse(line)
-        _require(sealed.digest == shown.digest and sealed.header == header, "The bytes kept here are not those shown.")
+        _require(
+            sealed.digest == shown.digest and sealed.header == header, _("The bytes kept here are not those shown.")
+        )
         done.append(
-            Check(f"The sealed bytes kept here have the digest {shown.digest}, the one on this page.", holds=True)
+            Check(
+                _("The sealed bytes kept here have the digest %(digest)s, the one on this page.", digest=shown.digest),
+                holds=True,
+            )
         )
         body, checkpoint = _position(receiver, line, groups)
         entry = (body.get("type"), body.get("case"), body.get("fragment"), body.get("sha256"))
         _require(
             entry == ("fragment", header.case, header.fragment, shown.digest)
             and line["receipt"]["index"] == shown.log_index,
-            "The log’s entry speaks of another fragment.",
+            _("The log’s entry speaks of another fragment."),
         )
         _require_signed(receiver, sealed, shown)
-        done.append(Check(f"The signature is that of {header.agency}, by a key certified for it then.", holds=True))
         done.append(
             Check(
-                f"Entry {shown.log_index} of the log names this digest; it is proven into the head of "
-                f"{checkpoint.size:,} entries that the log signed.",
+                _("The signature is that of %(agency)s, by a key certified for it then.", agency=header.agency),
+                holds=True,
+            )
+        )
+        done.append(
+            Check(
+                _(
+                    "Entry %(entry)s of the log names this digest; it is proven into the head of %(size)s entries that "
+                    "the log signed.",
+                    entry=str(shown.log_index),
+                    size=checkpoint.size,
+                ),
                 holds=True,
             )
         )
         content = _open(line, groups, sealed, reading_keys(member, keys))
         _require(
             canonical_bytes(content) == canonical_bytes(dict(shown.content)),
-            "Opened again, it says something else than this page.",
+            _("Opened again, it says something else than this page."),
         )
         done.append(
-            Check("Opened again with your key, it says what this page says, to the last character.", holds=True)
+            Check(_("Opened again with your key, it says what this page says, to the last character."), holds=True)
         )
     except _Fails as error:
-        done.append(Check(str(error), holds=False))
+        done.append(Check(error.words, holds=False))
     return Rechecked(tuple(done))
 
 
@@ -126,7 +149,7 @@ def _parse(line: Mapping[str, Any]) -> SealedFragment:
     try:
         return SealedFragment.parse(line["jwe"], line["jws"])
     except (EnvelopeRefused, KeyError, TypeError):
-        raise _Fails("The bytes kept here are not a sealed fragment.") from None
+        raise _Fails(_("The bytes kept here are not a sealed fragment.")) from None
 
 
 def _position(
@@ -135,11 +158,11 @@ def _position(
     try:
         checkpoint = receiver.book.follower.kept_head(str(groups["checkpoint"][0].get("note")))
     except (NoteInvalid, ProofInvalid):
-        raise _Fails("The head of the log kept here is not signed by the log.") from None
+        raise _Fails(_("The head of the log kept here is not signed by the log.")) from None
     try:
         return verify_entry(line["receipt"], checkpoint), checkpoint
     except (LogRefused, KeyError, TypeError):
-        raise _Fails("The proof kept here does not lead from the entry to the log’s head.") from None
+        raise _Fails(_("The proof kept here does not lead from the entry to the log’s head.")) from None
 
 
 def _require_signed(receiver: Receiver, sealed: SealedFragment, shown: OpenedFragment) -> None:
@@ -152,7 +175,7 @@ def _require_signed(receiver: Receiver, sealed: SealedFragment, shown: OpenedFra
         )
         verify_fragment(sealed, certified.key)
     except (EnvelopeRefused, NotCertified, SignatureRefused, Malformed):
-        raise _Fails(f"The signature is not one of {header.agency} that counts.") from None
+        raise _Fails(_("The signature is not one of %(agency)s that counts.", agency=header.agency)) from None
 
 
 def _open(
@@ -173,4 +196,4 @@ def _open(
             return open_fragment(sealed, unwrap(wrapped, opened))
     except (OpenRefused, EnvelopeRefused, Malformed, KeyError, TypeError):
         pass
-    raise _Fails("It does not open again with your key.")
+    raise _Fails(_("It does not open again with your key."))

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.words import day_words
 from adapters.uk_time import uk_day
 from keys.statements import Statement
@@ -96,16 +97,18 @@ def decide_route(referral: Referral, scope: Scope) -> tuple[Route, str]:
         scope = Scope.NO
     if scope is Scope.NO:
         if referral.has_panel:
-            return Route.NOT_KNOWN, (
-                "by its age path or birth date the case was outside the devolved pilot on the day of the referral, and "
-                "yet it lists a panel"
+            return Route.NOT_KNOWN, _(
+                "by its age path or birth date the case was outside the devolved pilot on the day of the referral, yet "
+                "lists a panel"
             )
-        return Route.NATIONAL, "on the day of the referral the case was outside the devolved pilot"
+        return Route.NATIONAL, _("on the day of the referral the case was outside the devolved pilot")
     if scope in (Scope.NOT_CERTAIN, Scope.DISPUTED):
-        return Route.NOT_KNOWN, "the recorded birth dates leave open whether the child was within the pilot’s age limit"
+        return Route.NOT_KNOWN, _(
+            "the recorded birth dates leave open whether the child was within the pilot’s age limit"
+        )
     if not referral.has_panel:
-        return Route.NOT_KNOWN, "no panel is listed in this case, so it may be decided by either"
-    return Route.PILOT, "a panel of the devolved pilot is listed in this case"
+        return Route.NOT_KNOWN, _("no panel is listed in this case, so it may be decided by either")
+    return Route.PILOT, _("a panel of the devolved pilot is listed in this case")
 
 
 def scope_words(scope: Scope, age_path: AgePath, referral: Referral | None) -> str:
@@ -115,22 +118,30 @@ def scope_words(scope: Scope, age_path: AgePath, referral: Referral | None) -> s
     """
     path = age_path if referral is None else referral.age_path
     if path is AgePath.NOT_SURE:
-        return (
+        return _(
             "It is not certain that this is a child. They are treated as a child. A case of uncertain age is outside "
             "the devolved decision-making pilot."
         )
     if path is AgePath.ADULT:
-        return "The case follows the adult path, which is outside the devolved decision-making pilot."
+        return _("The case follows the adult path, which is outside the devolved decision-making pilot.")
     when = (
-        "Today, before any referral" if referral is None else f"On the day of the referral, {day_words(referral.day)}"
+        _("Today, before any referral")
+        if referral is None
+        else _("On the day of the referral, %(day)s", day=day_words(referral.day))
     )
     notes = {
-        Scope.YES: f"{when}: more than {PILOT_DAYS} days from 18, within the age limit of the devolved decision-making "
-        "pilot.",
-        Scope.NO: f"{when}: {PILOT_DAYS} days or less from 18, outside the age limit of the devolved decision-making "
-        "pilot.",
-        Scope.DISPUTED: "The recorded birth dates differ, and the scope of the pilot depends on which is right.",
-        Scope.NOT_CERTAIN: "The birth date is not known exactly enough to say whether the case is within the pilot.",
-        Scope.NOT_KNOWN: "No birth date was opened, so the scope of the pilot cannot be told.",
+        Scope.YES: _(
+            "%(when)s: more than %(days)s days from 18, within the age limit of the devolved decision-making pilot.",
+            when=when,
+            days=PILOT_DAYS,
+        ),
+        Scope.NO: _(
+            "%(when)s: %(days)s days or less from 18, outside the age limit of the devolved decision-making pilot.",
+            when=when,
+            days=PILOT_DAYS,
+        ),
+        Scope.DISPUTED: _("The recorded birth dates differ, and the scope of the pilot depends on which is right."),
+        Scope.NOT_CERTAIN: _("The birth date is not known exactly enough to say whether the case is within the pilot."),
+        Scope.NOT_KNOWN: _("No birth date was opened, so the scope of the pilot cannot be told."),
     }
     return notes[scope]

@@ -16,12 +16,13 @@ from datetime import date
 from adapters.picture.content import Group, find_part
 from adapters.picture.dates import PartialDate, parse_partial
 from adapters.picture.provenance import Piece
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.strategy import was_held
 from policies.vocabulary import Category
 
 ENQUIRY = "section_47"
-FROM_DISCUSSION = "from the newest strategy discussion, which found the threshold of section 47 met"
-FROM_ENQUIRY = "from the beginning of the section 47 enquiry on record"
+FROM_DISCUSSION = _("from the newest strategy discussion, which found the threshold of section 47 met")
+FROM_ENQUIRY = _("from the beginning of the section 47 enquiry on record")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,16 +13,18 @@ from adapters.picture.content import Group, ReadContent, ReadValue
 from adapters.picture.model import EvidenceRow, Picture
 from adapters.picture.neutral import has_mixed_scripts
 from adapters.picture.provenance import Piece, Provenance, read_piece
+from adapters.picture.speech import joined
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.view import CaseView, OpenedFragment
 from adapters.picture.words import field_words
 from adapters.sources.draft import ValueState
 
 STATE_WORDS = {
-    ValueState.EMPTY: "left empty in the source",
-    ValueState.ABSENT: "not in the source",
-    ValueState.NOT_IN_FORMAT: "the source’s format has no such field",
-    ValueState.WITHHELD: "withheld by the source",
-    ValueState.UNREADABLE: "could not be read",
+    ValueState.EMPTY: _("left empty in the source"),
+    ValueState.ABSENT: _("not in the source"),
+    ValueState.NOT_IN_FORMAT: _("the source’s format has no such field"),
+    ValueState.WITHHELD: _("withheld by the source"),
+    ValueState.UNREADABLE: _("could not be read"),
 }
 MAX_NAME_CHARS = 32
 
@@ -169,7 +171,7 @@ def _said(label: str, value: ReadValue) -> Said:
     return Said(
         label=label,
         text=value.text,
-        state="" if value.is_given else STATE_WORDS.get(value.state, "says nothing"),
+        state="" if value.is_given else STATE_WORDS.get(value.state, _("says nothing")),
         code=value.code if value.code and value.code != value.text else "",
         as_written=(value.as_written or "") if is_rewritten else "",
         locator=value.locator,
@@ -182,31 +184,34 @@ def _compare(pieces: list[Piece]) -> tuple[Compared, ...]:
     """Lay versions side by side, field by field: their own lines first."""
     columns = []
     for piece in pieces:
-        column: dict[str, str] = {"In one line": piece.line}
+        column: dict[str, str] = {_("In one line"): piece.line}
         for item in _list_said(piece.content):
             text = item.text or item.state
-            column[item.label] = f"{column[item.label]}; {text}" if item.label in column else text
+            column[item.label] = joined([column[item.label], text], "; ") if item.label in column else text
         columns.append(column)
     labels = list(dict.fromkeys(label for column in columns for label in column))
-    rows = [(label, tuple(column.get(label, "not in this version") for column in columns)) for label in labels]
+    rows = [(label, tuple(column.get(label, _("not in this version")) for column in columns)) for label in labels]
     return tuple(Compared(label, texts, len(set(texts)) > 1) for label, texts in rows)
 
 
 def _elements_of(picture: Picture, ids: set[str]) -> tuple[str, ...]:
     elements = picture.elements
-    found = []
+    found: list[str] = []
     for row in elements.rows:
-        for side, items in (("supporting", row.supporting), ("undermining", row.undermining)):
+        for side, items in ((_("supporting"), row.supporting), (_("undermining"), row.undermining)):
             if any(item.statement.provenance.fragment in ids for item in items):
-                found.append(f"{row.label}: {side}")
+                found.append(joined([row.label, side], ": "))
     found += [
-        f"{item.bears_on}: looked for, not seen"
+        joined([item.bears_on, _("looked for, not seen")], ": ")
         for item in elements.looked_for
         if item.statement.provenance.fragment in ids
     ]
-    for side, items in (("supporting", elements.general_supporting), ("undermining", elements.general_undermining)):
+    for side, items in (
+        (_("supporting"), elements.general_supporting),
+        (_("undermining"), elements.general_undermining),
+    ):
         if any(item.statement.provenance.fragment in ids for item in items):
-            found.append(f"General: {side}")
+            found.append(joined([_("General"), side], ": "))
     return tuple(found)
 
 
@@ -216,7 +221,9 @@ def _not_shown(view: CaseView, fragment: str) -> NotShown | None:
             return NotShown(fragment, item.agency, item.sentence)
     for other in view.unverified:
         if other.fragment == fragment:
-            return NotShown(fragment, "", f"It arrived and failed its check: {other.reason}. Nothing of it is shown.")
+            return NotShown(
+                fragment, "", _("It arrived and failed its check: %(why)s. Nothing of it is shown.", why=other.reason)
+            )
     if fragment in view.withheld_by_hub:
-        return NotShown(fragment, "", "It was granted to you, and the hub neither sent it nor said why.")
+        return NotShown(fragment, "", _("It was granted to you, and the hub neither sent it nor said why."))
     return None

@@ -16,39 +16,41 @@ from adapters.picture.elements import TypeAlleged, concern_groups
 from adapters.picture.followups import Standing, Step, find_chains, list_steps
 from adapters.picture.gaps import hours_since
 from adapters.picture.provenance import Piece, Statement
+from adapters.picture.speech import joined, lazy_ngettext
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.strategy import Discussion, read_discussion
 from adapters.picture.view import CaseView
 from adapters.picture.words import count_words, day_words, words_for
 from adapters.release.writing import ActionState
 from policies.vocabulary import AgePath, CaseStage, Category
 
-NOTHING_OPENED = "Nothing you opened says."
+NOTHING_OPENED = _("Nothing you opened says.")
 ORDERS: Mapping[str, str] = {
-    "L1": "Police protection",
-    "L2": "Emergency protection order",
-    "L3": "Child assessment order",
+    "L1": _("Police protection"),
+    "L2": _("Emergency protection order"),
+    "L3": _("Child assessment order"),
 }
 """Legal status codes of the looked-after children return that protect a child for a short time (formats.md 6.2)."""
 
 TESTS: Mapping[str, str] = {
-    "rg": (
-        "Reasonable grounds: are there reasonable grounds to believe, on all the available general and specific "
-        "evidence but short of conclusive proof, that the child is a victim of modern slavery?"
+    "rg": _(
+        "Reasonable grounds: are there reasonable grounds to believe that the child is a victim of modern slavery? All "
+        "the available general and specific evidence counts; conclusive proof is not needed."
     ),
-    "cg": (
+    "cg": _(
         "Conclusive grounds: is it more likely than not (the balance of probabilities) that the child is a victim of "
         "modern slavery?"
     ),
 }
-CHILD_ELEMENTS = "For a child: act and purpose. Means need not be shown, and whether the child agreed is irrelevant."
-ADULT_ELEMENTS = "For an adult: act, means and purpose."
-SECTION_45 = (
+CHILD_ELEMENTS = _("For a child: act and purpose. Means need not be shown, and whether the child agreed is irrelevant.")
+ADULT_ELEMENTS = _("For an adult: act, means and purpose.")
+SECTION_45 = _(
     "A child may have a defence under section 45 of the Modern Slavery Act 2015: the child did something as a direct "
     "consequence of being exploited, and a reasonable person in the same situation might have done it. For a child it "
     "does not depend on compulsion. It does not cover the offences listed in Schedule 4 of the Act. This page does not "
     "decide whether it applies; ask a lawyer."
 )
-NO_SINGLE_NUMBER = (
+NO_SINGLE_NUMBER = _(
     "Accounts given after fear or trauma may change. What follows are differences and possible explanations. There is "
     "no score of belief here, and none may be made from it."
 )
@@ -163,13 +165,13 @@ def assess_safety(view: CaseView, pieces: Sequence[Piece]) -> Safety:
     plans = [piece for piece in pieces if piece.category is Category.PLAN]
     return Safety(
         hours_since_case_opened=hours,
-        open_for=count_words(hours, "hour") if hours else "less than an hour",
+        open_for=count_words(hours, "hour", "hours") if hours else _("less than an hour"),
         first_concern_on=first.text if first is not None else None,
         topics=(
             _staying(staying, today),
             _missing(pieces),
             _contact_with_exploiters(pieces),
-            _topic("plan", "Plans in force", plans, today, "Plans without an end in the past:"),
+            _topic("plan", _("Plans in force"), plans, today, _("Plans without an end in the past:")),
             _orders(pieces, today),
         ),
     )
@@ -196,18 +198,23 @@ def _topic(name: str, label: str, pieces: Sequence[Piece], today: date, sentence
 
 
 def _make(name: str, label: str, sentence: str, statements: tuple[Statement, ...], earlier: int) -> Topic:
-    verb = "is" if earlier == 1 else "are"
-    words = f"There {verb} {count_words(earlier, 'record')} of an earlier time." if earlier else ""
+    words = ""
+    if earlier:
+        words = lazy_ngettext(
+            "There is %(num)s record of an earlier time.", "There are %(num)s records of an earlier time.", earlier
+        )
     return Topic(name, label, sentence, statements, earlier, words)
 
 
 def _staying(pieces: Sequence[Piece], today: date) -> Topic:
     """Placements, and addresses in full: a record that names no address does not say where a child stays."""
-    found = _topic("staying", "Where the child is staying", pieces, today, "What records say now:")
+    found = _topic("staying", _("Where the child is staying"), pieces, today, _("What records say now:"))
     statements = []
     for piece in (piece for piece in newest_first(pieces) if _is_current(piece, today)):
-        undated = "" if piece.period is not None else " (no date in the source; it may not be where the child is now)"
-        statements.append(Statement(found.label, piece.line + undated, piece.provenance()))
+        line = piece.line
+        if piece.period is None:
+            line = _("%(what)s (no date in the source; it may not be where the child is now)", what=line)
+        statements.append(Statement(found.label, line, piece.provenance()))
     return Topic(found.name, found.label, found.sentence, tuple(statements), found.earlier, found.earlier_words)
 
 
@@ -215,32 +222,32 @@ def _missing(pieces: Sequence[Piece]) -> Topic:
     episodes = newest_first([piece for piece in pieces if piece.category is Category.MISSING_EPISODE])
     still_open = [piece for piece in episodes if piece.period is None or piece.period.end is None]
     if still_open:
-        sentence = "A missing episode has no end on record: the child is missing, or the record was not closed."
+        sentence: str = _("A missing episode has no end on record: the child is missing, or the record was not closed.")
     elif episodes:
-        sentence = "Every missing episode on record has ended."
+        sentence = _("Every missing episode on record has ended.")
     else:
         sentence = NOTHING_OPENED
     statements = tuple(Statement("Missing episode", piece.line, piece.provenance()) for piece in still_open)
-    return _make("missing", "Missing now", sentence, statements, len(episodes) - len(still_open))
+    return _make("missing", _("Missing now"), sentence, statements, len(episodes) - len(still_open))
 
 
 def _contact_with_exploiters(pieces: Sequence[Piece]) -> Topic:
-    label = "Contact with the people who exploited the child"
+    label = _("Contact with the people who exploited the child")
     statements = tuple(
         piece.state(label, value)
         for piece in newest_first(pieces)
         for value in piece.content.walk()
         if value.is_given and "lastcontact" in value.name.casefold().replace("_", "")
     )
-    return _make("exploiter_contact", label, "What records say:" if statements else NOTHING_OPENED, statements, 0)
+    return _make("exploiter_contact", label, _("What records say:") if statements else NOTHING_OPENED, statements, 0)
 
 
 def _orders(pieces: Sequence[Piece], today: date) -> Topic:
     placements = [piece for piece in pieces if piece.category is Category.PLACEMENT and _order(piece) is not None]
-    found = _topic("orders", "Protection orders", placements, today, "Orders without an end in the past:")
+    found = _topic("orders", _("Protection orders"), placements, today, _("Orders without an end in the past:"))
     current = [piece for piece in newest_first(placements) if _is_current(piece, today)]
     statements = tuple(
-        Statement(found.label, f"{_order(piece)}: {piece.line}", piece.provenance()) for piece in current
+        Statement(found.label, joined([_order(piece) or "", piece.line], ": "), piece.provenance()) for piece in current
     )
     return Topic(found.name, found.label, found.sentence, statements, found.earlier, found.earlier_words)
 
@@ -284,33 +291,47 @@ def list_offences(view: CaseView, pieces: Sequence[Piece]) -> VictimAndOffender:
 def _prompts(view: CaseView, rows: Sequence[OffenceRow]) -> tuple[str, ...]:
     stage, today = view.case.membership.case_stage, view.today
     if stage is CaseStage.BEFORE_REFERRAL:
-        referral = "Has a referral to the National Referral Mechanism been considered? This case has not been referred."
+        referral: str = _(
+            "Has a referral to the National Referral Mechanism been considered? This case has not been referred."
+        )
     else:
-        referral = "This case has been referred to the National Referral Mechanism. Do police and prosecutor know it?"
+        referral = _(
+            "This case has been referred to the National Referral Mechanism. Do police and prosecutor know it?"
+        )
     hearings = [read for row in rows if (read := parse_partial(row.next_hearing)) is not None and read.last >= today]
     newest = min(hearings, key=lambda read: read.first, default=None)
     return (
         referral,
-        "Have the prosecutor and the defence been told of the exploitation? No record here can say so: ask the police.",
-        "No record that you opened gives a court date to come: ask the police."
+        _(
+            "Have the prosecutor and the defence been told of the exploitation? "
+            "No record here can say so: ask the police."
+        ),
+        _("No record that you opened gives a court date to come: ask the police.")
         if newest is None
-        else f"The next court date on record is {day_words(newest.text)}.",
+        else _("The next court date on record is %(day)s.", day=day_words(newest.text)),
     )
 
 
 def _roles_sentence(as_offender: int, as_victim: int) -> str:
     """Say in which roles offence records have the child. That there is no record as victim says nothing by itself."""
     if not as_offender and not as_victim:
-        return "No offence record that you opened names the child as alleged offender or as victim."
-    offender = f"as alleged offender in {count_words(as_offender, 'offence')}"
-    victim = f"as victim in {count_words(as_victim, 'offence')}"
+        return _("No offence record that you opened names the child as alleged offender or as victim.")
+    offender = lazy_ngettext(
+        "as alleged offender in %(num)s offence", "as alleged offender in %(num)s offences", as_offender
+    )
+    victim = lazy_ngettext("as victim in %(num)s offence", "as victim in %(num)s offences", as_victim)
     if as_offender and as_victim:
-        return f"The records that you opened have the child {offender} and {victim}."
+        return _(
+            "The records that you opened have the child %(offender)s and %(victim)s.", offender=offender, victim=victim
+        )
     if as_victim:
-        return f"The records that you opened have the child {victim}, and in none as alleged offender."
-    return (
-        f"The records that you opened have the child {offender}. No offence record that you opened has the child as "
-        "victim; that is not evidence that the child is none."
+        return _(
+            "The records that you opened have the child %(victim)s, and in none as alleged offender.", victim=victim
+        )
+    return _(
+        "The records that you opened have the child %(offender)s. No offence record that you opened has the child as "
+        "victim; that is not evidence that the child is none.",
+        offender=offender,
     )
 
 

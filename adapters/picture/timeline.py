@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from adapters.picture.chronology import ChronologyRow
 from adapters.picture.model import Picture
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.words import day_words, kind_words
 from adapters.uk_time import uk_day
 
@@ -87,9 +88,13 @@ def build_timeline(picture: Picture) -> Timeline | None:
             lane = _lane(picture, agency.name, kind_words(agency.kind), rows, y, scale)
             lanes.append(lane)
             y += lane.height
-    summary = (
-        f"{len(shown)} dated accounts of {len(lanes)} agencies between {day_words(scale.first.isoformat())} and "
-        f"{day_words(scale.last.isoformat())}, one lane for each agency. The table below says the same in words."
+    summary = _(
+        "%(accounts)s dated accounts of %(agencies)s agencies between %(first)s and %(last)s, one lane for each "
+        "agency. The table below says the same in words.",
+        accounts=len(shown),
+        agencies=len(lanes),
+        first=day_words(scale.first.isoformat()),
+        last=day_words(scale.last.isoformat()),
     )
     left_out = len([row for row in picture.chronology if row.first_day is not None]) - len(shown)
     return Timeline(WIDTH, y + AXIS_HEIGHT, y, tuple(lanes), tuple(_ticks(scale)), left_out, summary)
@@ -126,7 +131,7 @@ def _lane(picture: Picture, name: str, kind: str, rows: Sequence[ChronologyRow],
             ends.append(needed)
         else:
             ends[line] = needed
-        title = f"{row.when}: {row.statement}"
+        title = _("%(when)s: %(what)s", when=row.when, what=row.statement)
         ref = picture.ref_of(row.fragments[0])
         marks.append(Mark(x, width, top + line * ROW_HEIGHT + ROW_HEIGHT // 2 + 4, ref, title, str(row.agency_kind)))
     return Lane(name, kind, top, max(len(ends) * ROW_HEIGHT, 2 * ROW_HEIGHT) + 8, tuple(marks))

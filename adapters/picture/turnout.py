@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.picture.words import count_words, join_words, kind_words
+from adapters.picture.speech import joined, lazy_ngettext
+from adapters.picture.speech import lazy_gettext as _
+from adapters.picture.words import join_words, kind_words
 from policies.model import Membership
 from policies.vocabulary import AgencyKind, Role
 
@@ -18,7 +20,7 @@ VOTING_ROLES = frozenset({Role.PANEL_VOTING, Role.PANEL_CHAIR})
 USUAL_KINDS = (AgencyKind.SOCIAL_CARE, AgencyKind.POLICE, AgencyKind.HEALTH)
 """One voting member of each is the usual make-up of a panel of the pilot (nrm.md 3); local terms may differ."""
 
-QUORUM_SENTENCE = (
+QUORUM_SENTENCE = _(
     "Whether the meeting had its quorum is the chair’s own statement; the programs count votes and do not judge that."
 )
 
@@ -68,26 +70,34 @@ def _warnings(
     not_voted: Sequence[str],
     name: Callable[[str], str],
 ) -> list[str]:
-    said = []
+    said: list[str] = []
     if not votes:
-        return ["No vote was counted."]
+        return [_("No vote was counted.")]
     if len(votes) == 1:
-        said.append(f"One person alone voted, of {name(voted[0])}.")
+        said.append(_("One person alone voted, of %(agency)s.", agency=name(voted[0])))
     elif len(voted) == 1:
-        said.append(f"Every vote is of one agency, {name(voted[0])}.")
+        said.append(_("Every vote is of one agency, %(agency)s.", agency=name(voted[0])))
     if not_voted:
         total = len(voted) + len(not_voted)
         said.append(
-            f"Of the {total} agencies with a voting member on this panel, {len(voted)} voted. "
-            f"No vote of {join_words([name(agency) for agency in not_voted])}."
+            _(
+                "Of the %(all)s agencies with a voting member on this panel, %(voted)s voted. No vote of %(others)s.",
+                all=total,
+                voted=len(voted),
+                others=join_words([name(agency) for agency in not_voted]),
+            )
         )
     kinds = {membership.kind_of(agency) for agency in voted}
     absent = [kind_words(kind) for kind in USUAL_KINDS if kind not in kinds]
     if absent:
         usual = join_words([kind_words(kind) for kind in USUAL_KINDS])
         said.append(
-            f"A panel of the pilot usually has a vote of each of {usual}; there is none of {join_words(absent)}. "
-            "The local terms of reference decide whether that is enough."
+            _(
+                "A panel of the pilot usually has a vote of each of %(usual)s; there is none of %(absent)s. "
+                "The local terms of reference decide whether that is enough.",
+                usual=usual,
+                absent=join_words(absent),
+            )
         )
     return said
 
@@ -95,7 +105,12 @@ def _warnings(
 def turnout_sentence(turnout: Turnout, name: Callable[[str], str] = str) -> str:
     """Say who voted and who did not, in one or two sentences."""
     names = join_words([name(agency) for agency in turnout.voted])
-    voted = f"{count_words(turnout.votes, 'vote')} of {names}." if turnout.voted else "No vote was counted."
+    voted: str = _("No vote was counted.")
+    if turnout.voted:
+        voted = lazy_ngettext(
+            "%(num)s vote of %(agencies)s.", "%(num)s votes of %(agencies)s.", turnout.votes, agencies=names
+        )
     if not turnout.not_voted:
-        return f"{voted} Every agency with a voting member on this panel voted."
-    return f"{voted} Not voted: {join_words([name(agency) for agency in turnout.not_voted])}."
+        return joined([voted, _("Every agency with a voting member on this panel voted.")])
+    missing = join_words([name(agency) for agency in turnout.not_voted])
+    return joined([voted, _("Not voted: %(agencies)s.", agencies=missing)])

@@ -10,21 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from adapters.picture.speech import joined, lazy_ngettext
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.view import CaseView, Reading
 from adapters.picture.words import count_words, day_words, words_for
 from policies.vocabulary import Role
 
 SEE_EVERYBODY = frozenset({Role.PANEL_CHAIR, Role.LEAD_PROFESSIONAL, Role.IG_OFFICER})
-NOT_KNOWN = "not known"
-_EVERYBODY = (
-    "Known here is who opened what {agency} itself shared. Whoever opened records of other agencies only stands as not "
-    "known: that does not mean that they have not read. An information governance officer can see more in the log."
-)
-_OWN = (
-    "Here stands when you opened what {agency} itself shared. Who else opened the case is shown to whoever leads it or "
-    "chairs its panel."
-)
-_NOT_ASKED = "Who else opened the case is not told here."
+NOT_KNOWN = _("not known")
+_NOT_ASKED = _("Who else opened the case is not told here.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +55,22 @@ def list_openers(view: CaseView) -> Openers:
         if sees_all or (reading.agency, reading.member) == me:
             found.setdefault((reading.agency, reading.member), []).append(reading)
     rows = tuple(_row(view, who, readings, is_reader=who == me) for who, readings in found.items())
-    sentence = (_EVERYBODY if sees_all else _OWN).format(agency=view.name_of(view.reader.agency))
-    return Openers(sentence, rows)
+    return Openers(_what_is_known(view.name_of(view.reader.agency), sees_all=sees_all), rows)
+
+
+def _what_is_known(agency: str, *, sees_all: bool) -> str:
+    if sees_all:
+        return _(
+            "Known here is who opened what %(agency)s itself shared. Whoever opened records of other agencies only "
+            "stands as not known: that does not mean that they have not read. An information governance officer can "
+            "see more in the log.",
+            agency=agency,
+        )
+    return _(
+        "Here stands when you opened what %(agency)s itself shared. Who else opened the case is shown to whoever leads "
+        "it or chairs its panel.",
+        agency=agency,
+    )
 
 
 def _row(view: CaseView, who: tuple[str, str | None], readings: Sequence[Reading], *, is_reader: bool) -> Opener:
@@ -75,11 +83,16 @@ def _row(view: CaseView, who: tuple[str, str | None], readings: Sequence[Reading
         member=member,
         roles=listed,
         is_reader=is_reader,
-        opened="; ".join(_words(item) for item in readings) or NOT_KNOWN,
+        opened=joined([_words(item) for item in readings], "; ") or NOT_KNOWN,
     )
 
 
 def _words(reading: Reading) -> str:
-    often = "once" if reading.times == 1 else f"{reading.times:,} times, last"
-    records = count_words(reading.fragments, "record")
-    return f"{often} on {day_words(reading.last)}, for: {words_for(reading.purpose)}; {records}"
+    return lazy_ngettext(
+        "once on %(day)s, for: %(purpose)s; %(records)s",
+        "%(num)s times, last on %(day)s, for: %(purpose)s; %(records)s",
+        reading.times,
+        day=day_words(reading.last),
+        purpose=words_for(reading.purpose),
+        records=count_words(reading.fragments, "record", "records"),
+    )

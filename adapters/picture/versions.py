@@ -6,10 +6,12 @@ beside it, with a note: nobody takes another agency's words out of the picture.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.picture.provenance import Piece
+from adapters.picture.speech import lazy_gettext as _
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +35,45 @@ def sort_versions(pieces: Sequence[Piece], not_written: frozenset[str] = frozens
         target = by_id.get(older)
         if target is None:
             version = piece.opened.header.version
-            where = "opened and not written to this file" if older in not_written else "not among what you opened"
-            notes.append(f"{piece.ref} is version {version}; the version before it is {where}")
+            where = _("opened and not written to this file") if older in not_written else _("not among what you opened")
+            notes.append(
+                _(
+                    "%(fragment)s is version %(number)s; the version before it is %(where)s",
+                    fragment=piece.ref,
+                    number=version,
+                    where=where,
+                )
+            )
         elif target.agency != piece.agency:
-            notes.append(f"{piece.ref} says that it replaces {target.ref} of another agency; both are shown")
+            notes.append(
+                _(
+                    "%(fragment)s says that it replaces %(other)s of another agency; both are shown",
+                    fragment=piece.ref,
+                    other=target.ref,
+                )
+            )
         elif target.opened.header.version >= piece.opened.header.version:
             notes.append(
-                f"{piece.ref} says that it replaces {target.ref}, which is not an older version; both are shown"
+                _(
+                    "%(fragment)s says that it replaces %(other)s, which is not an older version; both are shown",
+                    fragment=piece.ref,
+                    other=target.ref,
+                )
             )
         else:
             replaced_by.setdefault(older, []).append(piece)
     for fragment, newer in replaced_by.items():
         if len(newer) > 1:
-            names = " and ".join(piece.ref for piece in newer)
-            notes.append(f"{names} each replace {by_id[fragment].ref}; all of them are shown")
+            names = functools.reduce(
+                lambda first, last: _("%(first)s and %(last)s", first=first, last=last), (piece.ref for piece in newer)
+            )
+            notes.append(
+                _(
+                    "%(fragments)s each replace %(other)s; all of them are shown",
+                    fragments=names,
+                    other=by_id[fragment].ref,
+                )
+            )
     current = tuple(piece for piece in pieces if piece.fragment not in replaced_by)
     older_of = {piece.fragment: _chain(piece, by_id, replaced_by) for piece in current}
     return Versions(current, {name: chain for name, chain in older_of.items() if chain}, tuple(notes))

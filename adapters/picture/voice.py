@@ -11,32 +11,33 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.picture.provenance import Piece, Provenance, Statement
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.view import CaseView
 from adapters.release.writing import SourceKind
 from policies.vocabulary import Category, WishesState
 
 ABSENCE_SENTENCES: Mapping[str, str] = {
-    WishesState.NOT_ASKED_YET.value: "Nobody has asked the child yet.",
-    WishesState.CHILD_NOT_READY.value: "The child is not ready to talk.",
-    WishesState.CHILD_MISSING.value: "The child is missing.",
-    WishesState.NO_INTERPRETER.value: "There was no interpreter.",
-    WishesState.UNSAFE_TO_ASK.value: "It was not safe to ask.",
+    WishesState.NOT_ASKED_YET.value: _("Nobody has asked the child yet."),
+    WishesState.CHILD_NOT_READY.value: _("The child is not ready to talk."),
+    WishesState.CHILD_MISSING.value: _("The child is missing."),
+    WishesState.NO_INTERPRETER.value: _("There was no interpreter."),
+    WishesState.UNSAFE_TO_ASK.value: _("It was not safe to ask."),
 }
-NOT_RECORDED = "Nothing you opened records what the child wishes and feels, and nobody has recorded why."
+NOT_RECORDED = _("Nothing you opened records what the child wishes and feels, and nobody has recorded why.")
 CONSENT_SENTENCES: Mapping[str, str] = {
-    "none_recorded": "No consent statement is recorded.",
-    "given": "The child, or somebody for the child, agreed to sharing.",
-    "refused": "Sharing was refused.",
-    "withdrawn": "Agreement to sharing was withdrawn.",
-    "invalid": "An agreement was recorded and found not to be valid.",
-    "not_sought": "Agreement was not sought.",
-    "lacks_capacity": "The child was found not to be able to decide about sharing.",
-    "not_required": "Agreement is not required.",
+    "none_recorded": _("No consent statement is recorded."),
+    "given": _("The child, or somebody for the child, agreed to sharing."),
+    "refused": _("Sharing was refused."),
+    "withdrawn": _("Agreement to sharing was withdrawn."),
+    "invalid": _("An agreement was recorded and found not to be valid."),
+    "not_sought": _("Agreement was not sought."),
+    "lacks_capacity": _("The child was found not to be able to decide about sharing."),
+    "not_required": _("Agreement is not required."),
 }
 _WORDS_ARE = {
-    "as_said": "in the child's own words",
-    "interpreted": "through an interpreter",
-    "in_other_words": "as the writer understood it",
+    "as_said": _("in the child's own words"),
+    "interpreted": _("through an interpreter"),
+    "in_other_words": _("as the writer understood it"),
 }
 
 
@@ -115,9 +116,9 @@ def hear_child(view: CaseView, pieces: Sequence[Piece]) -> Voice:
         if value.is_given and value.is_verbatim and piece.category is not Category.STATEMENT_DETAIL
     )
     if entries:
-        sentence = "The child was asked, and these are the words recorded."
+        sentence: str = _("The child was asked, and these are the words recorded.")
     elif absences:
-        sentence = "The child's wishes and feelings are not recorded. The reason given is below."
+        sentence = _("The child's wishes and feelings are not recorded. The reason given is below.")
     else:
         sentence = NOT_RECORDED
     return Voice(bool(entries), sentence, entries, tuple(absences), others, _consents(view, pieces))
@@ -128,7 +129,7 @@ def _entry(piece: Piece) -> VoiceEntry:
     words = content.find("hub_OwnWords")
     return VoiceEntry(
         own_words="" if words is None else words.text,
-        words_are=_WORDS_ARE.get(content.text("hub_WordsAre"), "not said whether these are the child's own words"),
+        words_are=_WORDS_ARE.get(content.text("hub_WordsAre"), _("not said whether these are the child's own words")),
         asked_on=content.text("hub_AskedOn") or content.observed_from or "",
         asked_by_role=content.text("hub_AskedByRole"),
         how=content.text("hub_HowAsked"),
@@ -145,7 +146,7 @@ def _absence(piece: Piece) -> VoiceAbsence:
     state = piece.content.text("hub_WishesState")
     return VoiceAbsence(
         state=state or "not_recorded",
-        sentence=ABSENCE_SENTENCES.get(state, "The record holds no words of the child."),
+        sentence=ABSENCE_SENTENCES.get(state, _("The record holds no words of the child.")),
         reason=piece.content.text("hub_AbsentReason"),
         ask_again_on=piece.content.text("hub_AskAgainOn"),
         provenance=piece.provenance(),
@@ -157,7 +158,7 @@ def _absence(piece: Piece) -> VoiceAbsence:
 def _from_consents(consents: Sequence[Mapping[str, Any]]) -> list[VoiceAbsence]:
     state = str(consents[-1].get("wishes")) if consents else ""
     if state == WishesState.RECORDED.value:
-        sentence = "A consent statement says that the child's wishes were recorded; you have not opened the record."
+        sentence = _("A consent statement says that the child's wishes were recorded; you have not opened the record.")
         return [VoiceAbsence("recorded_elsewhere", sentence, "", "", None)]
     return [VoiceAbsence(state, ABSENCE_SENTENCES[state], "", "", None)] if state in ABSENCE_SENTENCES else []
 
@@ -174,7 +175,7 @@ def _consent_row(item: Mapping[str, Any], details: Mapping[str, Piece]) -> Conse
     return ConsentRow(
         subject=str(item.get("subject", "")),
         state=state,
-        sentence=CONSENT_SENTENCES.get(state, "A consent statement of a kind this version does not know."),
+        sentence=CONSENT_SENTENCES.get(state, _("A consent statement of a kind this version does not know.")),
         reason=str(item.get("reason", "")),
         given_by=str(item.get("given_by", "")),
         told=str(item.get("told", "")),

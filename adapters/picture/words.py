@@ -7,121 +7,215 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from adapters.picture.dates import Precision, parse_partial
+from adapters.picture.speech import joined, lazy_ngettext, lazy_pgettext
+from adapters.picture.speech import lazy_gettext as _
 from adapters.uk_time import uk_local, uk_zone
 from policies.vocabulary import AgencyKind, Article6, Category, Condition, Gateway, HandlingInstruction, Purpose, Role
 
 KIND_WORDS: Mapping[str, str] = {
-    AgencyKind.POLICE: "Police",
-    AgencyKind.SOCIAL_CARE: "Children’s social care",
-    AgencyKind.HEALTH: "Health",
-    AgencyKind.CHARITY: "Charity",
-    AgencyKind.EDUCATION: "Education",
-    AgencyKind.HOUSING: "Housing",
-    AgencyKind.IMMIGRATION: "Immigration",
+    AgencyKind.POLICE: _("Police"),
+    AgencyKind.SOCIAL_CARE: _("Children’s social care"),
+    AgencyKind.HEALTH: _("Health"),
+    AgencyKind.CHARITY: _("Charity"),
+    AgencyKind.EDUCATION: _("Education"),
+    AgencyKind.HOUSING: _("Housing"),
+    AgencyKind.IMMIGRATION: _("Immigration"),
 }
 CATEGORY_WORDS: Mapping[str, str] = {
-    Category.HEALTH_CONTACT: "Health contact",
-    Category.TRAFFICKING_EVENT: "Trafficking event",
-    Category.OFFENCE: "Offence",
-    Category.ACCESS: "Earlier access to a record",
-    Category.NARRATIVE: "Note",
-    Category.CONTEXT: "Place or group",
-    Category.SUBJECT_CARD: "Who the case is about",
-    Category.WISHES_AND_FEELINGS: "Wishes and feelings",
-    Category.PROFESSIONAL_VIEW: "Professional’s view",
-    Category.STATEMENT_DETAIL: "Words of a statement",
+    Category.IDENTITY: _("Identity"),
+    Category.CONTACT: _("Contact"),
+    Category.RELATION: _("Relation"),
+    Category.CONCERN: _("Concern"),
+    Category.MISSING_EPISODE: _("Missing episode"),
+    Category.HEALTH_CONTACT: _("Health contact"),
+    Category.ASSESSMENT: _("Assessment"),
+    Category.PLAN: _("Plan"),
+    Category.PLACEMENT: _("Placement"),
+    Category.OFFENCE: _("Offence"),
+    Category.TRAFFICKING_EVENT: _("Trafficking event"),
+    Category.SERVICE: _("Service"),
+    Category.CONSENT: _("Consent"),
+    Category.ACCESS: _("Earlier access to a record"),
+    Category.NARRATIVE: _("Note"),
+    Category.SUBJECT_CARD: _("Who the case is about"),
+    Category.WISHES_AND_FEELINGS: _("Wishes and feelings"),
+    Category.MOVEMENT: _("Movement"),
+    Category.CONTEXT: _("Place or group"),
+    Category.DOCUMENT: _("Document"),
+    Category.REQUEST: _("Request"),
+    Category.ANSWER: _("Answer"),
+    Category.SERVICE_REFERRAL: _("Service referral"),
+    Category.STRATEGY_DISCUSSION: _("Strategy discussion"),
+    Category.PROFESSIONAL_VIEW: _("Professional’s view"),
+    Category.DISAGREEMENT: _("Disagreement"),
+    Category.MEETING: _("Meeting"),
+    Category.VOTE: _("Vote"),
+    Category.DECISION: _("Decision"),
+    Category.SAFEGUARDING_ACTION: _("Safeguarding action"),
+    Category.STATISTICAL_RETURN: _("Statistical return"),
+    Category.STATEMENT_DETAIL: _("Words of a statement"),
 }
 GATEWAY_WORDS: Mapping[str, str] = {
-    Gateway.CA1989_S17: "Children Act 1989, section 17",
-    Gateway.CA1989_S27: "Children Act 1989, section 27",
-    Gateway.CA1989_S47: "Children Act 1989, section 47",
-    Gateway.CA2004_S10: "Children Act 2004, section 10",
-    Gateway.CA2004_S11: "Children Act 2004, section 11",
-    Gateway.CA2004_S16H: "Children Act 2004, section 16H",
-    Gateway.CA2004_S16LA: "Children Act 2004, section 16LA",
-    Gateway.MSA2015_S52: "Modern Slavery Act 2015, section 52",
-    Gateway.CDA1998_S115: "Crime and Disorder Act 1998, section 115",
-    Gateway.DPA_LEP_S35: "Data Protection Act 2018, section 35",
-    Gateway.POLICE_COMMON_LAW: "Common-law policing purpose",
-    Gateway.CLDC_PUBLIC_INTEREST: "Confidentiality: overriding public interest",
-    Gateway.CLDC_CONSENT: "Confidentiality: consent",
-    Gateway.CLDC_REQUIRED: "Confidentiality: required by law or court",
-    Gateway.CONSENT_NRM_ADULT: "Informed consent to referral",
+    Gateway.CA1989_S17: _("Children Act 1989, section 17"),
+    Gateway.CA1989_S27: _("Children Act 1989, section 27"),
+    Gateway.CA1989_S47: _("Children Act 1989, section 47"),
+    Gateway.CA2004_S10: _("Children Act 2004, section 10"),
+    Gateway.CA2004_S11: _("Children Act 2004, section 11"),
+    Gateway.CA2004_S16H: _("Children Act 2004, section 16H"),
+    Gateway.CA2004_S16LA: _("Children Act 2004, section 16LA"),
+    Gateway.CA2004_S16LC: _("Children Act 2004, section 16LC"),
+    Gateway.MSA2015_S52: _("Modern Slavery Act 2015, section 52"),
+    Gateway.CDA1998_S115: _("Crime and Disorder Act 1998, section 115"),
+    Gateway.CARE2014_S45: _("Care Act 2014, section 45"),
+    Gateway.DPA_LEP_S35: _("Data Protection Act 2018, section 35"),
+    Gateway.POLICE_COMMON_LAW: _("Common-law policing purpose"),
+    Gateway.CLDC_PUBLIC_INTEREST: _("Confidentiality: overriding public interest"),
+    Gateway.CLDC_CONSENT: _("Confidentiality: consent"),
+    Gateway.CLDC_REQUIRED: _("Confidentiality: required by law or court"),
+    Gateway.CONSENT_NRM_ADULT: _("Informed consent to referral"),
 }
 ARTICLE6_WORDS: Mapping[str, str] = {
-    Article6.A6_C: "legal obligation, Article 6(1)(c)",
-    Article6.A6_D: "vital interests, Article 6(1)(d)",
-    Article6.A6_E: "public task, Article 6(1)(e)",
-    Article6.A6_EA: "recognised legitimate interests, Article 6(1)(ea)",
-    Article6.A6_F: "legitimate interests, Article 6(1)(f)",
+    Article6.A6_C: _("legal obligation, Article 6(1)(c)"),
+    Article6.A6_D: _("vital interests, Article 6(1)(d)"),
+    Article6.A6_E: _("public task, Article 6(1)(e)"),
+    Article6.A6_EA: _("recognised legitimate interests, Article 6(1)(ea)"),
+    Article6.A6_F: _("legitimate interests, Article 6(1)(f)"),
 }
 CONDITION_WORDS: Mapping[str, str] = {
-    Condition.NONE: "no special category data",
-    Condition.A9_B: "Article 9(2)(b)",
-    Condition.A9_C: "Article 9(2)(c)",
-    Condition.A9_F: "Article 9(2)(f)",
-    Condition.A9_G_SCH1_P18: "Article 9(2)(g), safeguarding of children",
-    Condition.A9_H: "Article 9(2)(h)",
-    Condition.A10_SCH1_P18: "Article 10, safeguarding of children",
-    Condition.A10_OFFICIAL: "Article 10, official authority",
+    Condition.NONE: _("no special category data"),
+    Condition.A9_B: _("Article 9(2)(b)"),
+    Condition.A9_C: _("Article 9(2)(c)"),
+    Condition.A9_F: _("Article 9(2)(f)"),
+    Condition.A9_G_SCH1_P18: _("Article 9(2)(g), safeguarding of children"),
+    Condition.A9_H: _("Article 9(2)(h)"),
+    Condition.A10_SCH1_P18: _("Article 10, safeguarding of children"),
+    Condition.A10_OFFICIAL: _("Article 10, official authority"),
 }
 PURPOSE_WORDS: Mapping[str, str] = {
-    Purpose.SECTION_47_ENQUIRY: "section 47 enquiry",
-    Purpose.NRM_REFERRAL: "National Referral Mechanism referral",
-    Purpose.PANEL_REVIEW: "review by the panel",
+    Purpose.SECTION_47_ENQUIRY: _("section 47 enquiry"),
+    Purpose.NRM_REFERRAL: _("National Referral Mechanism referral"),
+    Purpose.PANEL_REVIEW: _("review by the panel"),
 }
 HANDLING_WORDS: Mapping[str, str] = {
-    HandlingInstruction.RECIPIENTS_ONLY: "for the named recipients only",
-    HandlingInstruction.NO_ONWARD: "do not pass on",
-    HandlingInstruction.NOT_TO_FAMILY: "do not show to family",
-    HandlingInstruction.NOT_TO_SUSPECT: "do not let a suspect learn of it",
-    HandlingInstruction.CONSULT_ORIGINATOR: "ask the originating agency before any use",
-    HandlingInstruction.TIME_LIMITED: "for a limited time",
-    "P": "lawful sharing permitted",
-    "C": "sharing with conditions",
+    HandlingInstruction.RECIPIENTS_ONLY: _("for the named recipients only"),
+    HandlingInstruction.NO_ONWARD: _("do not pass on"),
+    HandlingInstruction.NOT_TO_FAMILY: _("do not show to family"),
+    HandlingInstruction.NOT_TO_SUSPECT: _("do not let a suspect learn of it"),
+    HandlingInstruction.CONSULT_ORIGINATOR: _("ask the originating agency before any use"),
+    HandlingInstruction.TIME_LIMITED: _("for a limited time"),
+    "P": _("lawful sharing permitted"),
+    "C": _("sharing with conditions"),
 }
 ROLE_WORDS: Mapping[str, str] = {
-    Role.PANEL_VOTING: "voting panel member",
-    Role.ICTG: "Independent Child Trafficking Guardian",
-    Role.IG_OFFICER: "information governance officer",
+    Role.PANEL_VOTING: _("voting panel member"),
+    Role.ICTG: _("Independent Child Trafficking Guardian"),
+    Role.IG_OFFICER: _("information governance officer"),
 }
 OTHER_WORDS: Mapping[str, str] = {
-    "rg": "Reasonable grounds",
-    "cg": "Conclusive grounds",
-    "rg_and_cg": "Reasonable grounds and conclusive grounds",
-    "child_account": "child’s account",
-    "carer_account": "carer’s account",
-    "disputed": "the records differ",
-    "not_known": "not known",
-    "not_certain": "not certain",
-    "child_path": "a child is referred without it",
-    "nobody": "nobody was asked",
-    "held": "held by the agency",
-    "policy": "by the sharing rules",
-    "consent": "by where consent stands",
-    "none": "none",
-    "defendant": "alleged offender (recorded as defendant)",
-    "suspect": "alleged offender (recorded as suspect)",
+    "rg": _("Reasonable grounds"),
+    "cg": _("Conclusive grounds"),
+    "rg_and_cg": _("Reasonable grounds and conclusive grounds"),
+    "child_account": _("child’s account"),
+    "carer_account": _("carer’s account"),
+    "disputed": _("the records differ"),
+    "not_known": _("not known"),
+    "not_certain": _("not certain"),
+    "child_path": _("a child is referred without it"),
+    "nobody": _("nobody was asked"),
+    "held": _("held by the agency"),
+    "policy": _("by the sharing rules"),
+    "consent": _("by where consent stands"),
+    "none": _("none"),
+    "defendant": _("alleged offender (recorded as defendant)"),
+    "suspect": _("alleged offender (recorded as suspect)"),
 }
-SOURCE_GRADES: Mapping[str, str] = {"1": "1, reliable", "2": "2, untested", "3": "3, not reliable"}
+SOURCE_GRADES: Mapping[str, str] = {"1": _("1, reliable"), "2": _("2, untested"), "3": _("3, not reliable")}
 INFORMATION_GRADES: Mapping[str, str] = {
-    "A": "A, known directly",
-    "B": "B, known indirectly but corroborated",
-    "C": "C, known indirectly",
-    "D": "D, not known",
-    "E": "E, suspected to be false",
+    "A": _("A, known directly"),
+    "B": _("B, known indirectly but corroborated"),
+    "C": _("C, known indirectly"),
+    "D": _("D, not known"),
+    "E": _("E, suspected to be false"),
 }
 """What the letters and numbers of a police intelligence report mean (nrm.md 5.3)."""
 
-SEX_WORDS: Mapping[str, str] = {"F": "female", "M": "male", "U": "not known or not stated", "N": "not stated"}
-PRECISION_WORDS: Mapping[str, str] = {
-    "year": "known to the year only",
-    "month": "known to the month only",
-    "day": "known to the day",
-    "minute": "known to the minute",
-    "none": "no date in the source",
+SEX_WORDS: Mapping[str, str] = {
+    "F": _("female"),
+    "M": _("male"),
+    "U": _("not known or not stated"),
+    "N": _("not stated"),
 }
+PRECISION_WORDS: Mapping[str, str] = {
+    "year": _("known to the year only"),
+    "month": _("known to the month only"),
+    "day": _("known to the day"),
+    "minute": _("known to the minute"),
+    "none": _("no date in the source"),
+}
+_AS_THEY_STAND: tuple[str, ...] = (
+    _("record"),
+    _("intelligence"),
+    _("document"),
+    _("professional observation"),
+    _("safeguarding"),
+    _("strategy discussion"),
+    _("reconsideration"),
+    _("service provision"),
+    _("lead professional"),
+    _("practitioner"),
+    _("panel chair"),
+    _("panel adviser"),
+    _("intake"),
+    _("open"),
+    _("explained"),
+    _("resolved"),
+    _("escalated"),
+    _("planned"),
+    _("in progress"),
+    _("done"),
+    _("not done"),
+    _("accepted"),
+    _("refused"),
+    _("not held"),
+    _("not relevant"),
+    _("more harm than good"),
+    _("law forbids"),
+    _("coming"),
+    _("coming remotely"),
+    _("not coming"),
+    _("positive"),
+    _("negative"),
+    _("adjourn"),
+    _("year"),
+    _("month"),
+    _("day"),
+    _("minute"),
+    _("cannot be given"),
+    _("cannot reasonably be obtained"),
+    _("would prejudice protection"),
+    _("child"),
+    _("adult"),
+    _("parental responsibility"),
+    _("court"),
+    _("victim"),
+    _("witness"),
+    _("recipients only"),
+    _("social worker"),
+    _("doctor"),
+    _("nurse"),
+    _("psychologist"),
+    _("police officer"),
+    _("support worker"),
+    _("guardian"),
+    _("teacher"),
+    _("yes"),
+    _("no"),
+    _("not recorded"),
+)
+"""Terms whose words are the term itself, such as ``in_progress``: listed, so that they have words in every language."""
+
 _ALL: Mapping[str, str] = {
+    **{str(words).replace(" ", "_"): words for words in _AS_THEY_STAND},
     **{str(name): words for name, words in OTHER_WORDS.items()},
     **GATEWAY_WORDS,
     **ARTICLE6_WORDS,
@@ -137,8 +231,19 @@ _TWO_DAYS = re.compile(r"(?<=[\d:Z-]{3}), (?:to )?(?=\d{4}-\d{2}-\d{2})", re.ASC
 _CAPITALS = re.compile(r"(?<=from: )[A-Z]{4,}(?: [A-Z]+)*(?![a-z])")
 _FIELD_PREFIX = re.compile(r"^(?:hub|prs|vic|hte|cco|abu)_")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_MONTHS = (
-    "January February March April May June July August September October November December".split()  # noqa: SIM905
+_MONTHS: tuple[str, ...] = (
+    lazy_pgettext("month", "January"),
+    lazy_pgettext("month", "February"),
+    lazy_pgettext("month", "March"),
+    lazy_pgettext("month", "April"),
+    lazy_pgettext("month", "May"),
+    lazy_pgettext("month", "June"),
+    lazy_pgettext("month", "July"),
+    lazy_pgettext("month", "August"),
+    lazy_pgettext("month", "September"),
+    lazy_pgettext("month", "October"),
+    lazy_pgettext("month", "November"),
+    lazy_pgettext("month", "December"),
 )
 
 
@@ -150,7 +255,7 @@ def words_for(term: object) -> str:
 
 def kind_words(kind: object) -> str:
     """Return what kind of agency it is in words; None is an agency that has left the case."""
-    return KIND_WORDS.get(str(kind), "No longer in the case")
+    return KIND_WORDS.get(str(kind), _("No longer in the case"))
 
 
 def category_words(category: Category | str) -> str:
@@ -171,26 +276,36 @@ def day_words(item: object) -> str:
     """
     if isinstance(item, datetime):
         local = uk_local(item)
-        return f"{local.day} {_MONTHS[local.month - 1]} {local.year}, {local:%H:%M} {uk_zone(local)}"
+        return _day_and_time(_day(local.day, local.month, local.year), f"{local:%H:%M}", uk_zone(local))
     text = str(item or "")
     read = parse_partial(text)
     if read is None:
         return text
     if read.precision is Precision.YEAR:
         return str(read.first.year)
-    month = f"{_MONTHS[read.first.month - 1]} {read.first.year}"
     if read.precision is Precision.MONTH:
-        return month
-    return f"{read.first.day} {month}" + (f", {read.time} {read.zone}".rstrip() if read.time else "")
+        return _("%(month)s %(year)s", month=_MONTHS[read.first.month - 1], year=str(read.first.year))
+    day = _day(read.first.day, read.first.month, read.first.year)
+    return _day_and_time(day, read.time, read.zone) if read.time else day
+
+
+def _day(day: int, month: int, year: int) -> str:
+    return _("%(day)s %(month)s %(year)s", day=str(day), month=_MONTHS[month - 1], year=str(year))
+
+
+def _day_and_time(day: str, time: str, zone: str) -> str:
+    return _("%(day)s, %(time)s", day=day, time=f"{time} {zone}".rstrip())
 
 
 def span_words(start: object, end: object) -> str:
     """Return from when to when something was, as people write it."""
     if not start and not end:
-        return "No date"
+        return _("No date")
     if not start:
-        return f"until {day_words(end)}"
-    return f"{day_words(start)} to {day_words(end)}" if end and end != start else day_words(start)
+        return _("until %(day)s", day=day_words(end))
+    if not end or end == start:
+        return day_words(start)
+    return _("%(start)s to %(end)s", start=day_words(start), end=day_words(end))
 
 
 def field_words(name: str) -> str:
@@ -213,12 +328,13 @@ def plain_summary(text: str) -> str:
 
 
 def count_words(count: int, one: str, many: str = "") -> str:
-    """Return a number with its noun; nothing is "no", not a zero."""
-    if count == 1:
-        return f"1 {one}"
-    return f"{f'{count:,}' if count else 'no'} {many or one + 's'}"
+    """Return a number with its noun; nothing is "no", not a zero. ``many`` is given where a page shows the words."""
+    things = lazy_ngettext(one, many or one + "s", count)
+    return _("%(count)s %(things)s", count=count, things=things) if count else _("no %(things)s", things=things)
 
 
 def join_words(parts: Sequence[str]) -> str:
     """Join parts as in a sentence: ``a, b and c``."""
-    return " and ".join(item for item in (", ".join(parts[:-1]), *parts[-1:]) if item)
+    if len(parts) < 2:
+        return parts[0] if parts else ""
+    return _("%(first)s and %(last)s", first=joined(parts[:-1], ", "), last=parts[-1])

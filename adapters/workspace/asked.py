@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from adapters.notifying.waiting import is_near_end
 from adapters.picture.clocks import Clock, ClockKind, ClockState, clocks_to_watch
 from adapters.picture.disagreements import DisagreementKind
+from adapters.picture.speech import joined, shown
 from adapters.picture.tasks import ask_of_offences, list_asking_again, list_due_actions, list_invitations
 from adapters.picture.words import day_words
 from adapters.release.writing import DisagreementStatus
@@ -48,8 +49,6 @@ class Waiting:
     due: str = ""
     others: str = ""
     """Words of somebody else, shown as text of theirs."""
-    is_english: bool = False
-    """Whether the text is English in every language of the pages."""
 
 
 def wait_for_clock(clock: Clock, case: str, at: datetime, address: str) -> Waiting | None:
@@ -67,9 +66,9 @@ def wait_for_clock(clock: Clock, case: str, at: datetime, address: str) -> Waiti
         urgency = Urgency.DUE
     else:
         return None
-    more = f" {clock.rule}" if is_birthday else ""
-    text = _("%(clock)s: %(words)s", clock=clock.label, words=f"{clock.words}{more}")
-    return Waiting(urgency, case, text, address, clock.due, is_english=True)
+    words = shown(joined([clock.words, clock.rule if is_birthday else ""]))
+    text = _("%(clock)s: %(words)s", clock=shown(clock.label), words=words)
+    return Waiting(urgency, case, text, address, clock.due)
 
 
 def ask_records(held: OpenCase, agency: str, at: datetime) -> Iterator[Waiting]:
@@ -147,7 +146,7 @@ def _offences(held: OpenCase, address: str) -> Iterator[Waiting]:
     if found is None:
         return
     if found.next_court_date:
-        text = _("The child is due in court on %(day)s", day=day_words(found.next_court_date))
+        text = _("The child is due in court on %(day)s", day=shown(day_words(found.next_court_date)))
         yield Waiting(Urgency.DUE, held.case, text, address, found.next_court_date)
     open_questions = [
         (

@@ -11,6 +11,7 @@ from werkzeug.exceptions import NotFound
 from adapters.cases import VerifiedCase
 from adapters.hub_client import HubRefused, HubUnreachable
 from adapters.picture.provenance import read_piece
+from adapters.picture.speech import shown
 from adapters.picture.view import CaseView
 from adapters.picture.words import category_words
 from adapters.refusal import CaseRefused, HomeRefused, LogRefused
@@ -106,7 +107,10 @@ def _fragments(view: CaseView) -> Sequence[FragmentChoice]:
     pieces = [read_piece(item, view.kind_of(item.header.agency), f"F{n}") for n, item in enumerate(ordered, start=1)]
     return [
         FragmentChoice(
-            piece.fragment, piece.ref, f"{category_words(piece.category)}: {piece.line}", view.name_of(piece.agency)
+            piece.fragment,
+            piece.ref,
+            f"{shown(category_words(piece.category))}: {piece.line}",
+            view.name_of(piece.agency),
         )
         for piece in reversed(pieces[-MAX_CHOICES:])
     ]

@@ -12,7 +12,8 @@ from flask_babel import format_date, format_datetime
 from flask_babel import gettext as _
 
 from adapters.cases import NOT_SIGNED_YET, VerifiedCase
-from adapters.picture.words import CATEGORY_WORDS, words_for
+from adapters.picture.speech import shown
+from adapters.picture.words import category_words, words_for
 from adapters.release.consent_effect import Change, ConsentEffect, GrantEffect
 from adapters.release.consent_events import ConsentReceipt
 from adapters.release.drafts import DraftState, list_drafts
@@ -141,7 +142,7 @@ def _covers(item: Consent) -> list[tuple[str, str]]:
 
 
 def _category(kind: Category) -> str:
-    return CATEGORY_WORDS.get(kind, str(words_for(kind)).capitalize())
+    return shown(category_words(kind))
 
 
 def speaker_words(verified: VerifiedCase, given_by: str, giver: str | None) -> str:

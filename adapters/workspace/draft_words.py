@@ -13,7 +13,8 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _later
 
 from adapters.picture.content import Group, ReadValue, read_content
-from adapters.picture.words import category_words, day_words, words_for
+from adapters.picture.speech import shown
+from adapters.picture.words import category_words, day_words, span_words, words_for
 from adapters.release.drafts import Draft, DraftState, is_authored
 from adapters.sources.draft import ValueState
 from adapters.workspace.written_kinds import form_of
@@ -113,18 +114,20 @@ def read_card(draft: Draft, names: Mapping[str, str], refs: Mapping[str, str], m
     source = draft.content.get("source")
     system = source.get("system") if isinstance(source, Mapping) else None
     job = source.get("job_title") if isinstance(source, Mapping) else None
-    from_whom = ", ".join(str(item) for item in (job, words_for(content.author_role or "")) if item)
+    from_whom = ", ".join(shown(item) for item in (job, words_for(content.author_role or "")) if item)
     written = is_authored(draft.content)
     return DraftCard(
         draft=draft.draft,
-        name=category_words(draft.category),
+        name=shown(category_words(draft.category)),
         summary=draft.summary,
         state=draft.state,
         is_restricted=draft.restricted,
         why_again=draft.why_again or "",
         findings=content.findings,
         notes=content.notes,
-        observed=" to ".join(day_words(day) for day in (content.observed_from, content.observed_to) if day),
+        observed=shown(span_words(content.observed_from, content.observed_to))
+        if content.observed_from or content.observed_to
+        else "",
         source=from_whom if written else str(system or ""),
         lines=tuple(lines),
         is_written=written,
@@ -154,7 +157,7 @@ def _line(
 ) -> DraftLine:
     label = _label(field)
     if not value.is_given:
-        return DraftLine(label, STATE_WORDS.get(value.state, words_for(value.state)))
+        return DraftLine(label, STATE_WORDS.get(value.state, shown(words_for(value.state))))
     takes = asked.takes if asked is not None else Takes.TEXT
     text = value.text
     if takes in (Takes.AGENCY, Takes.AGENCIES):
@@ -162,7 +165,7 @@ def _line(
     elif takes in (Takes.FRAGMENT, Takes.FRAGMENTS):
         text = refs.get(text, text[:8])
     elif takes is Takes.DATE or asked is None:
-        text = day_words(text)
+        text = shown(day_words(text))
     elif takes is Takes.CHOICE and asked is not None:
         text = str({term: words for term, words in asked.terms if term != OTHER_SERVICE}.get(text, text))
     code = value.code if value.code is not None and value.code != text else ""

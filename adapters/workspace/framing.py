@@ -6,6 +6,7 @@ from flask import render_template, url_for
 
 from adapters.picture.notes import Notes
 from adapters.picture.page import Framing, PageLinks, render_body
+from adapters.picture.speech import joined
 from adapters.picture.words import words_for
 from adapters.workspace.app import current_person, open_keys, workspace
 from adapters.workspace.cases import require_case
@@ -70,9 +71,9 @@ def render_opened(template: str, opened: OpenCase, **values: object) -> str:
         case=opened.case,
         opened=opened,
         held_address=url_for("cases.picture", case=opened.case, held="1"),
-        marking="; ".join([opened.picture.header.marking, *(words_for(item) for item in instructions)]),
+        marking=joined([opened.picture.header.marking, *(words_for(item) for item in instructions)], "; "),
         reader=(view.reader.member or "")[:8],
-        reader_roles=", ".join(words_for(role) for role in view.reader_roles),
+        reader_roles=joined([words_for(role) for role in view.reader_roles], ", "),
         for_what=words_for(opened.purpose),
         manifest=use.manifest_digest,
         printed_at=workspace().clock(),

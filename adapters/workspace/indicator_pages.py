@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from adapters.nrm.indicators import IndicatorGroup, indicator_groups
 from adapters.nrm.typology import Presence
+from adapters.picture.speech import lazy_gettext, shown
 from adapters.release.drafts import Match, keep_authored, list_drafts
 from adapters.release.observations import MAX_SEEN_CHARS, observation
 from adapters.release.writing import MAX_LINE_CHARS, Author, AuthoredRefused
@@ -111,14 +112,16 @@ def save_indicator_group(case: str, number: int) -> AnyResponse | str:
         typed[item.code] = said if said in ANSWERS else ""
         typed[f"{item.code}.seen"] = seen
         if said == Presence.PRESENT and not seen:
-            errors[item.code] = _("Say what was seen: “%(label)s”", label=item.label)
+            errors[item.code] = _("Say what was seen: “%(label)s”", label=shown(lazy_gettext(item.label)))
         elif len(seen) > MAX_SEEN_CHARS:
             errors[item.code] = _(
-                "At most %(most)s characters: “%(label)s”", most=f"{MAX_SEEN_CHARS:,}", label=item.label
+                "At most %(most)s characters: “%(label)s”",
+                most=f"{MAX_SEEN_CHARS:,}",
+                label=shown(lazy_gettext(item.label)),
             )
     if errors or is_shown_again():
-        shown = _show(case, number, group, {**before, **typed}, {} if is_shown_again() else errors)
-        return shown if is_shown_again() else make_response(shown, _UNPROCESSABLE)
+        page = _show(case, number, group, {**before, **typed}, {} if is_shown_again() else errors)
+        return page if is_shown_again() else make_response(page, _UNPROCESSABLE)
     for item in group.codes:
         if not typed[item.code]:
             # Of a sign that was not looked for nothing is recorded.

@@ -80,6 +80,9 @@ def is_complete(folder: Path, language: str) -> bool:
             continue
         plain = message.id[0] if isinstance(message.id, tuple) else message.id
         said = held.get(plain, message.context)
+        if said is None and message.context:
+            # Babel reads the context of a compiled text as bytes.
+            said = held.get(plain, message.context.encode())  # type: ignore[arg-type]
         if said is None or not _is_said(said.string):
             return False
     return True

@@ -18,6 +18,7 @@ from adapters.picture.chronology import ChronologyRow
 from adapters.picture.model import EvidenceRow, Picture
 from adapters.picture.page import Framing, render_chronology, render_evidence
 from adapters.picture.provenance import Provenance
+from adapters.picture.speech import shown
 from adapters.picture.words import category_words
 from adapters.workspace.access import Need, needs
 from adapters.workspace.cases import held_case, picture_address
@@ -128,7 +129,7 @@ def take_part(picture: Picture, rows: Sequence[Row], agency: str, kind: str, num
         p: Provenance = row.provenance
         by_agency[p.agency] = by_agency.get(p.agency, 0) + 1
         by_kind[p.category.value] = by_kind.get(p.category.value, 0) + 1
-        kinds[p.category.value] = category_words(p.category)
+        kinds[p.category.value] = shown(category_words(p.category))
     if (agency and agency not in {**agencies, **by_agency}) or (kind and kind not in kinds):
         raise NotFound
     chosen = [

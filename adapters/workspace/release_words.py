@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _later
 
 from adapters.cases import VerifiedCase
+from adapters.picture.speech import shown
 from adapters.picture.words import category_words, condition_words, words_for
 from adapters.release.pressing import Plan
 from adapters.release.releasing import Planned
@@ -102,7 +103,7 @@ def purpose_name(purpose: Purpose) -> str:
 
 def draft_name(planned: Planned, numbers: Mapping[str, int]) -> str:
     """Return what a draft is called on the pages of one release: its number and kind."""
-    return f"{numbers[planned.draft.draft]}. {category_words(planned.draft.category)}"
+    return f"{numbers[planned.draft.draft]}. {shown(category_words(planned.draft.category))}"
 
 
 def read_plan(plan: Plan, case: VerifiedCase, names: Mapping[str, str], bundle: Bundle) -> tuple[PurposeCard, ...]:
@@ -136,7 +137,7 @@ def recipient_words(case: VerifiedCase, recipient: Recipient) -> str:
     if recipient.member is None:
         return str(_("its intake"))
     found = case.state.membership.find_member(recipient.agency, recipient.member)
-    roles = [] if found is None else [str(_ROLE_WORDS.get(role.value, words_for(role))) for role in found.roles]
+    roles = [] if found is None else [str(_ROLE_WORDS.get(role.value, shown(words_for(role)))) for role in found.roles]
     return f"{', '.join(roles)} ({recipient.member[:8]})"
 
 
@@ -148,5 +149,5 @@ def basis_words(on: str) -> str:
         words = condition_words(code) if condition_words(code) != code else words_for(code)
         if words == code.replace("_", " "):
             words = code
-        said.append(f"{words} ({UNCONFIRMED_MARK})" if mark else words)
+        said.append(f"{shown(words)} ({UNCONFIRMED_MARK})" if mark else shown(words))
     return "; ".join(said)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from flask import Flask, has_request_context
-from flask_babel import Babel, format_datetime
+from flask_babel import Babel, format_datetime, get_translations
 from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
 
 from adapters.picture.neutral import neutral_text
+from adapters.picture.speech import capital_first, lazy_gettext, shown, speak_through
 from adapters.picture.words import category_words, kind_words
 from adapters.workspace import languages
 from adapters.workspace.app import Workspace, current_person, this_session
@@ -47,7 +48,12 @@ def prepare_templates(app: Flask, here: Workspace) -> None:
     )
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters["neutral"] = neutral_text
+    # The picture's own sentences are shown in the language of the page that asks for them.
+    app.before_request(lambda: speak_through(None if page_language() == LANGUAGE else get_translations))
+    app.teardown_request(lambda _error: speak_through(None))
+    app.jinja_env.filters["neutral"] = lambda text: neutral_text(shown(text))
+    app.jinja_env.filters["worded"] = lazy_gettext
+    app.jinja_env.filters["start"] = capital_first
     app.jinja_env.filters["stored_time"] = parse_time
     app.jinja_env.filters["day_words"] = day_words
     app.jinja_env.filters["local_date"] = local_date

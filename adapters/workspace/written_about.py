@@ -16,6 +16,7 @@ from adapters.picture.disagreements import DisagreementItem, DisagreementKind
 from adapters.picture.neutral import neutral_text
 from adapters.picture.requests import list_requests
 from adapters.picture.situation import ActionRow
+from adapters.picture.speech import shown
 from adapters.picture.words import day_words
 from adapters.workspace.app import workspace
 from adapters.workspace.opened import OpenCase
@@ -217,7 +218,7 @@ def _quote_invitation(held: OpenCase, typed: Mapping[str, str]) -> list[Quoted]:
             heading = _heading(
                 _("%(agency)s invites you for %(day)s:"),
                 agency=held.view.name_of(provenance.agency),
-                day=" ".join(part for part in (day_words(talk.day), talk.starts_at) if part),
+                day=" ".join(part for part in (shown(day_words(talk.day)), talk.starts_at) if part),
             )
             parts = [Quoted(heading, talk.reasons)]
             return [*parts, Quoted(_("Where, or how to take part"), talk.how_to_join)] if talk.how_to_join else parts

@@ -483,9 +483,9 @@ def test_where_the_hub_is_down_pages_say_so_and_what_was_released_waits(
         assert "something is left to do" in done.text
         assert "The hub does not answer" in done.text
         assert send(browser, f"/cases/{case}/drafts/send").status_code == 503
-    assert "has not left yet" in browser.get(f"/cases/{case}/drafts").text
+    assert "has not been sent yet" in browser.get(f"/cases/{case}/drafts").text
     assert send(browser, f"/cases/{case}/drafts/send").status_code == 303
-    assert "has not left yet" not in browser.get(f"/cases/{case}/drafts").text
+    assert "has not been sent yet" not in browser.get(f"/cases/{case}/drafts").text
     with council.adapter.store.write() as session:
         assert session.query(OutboxRow).filter(OutboxRow.state == "pending").count() == 0
 
