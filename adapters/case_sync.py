@@ -133,12 +133,14 @@ class CaseSync:
             return
 
     def _is_erased(self, case: str) -> bool:
-        with self.store.write() as session:
+        with self.store.read() as session:
             return read_erasures(session, case).has_no_record
 
     def take_erasures(self, case: str) -> None:
         """Take in what the followed entries of a case say was erased. Raises ``LogRefused``."""
-        with self.store.write() as session:
+        with self.store.read() as session:
+            if not has_new(session, case):
+                return
             row = session.get(CaseRow, case)
             before = {} if row is None else json.loads(row.statements)
         self._take_erasures(case, before)
@@ -148,7 +150,7 @@ class CaseSync:
 
         ``shown`` are words on keeping it that the hub shows beside those known before; only what is logged counts.
         """
-        with self.store.write() as session:
+        with self.store.read() as session:
             if not has_new(session, case):
                 return read_erasures(session, case).has_no_record
         directory, at = self.directory().knowing(self.feed(case).positions()), self.clock()

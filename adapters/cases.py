@@ -272,7 +272,7 @@ class CaseBook:
     def load(self, case: str) -> VerifiedCase:
         """Return a synced case, verified. Raises ``CaseRefused``."""
         store = self.follower.store
-        with store.write() as session:
+        with store.read() as session:
             row = session.get(CaseRow, case)
             answer = None if row is None else json.loads(row.statements)
         if answer is None:
@@ -281,7 +281,7 @@ class CaseBook:
 
     def said_by_people(self, case: str) -> dict[str, list[str]]:
         """Return what came to this adapter alone, as received. Of an unknown case none."""
-        with self.follower.store.write() as session:
+        with self.follower.store.read() as session:
             row = session.get(CaseRow, case)
             held = {} if row is None else json.loads(row.statements)
         return {name: list(held.get(name, [])) for name in set(FOLLOWED.values()) - set(LISTS.values())}

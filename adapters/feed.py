@@ -200,12 +200,12 @@ class CaseFeed:
             raise LogRefused("withheld", f"case {self.case[:8]}: {fault}")
 
     def _held(self) -> dict[str, Any]:
-        with self.store.write() as session:
+        with self.store.read() as session:
             return _read(session, self.case)
 
     def _begin(self) -> dict[str, Any]:
         """Return what is held, to be followed further."""
-        with self.store.write() as session:
+        with self.store.read() as session:
             return {**_read(session, self.case), _FRESH: begin(session)}
 
     def _keep(self, held: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ from adapters.refusal import LogRefused as LogRefused  # re-exported: whoever fo
 from adapters.stopping import MAX_QUORUM_AGE, require_unstopped, seen_at
 from adapters.store.database import Session, Store
 from adapters.store.monitor_rows import keep_head, keep_seen, raise_with_evidence
-from adapters.store.rows import public_entries, raise_alarm, read_setting, write_setting
+from adapters.store.rows import public_entries, public_entries_end, raise_alarm, read_setting, write_setting
 from adapters.store.tables import PublicEntryRow
 from adapters.watched_entries import BEGAN
 from adapters.witness_keys import witness_pairs
@@ -94,7 +94,7 @@ class Follower:
             raise self._alarm(*fault)
         head = {"size": checkpoint.size, "root": checkpoint.root.hex(), "note": note}
         while True:
-            with self.store.write() as session:
+            with self.store.read() as session:
                 seen = read_setting(session, "highest_head")
             if seen is not None:
                 self._require_consistent(seen, checkpoint, note)
@@ -288,13 +288,16 @@ class Follower:
         return next(reversed(self._read_directory().bundles), None)
 
     def _read_directory(self) -> DirectoryReading:
-        with self.store.write() as session:
-            entries = public_entries(session)
-        last = entries[-1][0] if entries else -1
-        if last not in self._read:
+        with self.store.read() as session:
+            last = public_entries_end(session)
+            # Entries are only ever added: with the same last one they are those that were read before.
+            held = self._read.get(last)
+            entries = [] if held is not None else public_entries(session)
+        if held is None:
+            held = read_directory(entries, self.pin, self.home.agency)
             self._read.clear()
-            self._read[last] = read_directory(entries, self.pin, self.home.agency)
-        return self._read[last]
+            self._read[last] = held
+        return held
 
     def _check_directory(self) -> None:
         reading = self._read_directory()
@@ -331,7 +334,7 @@ class Follower:
 
     def newest_reference(self) -> CheckpointRef | None:
         """Return the highest head we verified, as statements name it: other agencies hold theirs against it."""
-        with self.store.write() as session:
+        with self.store.read() as session:
             return self.newest_reference_in(session)
 
     def newest_reference_in(self, session: Session) -> CheckpointRef | None:
@@ -438,7 +441,6 @@ LINES_PER_WITNESS = 2
 
 RECOSIGN_SECONDS = 60
 """A quiet log's head is cosigned again after this long, so that "seen within ten minutes" stays true."""
-
 
 _WITNESSES, _LOG_KEY = "witnesses", "log_key"
 _NO_QUORUM = "the hub shows no head that a quorum has seen"

@@ -48,7 +48,7 @@ def compare_heads(follower: Follower, statements: Iterable[Statement]) -> int:
     Raises ``LogRefused`` (with an alarm) for one that is not of this log, ``HubRefused`` or ``HubUnreachable``.
     """
     fresh: dict[tuple[int, str], Statement] = {}
-    with follower.store.write() as session:
+    with follower.store.read() as session:
         for item in statements:
             named = item.checkpoint
             if named is None or named.size == 0:

@@ -67,9 +67,12 @@ def notice_received(
     ``given``: who shared it, on which basis, and the digest of the disclosure.
     """
     if _is_told_of(roles):
-        found = [(by, basis.override.value, digest) for by, basis, digest in given]
+        said = [(by, basis.override.value, digest) for by, basis, digest in given]
+        found = [item for item in said if item[1] != OverrideReason.NONE.value]
+        if not found:
+            return
         with store.write() as session:
-            _tell(session, case, (item for item in found if item[1] != OverrideReason.NONE.value), at)
+            _tell(session, case, found, at)
 
 
 def _is_told_of(roles: Iterable[Role]) -> bool:

@@ -60,7 +60,7 @@ def list_readers(
     Raises ``StoreRefused``.
     """
     after = "" if since is None else render_time(since)[:19]
-    with store.write() as session:
+    with store.read() as session:
         rows = reads(session, cases, after)
         grouped: dict[tuple[str, str, str | None, str], list[ReadRow]] = {}
         for row in rows:

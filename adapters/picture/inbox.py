@@ -122,7 +122,7 @@ class Inbox:
 
     def load(self, case: str, member: str | None, purpose: Purpose) -> KeptPull:
         """Return a kept answer. Raises ``CaseRefused`` where nothing was pulled, ``StorageRefused``."""
-        with self.store.write() as session:
+        with self.store.read() as session:
             row = session.get(InboxRow, (case, member or INTAKE, purpose.value))
             if row is None:
                 raise CaseRefused("nothing was pulled for this person, case and purpose yet")
@@ -147,7 +147,7 @@ class Inbox:
 
     def readers(self, case: str) -> list[tuple[str | None, Purpose]]:
         """Return for whom and what for answers of a case are kept."""
-        with self.store.write() as session:
+        with self.store.read() as session:
             rows = [(row.member, Purpose(row.purpose)) for row in inbox_of_case(session, case)]
         return [(None if member == INTAKE else member, purpose) for member, purpose in rows]
 

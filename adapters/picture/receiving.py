@@ -144,7 +144,7 @@ class Receiver:
         What is refused now is deleted here first, from this pull and every other kept one of the case. Raises
         ``CaseRefused`` or ``LogRefused``.
         """
-        with self.store.write() as session:
+        with self.store.read() as session:
             gone = read_erasures(session, case).whole
             if gone is not None and not keeps_inbox(session, case, self.book.follower.home.kind):
                 raise CaseRefused(f"nothing of this case is left to open. {gone.sentence}")
@@ -196,7 +196,7 @@ class Receiver:
 
     def _erased(self, case: str) -> tuple[dict[str, str], bool]:
         """Return what to say of each erased fragment of a case, and whether copies of them stay here all the same."""
-        with self.store.write() as session:
+        with self.store.read() as session:
             said = read_erasures(session, case).sentences()
             return said, keeps_inbox(session, case, self.book.follower.home.kind)
 
@@ -337,7 +337,7 @@ class Receiver:
         """
         lines, reader = split_lines(pull.lines), judged.reader
         viewed = verify_entry(lines["viewed"][0]["receipt"], checkpoint)
-        readable = self._readable(reader, judged.at)
+        readable = _readable(judged.directory, reader, judged.at)
         for channel, said in addressed.items():
             # An agency's own archive channels lead to itself and are no part of an answer.
             if said.member != reader.member or (said.member is None and said.originator == reader.agency):
@@ -383,7 +383,7 @@ class Receiver:
 
     def _seen(self) -> dict[str, tuple[int, str]]:
         """Return how far each channel had come; asked before the hub is: another process may see more meanwhile."""
-        with self.store.write() as session:
+        with self.store.read() as session:
             return {row.channel: (row.sequence, row.digest) for row in peer_channels(session)}
 
     def _remember(self, answer: VerifiedAnswer) -> None:

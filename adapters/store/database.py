@@ -95,7 +95,7 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """One transaction: all of it, or nothing. Reads use it too: an adapter has few users.
+        """One transaction: all of it, or nothing. What only reads has ``read``, unless what it found must stay so.
 
         Raises ``StoreRefused`` where the database does not let us, ``StorageChanged`` where it is not ours to read.
         """

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
@@ -35,10 +35,13 @@ _BELIEVED = OwnFragmentRow.disowned_from.is_(None)
 """Of an own fragment: its key's end was not dated back behind it."""
 
 
+_SETTING = select(SettingRow.value).where(SettingRow.name == bindparam("name"))
+
+
 def read_setting(session: Session, name: str) -> Any:
     """Return a setting's JSON value, or None."""
-    row = session.get(SettingRow, name)
-    return None if row is None else json.loads(row.value)
+    value = session.scalar(_SETTING, {"name": name})
+    return None if value is None else json.loads(value)
 
 
 def write_setting(session: Session, name: str, value: Any) -> None:

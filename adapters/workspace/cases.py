@@ -91,7 +91,7 @@ class CaseReader:
     def cases_of(self, here: Workspace, member: str) -> list[MyCase]:
         """Return the cases that list a person now, the newest first. A case that does not verify lists nobody."""
         adapter, at = here.adapter, here.clock()
-        with adapter.store.write() as session:
+        with adapter.store.read() as session:
             end = public_entries_end(session)
             rows = [(row.case, row.statements) for row in list_case_rows(session) if row.ended_at is None]
         found = []

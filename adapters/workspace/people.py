@@ -174,7 +174,7 @@ class Guard:
         """Return why a session must end, or None: it goes on."""
         if self.issuers is not None and who.issuer not in self.issuers:
             return Ended.PROVIDER
-        with self._store.write() as session:
+        with self._store.read() as session:
             row = find_person(session, who.person)
             is_bound = row is not None and row.member == who.member
         if not is_bound:
@@ -190,7 +190,7 @@ class Guard:
         """Return what is certified of a member now; None where a key of theirs is missing, revoked or out of time."""
         at = self._clock()
         certified, directory = self._certificates(member)
-        with self._store.write() as session:
+        with self._store.read() as session:
             ended = ended_keys(session, {kid for item in certified for kid in (item.key.kid, item.statement.kid)})
         counting = [
             item
@@ -210,7 +210,7 @@ class Guard:
         """Return why nothing is certified of a member now; of several keys, what the newest of one use says."""
         at = self._clock()
         certified, directory = self._certificates(member)
-        with self._store.write() as session:
+        with self._store.read() as session:
             ended = ended_keys(session, {kid for item in certified for kid in (item.key.kid, item.statement.kid)})
         found = set()
         for item in (_newest(certified, use) for use in sorted(MEMBER_USES)):
@@ -233,7 +233,7 @@ class Guard:
         return f"{said.st_ino}.{said.st_mtime_ns}.{said.st_size}"
 
     def _certificates(self, member: str) -> tuple[list[Certificate], Directory]:
-        with self._store.write() as session:
+        with self._store.read() as session:
             end = public_entries_end(session)
         with self._lock:
             if end != self._end or self._read is None:

@@ -1,4 +1,7 @@
-"""Opening a case asks the hub as often for a large case as for a small one: one pull, and what goes with it."""
+"""Opening a case asks the hub as often for a large case as for a small one: one pull, and what goes with it.
+
+Nor does it ask its own database more often, or keep another writer waiting more often than it has something to write.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,16 @@ import httpx
 import pytest
 
 from adapters.picture.page import SHOWN_ROWS
+from adapters.store.database import Session, Store
 from tests.adapters.workspace.desk import Browser, Desk
 from tests.scene import CARE
 
 MORE = SHOWN_ROWS + 10
+MOST_WRITE_LOCKS = 7
+"""The head, the entries followed, the answer kept, what was looked at; and three that may have something to write."""
+MOST_WRITTEN = 4
+"""Of these, those that do write when nothing new has come: each waits for the disk."""
+MOST_TRANSACTIONS = 50
 
 
 @contextmanager
@@ -66,3 +75,60 @@ def test_the_hub_is_asked_as_often_for_a_large_case_as_for_a_small_one(desk: Des
     # The page shows as many rows as any page does, and leads to the others.
     assert page.count('<article class="evidence"') == SHOWN_ROWS
     assert f"/cases/{desk.scene.main}/evidence" in page
+
+
+@contextmanager
+def transactions() -> Iterator[list[str]]:
+    """Note each transaction on the adapter's own database: read, locked (it could have written), written."""
+    noted: list[str] = []
+    writing, reading = Store.write, Store.read
+
+    def changes(session: Session) -> int:
+        session.flush()
+        return int(session.connection().exec_driver_sql("SELECT total_changes()").scalar_one())
+
+    @contextmanager
+    def write(store: Store) -> Iterator[Session]:
+        with writing(store) as session:
+            before = changes(session)
+            yield session
+            noted.append("locked" if changes(session) == before else "written")
+
+    @contextmanager
+    def read(store: Store) -> Iterator[Session]:
+        with reading(store) as session:
+            yield session
+            noted.append("read")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Store, "write", write)
+        patch.setattr(Store, "read", read)
+        yield noted
+
+
+def test_an_opening_takes_few_transactions_whatever_the_size_of_the_case(desk: Desk) -> None:
+    """Hardly any of them keeps a writer waiting, and those that wait for the disk are what is recorded."""
+    browser = desk.unlocked()
+    opening(desk, browser)
+    with transactions() as few:
+        opening(desk, browser)
+    assert 0 < few.count("written") <= MOST_WRITTEN, few
+    assert few.count("written") + few.count("locked") <= MOST_WRITE_LOCKS, few
+    assert len(few) <= MOST_TRANSACTIONS, few
+    contents = [{"kind": "concern", "summary": f"Seen again, number {n}", "fields": {}} for n in range(MORE)]
+    assert desk.scene[CARE].share(desk.scene.main, *contents).refused == 0
+    desk.scene.witness()
+    opening(desk, browser)
+    with transactions() as many:
+        opening(desk, browser)
+    assert sorted(many) == sorted(few)
+
+
+def test_a_page_that_is_held_already_takes_no_write_lock(desk: Desk) -> None:
+    """Whoever writes meanwhile, a picture that is open is shown."""
+    browser = desk.unlocked()
+    opening(desk, browser)
+    with transactions() as noted:
+        assert browser.get(f"/cases/{desk.scene.main}/picture?held=1").status_code == 200
+    assert noted
+    assert set(noted) == {"read"}, noted
