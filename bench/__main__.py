@@ -29,14 +29,17 @@ from bench.sharing import measure_push, measure_release
 WIDTH = 140
 
 
-def run(scale: Scale, console: Console) -> list[Result]:
-    """Measure everything on invented agencies in a temporary folder."""
+def run(scale: Scale, console: Console, *, only_browser: bool = False) -> list[Result]:
+    """Measure everything, or what a browser shows, on invented agencies in a temporary folder."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with (
         tempfile.TemporaryDirectory(prefix="nrm-hub-bench-") as name,
         Progress(*columns, console=console, transient=True) as progress,
     ):
         folder, bench = Path(name), Bench(scale.rounds, progress)
+        if only_browser:
+            with federation(folder, make_agencies(scale.recipients)) as fed:
+                return measure_browsing(bench, scale, fed)
         results = [*measure_sealing(bench, scale), *measure_opening(bench, scale), *measure_refusing(bench, scale)]
         results += measure_picture(bench, scale)
         agencies = make_agencies(scale.recipients)
@@ -62,7 +65,8 @@ def run(scale: Scale, console: Console) -> list[Result]:
     help="Where the numbers are written.",
 )
 @click.option("--tiny", is_flag=True, help="Tiny counts: shows that the bench runs; its numbers mean nothing.")
-def main(output: Path, tiny: bool) -> None:
+@click.option("--only", type=click.Choice(["browser"]), help="Measure this alone: the picture in chromium.")
+def main(output: Path, tiny: bool, only: str | None) -> None:
     """Measure the main acts against baselines in the same run, print a table, write the numbers.
 
     Example: python -m bench --output var/bench.json
@@ -71,9 +75,10 @@ def main(output: Path, tiny: bool) -> None:
     # A file or a pipe has no width of its own; a table for eighty columns would be folded into a column of words.
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     started = time.monotonic()
-    results = run(scale, console)
+    results = run(scale, console, only_browser=only is not None)
     print_table(results, scale, console)
-    print_missing(results, scale, console)
+    if only is None:
+        print_missing(results, scale, console)
     write_json(results, output)
     console.print(f"{len(results)} ratios in {time.monotonic() - started:.0f} s; written to {output}")
 

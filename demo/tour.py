@@ -62,7 +62,7 @@ STEPS = (
     ),
     Step(
         "panel chair",
-        "Stay on the page while the lead releases another draft.",
+        "Stay on the page while the lead releases the view of step 5 in the same way. A request goes to whom it asks.",
         "After some seconds a line says so: “Since you opened this: 1 new record. Load what is new”.",
         "news.since",
     ),

@@ -43,6 +43,15 @@ def test_the_bench_runs_and_writes_its_ratios(tmp_path: Path) -> None:
         assert words[item["name"]] in result.output
 
 
+@pytest.mark.slow
+def test_the_browsers_part_is_measured_alone(tmp_path: Path) -> None:
+    output = tmp_path / "bench.json"
+    result = CliRunner().invoke(main, ["--tiny", "--only", "browser", "--output", str(output)])
+    assert result.exit_code == 0, result.output
+    listed = json.loads(output.read_text(encoding="utf-8"))
+    assert {item["name"] for item in listed} == (set(NAMES) if find_chromium() else set())
+
+
 def test_what_needs_a_browser_is_named_missing_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is measured, nothing fails, and each ratio that is not there is named."""
     monkeypatch.setattr("bench.browsing.find_chromium", lambda: None)

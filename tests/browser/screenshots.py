@@ -130,6 +130,10 @@ def lead_writes(lead: Visitor) -> None:
     lead.press("Keep as a draft")
     lead.follow("Write")
     lead.shoot("write")
+    lead.follow("Add a professional view")
+    page.get_by_label("What do you think, and why?").fill("She ate with the family, and slept through two nights.")
+    page.get_by_label("Your job").fill("Social worker (invented)")
+    lead.press("Keep as a draft")
 
 
 def lead_releases(lead: Visitor) -> None:
@@ -149,9 +153,9 @@ def lead_releases(lead: Visitor) -> None:
 
 
 def lead_releases_more(lead: Visitor) -> None:
-    """What the chair is told of while they read: the request."""
+    """What the chair is told of while they read: the view. The request goes to the agency that it asks."""
     lead.follow("Review and release")
-    lead.page.locator("article", has_text="Was she seen by a nurse").get_by_role("checkbox").check()
+    lead.page.locator("article", has_text="slept through two nights").get_by_role("checkbox").check()
     lead.press("Choose what it is shared for")
     lead.page.get_by_role("checkbox", name="Review by the panel").check()
     lead.press("Show who would get it")
