@@ -43,7 +43,7 @@ STEPS = (
     ),
     Step(
         "lead professional",
-        "Press Write, then Add a professional view; fill in two answers and your job, keep it.",
+        "Press Write, then Give your professional view; fill in two answers and your job, keep it.",
         "A draft beside the others. Nothing is shared yet.",
         "writing.choose",
     ),

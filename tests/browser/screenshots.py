@@ -130,7 +130,7 @@ def lead_writes(lead: Visitor) -> None:
     lead.press("Keep as a draft")
     lead.follow("Write")
     lead.shoot("write")
-    lead.follow("Add a professional view")
+    lead.follow("Give your professional view")
     page.get_by_label("What do you think, and why?").fill("She ate with the family, and slept through two nights.")
     page.get_by_label("Your job").fill("Social worker (invented)")
     lead.press("Keep as a draft")
