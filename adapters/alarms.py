@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.store.database import Store
+from adapters.store.database import Session, Store
+from adapters.store.monitor_rows import first_changed_of
 from adapters.store.rows import list_alarms, open_alarms
 from adapters.store.tables import AcknowledgedRow, AlarmRow
 from policies.model import render_time
@@ -303,15 +304,17 @@ class Alarm:
 
 def read_alarms(store: Store) -> list[Alarm]:
     """Return every alarm, oldest first. Raises ``StoreRefused`` or ``StorageRefused``."""
-    with store.write() as session:
-        return [_read(store, row, session.get(AcknowledgedRow, row.number)) for row in list_alarms(session)]
+    with store.read() as session:
+        return [_read(store, session, row) for row in list_alarms(session)]
 
 
-def _read(store: Store, row: AlarmRow, seen: AcknowledgedRow | None) -> Alarm:
+def _read(store: Store, session: Session, row: AlarmRow) -> Alarm:
+    seen, first = session.get(AcknowledgedRow, row.number), first_changed_of(session, row.number)
+    text = row.text if first is None else f"{row.text}; the first entry that differs is entry {first}"
     if seen is None:
-        return Alarm(row.number, row.raised_at, row.code, row.text)
+        return Alarm(row.number, row.raised_at, row.code, text)
     words = store.open_json(_name(row.number), seen.sealed_words)
-    return Alarm(row.number, row.raised_at, row.code, row.text, seen.at, words["by"], words["reason"])
+    return Alarm(row.number, row.raised_at, row.code, text, seen.at, words["by"], words["reason"])
 
 
 def acknowledge(store: Store, number: int, *, by: str, reason: str, at: datetime) -> None:

@@ -191,9 +191,9 @@ class Follower:
                 )
                 write_setting(session, "witnessed", newest)
                 keep_seen(session, quorum.checkpoint.size, render_time(quorum.witnessed_at), note)
-        keep_leaves(self.client, self.store, quorum.checkpoint, note)
         self._check_directory()
         require_kept(self)
+        keep_leaves(self.client, self.store, quorum.checkpoint, note)
         return quorum
 
     def read_public(self, edge: Edge, checkpoint: Checkpoint) -> tuple[Edge, list[tuple[int, str]]]:
@@ -421,7 +421,6 @@ class Follower:
                 )
         if is_fork:
             raise self._alarm("fork", f"the hub shows two heads of {checkpoint.size} entries; this one is not signed")
-        keep_leaves(self.client, self.store, checkpoint, note)
         pairs = witness_pairs(keys, self.home.agency, self.witnesses)
         for number, pair in enumerate(pairs, start=1):
             at = self.clock()
@@ -433,6 +432,7 @@ class Follower:
                 # The hub's set may be newer than the newest that we have proof of: then our newer keys count there.
                 if error.code != "cosignature_refused" or number == len(pairs):
                     raise
+        keep_leaves(self.client, self.store, checkpoint, note)
         return checkpoint.size
 
 

@@ -14,6 +14,7 @@ from adapters.hub_client import MAX_BUNDLE_BYTES, HubClient, HubRefused, HubUnre
 from adapters.kept_leaves import first_changed
 from adapters.refusal import LogRefused
 from adapters.store.database import Store
+from adapters.store.monitor_rows import add_first_changed, find_evidence_of
 from adapters.watched_entries import back_dated
 from keys.merkle import ProofInvalid, parse_proof, render_proof, verify_consistency
 from keys.spans import MAX_SPAN_LEAVES, Span, TileTree
@@ -50,18 +51,19 @@ def require_continues(
             "went back"
         )
         raise alarm("rollback", text, evidence)
-    changed = first_changed(client, store, shown, note)
-    where = ""
-    if changed is not None:
-        where = f"; the first entry that differs is entry {changed.index}"
-        evidence["heads"] = list(dict.fromkeys([*evidence["heads"], changed.note]))
-        evidence["splits"] += changed.splits
-    raise alarm(
-        "fork",
+    text = (
         f"the hub's log at {shown.size} entries does not continue the one seen at {seen['size']}: "
-        f"its past was changed, cut off, or is shown differently to others{where}",
-        evidence,
+        "its past was changed, cut off, or is shown differently to others"
     )
+    refused = alarm("fork", text, evidence)
+    # The alarm is kept by now: which entry it is takes more questions to the hub, which may not answer them.
+    with store.read() as session:
+        known = find_evidence_of(session, "fork", text)
+    changed = None if known is None or "first" in known else first_changed(client, store, shown, note)
+    if changed is not None:
+        with store.write() as session:
+            add_first_changed(session, "fork", text, changed.index, changed.note, changed.splits)
+    raise refused
 
 
 def _fault(client: HubClient, seen: tuple[int, bytes], shown: tuple[int, bytes]) -> str | None:

@@ -209,7 +209,7 @@ def _fork(facts: _Facts) -> Finding | None:
                     f"The log's key signed two logs that contradict each other in their first {size} entries:",
                     f"one with root {one.hex()}: {how_one};",
                     f"one with root {two.hex()}: {how_two}.",
-                    *(list(_where(facts.spans)) or _between(facts.beginnings.values())),
+                    *(list(_where(facts.spans)) or _beside(facts.beginnings.values())),
                     "Whoever holds that key showed two histories. No honest log can do so, and nobody else could sign.",
                 ),
             )
@@ -229,21 +229,22 @@ def _where(spans: Sequence[SeenSpan]) -> Iterator[str]:
             return
 
 
-def _between(beginnings: Iterable[Mapping[int, bytes]]) -> list[str]:
+def _beside(beginnings: Iterable[Mapping[int, bytes]]) -> list[str]:
     """Say which is the first entry in which two logs differ, where the roots before it and up to it are known of both.
 
-    The heads with no more than their own root are passed over: many files have hundreds of them.
+    They have one root of their first entries, and with the next entry two.
     """
-    told = [item for item in beginnings if len(item) > len(("none", "its own"))]
-    for one, two in combinations(told, 2):
-        for size in sorted(one.keys() & two.keys()):
-            after = size + 1
-            if one[size] == two[size] and after in one and after in two and one[after] != two[after]:
-                return [
-                    f"The first entry that differs is entry {size}: the first {size} entries of both are the same, and "
-                    "with the next one they are not."
-                ]
-    return []
+    next_roots: dict[tuple[int, bytes], set[bytes]] = {}
+    for roots in beginnings:
+        for size, root in roots.items():
+            if size + 1 in roots:
+                next_roots.setdefault((size, root), set()).add(roots[size + 1])
+    parted = [size for (size, _), following in next_roots.items() if len(following) > 1]
+    return [
+        f"The first entry that differs is entry {size}: the first {size} entries of both are the same, and with the "
+        "next one they are not."
+        for size in sorted(parted)[:1]
+    ]
 
 
 def _back_dating(facts: _Facts) -> Finding | None:

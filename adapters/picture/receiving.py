@@ -337,6 +337,7 @@ class Receiver:
         """
         lines, reader = split_lines(pull.lines), judged.reader
         viewed = verify_entry(lines["viewed"][0]["receipt"], checkpoint)
+        # By the keys that it was judged by; one revoked since is asked about anew below.
         readable = _readable(judged.directory, reader, judged.at)
         for channel, said in addressed.items():
             # An agency's own archive channels lead to itself and are no part of an answer.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import delete, func, select
@@ -181,11 +181,42 @@ def reads(session: Session, cases: Collection[str] | None, since: str) -> Sequen
 def raise_with_evidence(session: Session, code: str, text: str, at: str, evidence: Any) -> None:
     """Keep an alarm with what it rests on, a JSON value."""
     raise_alarm(session, code, text, at)
-    query = select(AlarmRow.number).where(AlarmRow.code == code, AlarmRow.text == text)
-    number = session.scalar(query.order_by(AlarmRow.number.desc()).limit(1))
+    number = _newest_alarm(session, code, text)
     if evidence is not None and number is not None and session.get(EvidenceRow, number) is None:
         session.add(EvidenceRow(alarm=number, content=json.dumps(evidence, sort_keys=True)))
         session.flush()
+
+
+def find_evidence_of(session: Session, code: str, text: str) -> Any:
+    """Return what the newest alarm of a code and text rests on, None where nothing was kept."""
+    number = _newest_alarm(session, code, text)
+    return None if number is None else find_evidence(session, number)
+
+
+def first_changed_of(session: Session, alarm: int) -> int | None:
+    """Return which entry is the first that differs, where an alarm's evidence names it."""
+    return session.scalar(select(func.json_extract(EvidenceRow.content, "$.first")).where(EvidenceRow.alarm == alarm))
+
+
+def add_first_changed(
+    session: Session, code: str, text: str, index: int, note: str, splits: Sequence[Mapping[str, Any]]
+) -> None:
+    """Add to what an alarm rests on which entry is the first that differs, the head of the log it was in, and proof."""
+    number = _newest_alarm(session, code, text)
+    row = None if number is None else session.get(EvidenceRow, number)
+    if row is None:
+        return
+    said = json.loads(row.content)
+    said["first"], said["splits"] = index, [*said["splits"], *splits]
+    if note not in said["heads"]:
+        said["heads"].append(note)
+    row.content = json.dumps(said, sort_keys=True)
+    session.flush()
+
+
+def _newest_alarm(session: Session, code: str, text: str) -> int | None:
+    query = select(AlarmRow.number).where(AlarmRow.code == code, AlarmRow.text == text)
+    return session.scalar(query.order_by(AlarmRow.number.desc()).limit(1))
 
 
 def find_evidence(session: Session, alarm: int) -> Any:

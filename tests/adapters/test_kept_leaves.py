@@ -12,6 +12,7 @@ from adapters import kept_leaves
 from adapters.hub_client import HubClient, HubRefused
 from adapters.kept_leaves import LEAVES, KeptTiles, first_changed, keep_leaves
 from adapters.store.database import Store
+from adapters.store.monitor_rows import keep_leaf_tile
 from adapters.store.rows import read_setting
 from keys.custody.keyfile import generate_storage
 from keys.merkle import ProofInvalid, grow, leaf_hash, node_hash, parse_proof, root_of
@@ -53,8 +54,13 @@ class Silent(Tiles):
         raise HubRefused(404, {"detail": f"no {path}"})
 
 
-def keep(hub: Tiles, store: Store, size: int) -> bool:
+def look(hub: Tiles, store: Store, size: int) -> bool:
     return keep_leaves(cast(HubClient, hub), store, hub.head(size), f"note {size}")
+
+
+def keep(hub: Tiles, store: Store, size: int) -> bool:
+    """Look until all is kept."""
+    return any(look(hub, store, size) for _ in range(-(-size // kept_leaves.AT_ONCE)))
 
 
 def differs(hub: Tiles, store: Store, size: int) -> int | None:
@@ -95,12 +101,13 @@ def test_leaves_are_kept_as_the_log_grows(store: Store, monkeypatch: pytest.Monk
         assert keep(hub, store, size)
         assert hub.asked == asked
         with store.read() as session:
-            kept = KeptTiles(session)
-            assert list(TileTree(kept.fetch, size).leaves(0)) == HASHES[:size]
-            for level, hashes in enumerate(Tiles(HASHES[:size]).levels):
-                for number in {0, (len(hashes) - 1) // 256}:
-                    want = hashes[number * 256 :][:256]
-                    assert kept.fetch(TilePath(level, number, len(want)).render()) == b"".join(want)
+            assert read_setting(session, LEAVES)["note"] == f"note {size}"
+        kept = KeptTiles(store)
+        assert list(TileTree(kept.fetch, size).leaves(0)) == HASHES[:size]
+        for level, hashes in enumerate(Tiles(HASHES[:size]).levels):
+            for number in {0, (len(hashes) - 1) // 256}:
+                want = hashes[number * 256 :][:256]
+                assert kept.fetch(TilePath(level, number, len(want)).render()) == b"".join(want)
     # One that is shorter, as another process may have read it before, changes nothing.
     assert keep(hub, store, 300)
     with store.read() as session:
@@ -143,6 +150,48 @@ def test_only_the_leaves_of_a_signed_head_are_kept(store: Store, monkeypatch: py
     assert first_changed(cast(HubClient, lying), store, lying.head(700), "shown") is None
     assert keep(honest, store, 700)
     assert differs(lying, store, 700) == 300
+
+
+def test_one_look_takes_a_part_and_names_what_is_there(store: Store) -> None:
+    """A hub that has signed a long log is asked for little at a time; what was signed before goes on to count."""
+    hub = Tiles(HASHES)
+    assert look(hub, store, 700)
+    asked = hub.asked
+    assert not look(hub, store, 66_000)
+    # Tiles of the leaves, and some of the levels above, to prove what they are the beginning of.
+    assert hub.asked - asked <= kept_leaves.AT_ONCE // 256 + 20
+    assert differs(Tiles([*HASHES[:300], bytes(32), *HASHES[301:700]]), store, 700) == 300
+
+
+def test_no_more_is_kept_than_is_meant_to_be(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_leaves, "MAX_KEPT", 500)
+    hub = Tiles(HASHES)
+    assert look(hub, store, 400)
+    for _ in range(3):
+        assert not look(hub, store, 700)
+    with store.read() as session:
+        assert read_setting(session, LEAVES)["edge"]["size"] == 500
+    asked = hub.asked
+    assert not look(hub, store, 701)
+    assert hub.asked == asked
+    assert differs(Tiles([*HASHES[:300], bytes(32), *HASHES[301:700]]), store, 700) == 300
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("damage", [b"", bytes(32) * 256], ids=["gone", "changed"])
+def test_leaves_that_are_not_there_as_they_were_name_nothing_and_come_again(
+    store: Store, number: int, damage: bytes
+) -> None:
+    """What was kept proves only what the signed head bears out: no entry is named by a row that was damaged."""
+    hub, other = Tiles(HASHES), Tiles([*HASHES[:600], bytes(32), *HASHES[601:700]])
+    assert keep(hub, store, 700)
+    with store.write() as session:
+        keep_leaf_tile(session, number, damage)
+    assert differs(other, store, 700) is None
+    for size in (701, 702):
+        look(hub, store, size)
+    assert keep(hub, store, 702)
+    assert differs(other, store, 700) == 600
 
 
 @pytest.mark.parametrize("size", [2, 3, 255, 256, 257, 700])

@@ -225,7 +225,7 @@ def test_attack_03_one_agency_that_is_shown_both_proves_it_alone(scene: Scene, t
     # The entry is named in the alarm and by whoever checks the file: care's, of which the other log has no trace.
     [where] = [line for line in found.lines if "The first entry that differs" in line]
     assert f"is entry {split_at}:" in where
-    [said] = [text for code, text in scene.alarms(HEALTH) if code == "fork"]
+    [said] = [item.text for item in read_alarms(health.store) if item.code == "fork"]
     assert said.endswith(f"the first entry that differs is entry {split_at}")
     is_stopped(scene, HEALTH, "fork")
 
