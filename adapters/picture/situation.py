@@ -34,8 +34,8 @@ ORDERS: Mapping[str, str] = {
 
 TESTS: Mapping[str, str] = {
     "rg": _(
-        "Reasonable grounds: on all the available general and specific evidence, are there reasonable grounds to believe "
-        "that the child is a victim of modern slavery? Conclusive proof is not needed."
+        "Reasonable grounds: on all the available general and specific evidence, are there reasonable grounds to "
+        "believe that the child is a victim of modern slavery? Conclusive proof is not needed."
     ),
     "cg": _(
         "Conclusive grounds: is it more likely than not (the balance of probabilities) that the child is a victim of "
