@@ -68,8 +68,8 @@ _ENDING = ("/sign-out", "/lock")
 _LATE = re.compile("aside|take-back|correct|remove|withdraw|discard|revoke|delete|end$|leave|release")
 _TO_COME = re.compile("due|ends|until|convene|again")
 """Fields, or forms, whose day must not be over."""
-_EMPTY = re.compile("Citizenship|Language|NumberOf|Country|itude$")
-"""Fields of lists and numbers that may be left open."""
+_EMPTY = re.compile("Citizenship|Language|NumberOf|Country|itude$|^necessity$")
+"""Fields of lists and numbers that may be left open, and why an objection is overridden: none is."""
 WAYS = ("wrong", "right", "aside")
 """How forms are sent: as they should not be, as they should, and so by their last button where they have a further one.
 """
@@ -252,7 +252,9 @@ class Walk:
         if kind in ("radio", "checkbox"):
             # A record of the invented case is none that the adapter holds: it is not ticked.
             is_record = re.fullmatch("[0-9a-f]{32}", value) and "draft" not in name
-            return [(name, value)] if how == "right" and not is_record else []
+            # Nobody in the scene objects, so that whoever overrides an objection is not let through.
+            is_refused = name == "override" and value
+            return [(name, value)] if how == "right" and not is_record and not is_refused else []
         if kind == "select":
             chosen = [one for one in choices if one]
             return [(name, chosen[0])] if chosen and how == "right" else []
