@@ -16,6 +16,7 @@ from adapters.feed import erasures
 from adapters.refusal import LogRefused
 from adapters.store.database import Session
 from adapters.store.erasing_rows import drop_pending, forget_channels, forget_own
+from adapters.store.monitor_rows import forget_pulls
 from adapters.store.rows import raise_alarm, read_setting, write_setting
 from keys.canonical import NotCanonical
 from keys.certificates import NotCertified
@@ -207,6 +208,9 @@ def _carry_out(session: Session, case: str, agency: str, item: Erasure) -> None:
     drop_pending(session, case)
     forget_own(session, case, None)
     forget_channels(session, case)
+    if item.scope is Scope.RECORD:
+        # Who opened it is what is recorded of the case: it stays as long as the log tells it, and goes with it.
+        forget_pulls(session, case)
 
 
 def _name(case: str) -> str:

@@ -213,6 +213,7 @@ class CaseFeed:
             before, fresh = _read(session, self.case), held.pop(_FRESH)
             if before["seq"] < held["seq"]:
                 settle(session, self.case, self.agency, fresh)
+                _say_since(before, held)
                 write_setting(session, _name(self.case), held)
                 tell_unusual(session, self.agency, before["own"], held["own"])
 
@@ -325,6 +326,21 @@ def overriding(session: Session, case: str) -> list[tuple[str | None, str, str, 
     Each: the member, who disclosed it, the disclosure's digest, the reasons.
     """
     return [(who, by, digest, tuple(why)) for who, by, digest, why in _read(session, case)["overriding"]]
+
+
+def _say_since(before: Mapping[str, Any], held: dict[str, Any]) -> None:
+    """Note since when pulls are kept. An earlier version kept none: nobody is told that those of before are known."""
+    since = before.get("newest_at") or held.get("newest_at")
+    if "pulls_since" not in before and (before["seq"] == 0 or since):
+        held["pulls_since"] = None if before["seq"] == 0 else since
+
+
+def pulls_known(session: Session, case: str) -> tuple[str | None, int] | None:
+    """Return since when every pull of a case is kept here (None: from its beginning), and how many of its entries were
+    erased before they were followed; None where no pulls of the case were kept yet.
+    """
+    held = _read(session, case)
+    return (held["pulls_since"], len(held["gone"])) if "pulls_since" in held else None
 
 
 def _chain(case: str, held: Mapping[str, Any]) -> Chain:

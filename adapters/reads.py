@@ -11,12 +11,14 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from operator import itemgetter
 
 from adapters.cases import CaseBook, CaseRefused
-from adapters.picture.view import CaseView, Reading
+from adapters.feed import pulls_known
+from adapters.picture.view import CaseView, Reading, ReadingsKnown
 from adapters.store.database import Store
-from adapters.store.monitor_rows import reads
-from adapters.store.monitor_tables import ReadRow
+from adapters.store.monitor_rows import pulls, reads
+from adapters.store.monitor_tables import PullRow, ReadRow
 from policies.model import Malformed, MemberId, parse_time, render_time
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -83,18 +85,32 @@ def list_readers(
     ]
 
 
-def with_readings(view: CaseView, store: Store, book: CaseBook) -> CaseView:
-    """Return a view that knows who read what its reader's agency shared in the case, as far as it was followed here.
+def with_readings(view: CaseView, store: Store) -> CaseView:
+    """Return a view that knows who opened the case, as far as its entries were followed here, and how far that is.
 
-    Whom the reader is shown of them is decided where the picture is made (``adapters.picture.use``). Raises
+    Before pulls of all records were kept (``adapters.feed.pulls_known``), those of this agency's own records are all
+    that is known. Whom the reader is shown is decided where the picture is made (``adapters.picture.use``). Raises
     ``StoreRefused``.
     """
     case = str(view.case.membership.case)
+    grouped: dict[tuple[str, str | None, str], list[tuple[datetime, int]]] = {}
+    with store.read() as session:
+        known = pulls_known(session, case)
+        told: dict[int, tuple[ReadRow | PullRow, int]] = {
+            row.case_seq: (row, len(json.loads(row.fragments))) for row in reads(session, [case], "")
+        }
+        told |= {row.case_seq: (row, row.fragments) for row in pulls(session, case)}
+        for _, (row, count) in sorted(told.items(), key=itemgetter(0), reverse=True):
+            grouped.setdefault((row.agency, row.member, row.purpose), []).append((_time(row.at), count))
     found = [
-        Reading(item.agency, item.member, item.purpose, item.times[0], len(item.times), item.fragments)
-        for item in list_readers(store, book, cases=[case])
+        Reading(agency, member, purpose, listed[0][0], len(listed), max(count for _, count in listed))
+        for (agency, member, purpose), listed in grouped.items()
     ]
-    return replace(view, readings=tuple(found))
+    if known is None:
+        return replace(view, readings=tuple(found))
+    since, erased = known
+    how_far = ReadingsKnown(None if since is None else _time(since), erased)
+    return replace(view, readings=tuple(found), readings_known=how_far)
 
 
 class _Roles:

@@ -1,8 +1,9 @@
 """What an adapter looks for in the entries of its cases: reads of its fragments, its own name, and impossible times.
 
-Told when read: each pull that gave somebody fragments of this agency, whoever pulled. Its own name: an entry that says
-this agency brought something it did not make, or that somebody was given what it did not disclose to them. Times: an
-entry that says it is older than what came before it.
+Who pulled the case, whoever shared what they were given: a case's entries go to all its parties. Told when read: each
+pull that gave somebody fragments of this agency, whoever pulled. Its own name: an entry that says this agency brought
+something it did not make, or that somebody was given what it did not disclose to them. Times: an entry that says it is
+older than what came before it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from adapters.store.database import Session
 from adapters.store.monitor_rows import (
     keep_own_entries,
+    keep_pulls,
     keep_reads,
     never_granted,
     own_fragment_ids,
@@ -24,7 +26,7 @@ from adapters.store.monitor_rows import (
     seen_note,
     unlogged_lines,
 )
-from adapters.store.monitor_tables import OwnEntryRow, ReadRow
+from adapters.store.monitor_tables import OwnEntryRow, PullRow, ReadRow
 from adapters.store.rows import known_lines, read_setting
 from policies.model import render_time
 
@@ -90,6 +92,7 @@ def settle(session: Session, case: str, agency: str, fresh: Mapping[str, Any]) -
     keep_own_entries(session, (_own_row(case, entry, index) for entry, index, _, _ in ours))
     mine = own_fragment_ids(session, case)
     keep_reads(session, (row for entry, index, _, _ in fresh["reads"] for row in _read_rows(case, entry, index, mine)))
+    keep_pulls(session, (_pull_row(case, entry) for entry, _, _, _ in fresh["reads"]))
     _tell_ungiven(session, case, agency, fresh["reads"])
     known = known_lines(session, case) if ours else set()
     began = (read_setting(session, BEGAN) or {"size": 0})["size"]
@@ -194,6 +197,18 @@ def _read_rows(case: str, entry: Mapping[str, Any], index: int, mine: set[str]) 
             fragments=json.dumps(given),
         )
     ]
+
+
+def _pull_row(case: str, entry: Mapping[str, Any]) -> PullRow:
+    return PullRow(
+        case=case,
+        case_seq=entry["case_seq"],
+        agency=entry["agency"],
+        member=entry["member"],
+        purpose=entry["purpose"],
+        at=entry["at"],
+        fragments=len(entry["fragments"]),
+    )
 
 
 def _alarm_time(entry: Mapping[str, Any]) -> str:

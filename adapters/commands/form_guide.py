@@ -117,6 +117,17 @@ def examples(today: date) -> Mapping[str, dict[str, Any]]:
             "elements": [],
             "derived_from": [],
         },
+        "context": {
+            **_by("practitioner", "Youth worker"),
+            "setting": "place",
+            "name": "The shelter in the park by the school (invented)",
+            "seen": "Older people waited there after four and spoke to children one by one.",
+            "seen_from": _lately(today)[:7],
+            "source_kind": "professional_observation",
+            "people": "Two other children, who may be exploited too.",
+            "movement": "She was driven there from the bus stop, two streets away.",
+            "derived_from": [],
+        },
         "disagreement": {
             **_by("lead_professional", "Social worker"),
             "point": "In which year the child was born.",

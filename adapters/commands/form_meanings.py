@@ -104,6 +104,16 @@ MEANINGS: Mapping[str | tuple[Category, str], str] = {
     "question": "what is decided: reasonable grounds, conclusive grounds, or both",
     "is_quorate": "whether everybody was present who must be",
     "minutes": "the minutes",
+    "setting": "a place, a group of peers, or an online space or account",
+    "name": "what it is called or where it is, one line",
+    "seen": "what was seen or said there; that it is named is no finding",
+    "seen_from": "when it was seen, or since when; as precise as it is known: `2026`, `2026-05` or `2026-05-17`",
+    "seen_to": "until when, in the same way; left out for one time",
+    "people": "who else was there; another child may be exploited too",
+    "movement": "how the child came there or was moved; any distance counts",
+    "source_kind": "whose account it is, or what it rests on",
+    "source_grade": "how reliable the source is, where the agency grades it (3x5x2)",
+    "info_grade": "how far the information is known, where the agency grades it (3x5x2)",
 }
 """By field name; by category and field name where a kind has a meaning of its own."""
 

@@ -73,7 +73,7 @@ def picture(
     with opened(home_option()) as adapter:
         with progress("pulling and verifying"):
             found = open_case(adapter, case, member, Purpose(purpose), kept=kept)
-            view = with_readings(found.view, adapter.store, adapter.book)
+            view = with_readings(found.view, adapter.store)
             shown = assemble(view)
         # A file leaves the hub's reach: what is written is decided again, as an export.
         made = shown

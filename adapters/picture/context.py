@@ -59,6 +59,8 @@ _PEERS = {
     "vic_MethodOfRecruitment": _("Recruitment"),
     "vic_RelationshipToTrafficker": _("Relationship to the person who exploited the child"),
 }
+_WRITTEN = {"place": Setting.PLACES, "peers": Setting.PEERS, "online": Setting.ONLINE}
+"""What somebody says that a record of kind ``context`` describes (``adapters.release.contexts``), and its part."""
 _NAME_PARTS = ("FirstName", "MiddleName", "SecondName")
 
 
@@ -120,7 +122,7 @@ Rows = Iterator[tuple[Setting, ContextRow]]
 
 def _rows(piece: Piece) -> Rows:
     if piece.category is Category.CONTEXT:
-        yield Setting.DESCRIBED, _row(piece, piece.line)
+        yield from _described(piece)
     elif piece.category is Category.MOVEMENT:
         yield Setting.MOVEMENT, _row(piece, piece.line)
     elif piece.category is Category.RELATION:
@@ -133,6 +135,26 @@ def _rows(piece: Piece) -> Rows:
                 Setting.PEERS,
                 _row(piece, joined([label, plain_term(value.text)], ": "), provenance=piece.provenance(value)),
             )
+
+
+def _described(piece: Piece) -> Rows:
+    """Yield a place, a group or an online space where its writer put it; one that nobody put anywhere, as written."""
+    content = piece.content
+    setting = _WRITTEN.get(content.text("hub_ContextSetting"))
+    seen = content.find("hub_ContextSeen")
+    if setting is None or seen is None:
+        yield Setting.DESCRIBED, _row(piece, piece.line)
+        return
+    name = content.text("hub_ContextName")
+    yield setting, _row(piece, joined([name, seen.text], ": "), provenance=piece.provenance(seen))
+    for field, kept_in, label in (
+        ("hub_ContextPeople", setting, _("Who else was there")),
+        ("hub_Movement", Setting.MOVEMENT, _("How the child came there, or was moved")),
+    ):
+        said = content.find(field)
+        if said is not None:
+            text = joined([joined([name, label], ", "), said.text], ": ")
+            yield kept_in, _row(piece, text, provenance=piece.provenance(said))
 
 
 def _row(

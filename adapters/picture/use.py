@@ -1,8 +1,8 @@
-"""Who opened what, as far as this agency's adapter knows: reads of what the agency itself shared, told by the log.
+"""Who opened what, as far as this agency's adapter knows: the pulls of the case, told and proven by its log.
 
 For whoever leads the case or chairs its panel, and for an information governance officer: each person of the case, with
-what is known or that nothing is known (nrm.md 7, section 14). For others: their own reads. Ids, roles and times only;
-who read records of other agencies is not known here, and is never shown as "did not read".
+what is known or that nothing is known (nrm.md 7, section 14). For others: their own reads. Ids, roles, times and counts
+only. The list says whether it is whole; only where it is, "has not opened it" is said of anybody.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from dataclasses import dataclass
 
 from adapters.picture.speech import joined, lazy_ngettext
 from adapters.picture.speech import lazy_gettext as _
-from adapters.picture.view import CaseView, Reading
+from adapters.picture.view import CaseView, Reading, ReadingsKnown
 from adapters.picture.words import count_words, day_words, words_for
+from policies.model import render_time
 from policies.vocabulary import Role
 
 SEE_EVERYBODY = frozenset({Role.PANEL_CHAIR, Role.LEAD_PROFESSIONAL, Role.IG_OFFICER})
 NOT_KNOWN = _("not known")
+NOT_OPENED = _("has not opened it")
 _NOT_ASKED = _("Who else opened the case is not told here.")
 
 
@@ -55,10 +57,31 @@ def list_openers(view: CaseView) -> Openers:
         if sees_all or (reading.agency, reading.member) == me:
             found.setdefault((reading.agency, reading.member), []).append(reading)
     rows = tuple(_row(view, who, readings, is_reader=who == me) for who, readings in found.items())
-    return Openers(_what_is_known(view.name_of(view.reader.agency), sees_all=sees_all), rows)
+    return Openers(_what_is_known(view, view.name_of(view.reader.agency), sees_all=sees_all), rows)
 
 
-def _what_is_known(agency: str, *, sees_all: bool) -> str:
+def _is_whole(view: CaseView) -> bool:
+    known = view.readings_known
+    return known is not None and known.since is None and not known.erased
+
+
+def _what_is_known(view: CaseView, agency: str, *, sees_all: bool) -> str:
+    known = view.readings_known
+    if known is not None and not sees_all:
+        return _(
+            "Here stands when you opened the case. Who else opened it is shown to whoever leads it or chairs its panel."
+        )
+    if known is not None:
+        parts = [_how_whole(known, agency)]
+        if known.erased:
+            parts.append(
+                lazy_ngettext(
+                    "%(num)s entry of the case was erased before it was read here: it may have been an opening.",
+                    "%(num)s entries of the case were erased before they were read here: openings may be among them.",
+                    known.erased,
+                )
+            )
+        return joined(parts)
     if sees_all:
         return _(
             "Known here is who opened what %(agency)s itself shared. Whoever opened records of other agencies only "
@@ -73,6 +96,19 @@ def _what_is_known(agency: str, *, sees_all: bool) -> str:
     )
 
 
+def _how_whole(known: ReadingsKnown, agency: str) -> str:
+    if known.since is not None:
+        return _(
+            "From %(day)s on every opening of the case by anybody stands here, as its log has it. Before that only who "
+            "opened what %(agency)s itself shared is known: not known does not mean that they have not read.",
+            day=day_words(render_time(known.since)),
+            agency=agency,
+        )
+    if known.erased:
+        return _("Every opening of the case that its log still tells stands here, whoever opened it.")
+    return _("Every opening of the case stands here, from its beginning on, whoever opened it. No entry is missing.")
+
+
 def _row(view: CaseView, who: tuple[str, str | None], readings: Sequence[Reading], *, is_reader: bool) -> Opener:
     agency, member = who
     entry = None if member is None else view.case.membership.find_member(agency, member)
@@ -83,14 +119,14 @@ def _row(view: CaseView, who: tuple[str, str | None], readings: Sequence[Reading
         member=member,
         roles=listed,
         is_reader=is_reader,
-        opened=joined([_words(item) for item in readings], "; ") or NOT_KNOWN,
+        opened=joined([_words(item) for item in readings], "; ") or (NOT_OPENED if _is_whole(view) else NOT_KNOWN),
     )
 
 
 def _words(reading: Reading) -> str:
     return lazy_ngettext(
         "once on %(day)s, for: %(purpose)s; %(records)s",
-        "%(num)s times, last on %(day)s, for: %(purpose)s; %(records)s",
+        "%(num)s times, last on %(day)s, for: %(purpose)s; at most %(records)s at a time",
         reading.times,
         day=day_words(reading.last),
         purpose=words_for(reading.purpose),

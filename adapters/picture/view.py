@@ -88,9 +88,9 @@ class Unverified:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How often somebody (``member`` None: an agency's intake) opened, for a purpose, what the reader's agency shared.
+    """How often somebody (``member`` None: an agency's intake) opened the case for a purpose.
 
-    ``last`` is when they did so last, ``fragments`` how many different ones they were given.
+    ``last`` is when they did so last, ``fragments`` the most that they were given at a time.
     """
 
     agency: str
@@ -99,6 +99,18 @@ class Reading:
     last: datetime
     times: int
     fragments: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingsKnown:
+    """How far readings are known: all of them ``since`` a time, or from the case's beginning where it is None.
+
+    Of those before, only what the reader's agency itself shared. ``erased`` is how many entries of the case were erased
+    before they were followed here: an opening may have been among them.
+    """
+
+    since: datetime | None
+    erased: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +133,7 @@ class CaseView:
     reader has opened besides. ``rule_words`` gives the sentence of each rule that may be named to the reader,
     ``unconfirmed`` the gateways and bases that nobody has checked against the law. ``before`` is None where the reader
     has not looked before, and where an answer that was kept is opened again. ``readings`` is None where the log was not
-    asked who read what the reader's agency shared.
+    asked who opened the case; ``readings_known`` says how far they are known, None: of the own agency's records only.
     """
 
     case: CaseState
@@ -148,6 +160,7 @@ class CaseView:
     referral: Referral | None = None
     before: LastLook | None = None
     readings: tuple[Reading, ...] | None = None
+    readings_known: ReadingsKnown | None = None
 
     def require_whole(self) -> None:
         """Raise ``PictureRefused`` where fragments are of another case, stand twice, or are too many."""

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from adapters.nrm.typology import Element, ExploitationType
 from adapters.release import authored
+from adapters.release.contexts import ContextSetting, InfoGrade, SourceGrade, context
 from adapters.release.drafts import Draft, keep_authored, list_drafts
 from adapters.release.quoting import inherited_handling
 from adapters.release.strategy import (
@@ -26,7 +27,7 @@ from adapters.release.strategy import (
     PlacementOption,
     PlacementReason,
 )
-from adapters.release.writing import Author, AuthoredRefused, Bearing, ElementView, Position
+from adapters.release.writing import Author, AuthoredRefused, Bearing, ElementView, Position, SourceKind
 from adapters.store.database import Store
 from policies.vocabulary import Category, Role, WishesState
 
@@ -47,6 +48,7 @@ BUILDERS: Mapping[Category, Callable[..., dict[str, Any]]] = {
     Category.SERVICE_REFERRAL: authored.service_referral,
     Category.STRATEGY_DISCUSSION: authored.strategy_discussion,
     Category.MEETING: authored.meeting,
+    Category.CONTEXT: context,
 }
 _FLAGS = frozenset(
     {"threshold_met", "is_quorate", "concern_for_future", "involves_ictg", "police_protection_considered"}
@@ -59,6 +61,10 @@ _TERMS: Mapping[str, type[StrEnum]] = {
     "status": authored.DisagreementStatus,
     "because": authored.RefusedBecause,
     "coming": authored.Coming,
+    "setting": ContextSetting,
+    "source_kind": SourceKind,
+    "source_grade": SourceGrade,
+    "info_grade": InfoGrade,
 }
 _STATES: Mapping[Category, type[StrEnum]] = {
     Category.WISHES_AND_FEELINGS: WishesState,

@@ -15,6 +15,7 @@ from adapters.store.monitor_tables import (
     LeafTileRow,
     NamedHeadRow,
     OwnEntryRow,
+    PullRow,
     ReadRow,
     SeenHeadRow,
 )
@@ -176,6 +177,25 @@ def reads(session: Session, cases: Collection[str] | None, since: str) -> Sequen
     if cases is not None:
         query = query.where(ReadRow.case.in_(list(cases)))
     return session.scalars(query.order_by(ReadRow.at.desc(), ReadRow.log_index.desc()).limit(READS_SHOWN)).all()
+
+
+def keep_pulls(session: Session, rows: Iterable[PullRow]) -> None:
+    """Keep who pulled a case."""
+    for row in rows:
+        session.merge(row)
+    session.flush()
+
+
+def pulls(session: Session, case: str) -> Sequence[PullRow]:
+    """Return who pulled a case, the newest first."""
+    query = select(PullRow).where(PullRow.case == case).order_by(PullRow.case_seq.desc())
+    return session.scalars(query.limit(READS_SHOWN)).all()
+
+
+def forget_pulls(session: Session, case: str) -> None:
+    """Delete who pulled a case that was erased."""
+    session.execute(delete(PullRow).where(PullRow.case == case))
+    session.flush()
 
 
 def raise_with_evidence(session: Session, code: str, text: str, at: str, evidence: Any) -> None:

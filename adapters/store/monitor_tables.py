@@ -28,6 +28,22 @@ class ReadRow(Base):
     """This agency's own fragments among what was given, as a JSON list of ids."""
 
 
+class PullRow(Base):
+    """That somebody pulled a case, whoever shared what they were given: one row for each ``viewed`` entry followed."""
+
+    __tablename__ = "case_pull"
+
+    case: Mapped[str] = mapped_column(String(32), primary_key=True)
+    case_seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    agency: Mapped[str] = mapped_column(String(40))
+    member: Mapped[str | None] = mapped_column(String(32))
+    """Null: that agency's intake."""
+    purpose: Mapped[str] = mapped_column(String(40))
+    at: Mapped[str] = mapped_column(String(24))
+    fragments: Mapped[int] = mapped_column(Integer)
+    """How many they were given; which, is not kept."""
+
+
 class OwnEntryRow(Base):
     """What the entries of a case have in this agency's name: a fragment, channel, disclosure or void."""
 

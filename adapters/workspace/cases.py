@@ -189,7 +189,7 @@ def open_case(case: str, purpose: Purpose) -> OpenCase:
                 case, None if person is None else person.member, open_keys(), purpose, recognised()
             )
             digest = _digest_of(opened, before, _statements(here, case))
-        view = with_readings(opened.view, here.adapter.store, here.adapter.book)
+        view = with_readings(opened.view, here.adapter.store)
         held = OpenCase(case, purpose, view, assemble(view), digest, here.clock())
     except HubRefused as error:
         if error.status in _NOT_FOUND:

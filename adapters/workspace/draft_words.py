@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _later
 
-from adapters.picture.content import Group, ReadValue, read_content
+from adapters.picture.content import Group, ReadContent, ReadValue, read_content
 from adapters.picture.speech import shown
 from adapters.picture.words import category_words, day_words, span_words, words_for
 from adapters.release.drafts import Draft, DraftState, is_authored
 from adapters.sources.draft import ValueState
 from adapters.workspace.written_kinds import form_of
-from adapters.workspace.written_terms import OTHER_SERVICE, Asked, Takes
+from adapters.workspace.written_terms import DATES, OTHER_SERVICE, Asked, Takes, WrittenKind
 
 _PREFIX = re.compile(r"^(?:hub|hte|prs|vic|cas|con|spl|org)_")
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|_")
@@ -58,6 +58,15 @@ REVIEW_WORDS = {
     "hub_Quorate": _later("Everybody was there who must be"),
     "hub_Minutes": _later("Minutes"),
     "hub_StatementWords": _later("Words"),
+    "hub_ContextSetting": _later("Place, peers or online"),
+    "hub_ContextName": _later("Called, or where"),
+    "hub_ContextSeen": _later("What was seen or said"),
+    "hub_SeenFrom": _later("Seen, or since"),
+    "hub_SeenTo": _later("Until"),
+    "hub_ContextPeople": _later("Who else was there"),
+    "hub_Movement": _later("How the child came there, or was moved"),
+    "hub_SourceGrade": _later("Source"),
+    "hub_InfoGrade": _later("Information"),
 }
 """What a field is called where somebody reads it; the form asks for it as a question."""
 STATE_WORDS = {
@@ -108,6 +117,8 @@ def read_card(draft: Draft, names: Mapping[str, str], refs: Mapping[str, str], m
         for number, group in enumerate(content.groups.get(field, ()), start=1):
             lines.append(DraftLine(_label(field), str(number)))
             lines += _group(group, asked.get(field), names, refs)
+    if kind is not None and kind.question("source_kind") is not None:
+        lines.append(DraftLine(_("How it is known"), shown(words_for(content.source_kind))))
     if content.derived_from:
         quoted = ", ".join(refs.get(item, item[:8]) for item in content.derived_from)
         lines.append(DraftLine(_("Rests on"), quoted))
@@ -125,14 +136,20 @@ def read_card(draft: Draft, names: Mapping[str, str], refs: Mapping[str, str], m
         why_again=draft.why_again or "",
         findings=content.findings,
         notes=content.notes,
-        observed=shown(span_words(content.observed_from, content.observed_to))
-        if content.observed_from or content.observed_to
-        else "",
+        observed=_observed(content, kind),
         source=from_whom if written else str(system or ""),
         lines=tuple(lines),
         is_written=written,
         can_correct=may_write and written and kind is not None and draft.why_again is None,
     )
+
+
+def _observed(content: ReadContent, kind: WrittenKind | None) -> str:
+    """Return when it was; nothing where a form asks for that, so that it stands among the values."""
+    is_asked = kind is not None and kind.question("seen_from") is not None
+    if is_asked or not (content.observed_from or content.observed_to):
+        return ""
+    return shown(span_words(content.observed_from, content.observed_to))
 
 
 def _group(group: Group, asked: Asked | None, names: Mapping[str, str], refs: Mapping[str, str]) -> list[DraftLine]:
@@ -164,7 +181,7 @@ def _line(
         text = names.get(text, text)
     elif takes in (Takes.FRAGMENT, Takes.FRAGMENTS):
         text = refs.get(text, text[:8])
-    elif takes is Takes.DATE or asked is None:
+    elif takes in DATES or asked is None:
         text = shown(day_words(text))
     elif takes is Takes.CHOICE and asked is not None:
         text = str({term: words for term, words in asked.terms if term != OTHER_SERVICE}.get(text, text))

@@ -32,9 +32,16 @@ def framing_of(opened: OpenCase) -> Framing:
             chronology=url_for("listing.chronology", case=case),
             evidence=url_for("listing.evidence", case=case),
             follow=_follow(case),
+            describe=_describe(case),
         ),
         own_notes(case).texts(),
     )
+
+
+def _describe(case: str) -> str:
+    """Return where whoever asks describes a place, a group or an online space; nothing for who may not."""
+    may = Category.CONTEXT in writable(require_case(case).roles)
+    return url_for("writing.form", case=case, kind=Category.CONTEXT.value) if may else ""
 
 
 def _follow(case: str) -> dict[str, str]:

@@ -20,6 +20,7 @@ WRITTEN = frozenset(
         Category.SERVICE_REFERRAL,
         Category.WISHES_AND_FEELINGS,
         Category.STRATEGY_DISCUSSION,
+        Category.CONTEXT,
     }
 )
 """What people write on these pages."""

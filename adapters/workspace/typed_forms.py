@@ -17,7 +17,8 @@ from werkzeug.datastructures import MultiDict
 from adapters.picture.content import read_content
 from adapters.release.forms import written_fields
 from adapters.release.writing import AuthoredRefused, Coming, ReferralState
-from adapters.workspace.written_terms import MAX_GROUPS, OTHER_SERVICE, Asked, Takes, WrittenKind
+from adapters.workspace.day_parts import PARTS, NotADay, typed_date
+from adapters.workspace.written_terms import DATES, MAX_GROUPS, OTHER_SERVICE, Asked, Takes, WrittenKind
 from policies.vocabulary import Category
 
 Typed = MultiDict[str, str]
@@ -27,6 +28,7 @@ YES, NO = "yes", "no"
 _PLAIN = (
     ("not before the day", _later("The day must be today or later")),
     ("not after the day of writing", _later("The day cannot be in the future")),
+    ("not before the first", _later("It cannot end before it began")),
     ("within", _later("Check the year: it is too far from today")),
     ("control character", _later("There is a character in it that cannot be read. Type it again")),
     ("one line", _later("Write it in one line")),
@@ -95,7 +97,7 @@ def known_names(kind: WrittenKind, typed: Typed) -> frozenset[str]:
 def _names(questions: Sequence[Asked], prefix: str, typed: Typed) -> Iterator[str]:
     for asked in questions:
         name = f"{prefix}{asked.name}"
-        if asked.takes is Takes.DATE:
+        if asked.takes in DATES:
             yield from (f"{name}-{part}" for part in ("day", "month", "year"))
         elif asked.takes is Takes.GROUPS:
             yield f"{name}-count"
@@ -157,7 +159,7 @@ def _show(questions: Sequence[Asked], prefix: str, typed: Typed, errors: Mapping
     for asked in questions:
         name = f"{prefix}{asked.name}"
         groups: tuple[tuple[Shown, ...], ...] = ()
-        if asked.takes is Takes.DATE:
+        if asked.takes in DATES:
             values = tuple(typed.get(f"{name}-{part}", "") for part in ("day", "month", "year"))
         elif asked.takes is Takes.GROUPS:
             values = ()
@@ -256,6 +258,13 @@ def _date(_asked: Asked, name: str, typed: Typed, _choices: Choices) -> str | No
         raise _Wrong(_("Enter a real day, such as 27 3 2026")) from None
 
 
+def _part_date(_asked: Asked, name: str, typed: Typed, _choices: Choices) -> str:
+    try:
+        return typed_date({f"{name}.{part}": typed.get(f"{name}-{part}", "") for part in PARTS}, name)
+    except NotADay:
+        raise _Wrong(_("Enter a real date, such as 27 3 2026, 3 2026 or 2026")) from None
+
+
 def _yes_no(_asked: Asked, name: str, typed: Typed, _choices: Choices) -> bool | None:
     value = typed.get(name, "")
     if value not in ("", YES, NO):
@@ -301,6 +310,7 @@ _READERS = {
     Takes.LINE: _line,
     Takes.TEXT: _line,
     Takes.DATE: _date,
+    Takes.PART_DATE: _part_date,
     Takes.YES_NO: _yes_no,
     Takes.CHOICE: _choice,
     Takes.AGENCY: _agency,
@@ -374,6 +384,8 @@ def prefill(kind: WrittenKind, content: Mapping[str, Any]) -> Typed:
                     _fill(typed, part, f"{asked.name}-{number}-{part.name}", values)
         elif asked.name == "derived_from":
             _fill(typed, asked, asked.name, list(read.derived_from))
+        elif asked.name == "source_kind":
+            _fill(typed, asked, asked.name, [read.source_kind.value])
         else:
             _fill(typed, asked, asked.name, [value.text for value in read.given(asked.stored)])
     if kind.category is Category.SERVICE_REFERRAL:
@@ -382,7 +394,7 @@ def prefill(kind: WrittenKind, content: Mapping[str, Any]) -> Typed:
 
 
 def _fill(typed: Typed, asked: Asked, name: str, values: Sequence[str]) -> None:
-    if asked.takes is Takes.DATE:
+    if asked.takes in DATES:
         if values:
             for part, text in zip(("year", "month", "day"), values[0].split("-"), strict=False):
                 typed[f"{name}-{part}"] = text.lstrip("0")

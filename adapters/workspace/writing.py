@@ -55,7 +55,7 @@ from adapters.workspace.written_about import (
     request_choices,
 )
 from adapters.workspace.written_kinds import ELSEWHERE, FORMS, KINDS, RECORDS, form_of
-from adapters.workspace.written_terms import Takes, WrittenKind
+from adapters.workspace.written_terms import DATES, Takes, WrittenKind
 from policies.vocabulary import Category, Role
 
 _SEE_OTHER, _UNPROCESSABLE = 303, 422
@@ -252,7 +252,7 @@ def _page(
             questions=questions,
             choices=choices,
             errors=errors,
-            anchors={f"{item.id}": f"{item.id}-day" for item in questions if item.asked.takes is Takes.DATE},
+            anchors={f"{item.id}": f"{item.id}-day" for item in questions if item.asked.takes in DATES},
             asks_fragments=asks_fragments,
             picture=picture_address(case),
             requests=request_choices(kind, held, typed),

@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _
 
 from adapters.release.authored import MAX_REQUEST_CHARS, MAX_SHORT_CHARS
 from adapters.release.writing import MAX_TEXT_CHARS
+from adapters.workspace.written_context import CONTEXT
 from adapters.workspace.written_terms import (
     BEARING_TERMS,
     ELEMENT_TERMS,
@@ -228,6 +229,7 @@ KINDS: Mapping[Category, WrittenKind] = {
                 ),
             ),
         ),
+        CONTEXT,
         ACTION,
         REFERRAL,
         WrittenKind(

@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _
 
 from adapters.nrm.typology import TYPE_LABELS, Element
 from adapters.release.authored import MAX_POSITIONS
+from adapters.release.contexts import ContextSetting, InfoGrade, SourceGrade
 from adapters.release.writing import (
     MAX_LINE_CHARS,
     ActionState,
@@ -19,6 +20,7 @@ from adapters.release.writing import (
     Question,
     ReferralState,
     RefusedBecause,
+    SourceKind,
 )
 from policies.vocabulary import Category
 
@@ -32,6 +34,8 @@ class Takes(StrEnum):
     LINE = "line"
     TEXT = "text"
     DATE = "date"
+    PART_DATE = "part_date"
+    """A date as precise as it is known: a day, a month or a year."""
     YES_NO = "yes_no"
     CHOICE = "choice"
     AGENCY = "agency"
@@ -40,6 +44,9 @@ class Takes(StrEnum):
     FRAGMENT = "fragment"
     """One fragment that the address names: the request that is answered, the disagreement that is followed."""
     GROUPS = "groups"
+
+
+DATES = (Takes.DATE, Takes.PART_DATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,3 +163,28 @@ SERVICE_TERMS = (
     (OTHER_SERVICE, _("Another service")),
 )
 TYPE_TERMS = tuple((term.value, label) for term, label in TYPE_LABELS.items())
+SETTING_TERMS = (
+    (ContextSetting.PLACE.value, _("A place: a house, park, shop, station, taxi rank, bus or train line")),
+    (ContextSetting.PEERS.value, _("Peers or a group: friends, people at school, people who meet somewhere")),
+    (ContextSetting.ONLINE.value, _("Online: an app, a game, a group chat, an account")),
+)
+KNOWN_TERMS = (
+    (SourceKind.CHILD_ACCOUNT.value, _("The child said it")),
+    (SourceKind.CARER_ACCOUNT.value, _("A parent or carer said it")),
+    (SourceKind.PROFESSIONAL_OBSERVATION.value, _("A professional saw or heard it")),
+    (SourceKind.RECORD.value, _("It stands in a record")),
+    (SourceKind.INTELLIGENCE.value, _("It is intelligence")),
+    (SourceKind.DOCUMENT.value, _("It stands in a document")),
+)
+SOURCE_GRADE_TERMS = (
+    (SourceGrade.RELIABLE.value, _("1, reliable")),
+    (SourceGrade.UNTESTED.value, _("2, untested")),
+    (SourceGrade.NOT_RELIABLE.value, _("3, not reliable")),
+)
+INFO_GRADE_TERMS = (
+    (InfoGrade.KNOWN_DIRECTLY.value, _("A, known directly")),
+    (InfoGrade.CORROBORATED.value, _("B, known indirectly but corroborated")),
+    (InfoGrade.KNOWN_INDIRECTLY.value, _("C, known indirectly")),
+    (InfoGrade.NOT_KNOWN.value, _("D, not known")),
+    (InfoGrade.SUSPECTED_FALSE.value, _("E, suspected to be false")),
+)

@@ -68,6 +68,13 @@ FORMS: Mapping[Category, dict[str, Any]] = {
         "state": "planned",
         "involves_ictg": False,
     },
+    Category.CONTEXT: {
+        "setting": "online",
+        "name": "An invented game",
+        "seen": "Invented.",
+        "seen_from": "2026-02",
+        "source_kind": "child_account",
+    },
     Category.SERVICE_REFERRAL: {
         "to_service": "Invented service",
         "what_for": "Invented.",
@@ -225,7 +232,18 @@ def test_the_guide_says_what_a_field_takes(category: Category) -> None:
             tried.add(item.name)
     expected = {
         name
-        for name in ("state", "words_are", "status", "question", "because", "coming")
+        for name in (
+            "state",
+            "words_are",
+            "status",
+            "question",
+            "because",
+            "coming",
+            "setting",
+            "source_kind",
+            "source_grade",
+            "info_grade",
+        )
         if name in written_fields(category)
     }
     assert tried == expected

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from adapters.commands.reads import describe
-from adapters.reads import list_readers, parse_since
-from policies.model import Malformed
+from adapters.picture.view import ReadingsKnown
+from adapters.reads import list_readers, parse_since, with_readings
+from adapters.store.monitor_rows import pulls
+from adapters.store.rows import read_setting, write_setting
+from policies.model import Malformed, parse_time
+from policies.retention import Scope
+from tests.adapters.picture import invented_case
+from tests.attacks.test_step5_retention import forget_feed
+from tests.retention_acts import erase_case
 from tests.scene import CARE, CHARITY, HEALTH, POLICE, Scene, now
+
+VIEW = invented_case.case_view()
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +68,62 @@ def test_since_is_a_day_or_a_time(scene: Scene) -> None:
     for wrong in ("", "yesterday", "2026-13-01", "2026-01-31 12:00"):
         with pytest.raises(Malformed):
             parse_since(wrong)
+
+
+def test_every_party_knows_who_opened_the_case_whoever_shared_it(scene: Scene) -> None:
+    """The charity shared nothing and nobody opened anything of it: it knows all the same who opened the case."""
+    voter, chair = (HEALTH, scene[HEALTH].people["voter"]), (POLICE, scene[POLICE].people["chair"])
+    for agency in (CARE, CHARITY, POLICE):
+        party = scene[agency]
+        view = with_readings(replace(VIEW, case=party.book.load(scene.main).state), party.store)
+        assert view.readings is not None
+        pulls = {(item.agency, item.member): item for item in view.readings if item.member is not None}
+        assert set(pulls) == {voter, chair}, agency
+        assert (pulls[voter].times, pulls[voter].fragments, pulls[chair].times) == (2, 2, 1)
+        assert view.readings_known == ReadingsKnown(None, 0)
+    with scene[CHARITY].store.read() as session:
+        columns = session.connection().exec_driver_sql("SELECT * FROM case_pull").keys()
+    assert set(columns) == {"case", "case_seq", "agency", "member", "purpose", "at", "fragments"}
+
+
+def test_what_an_earlier_version_followed_is_not_claimed(make_scene: Callable[[], Scene]) -> None:
+    """It kept no pulls: the list says from when on it is whole, and those of own records from before stay in it."""
+    made = make_scene().embed()
+    made.witness()
+    made[HEALTH].pull(made.main, "voter")
+    care = made[CARE]
+    care.sync()
+    with care.store.write() as session:
+        session.connection().exec_driver_sql("DELETE FROM case_pull")
+        held = read_setting(session, f"feed:{made.main}")
+        del held["pulls_since"]
+        write_setting(session, f"feed:{made.main}", held)
+    before = with_readings(replace(VIEW, case=care.book.load(made.main).state), care.store)
+    assert before.readings_known is None
+    assert [item.agency for item in before.readings or ()] == [HEALTH]
+    made[POLICE].pull(made.main, "chair")
+    care.sync()
+    view = with_readings(replace(VIEW, case=care.book.load(made.main).state), care.store)
+    assert view.readings_known is not None
+    assert view.readings_known.since == parse_time(held["newest_at"][:19] + "Z", "newest_at")
+    assert {item.agency for item in view.readings or ()} == {HEALTH, POLICE}
+
+
+@pytest.mark.parametrize(("scope", "is_kept"), [(Scope.CONTENT, True), (Scope.RECORD, False)])
+def test_who_opened_a_case_goes_with_what_is_recorded_of_it(embedded: Scene, scope: Scope, is_kept: bool) -> None:
+    """As at the hub: content goes first, and who opened the case with the rest. A later look brings nothing back."""
+    care, police = embedded[CARE], embedded[POLICE]
+    embedded[HEALTH].pull(embedded.main, "voter")
+    care.sync()
+    with care.store.read() as session:
+        assert pulls(session, embedded.main)
+    erase_case(care, police, embedded.main, scope)
+    care.sync()
+    for _ in range(2):
+        with care.store.read() as session:
+            assert bool(pulls(session, embedded.main)) is is_kept
+        forget_feed(care, embedded.main)
+        care.follower.sync_cases()
 
 
 def test_following_twice_tells_once(scene: Scene) -> None:

@@ -15,7 +15,9 @@ from adapters.picture.context import LABELS, SETTING_OF_CODE, Setting, Surroundi
 from adapters.picture.model import OpenedFragment, assemble
 from adapters.picture.page import FOLDED_OVER, Framing, PageLinks, render_body, render_page
 from adapters.picture.single import FragmentCard, find_card
+from adapters.release.contexts import ContextSetting, context
 from adapters.release.observations import observation
+from adapters.release.writing import SourceKind
 from policies.vocabulary import Category
 
 
@@ -84,6 +86,61 @@ def test_context_and_movement_records_stand_as_their_agency_wrote_them() -> None
         Setting.DESCRIBED: ["The park by the school, after four"],
         Setting.MOVEMENT: ["Driven two streets on"],
     }
+
+
+def described(fragment: str, **changes: Any) -> OpenedFragment:
+    given: dict[str, Any] = {
+        "setting": ContextSetting.ONLINE,
+        "name": "An invented game",
+        "seen": "Somebody older wrote to her there",
+        "seen_from": "2026-03",
+        "seen_to": "2026-04",
+        "source_kind": SourceKind.CHILD_ACCOUNT,
+    }
+    return opened(fragment, CHARITY, Category.CONTEXT, context(AUTHOR, **{**given, **changes}))
+
+
+@pytest.mark.parametrize(
+    ("setting", "part"),
+    [
+        (ContextSetting.PLACE, Setting.PLACES),
+        (ContextSetting.PEERS, Setting.PEERS),
+        (ContextSetting.ONLINE, Setting.ONLINE),
+    ],
+)
+def test_what_somebody_describes_stands_where_they_put_it(setting: ContextSetting, part: Setting) -> None:
+    """With its words as written, when it was as precisely as it is known, and how its writer knows."""
+    (topic,) = surroundings(described("c", setting=setting)).topics
+    (row,) = topic.rows
+    assert topic.setting is part
+    assert row.text == "An invented game: Somebody older wrote to her there"
+    assert row.when == "March 2026 to April 2026"
+    assert row.provenance.source_kind is SourceKind.CHILD_ACCOUNT
+
+
+def test_who_else_was_there_and_movement_are_rows_of_their_own() -> None:
+    """Movement stands with movement, whatever its distance, and names where it led."""
+    item = described("c", people="Two other children, who may be exploited too", movement="Walked one street over")
+    assert rows_of(surroundings(item)) == {
+        Setting.ONLINE: [
+            "An invented game: Somebody older wrote to her there",
+            "An invented game, Who else was there: Two other children, who may be exploited too",
+        ],
+        Setting.MOVEMENT: ["An invented game, How the child came there, or was moved: Walked one street over"],
+    }
+
+
+def test_a_setting_that_is_none_of_ours_stands_as_its_agency_describes_it() -> None:
+    """Another adapter may write any words there: nothing is lost, nothing is laid where it does not belong."""
+    content = record(Category.CONTEXT, "A park", {"hub_ContextSetting": value("moon"), "hub_ContextSeen": value("x")})
+    assert rows_of(surroundings(opened("c", SCHOOL, Category.CONTEXT, content))) == {Setting.DESCRIBED: ["A park"]}
+
+
+def test_source_and_information_of_a_place_are_graded_apart() -> None:
+    item = described("c", source_grade="1", info_grade="C")
+    (row,) = assemble(case_view([replace(item, log_index=10)])).evidence
+    assert (row.source_grade, row.info_grade) == ("1", "C")
+    assert row.grade_words == "source: 1, reliable; information: C, known indirectly"
 
 
 def test_people_and_professionals_stand_by_role_and_name_without_how_to_reach_them() -> None:

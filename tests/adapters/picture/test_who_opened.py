@@ -11,8 +11,8 @@ from lxml import html
 
 from adapters.picture.model import assemble
 from adapters.picture.page import render_page
-from adapters.picture.use import NOT_KNOWN, SEE_EVERYBODY
-from adapters.picture.view import CaseView, Reading
+from adapters.picture.use import NOT_KNOWN, NOT_OPENED, SEE_EVERYBODY, Openers
+from adapters.picture.view import CaseView, Reading, ReadingsKnown
 from policies.model import AgencyId, Member, MemberId
 from policies.vocabulary import Role
 
@@ -46,7 +46,7 @@ def test_whoever_leads_or_chairs_sees_each_person_of_the_case(role: Role) -> Non
         (COUNCIL, ME, ("lead_professional",),
          "once on 1 June 2026, 00:30 BST, for: National Referral Mechanism referral; 1 record"),
         (HEALTH, VOTER, ("panel_voting",),
-         "3 times, last on 1 June 2026, 00:30 BST, for: review by the panel; 4 records; "
+         "3 times, last on 1 June 2026, 00:30 BST, for: review by the panel; at most 4 records at a time; "
          "once on 1 June 2026, 00:30 BST, for: safeguarding; 1 record"),
         (POLICE, "12" * 16, ("panel_adviser",), NOT_KNOWN),
         (POLICE, None, (), "once on 1 June 2026, 00:30 BST, for: safeguarding; 2 records"),
@@ -54,6 +54,40 @@ def test_whoever_leads_or_chairs_sees_each_person_of_the_case(role: Role) -> Non
     assert [row.is_reader for row in found.rows] == [True, False, False, False]
     assert "what Northshire Council itself shared" in found.sentence
     assert "does not mean that they have not read" in found.sentence
+
+
+def known(since: datetime | None, erased: int = 0, role: Role = Role.PANEL_CHAIR) -> Openers:
+    view = replace(view_of(role), readings_known=ReadingsKnown(since, erased))
+    return assemble(view).record_of_use.openers
+
+
+def test_a_whole_list_says_so_and_who_has_not_opened_it() -> None:
+    found = known(None)
+    assert found.sentence.endswith("whoever opened it. No entry is missing.")
+    assert [row.opened for row in found.rows if row.member == "12" * 16] == [NOT_OPENED]
+
+
+@pytest.mark.parametrize(
+    ("since", "erased", "said"),
+    [
+        (LAST, 0, "From 1 June 2026, 00:30 BST on every opening of the case by anybody stands here"),
+        (None, 1, "1 entry of the case was erased before it was read here"),
+        (LAST, 2, "2 entries of the case were erased before they were read here"),
+    ],
+)
+def test_a_list_that_is_not_whole_says_from_when_on_and_claims_nothing_of_anybody(
+    since: datetime | None, erased: int, said: str
+) -> None:
+    found = known(since, erased)
+    assert said in found.sentence
+    assert "No entry is missing" not in found.sentence
+    assert [row.opened for row in found.rows if row.member == "12" * 16] == [NOT_KNOWN]
+
+
+def test_a_member_of_the_panel_sees_themselves_however_much_is_known() -> None:
+    found = known(None, role=Role.PANEL_VOTING)
+    assert [(row.agency, row.member) for row in found.rows] == [(COUNCIL, ME)]
+    assert "Here stands when you opened the case." in found.sentence
 
 
 @pytest.mark.parametrize("role", sorted(set(Role) - SEE_EVERYBODY))

@@ -23,6 +23,7 @@ from adapters.release.authored import (
     RefusedBecause,
     SourceKind,
 )
+from adapters.release.contexts import ContextSetting, context
 from policies.vocabulary import Category, Role, WishesState
 
 AUTHOR = authored.Author(Role.LEAD_PROFESSIONAL, "social worker", datetime(2026, 5, 25, 10, 0, tzinfo=UTC))
@@ -105,6 +106,17 @@ def discussion(**changes: Any) -> dict[str, Any]:
     return authored.strategy_discussion(AUTHOR, **{**given, **changes})
 
 
+def describe(**changes: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {
+        "setting": ContextSetting.PLACE,
+        "name": "The invented park",
+        "seen": "Older people waited there",
+        "seen_from": "2026-04",
+        "source_kind": SourceKind.CHILD_ACCOUNT,
+    }
+    return context(AUTHOR, **{**given, **changes})
+
+
 def meet(**changes: Any) -> dict[str, Any]:
     given: dict[str, Any] = {
         "held_on": TODAY,
@@ -155,6 +167,7 @@ BUILDERS: dict[Category, Callable[..., dict[str, Any]]] = {
     Category.SERVICE_REFERRAL: refer,
     Category.STRATEGY_DISCUSSION: discussion,
     Category.MEETING: meet,
+    Category.CONTEXT: describe,
     Category.VOTE: cast,
     Category.DECISION: decision,
     Category.STATEMENT_DETAIL: detail,
@@ -220,6 +233,18 @@ def test_line_ends_are_one_and_other_letters_are_kept() -> None:
 
 
 REFUSALS: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
+    (describe, {"setting": "house"}, "setting: expected one of place, peers, online"),
+    (describe, {"name": " "}, "name: expected words, got nothing"),
+    (describe, {"name": "two\nlines"}, "name: expected one line"),
+    (describe, {"seen": "x" * 4_001}, "seen: expected at most 4,000 characters, got 4,001"),
+    (describe, {"seen_from": "May 2026"}, "seen_from: expected 2026, 2026-05 or 2026-05-17"),
+    (describe, {"seen_from": "2026-13"}, "seen_from: expected 2026, 2026-05 or 2026-05-17"),
+    (describe, {"seen_from": "2026-06"}, "seen_from: expected a date not after the day of writing"),
+    (describe, {"seen_from": "1990"}, "seen_from: expected a date within 30 years"),
+    (describe, {"seen_to": "2026-03-31"}, "seen_to: expected a date not before the first one"),
+    (describe, {"source_grade": "4"}, "source_grade: expected one of 1, 2, 3"),
+    (describe, {"info_grade": "F"}, "info_grade: expected one of A, B, C, D, E"),
+    (describe, {"source_kind": "rumour"}, "source_kind: expected one of"),
     (card, {"about": " "}, "about: expected words, got nothing"),
     (card, {"first_name": "x" * 301}, "first_name: expected at most 300 characters, got 301"),
     (card, {"family_name": "two\nlines"}, "family_name: expected one line"),
