@@ -39,6 +39,7 @@ from adapters.picture.situation import (
 )
 from adapters.picture.speech import joined
 from adapters.picture.speech import lazy_gettext as _
+from adapters.picture.told import Told, read_told
 from adapters.picture.use import Openers, list_openers
 from adapters.picture.versions import Versions, sort_versions
 from adapters.picture.view import (
@@ -204,6 +205,7 @@ class Picture:
     victim_and_offender: VictimAndOffender
     future: Future
     plan: tuple[ActionRow, ...]
+    told: Told
     deliberation: tuple[DeliberationRow, ...]
     record_of_use: RecordOfUse
 
@@ -254,6 +256,7 @@ def assemble(view: CaseView) -> Picture:
         victim_and_offender=list_offences(view, pieces),
         future=read_future(view, pieces),
         plan=list_actions(view, pieces),
+        told=read_told(view, pieces),
         deliberation=list_deliberation(view, pieces),
         record_of_use=_record_of_use(view, versions),
     )

@@ -53,6 +53,8 @@ BESIDE_OPEN = 2
 
 FOLDED_OVER = 6
 """Rows of a list that stand open on a framed picture, which is read on telephones too; the others fold out."""
+WORDS_FOLDED_OVER = 300
+"""Characters of somebody's own words that stand open there; longer ones fold out whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,7 @@ def _render(
             unconfirmed_of=lambda p: _unconfirmed_of(p, unconfirmed),
             span=span_words,
             folded_over=FOLDED_OVER,
+            words_folded_over=WORDS_FOLDED_OVER,
             beside_open=BESIDE_OPEN,
             beside_shown=BESIDE_SHOWN if template == "body.html.j2" else None,
             beside=_beside(picture, picture.chronology if chronology is None else chronology),

@@ -11,7 +11,7 @@ from datetime import date
 from enum import StrEnum
 
 from adapters.picture.followups import day_of
-from adapters.picture.provenance import Piece, read_piece
+from adapters.picture.provenance import Piece, Provenance, read_piece
 from adapters.picture.versions import sort_versions
 from adapters.picture.view import CaseView
 from policies.vocabulary import Category
@@ -27,13 +27,14 @@ class RequestState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AnswerLine:
-    """One answer: which fragment, by which agency, the words, on which day (ISO)."""
+    """One answer: which fragment, by which agency, the words, on which day (ISO), and where they come from."""
 
     fragment: str
     ref: str
     agency: str
     text: str
     day: str
+    provenance: Provenance
     because: str = ""
     """Why the agency refuses, as a code; empty where this is an answer."""
 
@@ -94,7 +95,7 @@ def _pieces(view: CaseView) -> Sequence[Piece]:
 def _line(view: CaseView, piece: Piece, answers: Sequence[Piece]) -> RequestLine:
     content, to_agency = piece.content, piece.content.text("hub_RequestTo")
     given = tuple(
-        _answer(item)
+        read_answer(item)
         for item in sorted(answers, key=lambda item: (item.opened.log_index, item.fragment))
         if item.content.text("hub_AnswerTo") == piece.fragment and item.agency == to_agency
     )
@@ -124,10 +125,12 @@ def _line(view: CaseView, piece: Piece, answers: Sequence[Piece]) -> RequestLine
     )
 
 
-def _answer(piece: Piece) -> AnswerLine:
-    words = piece.content.text("hub_AnswerText") or piece.content.summary
+def read_answer(piece: Piece) -> AnswerLine:
+    """Return an answer with its own words; its line where it has none."""
+    said = piece.content.find("hub_AnswerText")
+    words = piece.content.summary if said is None else said.text
     because = piece.content.text("hub_RefusedBecause")
-    return AnswerLine(piece.fragment, piece.ref, piece.agency, words, day_of(piece), because)
+    return AnswerLine(piece.fragment, piece.ref, piece.agency, words, day_of(piece), piece.provenance(said), because)
 
 
 def _days_left(due: str, today: date) -> int | None:

@@ -203,6 +203,14 @@ def _gaps(picture: Picture, console: Console) -> None:
         for answer in item.answers
         if answer.because
     ]
+    lines += [
+        f"{'Refused' if answer.because else 'Answered'} by {names.get(answer.agency, answer.agency)}: {answer.text}"
+        f"{_source(picture, answer.provenance)}"
+        for answer in (
+            *(answer for item in picture.told.answered for answer in item.answers),
+            *picture.told.other_answers,
+        )
+    ]
     lines += [*gaps.sequence, *gaps.unreadable]
     _lines(console, "Gaps", lines)
 

@@ -58,6 +58,7 @@ def test_sections_stand_in_the_panels_order() -> None:
         "victim_and_offender",
         "future",
         "plan",
+        "told",
         "deliberation",
         "record_of_use",
     ]
