@@ -126,7 +126,7 @@ def _view(case: str, opened: list[tuple[SealedFragment, dict[str, Any]]]) -> Cas
         at=at,
         opened_at=at - timedelta(days=20),
         opened=tuple(
-            OpenedFragment(sealed.header, sealed.digest, content, basis, ("share-for-safeguarding",), index, at)
+            OpenedFragment(sealed.header, sealed.digest, content, basis, ("share-for-safeguarding",), index, index, at)
             for index, (sealed, content) in enumerate(opened)
         ),
         refused=(),

@@ -96,13 +96,13 @@ def draft_referral(
 
 def _current_pieces(picture: Picture, opened: Sequence[OpenedFragment]) -> list[Piece]:
     kinds = {row.agency: row.kind for row in picture.agencies}
-    refs = {row.provenance.fragment: row.ref for row in picture.evidence}
+    current = {row.provenance.fragment for row in picture.evidence}
     older = {old.fragment for row in picture.evidence for old in row.older}
     found: dict[str, OpenedFragment] = {item.header.fragment: item for item in opened}
-    if set(found) - older != set(refs) or any(item.header.case != picture.case for item in opened):
+    if set(found) - older != current or any(item.header.case != picture.case for item in opened):
         raise DraftRefused("opened fragments: expected exactly those the picture was made of")
-    ordered = sorted(refs, key=lambda fragment: (found[fragment].log_index, fragment))
-    return [read_piece(found[item], kinds.get(found[item].header.agency), refs[item]) for item in ordered]
+    ordered = sorted(current, key=lambda fragment: (found[fragment].log_index, fragment))
+    return [read_piece(found[item], kinds.get(found[item].header.agency)) for item in ordered]
 
 
 def _may_enter(piece: Piece) -> bool:

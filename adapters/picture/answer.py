@@ -31,7 +31,7 @@ from keys.jose import SignatureRefused, UnverifiedJws, b64u_decode
 from keys.statements import Statement, StatementType
 from keys.transparency import Checkpoint, ProofInvalid, entry_bytes, leaf_hash, parse_proof, verify_inclusion
 from keys.uses import KeyUse
-from policies.model import Basis, Malformed, Recipient, require_id, require_members
+from policies.model import Basis, Malformed, Recipient, require_id, require_members, require_number
 from policies.protocol import require_floor
 from policies.vocabulary import NotGivenCode, Purpose
 
@@ -77,6 +77,8 @@ class Given:
     encrypted_key: str
     listing: Listing
     log_index: int
+    case_seq: int
+    """The number of its entry among those of the case: the same for every reader."""
 
 
 @dataclass(slots=True)
@@ -417,7 +419,7 @@ def _verify_given(
         digest,
     ):
         raise LogRefused("receipt", "the log's entry of the fragment speaks of another one")
-    return Given(sealed, digest, wrapped, listing, index)
+    return Given(sealed, digest, wrapped, listing, index, require_number(body["case_seq"], "case_seq"))
 
 
 def manifest_of(case: str, checkpoint: Checkpoint, given: Iterable[tuple[str, str, int]]) -> bytes:

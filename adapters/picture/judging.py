@@ -159,6 +159,7 @@ class Judged:
                     basis=given.listing.basis,
                     rules=decision.rules,
                     log_index=given.log_index,
+                    case_seq=given.case_seq,
                     received_at=given.listing.disclosed_at,
                     emergency=self._emergency(given),
                 )

@@ -227,7 +227,7 @@ def assemble(view: CaseView) -> Picture:
     view.require_whole()
     ordered = sorted(view.opened, key=lambda item: (item.log_index, item.header.fragment))
     versions = sort_versions(
-        [read_piece(item, view.kind_of(item.header.agency), f"F{n}") for n, item in enumerate(ordered, start=1)],
+        [read_piece(item, view.kind_of(item.header.agency)) for item in ordered],
         frozenset(item.fragment for item in view.not_written),
     )
     pieces = versions.current

@@ -19,6 +19,8 @@ _UNSEEN = re.compile(
 _MARK = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 _STACK = re.compile(f"({_MARK}{{6}}){_MARK}+")
 """More marks over one letter than a language writes: they would cover the lines above and below."""
+_PLAIN = re.compile("[\t\n -~]*")
+"""Text with nothing in it that is replaced: most of what is shown."""
 _SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC")
 
 
@@ -28,6 +30,8 @@ def neutral_text(text: str) -> str:
     Of marks stacked over one letter the first six stay. Line breaks and tabs stay. Marks that names need (U+200C,
     U+200D, U+200E, U+200F, U+061C) stay.
     """
+    if _PLAIN.fullmatch(text):
+        return text
     text = _DIRECTION.sub(lambda match: f"[U+{ord(match.group()):04X}]", text)
     text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
     text = _UNSEEN.sub(lambda match: f"[U+{ord(match.group()):04X}]", text)

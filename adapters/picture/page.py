@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from adapters.picture.beside import SideBySide, lay_side_by_side
 from adapters.picture.chronology import ChronologyRow
@@ -220,6 +220,23 @@ def _finalize(item: Any) -> Any:
     return item
 
 
+def _translated(text: str, /, **values: object) -> Markup:
+    """Return a message of the templates in the reader's language; its values are escaped."""
+    # The extension's own goes through the template's context three times for each message.
+    said = Markup(spoken_now().gettext(text))  # noqa: S704 - the catalogue's
+    return said % values if values or "%" in said else said
+
+
+def _said(text: object) -> Markup:
+    """Return text that somebody wrote: escaped, harmless, isolated in its direction."""
+    return Markup(f"<bdi>{escape(_finalize(text))}</bdi>")  # noqa: S704 - escaped
+
+
+def _said_plain(text: object) -> Markup:
+    """Return a rule's name, or a name of ours, as it goes into a sentence."""
+    return escape(_finalize(text))
+
+
 def _harmless(words: Callable[[Any], str]) -> Callable[[Any], str]:
     """Return a filter whose text may go into a sentence: a term without words is what somebody wrote."""
 
@@ -247,6 +264,7 @@ def _environment() -> Environment:
         newstyle=True,
         pgettext=lambda context, text: spoken_now().pgettext(context, text),
     )
+    environment.globals.update(_=_translated, said=_said, said_plain=_said_plain)
     environment.filters.update(
         day=_harmless(day_words),
         kind=_harmless(kind_words),

@@ -69,13 +69,17 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A fragment with its content read, ready for the sections. ``ref`` is its short name on the page (F1, F2 …)."""
+    """A fragment with its content read, ready for the sections."""
 
     opened: OpenedFragment
     content: ReadContent
     kind: AgencyKind | None
-    ref: str
     period: Period | None
+
+    @property
+    def ref(self) -> str:
+        """Its short name on a page."""
+        return short_name(self.opened)
 
     @property
     def fragment(self) -> str:
@@ -147,14 +151,19 @@ def _is_reworded(content: ReadContent) -> bool:
     return content.text("hub_WordsAre") in ("in_other_words", "interpreted")
 
 
-def read_piece(opened: OpenedFragment, kind: AgencyKind | None, ref: str) -> Piece:
+def short_name(opened: OpenedFragment) -> str:
+    """Return F and the number of a fragment's entry in its case: the same for every reader and at every look."""
+    return f"F{opened.case_seq}"
+
+
+def read_piece(opened: OpenedFragment, kind: AgencyKind | None) -> Piece:
     """Read one opened fragment. Never raises on its content."""
     content = read_content(opened.content, opened.header.category)
     start, end = parse_partial(content.observed_from), parse_partial(content.observed_to)
     # A record may give only an end (a plan that ended); it then stands in time at that end, and has ended.
     first = start or end
     period = Period(first, end) if first is not None else None
-    return Piece(opened, content, kind, ref, period)
+    return Piece(opened, content, kind, period)
 
 
 def render_json(item: object) -> Any:

@@ -86,9 +86,8 @@ def count_waiting(view: CaseView, agency: str) -> tuple[int, int]:
 
 
 def _pieces(view: CaseView) -> Sequence[Piece]:
-    # Numbered as the picture numbers them, so that F3 is the same fragment on every page.
     ordered = sorted(view.opened, key=lambda item: (item.log_index, item.header.fragment))
-    pieces = [read_piece(item, view.kind_of(item.header.agency), f"F{n}") for n, item in enumerate(ordered, start=1)]
+    pieces = [read_piece(item, view.kind_of(item.header.agency)) for item in ordered]
     return sort_versions(pieces).current
 
 

@@ -15,7 +15,7 @@ from adapters.picture.neutral import has_mixed_scripts
 from adapters.picture.provenance import Piece, Provenance, read_piece
 from adapters.picture.speech import joined
 from adapters.picture.speech import lazy_gettext as _
-from adapters.picture.view import CaseView, OpenedFragment
+from adapters.picture.view import CaseView
 from adapters.picture.words import field_words
 from adapters.sources.draft import ValueState
 
@@ -114,7 +114,9 @@ def _card(view: CaseView, picture: Picture, row: EvidenceRow, fragment: str) -> 
     chain = (*reversed(row.older), row.provenance)
     ids = {item.fragment for item in chain}
     mine = [item for item in view.opened if item.header.fragment in ids]
-    pieces: dict[str, Piece] = {str(item.header.fragment): _read(view, item, row.ref) for item in mine}
+    pieces: dict[str, Piece] = {
+        str(item.header.fragment): read_piece(item, view.kind_of(item.header.agency)) for item in mine
+    }
     piece = pieces[fragment]
     return FragmentCard(
         ref=row.ref,
@@ -143,10 +145,6 @@ def _card(view: CaseView, picture: Picture, row: EvidenceRow, fragment: str) -> 
         ),
         in_chronology=any(ids & set(event.fragments) for event in picture.chronology),
     )
-
-
-def _read(view: CaseView, opened: OpenedFragment, ref: str) -> Piece:
-    return read_piece(opened, view.kind_of(opened.header.agency), ref)
 
 
 def _list_said(content: ReadContent) -> Iterator[Said]:

@@ -191,7 +191,7 @@ def _of(view: CaseView, categories: Collection[Category]) -> Sequence[Piece]:
     """Read what was opened of some categories, without what a newer version replaces."""
     ordered = sorted(view.opened, key=lambda item: (item.log_index, item.header.fragment))
     pieces = [
-        read_piece(item, view.kind_of(item.header.agency), "") for item in ordered if item.header.category in categories
+        read_piece(item, view.kind_of(item.header.agency)) for item in ordered if item.header.category in categories
     ]
     return sort_versions(pieces).current
 

@@ -26,7 +26,10 @@ class PictureRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class OpenedFragment:
-    """A fragment the reader opened: header, digest, content, on what basis and by which rules, where in the log."""
+    """A fragment the reader opened: header, digest, content, on what basis and by which rules, where in the log.
+
+    ``case_seq`` is the number of its entry among those of the case.
+    """
 
     header: Header
     digest: str
@@ -34,6 +37,7 @@ class OpenedFragment:
     basis: Basis
     rules: tuple[str, ...]
     log_index: int
+    case_seq: int
     received_at: datetime
     emergency: str | None = None
     """The digest of the emergency release that gave it, where two people did without a quorum of witnesses."""

@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 
 from adapters.cases import VerifiedCase
 from adapters.hub_client import HubRefused, HubUnreachable
-from adapters.picture.provenance import read_piece
+from adapters.picture.provenance import read_piece, short_name
 from adapters.picture.speech import shown
 from adapters.picture.view import CaseView
 from adapters.picture.words import category_words
@@ -95,16 +95,13 @@ def choices_of(case: str, held: OpenCase | None, *, but_own: bool = False) -> Ch
 
 
 def refs_of(held: OpenCase | None) -> dict[str, str]:
-    """Return the short name (F3) of each fragment that is open, as the picture numbers them."""
-    if held is None:
-        return {}
-    ordered = sorted(held.view.opened, key=lambda item: (item.log_index, item.header.fragment))
-    return {str(item.header.fragment): f"F{number}" for number, item in enumerate(ordered, start=1)}
+    """Return the short name (F3) of each fragment that is open, as the picture has it."""
+    return {} if held is None else {str(item.header.fragment): short_name(item) for item in held.view.opened}
 
 
 def _fragments(view: CaseView) -> Sequence[FragmentChoice]:
     ordered = sorted(view.opened, key=lambda item: (item.log_index, item.header.fragment))
-    pieces = [read_piece(item, view.kind_of(item.header.agency), f"F{n}") for n, item in enumerate(ordered, start=1)]
+    pieces = [read_piece(item, view.kind_of(item.header.agency)) for item in ordered]
     return [
         FragmentChoice(
             piece.fragment,

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import Blueprint, Flask, Response, current_app, redirect, request, url_for
+from flask import Blueprint, Flask, Response, current_app, g, redirect, request, url_for
 from flask_babel import gettext as _
 from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.wrappers import Response as AnyResponse
@@ -142,6 +142,7 @@ def _agreement_ends(verified: VerifiedCase, at: datetime) -> datetime | None:
 
 cases = Blueprint("cases", __name__)
 _READER = "workspace_cases"
+_LISTED = "listed_cases"
 
 
 def add_case_pages(app: Flask) -> None:
@@ -152,9 +153,19 @@ def add_case_pages(app: Flask) -> None:
 
 
 def my_cases(member: str) -> list[MyCase]:
-    """Return the cases that list a person."""
+    """Return the cases that list a person. A request that only reads asks once, however many parts of its page do."""
     reader: CaseReader = current_app.extensions[_READER]
-    return reader.cases_of(workspace(), member)
+    if request.method != "GET":
+        return reader.cases_of(workspace(), member)
+    if (_LISTED not in g) or g.get(_LISTED)[0] != member:
+        setattr(g, _LISTED, (member, reader.cases_of(workspace(), member)))
+    found: list[MyCase] = g.get(_LISTED)[1]
+    return found
+
+
+def _forget_listed() -> None:
+    """Ask anew who is listed: what was pulled in this very request may have changed that."""
+    g.pop(_LISTED, None)
 
 
 def require_case(case: str) -> MyCase:
@@ -189,6 +200,7 @@ def open_case(case: str, purpose: Purpose) -> OpenCase:
                 case, None if person is None else person.member, open_keys(), purpose, recognised()
             )
             digest = _digest_of(opened, before, _statements(here, case))
+        _forget_listed()
         view = with_readings(opened.view, here.adapter.store)
         held = OpenCase(case, purpose, view, assemble(view), digest, here.clock())
     except HubRefused as error:

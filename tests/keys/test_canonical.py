@@ -75,6 +75,20 @@ def test_bytes_parse_to_their_own_rendering_or_are_refused(data: bytes) -> None:
 @example(b'"\\u0041"')
 @example(b"[" * 33 + b"]" * 33)
 @example(b"[" * 34 + b"]" * 34)
+@example(b'{"a":' * 32 + b"1" + b"}" * 32)
+@example(b'{"a":' * 33 + b"1" + b"}" * 33)
+@example(b'{"a":' * 33 + b'"b"' + b"}" * 33)
+@example(b'{"a":9007199254740991}')
+@example(b'{"a":9007199254740992}')
+@example(b'{"a":-9007199254740992}')
+@example(b'{"a":"90071992547409920000"}')
+@example(b'{"a":1.0}')
+@example(b'{"a":[1e0]}')
+@example(b'{"a":1E+400}')
+@example('{"\uffff":1,"\U00010000":2}'.encode())
+@example('{"\U00010000":2,"\uffff":1}'.encode())
+@example(b'{"\\ud800\\udc00":2,"\\uffff":1}')
+@example(b'{"\\u00e9":1}')
 def test_the_fast_reader_says_what_the_strict_one_says(data: bytes) -> None:
     """Value for value and refusal for refusal."""
 

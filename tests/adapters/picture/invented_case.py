@@ -137,7 +137,7 @@ def opened(
     )
     digest = hashlib.sha256(name.encode()).hexdigest()
     received = datetime(2026, 5, 21, 12, 5, tzinfo=UTC)
-    return OpenedFragment(header, digest, content, basis, ("share-for-safeguarding",), index, received)
+    return OpenedFragment(header, digest, content, basis, ("share-for-safeguarding",), index, 0, received)
 
 
 def fragments() -> tuple[OpenedFragment, ...]:
@@ -442,7 +442,15 @@ def case_view(
         ),
         manifest_digest="f" * 64,
     )
-    return replace(view, **changes)
+    changed = replace(view, **changes)
+    return replace(changed, opened=numbered(changed.opened))
+
+
+def numbered(items: Sequence[OpenedFragment]) -> tuple[OpenedFragment, ...]:
+    """Number the entries of fragments in the order of the log, as a case of nothing else would."""
+    order = sorted(items, key=lambda item: (item.log_index, item.header.fragment))
+    place = {item.header.fragment: n for n, item in enumerate(order, start=1)}
+    return tuple(replace(item, case_seq=place[item.header.fragment]) for item in items)
 
 
 RESTRICTED = Handling(HandlingCode.C, (HandlingInstruction.CONSULT_ORIGINATOR,))

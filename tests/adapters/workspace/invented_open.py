@@ -38,7 +38,7 @@ def view_of(case: str, member: str, count: int, **changes: Any) -> CaseView:
     """A view of the invented case under the name of a case that is there."""
     listed = many(count)
     view = case_view(listed)
-    renamed = tuple(replace(item, header=replace(item.header, case=case)) for item in listed)  # type: ignore[arg-type]
+    renamed = tuple(replace(item, header=replace(item.header, case=case)) for item in view.opened)  # type: ignore[arg-type]
     membership = replace(view.case.membership, case=case)  # type: ignore[arg-type]
     return replace(
         view,
