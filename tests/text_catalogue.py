@@ -21,11 +21,15 @@ from babel.messages.pofile import read_po, write_po
 from adapters.nrm.indicators import indicator_groups
 from adapters.nrm.typology import CONTROL_METHODS, TYPE_LABELS
 from adapters.picture.clocks import load_rules
+from adapters.picture.speech import Sentence
+from adapters.sources.charity.codes import ANSWER_CONTEXT, code_labels
+from adapters.sources.charity.fields import Kind
+from adapters.sources.charity.typed import FIELD_CONTEXT, OFFERED, typed_steps
 from adapters.workspace.languages import CATALOGUE, TRANSLATIONS
 from keys.sign_in import WORDS
 
-FOLDERS = (TRANSLATIONS.parent, *(TRANSLATIONS.parents[1] / name for name in ("picture", "notifying")))
-"""Where texts of pages are: the workspace, the picture that it shows, and how people are told."""
+FOLDERS = (TRANSLATIONS.parent, *(TRANSLATIONS.parents[1] / name for name in ("picture", "notifying", "sources")))
+"""Where texts of pages are: the workspace, the picture that it shows, how people are told, what readers find."""
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2"), ("**/templates/**.j2", "jinja2")]
 KEYWORDS = {
     "_": None,
@@ -72,10 +76,26 @@ def _found() -> Iterator[tuple[str, str | tuple[str, ...], str | None]]:
             *(said for item in group.codes for said in (item.label, item.line)),
         ):
             yield "nrm/indicators.toml", text, None
+    yield from _typed_record()
     for title, text in WORDS.values():
         # Signing in speaks through a table of a package that knows no web framework.
         yield "keys/sign_in.py", title, None
         yield "keys/sign_in.py", text, None
+
+
+def _typed_record() -> Iterator[tuple[str, str, str | None]]:
+    """The form for a typed record stands in a table, and its answers in the lists of the standard."""
+    for step in typed_steps():
+        yield "sources/charity/typed.toml", str(step.title), None
+        yield "sources/charity/typed.toml", str(step.introduction), None
+        for item in step.fields:
+            yield "sources/charity/typed.toml", str(item.label), FIELD_CONTEXT
+            if item.hint:
+                yield "sources/charity/typed.toml", str(item.hint), None
+    for column in OFFERED:
+        for _value, label in code_labels(column.name) if column.kind in (Kind.CODE, Kind.CODES) else ():
+            if isinstance(label, Sentence):
+                yield "sources/charity/codes.py", str(label), ANSWER_CONTEXT
 
 
 def texts() -> list[str]:

@@ -121,7 +121,8 @@ class DraftFragment:
             "fields": {name: _field_json(item) for name, item in sorted(self.fields.items())},
             "source": self.source.to_json(),
             "restricted": self.restricted,
-            "findings": [finding.to_json() for finding in self.findings],
+            # Kept, sealed and hashed in English, whoever reads it later in which language.
+            "findings": [{**finding.to_json(), "message": str(finding.message)} for finding in self.findings],
         }
         observed = {"from": self.observed_from, "to": self.observed_to}
         content["observed"] = {name: item for name, item in observed.items() if item is not None}
