@@ -27,9 +27,14 @@ from adapters.sources.charity.fields import Kind
 from adapters.sources.charity.typed import FIELD_CONTEXT, OFFERED, typed_steps
 from adapters.workspace.languages import CATALOGUE, TRANSLATIONS
 from keys.sign_in import WORDS
+from policies.bundles import load_bundle
+from policies.consent_rules import REASONS
 
-FOLDERS = (TRANSLATIONS.parent, *(TRANSLATIONS.parents[1] / name for name in ("picture", "notifying", "sources")))
-"""Where texts of pages are: the workspace, the picture that it shows, how people are told, what readers find."""
+FOLDERS = (
+    TRANSLATIONS.parent,
+    *(TRANSLATIONS.parents[1] / name for name in ("picture", "notifying", "sources", "release")),
+)
+"""Where texts of pages are: the workspace, the picture, how people are told, what readers find, what is released."""
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2"), ("**/templates/**.j2", "jinja2")]
 KEYWORDS = {
     "_": None,
@@ -77,6 +82,12 @@ def _found() -> Iterator[tuple[str, str | tuple[str, ...], str | None]]:
         ):
             yield "nrm/indicators.toml", text, None
     yield from _typed_record()
+    for shipped in load_bundle().rules.values():
+        # The agreement that is shipped; a federation's own sentences stand as it wrote them.
+        yield "policies/bundle", shipped.sentence, None
+    for reason in REASONS.values():
+        for text in (reason.why, reason.next_act):
+            yield "policies/consent_rules.py", text, None
     for title, text in WORDS.values():
         # Signing in speaks through a table of a package that knows no web framework.
         yield "keys/sign_in.py", title, None

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.findings import Finding, FindingCode, Severity
 from policies.vocabulary import Category
 
@@ -225,6 +226,8 @@ def _capped(findings: Sequence[Finding]) -> list[Finding]:
             shown.append(finding)
     for (code, severity), count in seen.items():
         if count > MAX_FINDINGS_PER_CODE:
-            message = f"and {count - MAX_FINDINGS_PER_CODE:,} more of this kind, {count:,} in all"
+            message = lazy_gettext(
+                "and %(more)s more of this kind, %(count)s in all", more=count - MAX_FINDINGS_PER_CODE, count=count
+            )
             shown.append(Finding(code, severity, message, "file"))
     return shown
