@@ -26,6 +26,7 @@ from adapters.sources.charity.codes import ANSWER_CONTEXT, code_labels
 from adapters.sources.charity.fields import Kind
 from adapters.sources.charity.typed import FIELD_CONTEXT, OFFERED, typed_steps
 from adapters.workspace.languages import CATALOGUE, TRANSLATIONS
+from adapters.workspace.record_pages import OWN_WORDS
 from keys.sign_in import WORDS
 from policies.bundles import load_bundle
 from policies.consent_rules import REASONS
@@ -104,16 +105,17 @@ def _typed_record() -> Iterator[tuple[str, str, str | None]]:
             if item.hint:
                 yield "sources/charity/typed.toml", str(item.hint), None
     for column in OFFERED:
-        for _value, label in code_labels(column.name) if column.kind in (Kind.CODE, Kind.CODES) else ():
-            if isinstance(label, Sentence):
+        for value, label in code_labels(column.name) if column.kind in (Kind.CODE, Kind.CODES) else ():
+            if isinstance(label, Sentence) and value not in OWN_WORDS:
                 yield "sources/charity/codes.py", str(label), ANSWER_CONTEXT
 
 
-def texts() -> list[str]:
-    """Return every text of the catalogue; of those with numbers both."""
+def texts(but: str = "") -> list[str]:
+    """Return every text of the catalogue; of those with numbers both. ``but``: not those that stand there alone."""
     found: list[str] = []
     for message in catalogue():
-        if message.id:
+        is_left_out = but and all(name.startswith(but) for name, _line in message.locations)
+        if message.id and not is_left_out:
             found.extend([message.id] if isinstance(message.id, str) else message.id)
     return found
 

@@ -124,7 +124,7 @@ def read_plan(plan: Plan, case: VerifiedCase, names: Mapping[str, str], bundle: 
             if item.decision.is_permit:
                 card.given.append((name, basis_words(item.on)))
             else:
-                said = tuple(_rule_words(bundle, rule) for rule in item.decision.rules if rule in bundle.rules)
+                said = tuple(rule_words(bundle, rule) for rule in item.decision.rules if rule in bundle.rules)
                 why = said or ((_("No rule of the agreement permits it for this purpose."), True),)
                 card.not_given.append(NotGivenLine(name, why, ", ".join(item.decision.rules)))
         listed = sorted(by_recipient.values(), key=lambda item: (not item.given, item.agency, item.who))
@@ -133,7 +133,7 @@ def read_plan(plan: Plan, case: VerifiedCase, names: Mapping[str, str], bundle: 
     return tuple(cards)
 
 
-def _rule_words(bundle: Bundle, rule: str) -> tuple[str, bool]:
+def rule_words(bundle: Bundle, rule: str) -> tuple[str, bool]:
     """Return a rule's sentence in the reader's language, if it is one of the agreement that this package ships.
 
     What a federation or an agency wrote into its own is never looked up: it stands as it was written.
