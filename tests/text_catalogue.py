@@ -21,11 +21,21 @@ from babel.messages.pofile import read_po, write_po
 from adapters.nrm.indicators import indicator_groups
 from adapters.nrm.typology import CONTROL_METHODS, TYPE_LABELS
 from adapters.picture.clocks import load_rules
+from adapters.picture.speech import Sentence
+from adapters.sources.charity.codes import ANSWER_CONTEXT, code_labels
+from adapters.sources.charity.fields import Kind
+from adapters.sources.charity.typed import FIELD_CONTEXT, OFFERED, typed_steps
 from adapters.workspace.languages import CATALOGUE, TRANSLATIONS
+from adapters.workspace.record_pages import OWN_WORDS
 from keys.sign_in import WORDS
+from policies.bundles import load_bundle
+from policies.consent_rules import REASONS
 
-FOLDERS = (TRANSLATIONS.parent, *(TRANSLATIONS.parents[1] / name for name in ("picture", "notifying")))
-"""Where texts of pages are: the workspace, the picture that it shows, and how people are told."""
+FOLDERS = (
+    TRANSLATIONS.parent,
+    *(TRANSLATIONS.parents[1] / name for name in ("picture", "notifying", "sources", "release")),
+)
+"""Where texts of pages are: the workspace, the picture, how people are told, what readers find, what is released."""
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2"), ("**/templates/**.j2", "jinja2")]
 KEYWORDS = {
     "_": None,
@@ -72,17 +82,40 @@ def _found() -> Iterator[tuple[str, str | tuple[str, ...], str | None]]:
             *(said for item in group.codes for said in (item.label, item.line)),
         ):
             yield "nrm/indicators.toml", text, None
+    yield from _typed_record()
+    for shipped in load_bundle().rules.values():
+        # The agreement that is shipped; a federation's own sentences stand as it wrote them.
+        yield "policies/bundle", shipped.sentence, None
+    for reason in REASONS.values():
+        for text in (reason.why, reason.next_act):
+            yield "policies/consent_rules.py", text, None
     for title, text in WORDS.values():
         # Signing in speaks through a table of a package that knows no web framework.
         yield "keys/sign_in.py", title, None
         yield "keys/sign_in.py", text, None
 
 
-def texts() -> list[str]:
-    """Return every text of the catalogue; of those with numbers both."""
+def _typed_record() -> Iterator[tuple[str, str, str | None]]:
+    """The form for a typed record stands in a table, and its answers in the lists of the standard."""
+    for step in typed_steps():
+        yield "sources/charity/typed.toml", str(step.title), None
+        yield "sources/charity/typed.toml", str(step.introduction), None
+        for item in step.fields:
+            yield "sources/charity/typed.toml", str(item.label), FIELD_CONTEXT
+            if item.hint:
+                yield "sources/charity/typed.toml", str(item.hint), None
+    for column in OFFERED:
+        for value, label in code_labels(column.name) if column.kind in (Kind.CODE, Kind.CODES) else ():
+            if isinstance(label, Sentence) and value not in OWN_WORDS:
+                yield "sources/charity/codes.py", str(label), ANSWER_CONTEXT
+
+
+def texts(but: str = "") -> list[str]:
+    """Return every text of the catalogue; of those with numbers both. ``but``: not those that stand there alone."""
     found: list[str] = []
     for message in catalogue():
-        if message.id:
+        is_left_out = but and all(name.startswith(but) for name, _line in message.locations)
+        if message.id and not is_left_out:
             found.extend([message.id] if isinstance(message.id, str) else message.id)
     return found
 

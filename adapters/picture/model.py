@@ -320,7 +320,7 @@ def _header(view: CaseView, pieces: Sequence[Piece], ages: tuple[AgeReading, ...
         case_opened_at=view.opened_at,
         days_open=days_open,
         opened_words=since_words(days_open),
-        marking="OFFICIAL-SENSITIVE",
+        marking=_("OFFICIAL-SENSITIVE"),
         latest_meeting=latest.summarise("Meeting") if latest is not None else None,
         quorum=quorum,
         quorum_words=QUORUM_WORDS[quorum] if latest is not None else _("no meeting was opened"),

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from adapters.cases import CaseRefused
 from adapters.picture.inbox import Inbox
+from adapters.picture.speech import lazy_gettext as _
 from keys.custody.keyfile import KeyFile
 from keys.jose import b64u, b64u_decode
 from keys.storage import StorageRefused, Vault
@@ -23,7 +24,7 @@ MAX_NOTE_CHARS = 4_000
 MAX_NOTES = 500
 """In one case."""
 MAX_SEALED_BYTES = 4 * MAX_NOTE_CHARS + 1_000
-_DAMAGED = "What was kept of this case is damaged. Open its picture again; nothing was changed."
+_DAMAGED = _("What was kept of this case is damaged. Open its picture again; nothing was changed.")
 
 
 class NoteRefused(ValueError):
@@ -63,22 +64,25 @@ class Notes:
         """Keep a note in place of the one before it. Raises ``NoteRefused``."""
         text = text.replace("\r\n", "\n").strip()
         if not text:
-            raise NoteRefused("Write something, or delete the note.")
+            raise NoteRefused(_("Write something, or delete the note."))
         if len(text) > MAX_NOTE_CHARS:
-            raise NoteRefused(f"A note has at most {MAX_NOTE_CHARS:,} characters; this one has {len(text):,}.")
+            said = {"most": MAX_NOTE_CHARS, "count": len(text)}
+            raise NoteRefused(_("A note has at most %(most)s characters; this one has %(count)s.", **said))
         try:
             kept = self.inbox.notes(self.case, self.member)
         except StorageRefused:
             raise NoteRefused(_DAMAGED) from None
         if fragment not in kept and len(kept) >= MAX_NOTES:
-            raise NoteRefused(f"You have {MAX_NOTES} notes in this case, which is as many as are kept. Delete one.")
+            raise NoteRefused(
+                _("You have %(most)s notes in this case, which is as many as are kept. Delete one.", most=MAX_NOTES)
+            )
         # A lone half of a character comes in no form; escaped, it cannot break the encoding either.
         data = json.dumps({"text": text, "at": render_time(at)}).encode("ascii")
         sealed = b64u(Vault(self.keys.storage).seal(self._name(fragment), data))
         try:
             self.inbox.set_note(self.case, self.member, fragment, sealed)
         except CaseRefused:
-            raise NoteRefused("The case has changed. Open its picture again, then write the note.") from None
+            raise NoteRefused(_("The case has changed. Open its picture again, then write the note.")) from None
         except StorageRefused:
             raise NoteRefused(_DAMAGED) from None
 

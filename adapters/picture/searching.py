@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.picture.model import Picture
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.view import CaseView, OpenedFragment
 from adapters.picture.words import field_words
 from policies.vocabulary import AgencyKind, Category
@@ -67,13 +68,15 @@ class Found:
 def read_query(query: str) -> tuple[str, ...]:
     """Return the terms of a query, folded. Raises ``QueryRefused``."""
     if len(query) > MAX_QUERY_CHARS:
-        raise QueryRefused(f"Search for at most {MAX_QUERY_CHARS} characters; these are {len(query):,}.")
+        said = {"most": MAX_QUERY_CHARS, "count": len(query)}
+        raise QueryRefused(_("Search for at most %(most)s characters; these are %(count)s.", **said))
     terms = [_fold(quoted or word)[0].strip() for quoted, word in _TERMS.findall(query)]
     found = tuple(dict.fromkeys(" ".join(term.split()) for term in terms if term.strip(' "“”')))
     if not found:
-        raise QueryRefused("Enter at least one word to search for.")
+        raise QueryRefused(_("Enter at least one word to search for."))
     if len(found) > MAX_TERMS:
-        raise QueryRefused(f"Search for at most {MAX_TERMS} words at once; these are {len(found)}.")
+        said = {"most": MAX_TERMS, "count": len(found)}
+        raise QueryRefused(_("Search for at most %(most)s words at once; these are %(count)s.", **said))
     return found
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import DraftFragment
 from adapters.store.database import Session, Store
 from adapters.store.disowned_rows import disowned_drafts
@@ -52,9 +53,10 @@ class Draft:
         """Why this is a draft though it was released before, None for any other."""
         if self.disowned_from is None:
             return None
-        return (
+        return lazy_gettext(
             "released before, its signature is not believed since the key was dated back to position "
-            f"{self.disowned_from}; look whether it is yours, then release it again"
+            "%(position)s; look whether it is yours, then release it again",
+            position=str(self.disowned_from),
         )
 
     @property

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.findings import Finding, FindingCode, Severity
 from policies.vocabulary import Category
 
@@ -121,7 +122,8 @@ class DraftFragment:
             "fields": {name: _field_json(item) for name, item in sorted(self.fields.items())},
             "source": self.source.to_json(),
             "restricted": self.restricted,
-            "findings": [finding.to_json() for finding in self.findings],
+            # Kept, sealed and hashed in English, whoever reads it later in which language.
+            "findings": [{**finding.to_json(), "message": str(finding.message)} for finding in self.findings],
         }
         observed = {"from": self.observed_from, "to": self.observed_to}
         content["observed"] = {name: item for name, item in observed.items() if item is not None}
@@ -224,6 +226,8 @@ def _capped(findings: Sequence[Finding]) -> list[Finding]:
             shown.append(finding)
     for (code, severity), count in seen.items():
         if count > MAX_FINDINGS_PER_CODE:
-            message = f"and {count - MAX_FINDINGS_PER_CODE:,} more of this kind, {count:,} in all"
+            message = lazy_gettext(
+                "and %(more)s more of this kind, %(count)s in all", more=count - MAX_FINDINGS_PER_CODE, count=count
+            )
             shown.append(Finding(code, severity, message, "file"))
     return shown

@@ -6,7 +6,7 @@ docs/sources.md, "What is refused, and in which words".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -76,12 +76,17 @@ class FindingCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing a reader noticed: what was found, what was expected and what to do, in plain English."""
+    """One thing a reader noticed: what was found, what was expected and what to do, in plain English.
+
+    A ``message`` may be a sentence (``adapters.picture.speech``), which a page shows in its reader's language.
+    ``at_field`` says the same to somebody who has the field before them, where that is shorter.
+    """
 
     code: FindingCode
     severity: Severity
     message: str
     locator: str
+    at_field: str = field(default="", compare=False)
 
     def to_json(self) -> dict[str, str]:
         """Return code, severity, message and locator as JSON-ready text."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import zipfile
 from types import MappingProxyType
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.charity.htcds import FORMATS as CHARITY_FORMATS
 from adapters.sources.findings import FindingCode, refuse_file
 from adapters.sources.guards import OLE2_MAGIC, open_workbook_archive
@@ -83,7 +84,7 @@ def _identify(data: bytes) -> str:
     if lead.startswith((b"{", b"[")):
         return identify_json(data)
     if not lead:
-        raise refuse_file(FindingCode.NOT_THIS_FORMAT, "the file is empty")
+        raise refuse_file(FindingCode.NOT_THIS_FORMAT, lazy_gettext("the file is empty"))
     # 3. A table, or prose.
     if not _is_text(data):
         raise Unread.BINARY.refuse()

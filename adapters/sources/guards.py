@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from lxml import etree
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.findings import FindingCode, SourceRefused, refuse_file
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
@@ -50,7 +51,11 @@ def require_size(size_bytes: int, limit_bytes: int = MAX_FILE_BYTES) -> None:
     if size_bytes > limit_bytes:
         raise refuse_file(
             FindingCode.TOO_LARGE,
-            f"the file has {size_bytes:,} bytes, the limit is {limit_bytes:,}; export a shorter period",
+            lazy_gettext(
+                "the file has %(size)s bytes, the limit is %(most)s; export a shorter period",
+                size=size_bytes,
+                most=limit_bytes,
+            ),
         )
 
 
@@ -71,21 +76,32 @@ def parse_xml(data: bytes, locator: str = "file") -> etree._Element:
         if getattr(error, "code", None) in _ENCODING_ERRORS:
             raise refuse_file(
                 FindingCode.BAD_ENCODING,
-                f"line {line}: the bytes are not in the encoding that the file declares; export the file as UTF-8",
+                lazy_gettext(
+                    "line %(line)s: the bytes are not in the encoding that the file declares; export the file as UTF-8",
+                    line=str(line),
+                ),
                 f"{locator}:{line}",
             ) from error
         if "depth" in (error.msg or "").lower():
             raise refuse_file(
-                FindingCode.TOO_DEEP, f"elements are nested more than {MAX_XML_DEPTH} deep", locator
+                FindingCode.TOO_DEEP,
+                lazy_gettext("elements are nested more than %(most)s deep", most=str(MAX_XML_DEPTH)),
+                locator,
             ) from error
         raise refuse_file(
             FindingCode.NOT_WELL_FORMED,
-            f"this is not well-formed XML: it breaks at line {line}, column {column}; export the file again",
+            lazy_gettext(
+                "this is not well-formed XML: it breaks at line %(line)s, column %(column)s; export the file again",
+                line=str(line),
+                column=str(column),
+            ),
             f"{locator}:{line}:{column}",
         ) from error
     except (ValueError, LookupError) as error:
         raise refuse_file(
-            FindingCode.NOT_WELL_FORMED, "this is not well-formed XML: its declaration cannot be read", locator
+            FindingCode.NOT_WELL_FORMED,
+            lazy_gettext("this is not well-formed XML: its declaration cannot be read"),
+            locator,
         ) from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise refuse_file(FindingCode.DOCTYPE_FORBIDDEN, _HAS_DOCTYPE, locator)
@@ -122,8 +138,10 @@ def require_safe_xml(data: bytes, locator: str = "file") -> None:
     if not end or declared not in XML_ENCODINGS or contradicts:
         raise refuse_file(
             FindingCode.BAD_ENCODING,
-            "the file declares an encoding that is not read, or one that its byte-order mark contradicts; "
-            "export it as UTF-8",
+            lazy_gettext(
+                "the file declares an encoding that is not read, or one that its byte-order mark contradicts; "
+                "export it as UTF-8"
+            ),
             locator,
         )
 
@@ -144,14 +162,20 @@ def parse_json(data: bytes, locator: str = "file") -> Any:
     _require_json_depth(text, locator)
 
     def no_constants(name: str) -> NoReturn:
-        raise refuse_file(FindingCode.NOT_A_NUMBER, f"{name} is not a JSON number", locator)
+        raise refuse_file(
+            FindingCode.NOT_A_NUMBER,
+            lazy_gettext("%(name)s is not a JSON number", name=name),
+            locator,
+        )
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: dict[str, Any] = {}
         for key, value in pairs:
             if key in seen:
                 raise refuse_file(
-                    FindingCode.DUPLICATE_KEY, f"the key {key[:60]!r} stands twice in one object", locator
+                    FindingCode.DUPLICATE_KEY,
+                    lazy_gettext("the key %(key)s stands twice in one object", key=repr(key[:60])),
+                    locator,
                 )
             seen[key] = value
         return seen
@@ -161,11 +185,15 @@ def parse_json(data: bytes, locator: str = "file") -> Any:
     except json.JSONDecodeError as error:
         raise refuse_file(
             FindingCode.NOT_WELL_FORMED,
-            f"this is not well-formed JSON: it breaks at line {error.lineno}, column {error.colno}",
+            lazy_gettext(
+                "this is not well-formed JSON: it breaks at line %(line)s, column %(column)s",
+                line=str(error.lineno),
+                column=str(error.colno),
+            ),
             f"{locator}:{error.lineno}:{error.colno}",
         ) from error
     except (RecursionError, ValueError) as error:
-        raise refuse_file(FindingCode.NOT_WELL_FORMED, "this JSON cannot be read", locator) from error
+        raise refuse_file(FindingCode.NOT_WELL_FORMED, lazy_gettext("this JSON cannot be read"), locator) from error
     _require_no_half_characters(text, parsed, locator)
     return parsed
 
@@ -179,7 +207,7 @@ def _require_no_half_characters(text: str, parsed: Any, locator: str) -> None:
     except UnicodeEncodeError as error:
         raise refuse_file(
             FindingCode.BAD_ENCODING,
-            "a text holds half of a character (an escape \\ud800 to \\udfff without its other half)",
+            lazy_gettext("a text holds half of a character (an escape \\ud800 to \\udfff without its other half)"),
             locator,
         ) from error
 
@@ -196,7 +224,11 @@ def _require_json_depth(text: str, locator: str) -> None:
         if char in "[{":
             depth += 1
             if depth > MAX_JSON_DEPTH:
-                raise refuse_file(FindingCode.TOO_DEEP, f"objects are nested more than {MAX_JSON_DEPTH} deep", locator)
+                raise refuse_file(
+                    FindingCode.TOO_DEEP,
+                    lazy_gettext("objects are nested more than %(most)s deep", most=str(MAX_JSON_DEPTH)),
+                    locator,
+                )
         elif char in "]}":
             depth -= 1
 
@@ -219,8 +251,12 @@ def decode_text(data: bytes, locator: str = "file") -> str:
         line = body[: error.start].count(b"\n") + 1
         raise refuse_file(
             FindingCode.BAD_ENCODING,
-            f"line {line}, byte {error.start + 1}: this is not UTF-8. It may be Windows-1252, as some spreadsheet "
-            "programs write; save it as 'CSV UTF-8' and try again",
+            lazy_gettext(
+                "line %(line)s, byte %(byte)s: this is not UTF-8. It may be Windows-1252, as some "
+                "spreadsheet programs write; save it as 'CSV UTF-8' and try again",
+                line=str(line),
+                byte=str(error.start + 1),
+            ),
             f"{locator}:{line}",
         ) from error
     if "\x00" in text or text.startswith("\ufeff"):
@@ -231,8 +267,10 @@ def decode_text(data: bytes, locator: str = "file") -> str:
 def _refuse_mark(locator: str) -> SourceRefused:
     return refuse_file(
         FindingCode.BAD_ENCODING,
-        "the byte-order mark and the content disagree (NUL characters, half a character or a second mark); "
-        "export as UTF-8",
+        lazy_gettext(
+            "the byte-order mark and the content disagree (NUL characters, half a character or a second mark); "
+            "export as UTF-8"
+        ),
         locator,
     )
 
@@ -246,14 +284,18 @@ def open_workbook_archive(data: bytes) -> zipfile.ZipFile:
     if data.startswith(OLE2_MAGIC):
         # An OLE2 file is an old .xls, or an .xlsx with a password (its streams carry these UTF-16 names).
         if "EncryptedPackage".encode("utf-16-le") in data:
-            raise refuse_file(FindingCode.ENCRYPTED_FILE, "the workbook has a password; save it without one")
-        raise refuse_file(FindingCode.OLD_EXCEL, "this is an old Excel workbook (.xls); save it as .xlsx")
+            raise refuse_file(
+                FindingCode.ENCRYPTED_FILE, lazy_gettext("the workbook has a password; save it without one")
+            )
+        raise refuse_file(FindingCode.OLD_EXCEL, lazy_gettext("this is an old Excel workbook (.xls); save it as .xlsx"))
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
         _require_small_archive(archive.infolist())
         _require_plain_parts(archive)
     except _ZIP_ERRORS as error:
-        raise refuse_file(FindingCode.NOT_WELL_FORMED, "this is not a whole .xlsx file; save it again") from error
+        raise refuse_file(
+            FindingCode.NOT_WELL_FORMED, lazy_gettext("this is not a whole .xlsx file; save it again")
+        ) from error
     return archive
 
 
@@ -274,22 +316,33 @@ _ZIP_ERRORS = (
 def _require_small_archive(members: list[zipfile.ZipInfo]) -> None:
     if len(members) > MAX_ZIP_MEMBERS:
         raise refuse_file(
-            FindingCode.ZIP_BOMB, f"the file holds {len(members)} parts, more than the limit of {MAX_ZIP_MEMBERS}"
+            FindingCode.ZIP_BOMB,
+            lazy_gettext(
+                "the file holds %(count)s parts, more than the limit of %(most)s",
+                count=str(len(members)),
+                most=str(MAX_ZIP_MEMBERS),
+            ),
         )
     total = 0
     for member in members:
         name = member.filename
         if name.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", name):
-            raise refuse_file(FindingCode.ZIP_BOMB, "the file holds a part with a path that leaves it")
+            raise refuse_file(FindingCode.ZIP_BOMB, lazy_gettext("the file holds a part with a path that leaves it"))
         if member.flag_bits & 0x1:
-            raise refuse_file(FindingCode.ENCRYPTED_FILE, "the workbook has a password; save it without one")
+            raise refuse_file(
+                FindingCode.ENCRYPTED_FILE, lazy_gettext("the workbook has a password; save it without one")
+            )
         total += member.file_size
         ratio = member.file_size / max(member.compress_size, 1)
         if total > MAX_ZIP_TOTAL_BYTES or (member.file_size > ZIP_RATIO_FLOOR_BYTES and ratio > MAX_ZIP_RATIO):
             raise refuse_file(
                 FindingCode.ZIP_BOMB,
-                f"the file unpacks to more than {MAX_ZIP_TOTAL_BYTES // (1024 * 1024)} MB or is packed "
-                f"more than {MAX_ZIP_RATIO} times; it cannot be a case export",
+                lazy_gettext(
+                    "the file unpacks to more than %(size)s MB or is packed more than %(most)s times; it "
+                    "cannot be a case export",
+                    size=str(MAX_ZIP_TOTAL_BYTES // (1024 * 1024)),
+                    most=str(MAX_ZIP_RATIO),
+                ),
             )
 
 
@@ -298,7 +351,9 @@ def _require_plain_parts(archive: zipfile.ZipFile) -> None:
     types = archive.read("[Content_Types].xml") if "[Content_Types].xml" in archive.namelist() else b""
     has_sheet_macros = any(name.startswith("xl/macrosheets/") for name in names)
     if has_sheet_macros or b"macroEnabled" in types or any(name.endswith("vbaproject.bin") for name in names):
-        raise refuse_file(FindingCode.HAS_MACROS, "the workbook holds macros; save it as .xlsx without macros")
+        raise refuse_file(
+            FindingCode.HAS_MACROS, lazy_gettext("the workbook holds macros; save it as .xlsx without macros")
+        )
     for member in archive.infolist():
         if member.filename.lower().endswith((".xml", ".rels")):
             _require_safe_part(archive, member)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.findings import Finding, FindingCode, Severity
 
 EARLIEST_YEAR = 1900
@@ -51,39 +52,54 @@ def _build(year: str, month: str, day: str) -> date | None:
 def birth_date_finding(value: date, today: date, locator: str) -> Finding | None:
     """Return a warning where a child's birth date lies before 1900, in the future, or over 25 years back."""
     if value > today:
-        return _implausible("the birth date lies in the future", locator)
+        return _implausible(lazy_gettext("the birth date lies in the future"), locator)
     return _too_old(value, today, locator)
 
 
 def expected_birth_date_finding(value: date, today: date, locator: str) -> Finding | None:
     """Return a warning where an expected birth date is further off than a pregnancy lasts, or far in the past."""
     if value > today + timedelta(days=LONGEST_PREGNANCY_DAYS):
-        return _implausible("the expected birth date is further ahead than a pregnancy lasts", locator)
+        return _implausible(lazy_gettext("the expected birth date is further ahead than a pregnancy lasts"), locator)
     return _too_old(value, today, locator)
 
 
 def _too_old(value: date, today: date, locator: str) -> Finding | None:
     if value.year < EARLIEST_YEAR:
-        return _implausible(f"the birth date is in the year {value.year}, before {EARLIEST_YEAR}", locator)
+        return _implausible(
+            lazy_gettext(
+                "the birth date is in the year %(year)s, before %(earliest)s",
+                year=str(value.year),
+                earliest=str(EARLIEST_YEAR),
+            ),
+            locator,
+        )
     had_birthday = (today.month, today.day) >= (value.month, value.day)
     if today.year - value.year - (not had_birthday) > OLDEST_AGE_YEARS:
-        return _implausible(f"by this birth date the person is over {OLDEST_AGE_YEARS} years old", locator)
+        return _implausible(
+            lazy_gettext("by this birth date the person is over %(most)s years old", most=OLDEST_AGE_YEARS), locator
+        )
     return None
 
 
 def event_date_finding(value: date, today: date, locator: str) -> Finding | None:
     """Return a warning where something that has happened is dated before 1900 or in the future."""
     if value.year < EARLIEST_YEAR:
-        return _implausible(f"the date is in the year {value.year}, before {EARLIEST_YEAR}", locator)
+        return _implausible(
+            lazy_gettext(
+                "the date is in the year %(year)s, before %(earliest)s",
+                year=str(value.year),
+                earliest=str(EARLIEST_YEAR),
+            ),
+            locator,
+        )
     if value > today:
-        return _implausible("the date of something that has happened lies in the future", locator)
+        return _implausible(lazy_gettext("the date of something that has happened lies in the future"), locator)
     return None
 
 
 def _implausible(what: str, locator: str) -> Finding:
-    return Finding(
-        FindingCode.IMPLAUSIBLE_DATE, Severity.WARN, f"{what}; it is kept as written, check it at the source", locator
-    )
+    message = lazy_gettext("%(what)s; it is kept as written, check it at the source", what=what)
+    return Finding(FindingCode.IMPLAUSIBLE_DATE, Severity.WARN, message, locator)
 
 
 def period_finding(start: date | None, end: date | None, locator: str) -> Finding | None:
@@ -93,7 +109,11 @@ def period_finding(start: date | None, end: date | None, locator: str) -> Findin
     return Finding(
         FindingCode.ENDS_BEFORE_START,
         Severity.WARN,
-        f"it ends on {end.isoformat()}, before it starts on {start.isoformat()}; both dates are kept as written",
+        lazy_gettext(
+            "it ends on %(end)s, before it starts on %(start)s; both dates are kept as written",
+            end=end.isoformat(),
+            start=start.isoformat(),
+        ),
         locator,
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import ReadReport
 from adapters.sources.findings import FindingCode, SourceRefused, refuse_file
 from adapters.sources.guards import MAX_FILE_BYTES, require_size
@@ -101,7 +102,7 @@ def read_source(source: SourceFile, subject: Subject | None = None, *, limit_byt
         for data in (source.data, *source.siblings.values()):
             require_size(len(data), limit_bytes)
         if not source.data.strip():
-            raise refuse_file(FindingCode.NOT_THIS_FORMAT, "the file is empty")
+            raise refuse_file(FindingCode.NOT_THIS_FORMAT, lazy_gettext("the file is empty"))
         chosen = identify(source)
         format_id = chosen.format_id
         report = chosen.read(source, subject)

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Sequence
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.charity.delimited import OTHER_SEPARATORS, require_commas
 from adapters.sources.charity.fields import fold
 from adapters.sources.charity.headings import has_headings
@@ -183,12 +184,14 @@ def _refuse_unknown(headings: Row) -> SourceRefused:
     texts = _texts(headings)
     # A table without headings begins with a record: then nothing of it is repeated.
     if any(_VALUE.fullmatch(text) for text in texts) or any(len(text) > MAX_HEADING_CHARS for text in texts):
-        found = "the first row does not look like headings"
+        found = lazy_gettext("the first row does not look like headings")
     else:
         more = ", …" if len(texts) > MAX_HEADINGS_SHOWN else ""
-        found = f"headings found: {', '.join(texts[:MAX_HEADINGS_SHOWN])}{more}"
-    return refuse_file(
-        FindingCode.NO_KNOWN_COLUMNS,
-        f"none of the headings is known, and nothing says who a record is about or when; {found}. "
-        f"Choose another file, or {CASES_AS_HTCDS}",
+        found = lazy_gettext("headings found: %(listed)s", listed=f"{', '.join(texts[:MAX_HEADINGS_SHOWN])}{more}")
+    message = lazy_gettext(
+        "none of the headings is known, and nothing says who a record is about or when; %(found)s. "
+        "Choose another file, or %(advice)s",
+        found=found,
+        advice=CASES_AS_HTCDS,
     )
+    return refuse_file(FindingCode.NO_KNOWN_COLUMNS, message)

@@ -9,16 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from adapters.picture.speech import lazy_gettext as _
 from adapters.sources.findings import FindingCode, SourceRefused, refuse_file
 
-CASES_AS_HTCDS = "copy the records into the HTCDS 2.0 workbook, or save them as CSV with its headings"
-POLICE_EXPORT = "export the case as a new-case message (CJSE SPI, XML), which the police reader takes"
-SOCIAL_CARE_EXPORT = (
+CASES_AS_HTCDS = _("copy the records into the HTCDS 2.0 workbook, or save them as CSV with its headings")
+POLICE_EXPORT = _("export the case as a new-case message (CJSE SPI, XML), which the police reader takes")
+SOCIAL_CARE_EXPORT = _(
     "export the children in need census (XML) or the SSDA903 tables (CSV), which the social care readers take"
 )
-HEALTH_EXPORT = "export FHIR R4 (JSON or XML), which the health reader takes"
-INTELLIGENCE = "a person must decide what of it may be shared, and write that into the case"
-ATTACH = "it holds no records that a program can read; attach it to the case as a document"
+HEALTH_EXPORT = _("export FHIR R4 (JSON or XML), which the health reader takes")
+INTELLIGENCE = _("a person must decide what of it may be shared, and write that into the case")
+ATTACH = _("it holds no records that a program can read; attach it to the case as a document")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,72 +35,74 @@ class Unread(Enum):
     """Every kind of file that is refused by name."""
 
     SSDA903_XML = LooksLike(
-        "the SSDA903 return as one XML file", "export its tables as CSV, which the SSDA903 reader takes"
+        _("the SSDA903 return as one XML file"), _("export its tables as CSV, which the SSDA903 reader takes")
     )
-    OTHER_CENSUS = LooksLike("another collection of the Department for Education", SOCIAL_CARE_EXPORT)
-    ANNEX_A = LooksLike("an Annex A table for an inspection", SOCIAL_CARE_EXPORT)
-    DFE_API = LooksLike("a delivery of the children's social care interface (JSON)", SOCIAL_CARE_EXPORT)
+    OTHER_CENSUS = LooksLike(_("another collection of the Department for Education"), SOCIAL_CARE_EXPORT)
+    ANNEX_A = LooksLike(_("an Annex A table for an inspection"), SOCIAL_CARE_EXPORT)
+    DFE_API = LooksLike(_("a delivery of the children's social care interface (JSON)"), SOCIAL_CARE_EXPORT)
     SSDA903_WORKBOOK = LooksLike(
-        "SSDA903 tables in a workbook", "save each table as CSV, which the SSDA903 reader takes"
+        _("SSDA903 tables in a workbook"), _("save each table as CSV, which the SSDA903 reader takes")
     )
-    HL7_V2 = LooksLike("an HL7 version 2 message", HEALTH_EXPORT)
-    HL7_V3 = LooksLike("an HL7 version 3 message", HEALTH_EXPORT)
-    SOAP = LooksLike("a web service message (SOAP) with something else than a police case inside", POLICE_EXPORT)
+    HL7_V2 = LooksLike(_("an HL7 version 2 message"), HEALTH_EXPORT)
+    HL7_V3 = LooksLike(_("an HL7 version 3 message"), HEALTH_EXPORT)
+    SOAP = LooksLike(_("a web service message (SOAP) with something else than a police case inside"), POLICE_EXPORT)
     NRM_CASEWORK = LooksLike(
-        "an NRM referral as sent to Home Office casework (JSON)",
-        "share the records it was made from; for the police that is a new-case message (CJSE SPI, XML)",
+        _("an NRM referral as sent to Home Office casework (JSON)"),
+        _("share the records it was made from; for the police that is a new-case message (CJSE SPI, XML)"),
     )
-    COURT_CASE = LooksLike("a police case as the court system writes it (JSON)", POLICE_EXPORT)
-    POLE = LooksLike("POLE records (JSON:API)", POLICE_EXPORT)
-    MISP = LooksLike("intelligence in MISP form", INTELLIGENCE)
-    STIX = LooksLike("intelligence in STIX form", INTELLIGENCE)
-    PRIMERO = LooksLike("cases from Primero (JSON)", CASES_AS_HTCDS)
-    SURVEY_JSON = LooksLike("an export of a survey (KoboToolbox or ODK, JSON)", CASES_AS_HTCDS)
-    SALESFORCE = LooksLike("an export or import file of Salesforce (NPSP)", CASES_AS_HTCDS)
+    COURT_CASE = LooksLike(_("a police case as the court system writes it (JSON)"), POLICE_EXPORT)
+    POLE = LooksLike(_("POLE records (JSON:API)"), POLICE_EXPORT)
+    MISP = LooksLike(_("intelligence in MISP form"), INTELLIGENCE)
+    STIX = LooksLike(_("intelligence in STIX form"), INTELLIGENCE)
+    PRIMERO = LooksLike(_("cases from Primero (JSON)"), CASES_AS_HTCDS)
+    SURVEY_JSON = LooksLike(_("an export of a survey (KoboToolbox or ODK, JSON)"), CASES_AS_HTCDS)
+    SALESFORCE = LooksLike(_("an export or import file of Salesforce (NPSP)"), CASES_AS_HTCDS)
     SALESFORCE_TEMPLATE = LooksLike(
-        "the empty import template of Salesforce (NPSP); no records were read",
+        _("the empty import template of Salesforce (NPSP); no records were read"),
         CASES_AS_HTCDS,
         FindingCode.IS_TEMPLATE,
     )
-    CASE_LIST = LooksLike("a case list with headings of its own", CASES_AS_HTCDS)
-    ODS = LooksLike("an OpenDocument spreadsheet (.ods)", "save it as .xlsx")
-    OPEN_DOCUMENT = LooksLike("an OpenDocument text or drawing", ATTACH)
-    XLSB = LooksLike("a binary workbook (.xlsb)", "save it as .xlsx")
-    XML_WORKBOOK = LooksLike("a workbook of 2003 (XML)", "save it as .xlsx", FindingCode.OLD_EXCEL)
-    EMPTY_WORKBOOK = LooksLike("a workbook with nothing in it", CASES_AS_HTCDS)
-    WORD = LooksLike("a text document (Word)", ATTACH)
-    SLIDES = LooksLike("a presentation", ATTACH)
-    OUTLOOK = LooksLike("an e-mail (Outlook)", ATTACH)
-    ARCHIVE = LooksLike("an archive of files (ZIP or similar)", "unpack it and choose the file with the records")
-    PDF = LooksLike("a PDF document", ATTACH)
-    IMAGE = LooksLike("an image", ATTACH)
-    RTF = LooksLike("a text document (RTF)", ATTACH)
-    WEB_PAGE = LooksLike("a web page", "export the records, not the page that shows them")
+    CASE_LIST = LooksLike(_("a case list with headings of its own"), CASES_AS_HTCDS)
+    ODS = LooksLike(_("an OpenDocument spreadsheet (.ods)"), _("save it as .xlsx"))
+    OPEN_DOCUMENT = LooksLike(_("an OpenDocument text or drawing"), ATTACH)
+    XLSB = LooksLike(_("a binary workbook (.xlsb)"), _("save it as .xlsx"))
+    XML_WORKBOOK = LooksLike(_("a workbook of 2003 (XML)"), _("save it as .xlsx"), FindingCode.OLD_EXCEL)
+    EMPTY_WORKBOOK = LooksLike(_("a workbook with nothing in it"), CASES_AS_HTCDS)
+    WORD = LooksLike(_("a text document (Word)"), ATTACH)
+    SLIDES = LooksLike(_("a presentation"), ATTACH)
+    OUTLOOK = LooksLike(_("an e-mail (Outlook)"), ATTACH)
+    ARCHIVE = LooksLike(_("an archive of files (ZIP or similar)"), _("unpack it and choose the file with the records"))
+    PDF = LooksLike(_("a PDF document"), ATTACH)
+    IMAGE = LooksLike(_("an image"), ATTACH)
+    RTF = LooksLike(_("a text document (RTF)"), ATTACH)
+    WEB_PAGE = LooksLike(_("a web page"), _("export the records, not the page that shows them"))
     XFORM = LooksLike(
-        "the definition of a survey form (XForm); it holds no answers",
-        "export the answers instead",
+        _("the definition of a survey form (XForm); it holds no answers"),
+        _("export the answers instead"),
         FindingCode.IS_FORM_DEFINITION,
     )
     XML_SCHEMA = LooksLike(
-        "an XML schema; it describes a form and holds no records",
-        "export the records instead",
+        _("an XML schema; it describes a form and holds no records"),
+        _("export the records instead"),
         FindingCode.IS_FORM_DEFINITION,
     )
     JSON_SCHEMA = LooksLike(
-        "a JSON schema; it describes a form and holds no records",
-        "export the records instead",
+        _("a JSON schema; it describes a form and holds no records"),
+        _("export the records instead"),
         FindingCode.IS_FORM_DEFINITION,
     )
     OTHER_XML = LooksLike(
-        "XML of a kind that is not known",
-        "export a children in need census, a police new-case message or FHIR R4",
+        _("XML of a kind that is not known"),
+        _("export a children in need census, a police new-case message or FHIR R4"),
     )
-    OTHER_JSON = LooksLike("JSON of a kind that is not known", "export FHIR R4, which the health reader takes")
-    PLAIN_TEXT = LooksLike("plain text, not a table", ATTACH)
-    BINARY = LooksLike("no text and no known document", "export the records as .xlsx, CSV, XML or JSON")
+    OTHER_JSON = LooksLike(_("JSON of a kind that is not known"), _("export FHIR R4, which the health reader takes"))
+    PLAIN_TEXT = LooksLike(_("plain text, not a table"), ATTACH)
+    BINARY = LooksLike(_("no text and no known document"), _("export the records as .xlsx, CSV, XML or JSON"))
 
     def refuse(self, locator: str = "file") -> SourceRefused:
         """Build the refusal; the caller raises it."""
         look = self.value
-        message = f"this looks like {look.title}. This version does not read it: {look.advice}"
+        message = _(
+            "this looks like %(title)s. This version does not read it: %(advice)s", title=look.title, advice=look.advice
+        )
         return refuse_file(look.code, message, locator)

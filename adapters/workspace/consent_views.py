@@ -12,7 +12,7 @@ from flask_babel import format_date, format_datetime
 from flask_babel import gettext as _
 
 from adapters.cases import NOT_SIGNED_YET, VerifiedCase
-from adapters.picture.speech import shown
+from adapters.picture.speech import lazy_gettext, shown
 from adapters.picture.words import category_words, words_for
 from adapters.release.consent_effect import Change, ConsentEffect, GrantEffect
 from adapters.release.consent_events import ConsentReceipt
@@ -117,8 +117,8 @@ def list_standing(verified: VerifiedCase, at: datetime) -> list[Standing]:
                 str(plain.SUBJECTS[subject]),
                 str(plain.STATES[answer.state]),
                 tuple(str(item) for item in plain.MEANS[answer.state]),
-                answer.reason.why,
-                answer.reason.next_act,
+                shown(lazy_gettext(answer.reason.why)),
+                shown(lazy_gettext(answer.reason.next_act)),
                 answer.reason.source,
                 answer.reason.confirmed_by == "none",
                 tuple(pair for item in answer.deciding for pair in _covers(item)),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
+from adapters.picture.speech import Sentence, shown
 from adapters.sources.findings import Severity
 
 MAX_SHOWN = 200
@@ -26,12 +27,13 @@ _COLUMN = re.compile(r"file:\*:(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class ShownFinding:
-    """One line of the table."""
+    """One line of the table. ``is_spoken``: its message is in the language of the page, not in English alone."""
 
     severity: str
     place: str
     message: str
     code: str
+    is_spoken: bool
 
 
 def shown_findings(findings: object) -> list[ShownFinding]:
@@ -39,7 +41,13 @@ def shown_findings(findings: object) -> list[ShownFinding]:
     listed: Iterable[Mapping[str, str]] = findings if isinstance(findings, list | tuple) else ()
     ordered = sorted(listed, key=lambda item: _ORDER.index(item["severity"]))
     return [
-        ShownFinding(str(severity_words[item["severity"]]), place_words(item["locator"]), item["message"], item["code"])
+        ShownFinding(
+            str(severity_words[item["severity"]]),
+            place_words(item["locator"]),
+            shown(item["message"]),
+            item["code"],
+            isinstance(item["message"], Sentence),
+        )
         for item in ordered[:MAX_SHOWN]
     ]
 

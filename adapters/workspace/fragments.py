@@ -10,11 +10,11 @@ from adapters.picture.notes import MAX_NOTE_CHARS, NoteRefused
 from adapters.picture.page import render_fragment
 from adapters.picture.rechecking import Rechecked, recheck
 from adapters.picture.single import MAX_NAME_CHARS, FragmentCard, NotShown, find_card
+from adapters.picture.speech import shown
 from adapters.workspace.access import Need, needs
 from adapters.workspace.app import current_person, open_keys, workspace
 from adapters.workspace.cases import held_case, picture_address, require_case
 from adapters.workspace.framing import framing_of, own_notes, render_opened
-from adapters.workspace.languages import in_english
 from adapters.workspace.opened import OpenCase
 from policies.model import Malformed, require_id
 
@@ -64,7 +64,7 @@ def write_note(case: str, name: str) -> AnyResponse:
         held = held_case(case)
         if held is None:
             return redirect(picture_address(case), _SEE_OTHER)
-        return _say(_page(held, _find(held, fragment), problem=in_english(str(error)), typed=text))
+        return _say(_page(held, _find(held, fragment), problem=shown(error.args[0]), typed=text))
     return redirect(f"{url_for('fragments.show', case=case, name=fragment)}#own-note", _SEE_OTHER)
 
 
@@ -80,7 +80,7 @@ def delete_note(case: str, name: str) -> AnyResponse:
         held = held_case(case)
         if held is None:
             return redirect(picture_address(case), _SEE_OTHER)
-        return _say(_page(held, _find(held, fragment), problem=in_english(str(error))))
+        return _say(_page(held, _find(held, fragment), problem=shown(error.args[0])))
     return redirect(f"{url_for('fragments.show', case=case, name=fragment)}#own-note", _SEE_OTHER)
 
 

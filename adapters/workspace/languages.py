@@ -17,7 +17,6 @@ from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from flask import has_request_context, request
 from flask_babel import format_date, format_datetime
-from markupsafe import Markup
 
 from adapters.uk_time import UK_ZONE_NAME, uk_day, uk_local, uk_zone
 
@@ -94,8 +93,3 @@ def _is_said(string: str | Sequence[str] | None) -> bool:
 
 def _local_date(at: date | datetime) -> date:
     return uk_day(at) if isinstance(at, datetime) else at
-
-
-def in_english(text: str) -> Markup:
-    """Return a text that stands in English in every language, and says so."""
-    return Markup('<span lang="en-GB">{}</span>').format(text)

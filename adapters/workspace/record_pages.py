@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 
 from flask import make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _later
 from markupsafe import escape
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from adapters.matching import compare
 from adapters.picture.dates import parse_partial
+from adapters.picture.speech import shown
 from adapters.picture.words import day_words
 from adapters.sources.charity.codes import code_labels
 from adapters.sources.charity.fields import Kind
@@ -30,7 +32,6 @@ from adapters.workspace.cases import held_case
 from adapters.workspace.day_parts import PARTS, NotADay, typed_date
 from adapters.workspace.finding_words import shown_findings
 from adapters.workspace.form_reading import is_shown_again
-from adapters.workspace.languages import in_english
 from adapters.workspace.match_words import describe_child, lines, warnings
 from adapters.workspace.recording import held_work, intake, keep, require_recorder
 
@@ -40,8 +41,8 @@ MAX_LINE_CHARS = 300
 FEW = 6
 """Up to so many answers stand as radios, more in a list."""
 OWN_WORDS = {
-    "Prostitution": "Sold for sex (“Prostitution” in the standard)",
-    "Pornography": "Images of sexual abuse (“Pornography” in the standard)",
+    "Prostitution": _later("Sold for sex (“Prostitution” in the standard)"),
+    "Pornography": _later("Images of sexual abuse (“Pornography” in the standard)"),
 }
 """Values of the standard that call a child something: said here as what is done to the child."""
 _SEE_OTHER, _UNPROCESSABLE = 303, 422
@@ -96,7 +97,7 @@ def save_record_step(case: str, step: int) -> AnyResponse | str:
     values, is_demo = _values(typed), here.adapter.home.environment == "demo"
     report = read_typed(values, uk_day(here.clock()), is_test_hub=is_demo)
     names = {item.column.name for item in fields}
-    unread = {name: in_english(text) for name, text in problems(report).items() if name in names}
+    unread = {name: shown(text) for name, text in problems(report).items() if name in names}
     found = {**unread, **found}
     if found:
         return make_response(_show(case, step, typed, found, bad_parts), _UNPROCESSABLE)
@@ -188,7 +189,8 @@ def _taken(fields: tuple[TypedField, ...]) -> tuple[dict[str, str], dict[str, st
                 typed_date(typed, name)
             except NotADay as error:
                 found[name] = _(
-                    "“%(label)s” is not a date: give figures, such as 17 5 2011, or the year alone", label=item.label
+                    "“%(label)s” is not a date: give figures, such as 17 5 2011, or the year alone",
+                    label=shown(item.label),
                 )
                 bad[name] = error.part
             continue
@@ -198,7 +200,8 @@ def _taken(fields: tuple[TypedField, ...]) -> tuple[dict[str, str], dict[str, st
             text = request.form.get(name, "").replace("\r\n", "\n").strip()
         limit = MAX_FIELD_CHARS if item.is_long else MAX_LINE_CHARS
         if len(text) > limit and item.column.kind is not Kind.CODES:
-            found[name] = _("“%(label)s” may have %(limit)s characters", label=item.label, limit=f"{limit:,}")
+            label = shown(item.label)
+            found[name] = _("“%(label)s” may have %(limit)s characters", label=label, limit=f"{limit:,}")
         typed[name] = text
     return typed, found, bad
 
@@ -249,8 +252,8 @@ def _shown(item: TypedField, typed: Mapping[str, str], problem: str, bad_parts: 
     options = _options(item)
     return Shown(
         name=name,
-        label=item.label,
-        hint=item.hint,
+        label=shown(item.label),
+        hint=shown(item.hint),
         widget=_widget(item, len(options)),
         is_seldom=item.is_seldom,
         value=value,
@@ -280,7 +283,7 @@ def _options(item: TypedField) -> tuple[tuple[str, str], ...]:
         return (("yes", _("Yes")), ("no", _("No")))
     if item.column.kind not in (Kind.CODE, Kind.CODES):
         return ()
-    return tuple((value, OWN_WORDS.get(value, label)) for value, label in code_labels(item.column.name))
+    return tuple((value, str(OWN_WORDS.get(value, shown(label)))) for value, label in code_labels(item.column.name))
 
 
 def _said(item: TypedField, values: Mapping[str, str]) -> bool:

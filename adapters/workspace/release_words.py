@@ -9,10 +9,11 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _later
 
 from adapters.cases import VerifiedCase
-from adapters.picture.speech import shown
+from adapters.picture.speech import lazy_gettext, shown
 from adapters.picture.words import category_words, condition_words, words_for
 from adapters.release.pressing import Plan
 from adapters.release.releasing import Planned
+from policies.bundles import load_bundle
 from policies.engine import Bundle
 from policies.explain import UNCONFIRMED_MARK
 from policies.model import Recipient
@@ -58,10 +59,10 @@ _ROLE_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class NotGivenLine:
-    """One draft that somebody is not given, and what would have to be true."""
+    """One draft that somebody is not given, and what would have to be true: sentences, and which are the product's."""
 
     name: str
-    why: str
+    why: tuple[tuple[str, bool], ...]
     rules: str
 
 
@@ -123,13 +124,24 @@ def read_plan(plan: Plan, case: VerifiedCase, names: Mapping[str, str], bundle: 
             if item.decision.is_permit:
                 card.given.append((name, basis_words(item.on)))
             else:
-                sentences = [bundle.rules[rule].sentence for rule in item.decision.rules if rule in bundle.rules]
-                why = " ".join(sentences) or _("No rule of the agreement permits it for this purpose.")
+                said = tuple(rule_words(bundle, rule) for rule in item.decision.rules if rule in bundle.rules)
+                why = said or ((_("No rule of the agreement permits it for this purpose."), True),)
                 card.not_given.append(NotGivenLine(name, why, ", ".join(item.decision.rules)))
         listed = sorted(by_recipient.values(), key=lambda item: (not item.given, item.agency, item.who))
         bases = {on for item in listed for _name, on in item.given}
         cards.append(PurposeCard(purpose_name(purpose), tuple(listed), bases.pop() if len(bases) == 1 else ""))
     return tuple(cards)
+
+
+def rule_words(bundle: Bundle, rule: str) -> tuple[str, bool]:
+    """Return a rule's sentence in the reader's language, if it is one of the agreement that this package ships.
+
+    What a federation or an agency wrote into its own is never looked up: it stands as it was written.
+    """
+    sentence, shipped = bundle.rules[rule].sentence, load_bundle().rules.get(rule)
+    if shipped is None or shipped.sentence != sentence:
+        return sentence, False
+    return shown(lazy_gettext(sentence)), True
 
 
 def recipient_words(case: VerifiedCase, recipient: Recipient) -> str:

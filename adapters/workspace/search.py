@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from adapters.picture import searching
 from adapters.picture.searching import MAX_QUERY_CHARS, Found, QueryRefused
+from adapters.picture.speech import shown
 from adapters.workspace.access import Need, needs
 from adapters.workspace.cases import held_case, picture_address
 from adapters.workspace.framing import render_opened
@@ -35,7 +36,7 @@ def search(case: str) -> AnyResponse:
         try:
             found = searching.search(held.view, held.picture, searching.read_query(query))
         except QueryRefused as error:
-            problem = str(error)
+            problem = shown(error.args[0])
     names = {row.agency: row.name for row in held.picture.agencies}
     page = render_opened(
         "picture/search.html", held, query=query, found=found, problem=problem, names=names, most=MAX_QUERY_CHARS

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.charity.codes import is_country_code
 from adapters.sources.charity.fields import Column, find_by_name
 from adapters.sources.charity.values import Reading
@@ -31,13 +32,13 @@ def address_findings(readings: Mapping[str, Reading]) -> list[Finding]:
         # A US state has the form of a country code (CA, GA), so a short code is no sign there.
         is_code = name != "prs_MailingState" and is_country_code(str(value.value))
         if name in _NOT_COUNTRY and is_code:
-            findings.append(_misplaced(name, value, "a country code"))
+            findings.append(_misplaced(name, value, lazy_gettext("a country code")))
         elif name in _NOT_POSTCODE and is_postcode(_written(value)):
-            findings.append(_misplaced(name, value, "a postcode"))
+            findings.append(_misplaced(name, value, lazy_gettext("a postcode")))
     postcode, country = given.get("prs_MailingPostalCode"), given.get("prs_MailingCountry")
     is_british = country is None or country.code == "GB"
     if postcode is not None and is_british and not is_postcode(str(postcode.value)) and not findings:
-        message = "this has not the form of a United Kingdom postcode; it is kept as written"
+        message = lazy_gettext("this has not the form of a United Kingdom postcode; it is kept as written")
         findings.append(Finding(FindingCode.BAD_POSTCODE, Severity.WARN, message, postcode.locator))
     return findings
 
@@ -49,5 +50,9 @@ def _written(value: Value) -> str:
 def _misplaced(name: str, value: Value, what: str) -> Finding:
     column: Column | None = find_by_name(name)
     label = column.label if column else name
-    message = f"under '{label}' stands {what}; heading and content disagree. Nothing was moved: check the address"
+    message = lazy_gettext(
+        "under '%(field)s' stands %(what)s; heading and content disagree. Nothing was moved: check the address",
+        field=label,
+        what=what,
+    )
     return Finding(FindingCode.LABELS_DISAGREE, Severity.WARN, message, value.locator)

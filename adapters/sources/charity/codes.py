@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import pycountry
 
+from adapters.picture.speech import lazy_pgettext
 from adapters.sources.charity.fields import fold
 
 HTCDS_SCHEME = "htcds-2.0"
@@ -19,7 +20,10 @@ COUNTRY_SCHEME = "iso-3166-1-alpha-2"
 LANGUAGE_SCHEME = "iso-639-3"
 NRM_TYPE_SCHEME = "nrm-exploitation-type"
 NRM_INDICATOR_SCHEME = "nrm-indicator"
+ANSWER_CONTEXT = "answer in the typed record"
+"""Of the labels of answers in the text catalogue: short words, which may mean something else elsewhere."""
 
+OTHER = "Other"
 _REFERRAL_REASONS = """
     AdditionalServicesRequired | MigrationOrChangeOfLocation: Migration or Change of Location | Other"""
 _WEBSITES = """
@@ -158,17 +162,23 @@ def allowed_codes(field_name: str) -> tuple[str, ...]:
 
 
 def code_labels(field_name: str) -> tuple[tuple[str, str], ...]:
-    """Return the values of a field's list with a label for people each, in the order of the standard."""
+    """Return the values of a field's list with a label for people each, in the order of the standard.
+
+    A label is a sentence, which a page shows in its reader's language; the name of a site is what its owners call it.
+    """
     found = []
     for entry in _LISTS[field_name].split("|"):
         value, _, label = (part.strip() for part in entry.partition(":"))
-        if not label and not field_name.endswith("WebsitesAndApps"):
-            # "NotAVictimOfTrafficking" in words; names of sites stay as their owners write them.
+        if not label and field_name.endswith("WebsitesAndApps") and value != OTHER:
+            found.append((value, value))
+            continue
+        if not label:
+            # "NotAVictimOfTrafficking" in words.
             words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", value).split()
             label = " ".join(
                 [words[0], *(word if word.isupper() and len(word) > 1 else word.lower() for word in words[1:])]
             )
-        found.append((value, " ".join(label.split()) or value))
+        found.append((value, lazy_pgettext(ANSWER_CONTEXT, " ".join(label.split()))))
     return tuple(found)
 
 

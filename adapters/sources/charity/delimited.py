@@ -9,6 +9,7 @@ import csv
 import io
 from collections.abc import Iterator
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.charity.table import (
     EMPTY_CELL,
     MAX_RECORD_ROWS,
@@ -67,14 +68,20 @@ def _refuse_cell(error: csv.Error, line: int) -> SourceRefused:
         return _refuse_long_cell(line)
     return refuse_file(
         FindingCode.NOT_WELL_FORMED,
-        f"line {line}: a quotation mark is not closed, or text follows one; write quotation marks inside a cell twice",
+        lazy_gettext(
+            "line %(line)s: a quotation mark is not closed, or text follows one; write quotation "
+            "marks inside a cell twice",
+            line=str(line),
+        ),
         f"file:{line}",
     )
 
 
 def _refuse_long_cell(line: int) -> SourceRefused:
     return refuse_file(
-        FindingCode.TOO_LARGE, f"line {line}: a cell holds more than {MAX_CELL_CHARS:,} characters", f"file:{line}"
+        FindingCode.TOO_LARGE,
+        lazy_gettext("line %(line)s: a cell holds more than %(most)s characters", line=str(line), most=MAX_CELL_CHARS),
+        f"file:{line}",
     )
 
 

@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from adapters.picture.speech import joined, lazy_gettext
 from adapters.sources.charity.fields import COLUMNS, WHO_COLUMNS, Column, Kind, find_by_label, find_by_name, fold
 from adapters.sources.charity.table import MAX_COLUMNS_IN_MESSAGE, CellKind, Row, Table, column_letters
 from adapters.sources.findings import Finding, FindingCode, Severity, refuse_file
@@ -149,8 +150,12 @@ def _require_single(table: Table, headings: _Headings, columns: Mapping[int, Col
             where = " and ".join(column_letters(index) for index in indexes)
             raise refuse_file(
                 FindingCode.DUPLICATE_COLUMN,
-                f"the heading {_shown(_heading(headings, indexes[0]))} stands in columns {where}; "
-                "keep one of them, so that it is clear which counts",
+                lazy_gettext(
+                    "the heading %(heading)s stands in columns %(columns)s; keep one of them, so that it is clear "
+                    "which counts",
+                    heading=_shown(_heading(headings, indexes[0])),
+                    columns=where,
+                ),
                 table.place_of_cells(headings.visible.number, indexes),
             )
 
@@ -159,12 +164,16 @@ def _require_someone(table: Table, headings: _Headings, columns: Mapping[int, Co
     if any(column.name in WHO_COLUMNS for column in columns.values()):
         return
     unknown = [text for index in range(headings.width) if index not in columns and (text := _heading(headings, index))]
-    near = [f"{_shown(text)} may be '{label}'" for text in unknown if (label := _near_label(text))]
+    near = [
+        lazy_gettext("%(heading)s may be '%(field)s'", heading=_shown(text), field=label)
+        for text in unknown
+        if (label := _near_label(text))
+    ]
     wanted = ", ".join(f"'{column.label}'" for column in COLUMNS if column.name in WHO_COLUMNS)
-    hint = f"; {'; '.join(near[:MAX_COLUMNS_IN_MESSAGE])}" if near else ""
+    missing = lazy_gettext("no column says who a record is about: one of %(wanted)s is needed", wanted=wanted)
     raise refuse_file(
         FindingCode.MISSING_COLUMN,
-        f"no column says who a record is about: one of {wanted} is needed{hint}",
+        joined([missing, *near[:MAX_COLUMNS_IN_MESSAGE]], "; "),
         table.place_of_row(headings.visible.number),
     )
 
@@ -173,7 +182,7 @@ def _stray_rows(table: Table, headings: _Headings) -> list[Finding]:
     above = table.rows[: headings.first]
     if not above:
         return []
-    message = f"{len(above)} rows stand above the headings; they were not read"
+    message = lazy_gettext("%(count)s rows stand above the headings; they were not read", count=str(len(above)))
     return [Finding(FindingCode.STRAY_TEXT, Severity.WARN, message, table.place_of_row(above[0].number))]
 
 
@@ -186,9 +195,13 @@ def _disagreements(table: Table, headings: _Headings, columns: Mapping[int, Colu
     if not wrong or headings.names is None:
         return []
     pairs = ", ".join(f"{column_letters(index)} ({headings.name(index)}, '{columns[index].label}')" for index in wrong)
-    message = (
-        f"field names (row {headings.names.number}) and visible headings (row {headings.visible.number}) disagree in "
-        f"columns {pairs}; the visible headings were taken. Check these columns if a program filled them"
+    message = lazy_gettext(
+        "field names (row %(names)s) and visible headings (row %(visible)s) disagree in "
+        "columns %(pairs)s; the visible headings were taken. Check these columns if a program "
+        "filled them",
+        names=str(headings.names.number),
+        visible=str(headings.visible.number),
+        pairs=pairs,
     )
     place = table.place_of_cells(headings.visible.number, wrong)
     return [Finding(FindingCode.LABELS_DISAGREE, Severity.WARN, message, place)]
@@ -221,16 +234,35 @@ def _unknown(
 
 def _unknown_message(headings: _Headings, index: int, heading: str, filled: int) -> str:
     if not heading:
-        return f"a column without a heading was not read; cells filled: {filled}"
-    start = f"the column {_shown(heading)} was not read; cells filled: {filled}"
+        return lazy_gettext("a column without a heading was not read; cells filled: %(count)s", count=str(filled))
+    said = {"heading": _shown(heading), "count": str(filled)}
     same = find_by_label(heading)
     if len(same) > 1:
-        return f"{start}. Several fields have this heading; write the field name: {_names(same)}"
+        return lazy_gettext(
+            "the column %(heading)s was not read; cells filled: %(count)s. Several fields have this heading; "
+            "write the field name: %(names)s",
+            **said,
+            names=_names(same),
+        )
     by_name = find_by_name(headings.name(index))
     if by_name is not None:
-        return f"{start}. Its field name is {by_name.name}; if that is right, use the heading '{by_name.label}'"
+        return lazy_gettext(
+            "the column %(heading)s was not read; cells filled: %(count)s. Its field name is %(name)s; "
+            "if that is right, use the heading '%(field)s'",
+            **said,
+            name=by_name.name,
+            field=by_name.label,
+        )
     near = _near_label(heading)
-    return f"{start}. Did you mean '{near}'?" if near else f"{start}. It is no field of the standard"
+    if near:
+        return lazy_gettext(
+            "the column %(heading)s was not read; cells filled: %(count)s. Did you mean '%(field)s'?",
+            **said,
+            field=near,
+        )
+    return lazy_gettext(
+        "the column %(heading)s was not read; cells filled: %(count)s. It is no field of the standard", **said
+    )
 
 
 def _names(columns: tuple[Column, ...]) -> str:

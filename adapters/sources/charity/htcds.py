@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.charity.delimited import read_csv, require_commas
 from adapters.sources.charity.fields import FORMAT_VERSION
 from adapters.sources.charity.headings import Layout, find_layout
@@ -47,8 +48,8 @@ def read_csv_cases(source: SourceFile, subject: Subject | None) -> ReadReport:
     return _read(source, subject, (table,), CSV_FORMAT_ID)
 
 
-XLSX_FORMAT = Format(XLSX_FORMAT_ID, "HTCDS 2.0 workbook (.xlsx)", AgencyKind.CHARITY, read_xlsx)
-CSV_FORMAT = Format(CSV_FORMAT_ID, "HTCDS 2.0 columns as CSV", AgencyKind.CHARITY, read_csv_cases)
+XLSX_FORMAT = Format(XLSX_FORMAT_ID, lazy_gettext("HTCDS 2.0 workbook (.xlsx)"), AgencyKind.CHARITY, read_xlsx)
+CSV_FORMAT = Format(CSV_FORMAT_ID, lazy_gettext("HTCDS 2.0 columns as CSV"), AgencyKind.CHARITY, read_csv_cases)
 FORMATS = (XLSX_FORMAT, CSV_FORMAT)
 
 
@@ -58,7 +59,9 @@ def _read(source: SourceFile, subject: Subject | None, tables: Sequence[Table], 
     report = ReadReport(format_id, FORMAT_VERSION, source.sha256)
     case_tables = [(table, layout) for table in tables if (layout := find_layout(table)) is not None]
     if not case_tables:
-        raise refuse_file(FindingCode.NO_KNOWN_COLUMNS, "none of the headings is one of HTCDS 2.0; nothing was read")
+        raise refuse_file(
+            FindingCode.NO_KNOWN_COLUMNS, lazy_gettext("none of the headings is one of HTCDS 2.0; nothing was read")
+        )
     _report_other_sheets(report, tables, [table for table, _ in case_tables])
     intake = _Intake(source, subject, report, has_many_tables=len(case_tables) > 1)
     for table, layout in case_tables:
@@ -66,7 +69,7 @@ def _read(source: SourceFile, subject: Subject | None, tables: Sequence[Table], 
     if not intake.found_any:
         raise refuse_file(
             FindingCode.IS_TEMPLATE,
-            "this is an empty form: it has the headings of HTCDS 2.0 and no record; no records were read",
+            lazy_gettext("this is an empty form: it has the headings of HTCDS 2.0 and no record; no records were read"),
         )
     report.check()
     return report
@@ -77,10 +80,16 @@ def _report_other_sheets(report: ReadReport, tables: Sequence[Table], read: Sequ
         if table in read:
             continue
         if table.rows:
-            message = f"the sheet {table.title} was not read: it has no headings of HTCDS 2.0"
+            message = lazy_gettext(
+                "the sheet %(title)s was not read: it has no headings of HTCDS 2.0", title=table.title
+            )
             report.warn(FindingCode.UNKNOWN_BLOCK, message, table.title)
         else:
-            report.warn(FindingCode.EMPTY_SHEET, f"the sheet {table.title} holds nothing", table.title)
+            report.warn(
+                FindingCode.EMPTY_SHEET,
+                lazy_gettext("the sheet %(title)s holds nothing", title=table.title),
+                table.title,
+            )
 
 
 @dataclass(slots=True)
@@ -102,7 +111,7 @@ class _Intake:
         for row in layout.records:
             found_here |= self._take_row(mapper, row)
         if not found_here:
-            message = f"the sheet {table.title} has headings and no records"
+            message = lazy_gettext("the sheet %(title)s has headings and no records", title=table.title)
             self.report.warn(FindingCode.EMPTY_SHEET, message, table.title)
         self.found_any |= found_here
 
@@ -110,7 +119,11 @@ class _Intake:
         """Take one row; return whether it holds a record."""
         table, width = mapper.table, mapper.layout.width
         if table.sheet is None and len(row.cells) != width:
-            message = f"the row has {len(row.cells)} cells under {width} headings; the whole row was refused"
+            message = lazy_gettext(
+                "the row has %(count)s cells under %(width)s headings; the whole row was refused",
+                count=str(len(row.cells)),
+                width=str(width),
+            )
             self.report.refuse(FindingCode.RAGGED_ROW, message, table.place_of_row(row.number))
             return True
         about = f"{table.title}!{row.number}" if self.has_many_tables else str(row.number)
@@ -147,7 +160,7 @@ class _Intake:
         first = self.seen.setdefault(mapped.said, place)
         if first != place:
             if is_subject:
-                message = f"the same row already stands at {first}; one is kept"
+                message = lazy_gettext("the same row already stands at %(first)s; one is kept", first=first)
                 self.report.warn(FindingCode.DUPLICATE_RECORD, message, place)
             return True
         if is_subject:
@@ -165,5 +178,8 @@ class _Intake:
         )
         first = self.people.setdefault(key, place)
         if first != place:
-            message = f"name and birth date are those of {first}; both were read, a person says whether it is one child"
+            message = lazy_gettext(
+                "name and birth date are those of %(first)s; both were read, a person says whether it is one child",
+                first=first,
+            )
             self.report.warn(FindingCode.SEVERAL_CANDIDATES, message, place)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.charity import addresses, codes
 from adapters.sources.charity.fields import FORMAT_VERSION, Column, Kind, Part
 from adapters.sources.charity.headings import Layout
@@ -101,13 +102,21 @@ class RowMapper:
 
     def order_findings(self) -> list[Finding]:
         """Return a warning for each column whose dates are written with the day or the month first."""
-        words = {DateOrder.DAY_FIRST: "day", DateOrder.MONTH_FIRST: "month"}
+        words = {
+            DateOrder.DAY_FIRST: lazy_gettext(
+                "the dates of '%(field)s' are not written as YYYY-MM-DD; some can only have the day first, so all were "
+                "read with the day first"
+            ),
+            DateOrder.MONTH_FIRST: lazy_gettext(
+                "the dates of '%(field)s' are not written as YYYY-MM-DD; some can only have the month first, so all "
+                "were read with the month first"
+            ),
+        }
         return [
             Finding(
                 FindingCode.BAD_DATE,
                 Severity.WARN,
-                f"the dates of '{self.layout.columns[index].label}' are not written as YYYY-MM-DD; some can only have "
-                f"the {words[order]} first, so all were read with the {words[order]} first",
+                lazy_gettext(str(words[order]), field=self.layout.columns[index].label),
                 self.table.place_of_column(index),
             )
             for index, order in self.orders.items()
@@ -174,7 +183,9 @@ class _RowParts:
 
     def _leave_out_perpetrator(self, names: list[str]) -> None:
         filled = [self.columns[name] for name in names if self._is_filled(name)]
-        message = f"left out: {len(filled)} cells about somebody who may have exploited the person"
+        message = lazy_gettext(
+            "left out: %(count)s cells about somebody who may have exploited the person", count=str(len(filled))
+        )
         place = self.mapper.table.place_of_cells(self.row.number, filled)
         self.findings.append(Finding(FindingCode.THIRD_PARTY, Severity.WARN, message, place))
 
@@ -242,9 +253,10 @@ class _RowParts:
                 kind = Value(code, value.locator, code=code, scheme=codes.NRM_TYPE_SCHEME, as_written=value.code)
                 groups.setdefault(code, {"type": kind})
             elif value.code is not None:
-                message = (
-                    f"{value.code} has no type of its own in the NRM, and HTCDS has none for criminal exploitation; "
-                    "a person must choose the type"
+                message = lazy_gettext(
+                    "%(code)s has no type of its own in the NRM, and HTCDS has none for criminal "
+                    "exploitation; a person must choose the type",
+                    code=value.code,
                 )
                 findings.append(Finding(FindingCode.NOT_MAPPED, Severity.WARN, message, value.locator))
         return {"hub_ExploitationType": list(groups.values())} if groups else {}
@@ -274,7 +286,11 @@ class _RowParts:
             findings = [finding for finding in reading.findings if finding.locator in (value.locator, self._cell(name))]
             indicator = codes.CONTROL_INDICATORS.get(value.code or "")
             if indicator is not None:
-                message = f"{value.code} may be the indicator {indicator}; a person decides"
+                message = lazy_gettext(
+                    "%(code)s may be the indicator %(indicator)s; a person decides",
+                    code=value.code,
+                    indicator=indicator,
+                )
                 findings.append(Finding(FindingCode.POSSIBLE_INDICATOR, Severity.WARN, message, value.locator))
             concern = {
                 "concern": value,

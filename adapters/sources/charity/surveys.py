@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.charity.table import Table
 from adapters.sources.findings import Finding, FindingCode, Severity, SourceRefused, refuse_file
 
@@ -27,8 +28,10 @@ def require_no_form(tables: Sequence[Table]) -> None:
     reason = Finding(
         FindingCode.IS_FORM_DEFINITION,
         Severity.REFUSE_FILE,
-        "this workbook describes a survey form (sheets 'survey' and 'choices'), it holds no answers; "
-        "export the answers instead",
+        lazy_gettext(
+            "this workbook describes a survey form (sheets 'survey' and 'choices'), it holds no answers; "
+            "export the answers instead"
+        ),
         "file",
     )
     raise SourceRefused(reason, *_repeated(survey, headings))
@@ -40,7 +43,11 @@ def _repeated(survey: Table, headings: list[str]) -> list[Finding]:
         indexes = [index for index, other in enumerate(headings) if other == heading]
         if heading and len(indexes) > 1:
             place = survey.place_of_cells(survey.rows[0].number, indexes)
-            message = f"the heading '{heading[:40]}' stands in {len(indexes)} columns of the form"
+            message = lazy_gettext(
+                "the heading '%(heading)s' stands in %(count)s columns of the form",
+                heading=heading[:40],
+                count=str(len(indexes)),
+            )
             findings.append(Finding(FindingCode.DUPLICATE_COLUMN, Severity.REFUSE_FILE, message, place))
     return findings
 
@@ -58,8 +65,10 @@ def refuse_survey_export(place: str) -> SourceRefused:
     """Build the refusal of a survey export; the caller raises it."""
     return refuse_file(
         FindingCode.NOT_THIS_FORMAT,
-        "this looks like an export of a survey (KoboToolbox or ODK); this version does not read it. Copy the answers "
-        "into the HTCDS 2.0 workbook, with several answers in one cell joined by a semicolon",
+        lazy_gettext(
+            "this looks like an export of a survey (KoboToolbox or ODK); this version does not read it. Copy the "
+            "answers into the HTCDS 2.0 workbook, with several answers in one cell joined by a semicolon"
+        ),
         place,
     )
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.findings import FindingCode, SourceRefused, refuse_file
 
 MAX_RECORD_ROWS = 20_000
@@ -129,5 +130,7 @@ def _quoted(sheet: str) -> str:
 def refuse_too_many_rows(place: str) -> SourceRefused:
     """Build the refusal of a table with more rows than are read."""
     return refuse_file(
-        FindingCode.TOO_LARGE, f"there are more than {MAX_RECORD_ROWS:,} rows; export a shorter period", place
+        FindingCode.TOO_LARGE,
+        lazy_gettext("there are more than %(most)s rows; export a shorter period", most=MAX_RECORD_ROWS),
+        place,
     )

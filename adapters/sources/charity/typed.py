@@ -1,7 +1,8 @@
 """One HTCDS record typed by a person: written as the file with that one row, and read by the same reader.
 
 So a typed record and a file give the very same drafts, findings and limits. Which fields the form offers, in which
-groups and words, stands in ``typed.toml``; closed lists are the standard's own (``codes``).
+groups and words, stands in ``typed.toml``; closed lists are the standard's own (``codes``). The form's words are
+sentences (``adapters.picture.speech``): a page shows them in its reader's language.
 """
 
 from __future__ import annotations
@@ -17,16 +18,18 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from adapters.picture.speech import lazy_gettext, lazy_pgettext
 from adapters.sources.charity.fields import COLUMNS, Column, Part
 from adapters.sources.draft import ReadReport
 from adapters.sources.findings import Severity
 from adapters.sources.reading import SourceFile, read_source
 
 FILE_NAME = "typed record"
+FIELD_CONTEXT = "field of the typed record"
+"""Of the fields' labels in the text catalogue: short words, which may mean something else elsewhere."""
 OFFERED = tuple(item for item in COLUMNS if item.part is not Part.PERPETRATOR and not item.is_deprecated)
 """Every field of the standard but those about perpetrators, which are left out of files too, and deprecated ones."""
 _BY_NAME: Mapping[str, Column] = {column.name: column for column in OFFERED}
-_UNLISTED = " is not in the list of '"
 _CELL = re.compile(r"file:\d+:(\d+)(?:#\d+)?")
 
 
@@ -55,7 +58,8 @@ def typed_steps() -> tuple[TypedStep, ...]:
     """Return the pages of the form, in order. Raises ``ValueError`` where they are not every field once."""
     read = tomllib.loads(resources.files("adapters.sources.charity").joinpath("typed.toml").read_text(encoding="utf-8"))
     steps = tuple(
-        TypedStep(item["title"], item["introduction"], tuple(map(_field, item["field"]))) for item in read["step"]
+        TypedStep(lazy_gettext(item["title"]), lazy_gettext(item["introduction"]), tuple(map(_field, item["field"])))
+        for item in read["step"]
     )
     listed = sorted(field.column.name for step in steps for field in step.fields)
     if listed != sorted(_BY_NAME):
@@ -67,8 +71,8 @@ def _field(item: Mapping[str, Any]) -> TypedField:
     column = _BY_NAME[item["name"]]
     return TypedField(
         column,
-        item.get("label", column.label),
-        item.get("hint", ""),
+        lazy_pgettext(FIELD_CONTEXT, item.get("label", column.label)),
+        lazy_gettext(item["hint"]) if "hint" in item else "",
         item.get("long", False),
         item.get("seldom", False),
     )
@@ -90,14 +94,12 @@ def read_typed(values: Mapping[str, str], today: date, *, is_test_hub: bool = Fa
 
 
 def problems(report: ReadReport) -> dict[str, str]:
-    """Return what was not understood, by field name: the reader's words, without what was typed and its place."""
+    """Return what was not understood, by field name: the reader's words for whoever has the field before them."""
     found: dict[str, str] = {}
     for finding in report.findings:
         name = field_at(finding.locator)
         if finding.severity is Severity.REFUSE_VALUE and name is not None:
-            _typed, unlisted, list_name = finding.message.rpartition(_UNLISTED)
-            text = f"This{unlisted}{list_name}" if unlisted else finding.message
-            found.setdefault(name, text.removesuffix("; it is kept as written"))
+            found.setdefault(name, finding.at_field or finding.message)
     return found
 
 

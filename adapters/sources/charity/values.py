@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from adapters.picture.speech import lazy_gettext as _
 from adapters.sources.charity import codes
 from adapters.sources.charity.fields import Column, Kind
 from adapters.sources.charity.table import Cell, CellKind
@@ -96,14 +97,14 @@ def read_cell(column: Column, cell: Cell, place: str, order: DateOrder = DateOrd
 
 def _formula_marks(cell: Cell, written: str, place: str) -> tuple[Finding, ...]:
     if cell.kind is CellKind.ERROR or written in ERROR_TEXTS:
-        message = f"the cell holds the error {written} of a spreadsheet, not a value"
+        message = _("the cell holds the error %(error)s of a spreadsheet, not a value", error=written)
     elif cell.kind is CellKind.FORMULA:
-        message = "the cell holds a formula; it was kept as text and not calculated. Copy it as a value"
+        message = _("the cell holds a formula; it was kept as text and not calculated. Copy it as a value")
     elif cell.kind is CellKind.TEXT and cell.text.startswith(FORMULA_STARTS):
         # Telephone numbers start with + and coordinates with - legitimately.
         if re.fullmatch(r"[+\-][0-9 ()./\-]+", written):
             return ()
-        message = "the text begins like a formula; it was kept as text"
+        message = _("the text begins like a formula; it was kept as text")
     else:
         return ()
     return (Finding(FindingCode.FORMULA_CELL, Severity.WARN, message, place),)
@@ -119,23 +120,25 @@ def _given(found: _Found, value: str | int, *findings: Finding) -> Reading:
 
 
 def _refused(found: _Found, code: FindingCode, what: str) -> Reading:
-    message = f"'{found.column.label}' {what}; it is kept as written"
-    return _unreadable(found.written, found.place, Finding(code, Severity.REFUSE_VALUE, message, found.place))
+    message = _("%(what)s; it is kept as written", what=what)
+    finding = Finding(code, Severity.REFUSE_VALUE, message, found.place, at_field=what)
+    return _unreadable(found.written, found.place, finding)
 
 
 def _read_text(found: _Found) -> Reading:
     if found.cell.kind is not CellKind.DATE:
         return _given(found, found.written)
-    message = "a spreadsheet took this text for a date; check it and write it as text"
+    message = _("a spreadsheet took this text for a date; check it and write it as text")
     return _given(found, found.written, Finding(FindingCode.NUMBER_FOR_IDENTIFIER, Severity.WARN, message, found.place))
 
 
 def _read_identifier(found: _Found) -> Reading:
     if found.cell.kind is not CellKind.NUMBER and not _NUMBER_AS_TEXT.fullmatch(found.written):
         return _read_text(found)
-    message = (
-        f"'{found.column.label}' was stored as a number: zeros in front or digits at the end may be lost. "
-        "Nothing was added; check it, and format the column as text"
+    message = _(
+        "'%(field)s' was stored as a number: zeros in front or digits at the end may be lost. "
+        "Nothing was added; check it, and format the column as text",
+        field=found.column.label,
     )
     return _given(found, found.written, Finding(FindingCode.NUMBER_FOR_IDENTIFIER, Severity.WARN, message, found.place))
 
@@ -153,7 +156,8 @@ def _read_date(found: _Found) -> Reading:
         return _given(found, text)
     numbers = _NUMBERS_DATE.fullmatch(found.written)
     if numbers is None:
-        return _refused(found, FindingCode.BAD_DATE, "is not a date with a year of four digits; expected YYYY-MM-DD")
+        what = _("'%(field)s' is not a date with a year of four digits; expected YYYY-MM-DD", field=found.column.label)
+        return _refused(found, FindingCode.BAD_DATE, what)
     return _read_numbers_date(found, numbers)
 
 
@@ -166,12 +170,17 @@ def _read_numbers_date(found: _Found, numbers: re.Match[str]) -> Reading:
     if day is not None:
         return _given(found, day.isoformat())
     if as_day_first is None and as_month_first is None:
-        reason = "there is no such day"
+        reason = _("there is no such day")
     elif found.order is DateOrder.MIXED:
-        reason = "some dates of this column have the day first and others the month first"
+        reason = _("some dates of this column have the day first and others the month first")
     else:
-        reason = "nothing in this column shows whether day or month comes first"
-    return _refused(found, FindingCode.BAD_DATE, f"cannot be read as a date: {reason}; write it as YYYY-MM-DD")
+        reason = _("nothing in this column shows whether day or month comes first")
+    what = _(
+        "'%(field)s' cannot be read as a date: %(reason)s; write it as YYYY-MM-DD",
+        field=found.column.label,
+        reason=reason,
+    )
+    return _refused(found, FindingCode.BAD_DATE, what)
 
 
 def _build_date(year: str, month: str, day: str) -> date | None:
@@ -186,20 +195,25 @@ def _read_yes_no(found: _Found) -> Reading:
         return Reading((Value(found.cell.stored, found.place),))
     folded = found.written.casefold()
     if folded not in _YES | _NO:
-        return _refused(found, FindingCode.UNKNOWN_CODE, "is neither yes nor no")
+        what = _("'%(field)s' is neither yes nor no", field=found.column.label)
+        return _refused(found, FindingCode.UNKNOWN_CODE, what)
     return Reading((Value(folded in _YES, found.place, as_written=found.written),))
 
 
 def _read_whole(found: _Found) -> Reading:
     digits = found.written.removesuffix(".0")
     if not re.fullmatch(r"[0-9]{1,3}", digits) or int(digits) > MAX_WHOLE_NUMBER:
-        return _refused(found, FindingCode.SCHEMA_ERROR, f"is not a whole number from 0 to {MAX_WHOLE_NUMBER}")
+        what = _(
+            "'%(field)s' is not a whole number from 0 to %(most)s", field=found.column.label, most=MAX_WHOLE_NUMBER
+        )
+        return _refused(found, FindingCode.SCHEMA_ERROR, what)
     return _given(found, int(digits))
 
 
 def _read_decimal(found: _Found) -> Reading:
     if not re.fullmatch(r"-?[0-9]{1,3}(\.[0-9]{1,20})?", found.written):
-        return _refused(found, FindingCode.SCHEMA_ERROR, "is not a decimal number of degrees")
+        what = _("'%(field)s' is not a decimal number of degrees", field=found.column.label)
+        return _refused(found, FindingCode.SCHEMA_ERROR, what)
     return _given(found, found.written)
 
 
@@ -217,7 +231,7 @@ def _read_country_text(found: _Found) -> Reading:
     code = codes.find_country(found.written)
     if code is not None:
         return _coded(found.column, code, codes.COUNTRY_SCHEME, found.written, found.place)
-    message = f"'{found.column.label}' is no country code or English country name; it is kept as text"
+    message = _("'%(field)s' is no country code or English country name; it is kept as text", field=found.column.label)
     return _given(found, found.written, Finding(FindingCode.UNKNOWN_CODE, Severity.WARN, message, found.place))
 
 
@@ -225,12 +239,15 @@ def _coded(column: Column, code: str | None, scheme: str, written: str, place: s
     if code is not None:
         as_written = None if code == written else written
         return Reading((Value(code, place, as_written=as_written, code=code, scheme=scheme),))
-    shown = f"{written!r}" if len(written) <= MAX_SHOWN_CODE_CHARS else f"a text of {len(written)} characters"
-    allowed = ""
+    is_short = len(written) <= MAX_SHOWN_CODE_CHARS
+    shown = f"{written!r}" if is_short else _("a text of %(count)s characters", count=str(len(written)))
+    said = {"field": column.label, "allowed": ""}
     if scheme == codes.HTCDS_SCHEME:
-        allowed = f" ({', '.join(codes.allowed_codes(column.name))})"
-    message = f"{shown} is not in the list of '{column.label}'{allowed}; it is kept as written"
-    return _unreadable(written, place, Finding(FindingCode.UNKNOWN_CODE, Severity.REFUSE_VALUE, message, place))
+        said["allowed"] = f" ({', '.join(codes.allowed_codes(column.name))})"
+    message = _("%(value)s is not in the list of '%(field)s'%(allowed)s; it is kept as written", value=shown, **said)
+    at_field = _("This is not in the list of '%(field)s'%(allowed)s", **said)
+    finding = Finding(FindingCode.UNKNOWN_CODE, Severity.REFUSE_VALUE, message, place, at_field=at_field)
+    return _unreadable(written, place, finding)
 
 
 def _read_parts(column: Column, written: str, place: str) -> Reading:

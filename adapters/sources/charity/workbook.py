@@ -13,6 +13,7 @@ from typing import Any
 
 import openpyxl
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.charity.table import (
     EMPTY_CELL,
     MAX_RECORD_ROWS,
@@ -47,7 +48,8 @@ def read_workbook(data: bytes, max_rows: int | None = None) -> tuple[Table, ...]
     except Exception as error:
         # Broad on purpose: a damaged part makes the library raise nearly anything.
         raise refuse_file(
-            FindingCode.NOT_WELL_FORMED, "the workbook is damaged and cannot be read; open it and save it again"
+            FindingCode.NOT_WELL_FORMED,
+            lazy_gettext("the workbook is damaged and cannot be read; open it and save it again"),
         ) from error
 
 
@@ -56,7 +58,12 @@ def _read_sheets(data: bytes, max_rows: int | None) -> tuple[Table, ...]:
     try:
         if len(book.worksheets) > MAX_SHEETS:
             raise refuse_file(
-                FindingCode.TOO_LARGE, f"the workbook has {len(book.worksheets)} sheets, more than {MAX_SHEETS}"
+                FindingCode.TOO_LARGE,
+                lazy_gettext(
+                    "the workbook has %(count)s sheets, more than %(most)s",
+                    count=str(len(book.worksheets)),
+                    most=str(MAX_SHEETS),
+                ),
             )
         return tuple(Table(sheet.title, tuple(_rows(sheet, max_rows))) for sheet in book.worksheets)
     finally:
@@ -71,8 +78,12 @@ def _rows(sheet: Any, max_rows: int | None) -> Iterator[Row]:
         if number > MAX_SHEET_ROWS or cells_seen > MAX_CELLS:
             raise refuse_file(
                 FindingCode.TOO_LARGE,
-                f"a sheet has more than {MAX_CELLS:,} cells or {MAX_SHEET_ROWS:,} rows; "
-                "delete the empty rows and columns around the records",
+                lazy_gettext(
+                    "a sheet has more than %(cells)s cells or %(rows)s rows; delete the empty rows and "
+                    "columns around the records",
+                    cells=MAX_CELLS,
+                    rows=MAX_SHEET_ROWS,
+                ),
                 sheet.title,
             )
         if all(cell.value is None for cell in cells):
@@ -109,7 +120,10 @@ def _cell(value: object, data_type: str) -> Cell:
 def _text_cell(value: str, data_type: str) -> Cell:
     if len(value) > MAX_CELL_CHARS:
         raise refuse_file(
-            FindingCode.TOO_LARGE, f"a cell holds {len(value):,} characters, the limit is {MAX_CELL_CHARS:,}"
+            FindingCode.TOO_LARGE,
+            lazy_gettext(
+                "a cell holds %(count)s characters, the limit is %(most)s", count=len(value), most=MAX_CELL_CHARS
+            ),
         )
     if data_type == "f":
         return Cell(CellKind.FORMULA, value)

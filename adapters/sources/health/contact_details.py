@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import FieldValue, Value, ValueState
 from adapters.sources.findings import FindingCode
 from adapters.sources.health.elements import Element
@@ -80,7 +81,7 @@ def address_group(record: Record, address: Element, *, is_over: bool = False) ->
     country = (address.text("country") or "").strip().upper()
     written = str(postcode.value) if postcode is not None and postcode.value is not None else None
     if written is not None and country in BRITISH_COUNTRIES and not is_postcode(written):
-        message = "this has not the form of a United Kingdom postcode; it is kept as written"
+        message = lazy_gettext("this has not the form of a United Kingdom postcode; it is kept as written")
         record.warn(FindingCode.BAD_POSTCODE, message, address.locate("postalCode"))
     return _dated(
         record,
@@ -206,7 +207,9 @@ def name_fields(record: Record, person: Element) -> dict[str, FieldValue]:
     if main is not None:
         fields.update(name_parts(main.element))
     elif names:
-        message = "every name in this record has ended or is not yet in use; they are kept as former names or aliases"
+        message = lazy_gettext(
+            "every name in this record has ended or is not yet in use; they are kept as former names or aliases"
+        )
         record.warn(FindingCode.NOT_MAPPED, message, person.locate("name"))
     for required in ("prs_FirstName", "prs_SecondName"):
         fields.setdefault(required, Value(None, person.locate("name"), ValueState.ABSENT))

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from lxml import etree
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import FieldValue, Value, ValueState
 from adapters.sources.findings import FindingCode, SourceRefused
 from adapters.sources.guards import parse_xml
@@ -30,7 +31,7 @@ def map_communication(record: Record) -> list[MappingOutcome]:
     """Return the ``narrative`` fragment of a Communication."""
     message = record.resource
     if message.text("status") == "not-done":
-        reason = "this communication was not sent, so it says nothing that was told; it is not shared"
+        reason = lazy_gettext("this communication was not sent, so it says nothing that was told; it is not shared")
         return [Unshared(FindingCode.NOT_MAPPED, reason, message.locator)]
     record.list_unread(("status", "category", "medium", "subject", "sent", "received", "sender", "payload", "topic"))
     sent = record.event_date(message, "sent")
@@ -85,7 +86,7 @@ def map_document_reference(record: Record) -> list[MappingOutcome]:
 def attachment_group(record: Record, attachment: Element) -> dict[str, Value]:
     """Describe an Attachment. Its address is kept as text and never opened; content inside the file is not shared."""
     if "data" in attachment.data:
-        message = "a document is enclosed in the record itself; only its description is shared"
+        message = lazy_gettext("a document is enclosed in the record itself; only its description is shared")
         record.warn(FindingCode.NOT_MAPPED, message, attachment.locator)
     return given(
         {
@@ -156,6 +157,10 @@ def _limited(record: Record, value: Value | None) -> Value | None:
     """Return a text within the limit; a longer one is refused, not cut: half a sentence may say the opposite."""
     if value is None or not isinstance(value.value, str) or len(value.value) <= MAX_NARRATIVE_CHARS:
         return value
-    message = f"the text has {len(value.value):,} characters, the limit is {MAX_NARRATIVE_CHARS:,}; it is not shared"
+    message = lazy_gettext(
+        "the text has %(count)s characters, the limit is %(most)s; it is not shared",
+        count=len(value.value),
+        most=MAX_NARRATIVE_CHARS,
+    )
     record.refuse_value(FindingCode.TOO_LARGE, message, value.locator)
     return Value(None, value.locator, ValueState.UNREADABLE)

@@ -5,6 +5,7 @@ Sources: FHIR R4 (4.0.1) and UK Core STU2 Encounter, EpisodeOfCare, Consent, Aud
 
 from __future__ import annotations
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import FieldValue, Value, ValueState
 from adapters.sources.findings import FindingCode
 from adapters.sources.health import nhs_codes
@@ -28,7 +29,9 @@ def map_encounter(record: Record) -> list[MappingOutcome]:
     """Return the ``health_contact`` fragment of an Encounter. A missing end means that it is still going on."""
     encounter = record.resource
     if encounter.text("status") == "cancelled":
-        message = "the source says that this contact was cancelled; a person must confirm what it said before"
+        message = lazy_gettext(
+            "the source says that this contact was cancelled; a person must confirm what it said before"
+        )
         return [Unshared(FindingCode.CANCELS_OR_MERGES, message, encounter.locator)]
     record.list_unread(
         ("status", "class", "type", "subject", "period", "reasonCode", "location", "serviceProvider", "priority")

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.findings import Finding, FindingCode, Severity, SourceRefused, refuse_file
 from adapters.sources.guards import decode_text, parse_json, parse_xml
 from adapters.sources.health.elements import Document, Element, Notation, Path
@@ -91,7 +92,7 @@ def load_delivery(data: bytes) -> Delivery:
     if not start.startswith(b"{"):
         raise refuse_file(
             FindingCode.NOT_THIS_FORMAT,
-            "this is not FHIR: expected an XML element or a JSON object with a resourceType",
+            lazy_gettext("this is not FHIR: expected an XML element or a JSON object with a resourceType"),
         )
     # 2. One resource a line, or one document.
     lines = [(number, line) for number, line in enumerate(_LINE_END.split(decode_text(data)), start=1) if line.strip()]
@@ -99,7 +100,7 @@ def load_delivery(data: bytes) -> Delivery:
         return _load_lines(lines)
     content = parse_json(data)
     if not isinstance(content, dict) or not isinstance(content.get("resourceType"), str):
-        raise refuse_file(FindingCode.NOT_THIS_FORMAT, "this JSON is not FHIR: it has no resourceType")
+        raise refuse_file(FindingCode.NOT_THIS_FORMAT, lazy_gettext("this JSON is not FHIR: it has no resourceType"))
     return _load_document(Document(content, Notation.JSON))
 
 
@@ -107,7 +108,7 @@ def _stray_text(document: Document, path: Path) -> Finding:
     return Finding(
         FindingCode.STRAY_TEXT,
         Severity.WARN,
-        "there is text between the elements, where FHIR has none; it was not read",
+        lazy_gettext("there is text between the elements, where FHIR has none; it was not read"),
         document.root.locate(*path),
     )
 
@@ -159,7 +160,11 @@ def _require_count(count: int) -> None:
     if count > MAX_RESOURCES:
         raise refuse_file(
             FindingCode.TOO_LARGE,
-            f"the file holds {count:,} resources, the limit is {MAX_RESOURCES:,}; export a shorter period",
+            lazy_gettext(
+                "the file holds %(count)s resources, the limit is %(most)s; export a shorter period",
+                count=count,
+                most=MAX_RESOURCES,
+            ),
         )
 
 
@@ -175,7 +180,7 @@ def _load_bundle(document: Document) -> Delivery:
         )
     items = content.get("entry", [])
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise refuse_file(FindingCode.SCHEMA_ERROR, "the entries of the Bundle are not a list of objects")
+        raise refuse_file(FindingCode.SCHEMA_ERROR, lazy_gettext("the entries of the Bundle are not a list of objects"))
     _require_count(len(items))
     head = check_resource({name: item for name, item in content.items() if name != "entry"}, "Bundle")
     if head.structure:

@@ -13,6 +13,7 @@ from typing import Any
 
 from lxml import etree
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.findings import FindingCode, refuse_file
 from adapters.sources.health.elements import Document, Notation, Path
 from adapters.sources.health.fhir_types import Shape, shapes
@@ -46,7 +47,9 @@ def convert_xml(root: etree._Element) -> XmlContent:
     if name.namespace != FHIR_NAMESPACE:
         raise refuse_file(
             FindingCode.NOT_THIS_FORMAT,
-            f"this XML is not FHIR: its root element is not in the namespace {FHIR_NAMESPACE}",
+            lazy_gettext(
+                "this XML is not FHIR: its root element is not in the namespace %(namespace)s", namespace=FHIR_NAMESPACE
+            ),
         )
     conversion = _Conversion()
     content = _resource(root, conversion, (), 1)
@@ -61,7 +64,10 @@ def _resource(element: etree._Element, conversion: _Conversion, path: Path, dept
 
 def _object(element: etree._Element, type_name: str, conversion: _Conversion, path: Path, depth: int) -> dict[str, Any]:
     if depth > MAX_FHIR_XML_DEPTH:
-        raise refuse_file(FindingCode.TOO_DEEP, f"elements are nested more than {MAX_FHIR_XML_DEPTH} deep")
+        raise refuse_file(
+            FindingCode.TOO_DEEP,
+            lazy_gettext("elements are nested more than %(most)s deep", most=str(MAX_FHIR_XML_DEPTH)),
+        )
     data: dict[str, Any] = _attributes(element)
     if _has_text(element):
         conversion.stray_text.append(path)

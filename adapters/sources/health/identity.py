@@ -10,6 +10,7 @@ from functools import cache
 
 import pycountry
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import FieldValue, Value, ValueState
 from adapters.sources.findings import FindingCode
 from adapters.sources.health import nhs_codes
@@ -46,12 +47,14 @@ def map_identity(record: Record) -> Mapped:
         "hub_Sensitivity": sensitivity(patient),
     }
     if patient.data.get("active") is False:
-        message = "the source no longer uses this patient's record; a person must confirm that it still holds"
+        message = lazy_gettext(
+            "the source no longer uses this patient's record; a person must confirm that it still holds"
+        )
         record.warn(FindingCode.CANCELS_OR_MERGES, message, patient.locate("active"))
     summary = "Identity as the health service has recorded it"
     if record.is_restricted:
         summary += "; the record is restricted at source"
-        message = (
+        message = lazy_gettext(
             "restricted at source: an address, telephone or practice that the record lacks is withheld, not absent"
         )
         record.warn(FindingCode.RESTRICTED_RECORD, message, security_locator(patient))
@@ -74,10 +77,12 @@ def _numbers(record: Record) -> dict[str, FieldValue]:
         values.append(_nhs_number(record, identifier))
         statuses.extend(_verification(record, identifier))
     if local:
-        message = f"{local} other identifiers, local to a hospital or system, are not shared"
+        message = lazy_gettext(
+            "%(local)s other identifiers, local to a hospital or system, are not shared", local=str(local)
+        )
         record.warn(FindingCode.NOT_MAPPED, message, patient.locate("identifier"))
     if len({value.value for value in values if value.value is not None}) > 1:
-        message = "the record has several different NHS numbers; all are kept, none is used to match"
+        message = lazy_gettext("the record has several different NHS numbers; all are kept, none is used to match")
         record.warn(FindingCode.CONFLICT_IN_DELIVERY, message, patient.locate("identifier"))
     fields: dict[str, FieldValue] = {"hub_NHSNumber": _one_or_list(values) or absent(patient)}
     others = {"hub_NHSNumberStatus": _one_or_list(statuses), "hub_FormerNHSNumber": _one_or_list(former)}
@@ -144,7 +149,7 @@ def _birth(record: Record) -> dict[str, FieldValue]:
             continue
         fields["hub_BirthTime"] = time
         if isinstance(time.value, str) and not time.value.startswith(text):
-            message = "the time of birth is on another day than the birth date; both are kept as written"
+            message = lazy_gettext("the time of birth is on another day than the birth date; both are kept as written")
             record.warn(FindingCode.CONFLICT_IN_DELIVERY, message, time.locator)
     return fields
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import FieldValue, Value
 from adapters.sources.findings import Finding, FindingCode, Severity
 from adapters.sources.health.elements import Element
@@ -153,15 +154,18 @@ def number_findings(resource: Element, *, is_test_hub: bool) -> list[Finding]:
             continue
         locator = element.locate("value")
         if system != NHS_NUMBER_SYSTEM:
-            message = (
-                f"the identifier's system differs from {NHS_NUMBER_SYSTEM} in the case of letters; it was not read"
+            message = lazy_gettext(
+                "the identifier's system differs from %(system)s in the case of letters; it was not read",
+                system=NHS_NUMBER_SYSTEM,
             )
             findings.append(Finding(FindingCode.UNKNOWN_CODE, Severity.WARN, message, locator))
         elif (digits := check_nhs_number(number)) is None:
-            message = "this is not a valid NHS number; it is kept as written and not used to match"
+            message = lazy_gettext("this is not a valid NHS number; it is kept as written and not used to match")
             findings.append(Finding(FindingCode.BAD_NHS_NUMBER, Severity.REFUSE_VALUE, message, locator))
         elif is_test_nhs_number(digits) and not is_test_hub:
-            message = "this is a test number (9...), which is never issued; it is refused outside a test hub"
+            message = lazy_gettext(
+                "this is a test number (9...), which is never issued; it is refused outside a test hub"
+            )
             findings.append(Finding(FindingCode.TEST_NUMBER, Severity.REFUSE_VALUE, message, locator))
     return findings
 

@@ -6,6 +6,7 @@ the office telephone (use ``work``) and the one out of hours (use ``mobile``). S
 
 from __future__ import annotations
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import FieldValue, Value
 from adapters.sources.findings import FindingCode
 from adapters.sources.health.elements import Element, absent
@@ -21,7 +22,9 @@ def map_care_plan(record: Record) -> list[MappingOutcome]:
     plan = record.resource
     kind = plan_kind(plan)
     if kind is None:
-        message = "this care plan has no plan code of CP-IS, so it is not a protection plan; it is not shared"
+        message = lazy_gettext(
+            "this care plan has no plan code of CP-IS, so it is not a protection plan; it is not shared"
+        )
         return [Unshared(FindingCode.NOT_MAPPED, message, plan.locator)]
     record.list_unread(("status", "intent", "category", "subject", "period", "careTeam"))
     period = record.period(plan)
@@ -39,7 +42,7 @@ def map_care_plan(record: Record) -> list[MappingOutcome]:
     }
     if kind.code == UNBORN_PLAN:
         group["subject"] = Value("unborn child", kind.locator)
-        message = "this plan is for an unborn child: the patient of the record may be the mother"
+        message = lazy_gettext("this plan is for an unborn child: the patient of the record may be the mother")
         record.warn(FindingCode.THIRD_PARTY, message, kind.locator)
     fields: dict[str, FieldValue] = {"hub_Plan": [group]}
     words = PLAN_KINDS[str(kind.code)][1]
@@ -55,12 +58,15 @@ def map_care_team(record: Record) -> list[MappingOutcome]:
     profiles = meta.data.get("profile") if meta is not None else None
     is_of_cp_is = isinstance(profiles, list) and CARE_TEAM_PROFILE in profiles
     if kind is None and not is_of_cp_is and not record.is_team_of_plan:
-        message = "this care team is not that of a protection plan; it is not shared"
+        message = lazy_gettext("this care team is not that of a protection plan; it is not shared")
         return [Unshared(FindingCode.NOT_MAPPED, message, team.locator)]
     record.list_unread(("status", "category", "name", "subject", "period", "telecom"))
     others = [telecom for telecom in team.each("telecom") if _telephone_part(telecom) is None]
     if others:
-        message = f"{len(others)} other ways to reach this team are not shared: neither office nor emergency telephone"
+        message = lazy_gettext(
+            "%(count)s other ways to reach this team are not shared: neither office nor emergency telephone",
+            count=str(len(others)),
+        )
         record.warn(FindingCode.NOT_MAPPED, message, others[0].locator)
     period = record.period(team)
     group = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import ReadReport
 from adapters.sources.findings import FindingCode, SourceRefused, refuse_file
 from adapters.sources.health.elements import Element
@@ -78,7 +79,10 @@ def _require_case(delivery: Delivery) -> None:
             message = f"the source answered with an error: {describe_outcome(outcome)}; ask again when it is mended"
             raise refuse_file(FindingCode.SOURCE_ERROR, message, outcome.locator)
     if len(delivery.entries) == 1 and delivery.head is None and kinds <= DEFINITIONS:
-        message = f"this is a {delivery.entries[0].kind}: it describes a form or a list of codes and holds no case"
+        message = lazy_gettext(
+            "this is a %(kind)s: it describes a form or a list of codes and holds no case",
+            kind=delivery.entries[0].kind,
+        )
         raise refuse_file(FindingCode.IS_FORM_DEFINITION, message, delivery.entries[0].locator)
 
 
@@ -86,4 +90,6 @@ def _is_error(outcome: Element) -> bool:
     return any(issue.text("severity") in {"error", "fatal"} for issue in outcome.each("issue"))
 
 
-FORMAT = Format(FORMAT_ID, "Health record, FHIR R4 (UK Core, PDS, CP-IS, BaRS; JSON or XML)", AgencyKind.HEALTH, read)
+FORMAT = Format(
+    FORMAT_ID, lazy_gettext("Health record, FHIR R4 (UK Core, PDS, CP-IS, BaRS; JSON or XML)"), AgencyKind.HEALTH, read
+)

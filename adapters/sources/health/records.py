@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import READER_VERSION, DraftFragment, FieldValue, ReadReport, Source, Value
 from adapters.sources.findings import Finding, FindingCode, Severity
 from adapters.sources.health import documents, events, patient, plans, safeguarding
@@ -106,16 +107,21 @@ class RecordReading:
 
     def _say_what_is_missing(self) -> None:
         if self._message_reasons & CHANGING_REASONS:
-            message = "this message changes an earlier one; a person must compare it with what was read before"
+            message = lazy_gettext(
+                "this message changes an earlier one; a person must compare it with what was read before"
+            )
             self._report.warn(FindingCode.CANCELS_OR_MERGES, message, self._delivery.entries[0].locator)
         delivery, head = self._delivery, self._delivery.head
         found = [entry for entry in delivery.entries if entry.kind != "OperationOutcome"]
         if not found and not self._report.records_in:
             when = head.text("timestamp") if head is not None else None
-            asked = f"asked on {when}" if when is not None else "asked at a time the answer does not give"
-            message = (
-                f"{asked}, and nothing was found; this does not mean that there is nothing: only that this service "
-                "knows of nothing"
+            asked = lazy_gettext("asked at a time the answer does not give")
+            if when is not None:
+                asked = lazy_gettext("asked on %(when)s", when=when)
+            message = lazy_gettext(
+                "%(asked)s, and nothing was found; this does not mean that there is nothing: only that this service "
+                "knows of nothing",
+                asked=asked,
             )
             self._report.warn(FindingCode.NOTHING_FOUND, message, head.locator if head is not None else "#")
         if head is None or delivery.bundle_type != "searchset":
@@ -124,8 +130,14 @@ class RecordReading:
         matches = sum(1 for entry in found if entry.search_mode not in {"include", "outcome"})
         has_next = any(link.text("relation") == "next" for link in head.each("link"))
         if has_next or (isinstance(total, int) and total > matches + self._report.records_in):
-            count = f"the search counted {total} matches" if isinstance(total, int) else "the search has more pages"
-            message = f"{count}, and this file holds {matches}: the answer is not complete; export all pages"
+            count = lazy_gettext("the search has more pages")
+            if isinstance(total, int):
+                count = lazy_gettext("the search counted %(total)s matches", total=str(total))
+            message = lazy_gettext(
+                "%(count)s, and this file holds %(matches)s: the answer is not complete; export all pages",
+                count=count,
+                matches=str(matches),
+            )
             self._report.warn(FindingCode.SOURCE_ERROR, message, head.locator)
 
     def _say_conflicts(self) -> None:
@@ -133,7 +145,9 @@ class RecordReading:
             if self._subject is not None and match(person, self._subject) is Match.NO:
                 continue
             if len(person.birth_dates) > 1:
-                message = "the files of this delivery give several birth dates for one person; all are kept as written"
+                message = lazy_gettext(
+                    "the files of this delivery give several birth dates for one person; all are kept as written"
+                )
                 self._report.warn(FindingCode.CONFLICT_IN_DELIVERY, message, "file")
 
     def _find_provenances(self) -> Mapping[str, list[Element]]:
@@ -177,7 +191,9 @@ class RecordReading:
             return
         link = self._people.link(entry.resource).turned_to(self._subject)
         if link.kind is LinkKind.NOT_A_PERSON:
-            message = f"this {entry.kind} is about something else than a patient (a place, a group, a device)"
+            message = lazy_gettext(
+                "this %(kind)s is about something else than a patient (a place, a group, a device)", kind=entry.kind
+            )
             self._report.leave_out(message, entry.locator)
             return
         record = self._record(entry, link)
@@ -190,23 +206,33 @@ class RecordReading:
             return Unshared(FindingCode.SCHEMA_ERROR, describe_structure(entry.structure, entry.kind), entry.locator)
         earlier = self._references.duplicates.get(entry.locator)
         if earlier is not None:
-            message = f"this {entry.kind} repeats word for word the one at {earlier}; it is read once"
+            message = lazy_gettext(
+                "this %(kind)s repeats word for word the one at %(earlier)s; it is read once",
+                kind=entry.kind,
+                earlier=earlier,
+            )
             return Unshared(FindingCode.DUPLICATE_RECORD, message, entry.locator)
         if _is_entered_in_error(entry.resource):
-            message = "the source says that this record was entered in error; a person must confirm what it said before"
+            message = lazy_gettext(
+                "the source says that this record was entered in error; a person must confirm what it said before"
+            )
             return Unshared(FindingCode.CANCELS_OR_MERGES, message, entry.locator)
         if self._message_reasons & WITHDRAWING_REASONS:
-            message = "this message withdraws an earlier one; a person must confirm what it said before"
+            message = lazy_gettext("this message withdraws an earlier one; a person must confirm what it said before")
             return Unshared(FindingCode.CANCELS_OR_MERGES, message, entry.locator)
         if entry.kind == "Patient" and _is_replaced(entry.resource):
-            message = "the source has merged this patient's record into another; a person must confirm"
+            message = lazy_gettext("the source has merged this patient's record into another; a person must confirm")
             return Unshared(FindingCode.CANCELS_OR_MERGES, message, entry.locator)
         if entry.kind in READ_WHERE_REFERRED_TO:
             self._report.findings.extend(self._references.findings(entry.resource, self._people.is_known_name))
-            message = f"{entry.kind} is no record about a child; what it says is read where a record refers to it"
+            message = lazy_gettext(
+                "%(kind)s is no record about a child; what it says is read where a record refers to it", kind=entry.kind
+            )
             return Unshared(FindingCode.NOT_MAPPED, message, entry.locator)
         if entry.kind not in MAPPERS:
-            message = f"{entry.kind} is not among the resources that are shared; it was not read"
+            message = lazy_gettext(
+                "%(kind)s is not among the resources that are shared; it was not read", kind=entry.kind
+            )
             return Unshared(FindingCode.NOT_MAPPED, message, entry.locator)
         return None
 
@@ -227,7 +253,7 @@ class RecordReading:
             ],
         )
         if is_labelled and entry.kind != "Patient":
-            message = "this record is restricted at source, and stays so"
+            message = lazy_gettext("this record is restricted at source, and stays so")
             record.warn(FindingCode.RESTRICTED_RECORD, message, entry.locator)
         return record
 
@@ -258,7 +284,7 @@ class RecordReading:
             return answer, None
         asked = subject.identifiers.get("nhs_number") if subject is not None else None
         if person is not None and person.is_candidate and not (asked and person.nhs_numbers):
-            message = "the search gave several candidates; choose one and ask with its NHS number"
+            message = lazy_gettext("the search gave several candidates; choose one and ask with its NHS number")
             return Match.CANNOT_TELL, Unshared(FindingCode.SEVERAL_CANDIDATES, message, entry.locator)
         if answer is Match.CANNOT_TELL:
             return answer, Unshared(FindingCode.UNRESOLVED_REFERENCE, _cannot_tell(entry, link), entry.locator)
@@ -268,20 +294,26 @@ class RecordReading:
     def _warn_of_doubt(self, entry: Entry, link: Link) -> None:
         subject, person = self._subject, link.person
         if person is None:
-            message = "nothing in this record says, in a way that can be used, whose it is; a person must say"
+            message = lazy_gettext(
+                "nothing in this record says, in a way that can be used, whose it is; a person must say"
+            )
             self._report.warn(FindingCode.UNRESOLVED_REFERENCE, message, entry.locator)
         if entry.kind == "Patient" and is_uncertain_search(entry):
-            message = (
-                f"the search gave this patient with a score of {entry.search_score}: a candidate, no identification"
+            message = lazy_gettext(
+                "the search gave this patient with a score of %(search_score)s: a candidate, no identification",
+                search_score=entry.search_score,
             )
             self._report.warn(FindingCode.SEVERAL_CANDIDATES, message, entry.locator)
         if link.others:
-            message = f"{len(link.others)} other patients stand in the same record; nothing about them is shared"
+            message = lazy_gettext(
+                "%(count)s other patients stand in the same record; nothing about them is shared",
+                count=str(len(link.others)),
+            )
             self._report.warn(FindingCode.THIRD_PARTY, message, entry.locator)
         if subject is None or person is None or entry.kind != "Patient" or subject.birth_date is None:
             return
         if person.birth_dates and subject.birth_date not in person.birth_dates:
-            message = (
+            message = lazy_gettext(
                 "the NHS number is that of the child asked for, and the birth date is another; a person must check"
             )
             self._report.warn(FindingCode.CONFLICT_IN_DELIVERY, message, entry.resource.locate("birthDate"))

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import FieldValue, Value
 from adapters.sources.findings import FindingCode
 from adapters.sources.health.elements import Element, absent, coded
@@ -127,11 +128,15 @@ def map_flag(record: Record) -> list[MappingOutcome]:
         return [_cp_is_flag(record)]
     is_safeguarding = _has_coding(categories, FLAG_CATEGORIES, "SG")
     if _has_coding(categories, FLAG_CATEGORIES, "SS") and not is_safeguarding:
-        message = "this flag is about the safety of a scene, which is no concern about the child; it is not shared"
+        message = lazy_gettext(
+            "this flag is about the safety of a scene, which is no concern about the child; it is not shared"
+        )
         return [Unshared(FindingCode.NOT_MAPPED, message, flag.locator)]
     known = known_concerns(code)
     if not known and not is_safeguarding:
-        message = "this flag is not about safeguarding: neither its category nor its code is; it is not shared"
+        message = lazy_gettext(
+            "this flag is not about safeguarding: neither its category nor its code is; it is not shared"
+        )
         return [Unshared(FindingCode.NOT_MAPPED, message, flag.locator)]
     record.list_unread(("status", "category", "code", "subject", "period", "encounter", "author"))
     period = record.period(flag)
@@ -150,7 +155,9 @@ def _concern(
         return Elsewhere(message, resource.locator)
     found = [(coding, code) for coding, code in known if not code.is_negation]
     if found and len(found) < len(known):
-        message = "one code says that no safeguarding issue was identified, another names one; the one named is kept"
+        message = lazy_gettext(
+            "one code says that no safeguarding issue was identified, another names one; the one named is kept"
+        )
         record.warn(FindingCode.LABELS_DISAGREE, message, resource.locator)
     groups: list[dict[str, Value]]
     if known:
@@ -189,9 +196,10 @@ def _uncoded_group(record: Record, concept: Element | None, period: PeriodValues
     elif value.code == UNSPECIFIED:
         value = Value(value.value, value.locator)
     elif value.code is not None:
-        message = (
-            f"the code {value.code[:40]!r} is not in the table of safeguarding codes; the category says that it is "
-            "one, so it is kept as written"
+        message = lazy_gettext(
+            "the code %(code)s is not in the table of safeguarding codes; the category says that it "
+            "is one, so it is kept as written",
+            code=repr(value.code[:40]),
         )
         record.warn(FindingCode.UNKNOWN_CODE, message, value.locator)
     return _concern_group(record, value, Value("present", record.resource.locator), None, period)
@@ -249,7 +257,9 @@ def map_condition(record: Record) -> list[MappingOutcome]:
     condition = record.resource
     known = known_concerns(condition.child("code"))
     if not known:
-        message = "this condition is not a safeguarding one; most conditions do not belong in a trafficking case"
+        message = lazy_gettext(
+            "this condition is not a safeguarding one; most conditions do not belong in a trafficking case"
+        )
         return [Unshared(FindingCode.NOT_MAPPED, message, condition.locator)]
     status = condition.child("verificationStatus")
     certainty = {coding.text("code") for coding in status.codings()} if status is not None else set()
@@ -267,7 +277,9 @@ def map_condition(record: Record) -> list[MappingOutcome]:
 
 def _denied_negation(resource: Element) -> Unshared:
     # "No" to a concern is a concern looked for; "no" to "no issues identified" says nothing that may be turned round.
-    message = "this record denies that no safeguarding issue was identified; a person must read it at the source"
+    message = lazy_gettext(
+        "this record denies that no safeguarding issue was identified; a person must read it at the source"
+    )
     return Unshared(FindingCode.LABELS_DISAGREE, message, resource.locator)
 
 
@@ -276,11 +288,15 @@ def map_observation(record: Record) -> list[MappingOutcome]:
     observation = record.resource
     known = known_concerns(observation.child("code"))
     if not known:
-        message = "this observation is not a safeguarding one; most observations do not belong in a trafficking case"
+        message = lazy_gettext(
+            "this observation is not a safeguarding one; most observations do not belong in a trafficking case"
+        )
         return [Unshared(FindingCode.NOT_MAPPED, message, observation.locator)]
     answer = _answer(observation)
     if answer is None:
-        message = "this observation has a safeguarding code, and an answer that is neither yes nor no; it is not shared"
+        message = lazy_gettext(
+            "this observation has a safeguarding code, and an answer that is neither yes nor no; it is not shared"
+        )
         return [Unshared(FindingCode.UNKNOWN_CODE, message, observation.locator)]
     if not answer:
         if any(code.is_negation for _, code in known):

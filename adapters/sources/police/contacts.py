@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lxml import etree
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import DraftFragment, FieldValue, Value, ValueState
 from adapters.sources.findings import Finding, FindingCode
 from adapters.sources.identifiers import is_postcode
@@ -98,7 +99,7 @@ def address_fields(doc: Document, element: etree._Element, notes: list[Finding])
     if homeless:
         fields["hub_NoFixedAbode"] = Value(True, homeless[0].locator)
     if "PostCode" in given and not is_postcode(str(given["PostCode"].value)):
-        message = "the postcode has not the form of a postcode; it is kept as written"
+        message = lazy_gettext("the postcode has not the form of a postcode; it is kept as written")
         notes.append(warning(FindingCode.BAD_POSTCODE, message, given["PostCode"].locator))
     return fields
 

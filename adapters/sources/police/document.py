@@ -14,6 +14,7 @@ from datetime import date
 
 from lxml import etree
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import Value, ValueState
 from adapters.sources.findings import Finding, FindingCode, Severity, refuse_file
 from adapters.sources.guards import MAX_CELL_CHARS
@@ -132,7 +133,11 @@ class Document:
                 Finding(
                     FindingCode.TOO_LARGE,
                     Severity.REFUSE_VALUE,
-                    f"the text has {len(raw):,} characters, the limit is {MAX_CELL_CHARS:,}; it was not read",
+                    lazy_gettext(
+                        "the text has %(count)s characters, the limit is %(most)s; it was not read",
+                        count=len(raw),
+                        most=MAX_CELL_CHARS,
+                    ),
                     path,
                 )
             )
@@ -239,13 +244,19 @@ class Document:
 def _require_bounds(element: etree._Element, path: str, deepest: int, count: int) -> None:
     if path.count("/") > deepest:
         raise refuse_file(
-            FindingCode.TOO_DEEP, f"the elements of the message are nested more than {MAX_MESSAGE_DEPTH} deep", path
+            FindingCode.TOO_DEEP,
+            lazy_gettext("the elements of the message are nested more than %(most)s deep", most=str(MAX_MESSAGE_DEPTH)),
+            path,
         )
     if count > MAX_ELEMENTS or len(element) > MAX_CHILDREN:
         raise refuse_file(
             FindingCode.TOO_LARGE,
-            f"the message has more than {MAX_ELEMENTS:,} elements, or more than {MAX_CHILDREN:,} in one of them; "
-            "export one case a file",
+            lazy_gettext(
+                "the message has more than %(most)s elements, or more than %(children)s in one of them; "
+                "export one case a file",
+                most=MAX_ELEMENTS,
+                children=MAX_CHILDREN,
+            ),
             path,
         )
 

@@ -13,6 +13,7 @@ from datetime import date
 
 from lxml import etree
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.findings import Finding, FindingCode, Severity, SourceRefused, refuse_file
 from adapters.sources.guards import parse_xml
 
@@ -103,7 +104,9 @@ def unwrap(data: bytes) -> Unwrapped:
         holder_path = locate(holder, root_path)
         if level > MAX_LEVELS:
             raise refuse_file(
-                FindingCode.TOO_DEEP, f"envelopes are nested more than {MAX_LEVELS} levels deep", holder_path
+                FindingCode.TOO_DEEP,
+                lazy_gettext("envelopes are nested more than %(most)s levels deep", most=str(MAX_LEVELS)),
+                holder_path,
             )
         root = _parse_inner(holder, holder_path)
         root_path = f"{holder_path}!/{local_name(root)[:MAX_NAME_CHARS]}"
@@ -127,7 +130,9 @@ def _soap_holder(envelope: etree._Element, path: str) -> etree._Element:
     body = _only(envelope.findall(f"{{{namespace}}}Body"), "Body", path)
     if body.find(f"{{{namespace}}}Fault") is not None:
         raise refuse_file(
-            FindingCode.SOURCE_ERROR, "the exchange answered with an error (a SOAP fault); there is no case in it", path
+            FindingCode.SOURCE_ERROR,
+            lazy_gettext("the exchange answered with an error (a SOAP fault); there is no case in it"),
+            path,
         )
     if _embedded(body) is not None:
         return body
@@ -143,29 +148,45 @@ def _parse_inner(holder: etree._Element, path: str) -> etree._Element:
     # anything, so the declaration goes and the text is encoded as what it then is.
     text = _DECLARATION.sub("", (holder.text or "").lstrip("\ufeff \t\r\n"), count=1)
     if not text.strip():
-        raise refuse_file(FindingCode.NOT_WELL_FORMED, f"{local_name(holder)} in the envelope is empty", path)
+        raise refuse_file(
+            FindingCode.NOT_WELL_FORMED,
+            lazy_gettext("%(name)s in the envelope is empty", name=local_name(holder)),
+            path,
+        )
     try:
         return parse_xml(text.encode("utf-8"), path)
     except SourceRefused as refusal:
         inner = refusal.findings[0]
-        message = f"the content of {local_name(holder)} in the envelope: {inner.message}"
+        message = lazy_gettext(
+            "the content of %(name)s in the envelope: %(message_of_it)s",
+            name=local_name(holder),
+            message_of_it=inner.message,
+        )
         raise SourceRefused(Finding(inner.code, Severity.REFUSE_FILE, message, inner.locator)) from refusal
 
 
 def _not_a_case(element: etree._Element, path: str, *, is_inner: bool) -> SourceRefused:
     name = etree.QName(element)
-    where = "the envelope holds" if is_inner else "the file is"
     if name.namespace == OPERATIONS:
-        what = f"a receipt of the criminal justice exchange ({name.localname[:MAX_NAME_CHARS]})"
+        what = lazy_gettext(
+            "a receipt of the criminal justice exchange (%(name)s)", name=name.localname[:MAX_NAME_CHARS]
+        )
     elif name.namespace == LIBRA:
-        what = f"a court message of another kind ({name.localname[:MAX_NAME_CHARS]})"
+        what = lazy_gettext("a court message of another kind (%(name)s)", name=name.localname[:MAX_NAME_CHARS])
     elif name.localname == "NewCaseMessage":
-        what = "a NewCaseMessage in a namespace that is not that of the police new-case message"
+        what = lazy_gettext("a NewCaseMessage in a namespace that is not that of the police new-case message")
     else:
-        what = f"XML with the root element {name.localname[:MAX_NAME_CHARS]}"
+        what = lazy_gettext("XML with the root element %(name)s", name=name.localname[:MAX_NAME_CHARS])
+    said = {"what": what, "libra": LIBRA}
     return refuse_file(
         FindingCode.NOT_THIS_FORMAT,
-        f"{where} {what}; expected a police new-case message (NewCaseMessage, {LIBRA})",
+        lazy_gettext(
+            "the envelope holds %(what)s; expected a police new-case message (NewCaseMessage, %(libra)s)", **said
+        )
+        if is_inner
+        else lazy_gettext(
+            "the file is %(what)s; expected a police new-case message (NewCaseMessage, %(libra)s)", **said
+        ),
         path,
     )
 

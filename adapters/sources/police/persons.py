@@ -11,6 +11,7 @@ import re
 import pycountry
 from lxml import etree
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import DraftFragment, FieldValue, Value, ValueState
 from adapters.sources.findings import Finding, FindingCode, Severity
 from adapters.sources.identifiers import check_asn, check_pnc_id
@@ -82,7 +83,9 @@ def _birth_fields(context: CaseContext, party: Party, notes: list[Finding]) -> d
         if perceived.state is ValueState.GIVEN:
             fields["hub_PerceivedBirthYear"] = perceived
             if int(str(perceived.value)) != day.year:
-                message = "the birth date and the perceived birth year differ; both are kept, a person decides"
+                message = lazy_gettext(
+                    "the birth date and the perceived birth year differ; both are kept, a person decides"
+                )
                 notes.append(warning(FindingCode.CONFLICT_IN_DELIVERY, message, perceived.locator))
         return fields
     if perceived.state is not ValueState.GIVEN:
@@ -90,7 +93,9 @@ def _birth_fields(context: CaseContext, party: Party, notes: list[Finding]) -> d
     year = int(str(perceived.value))
     latest = context.today.year
     if not max(EARLIEST_YEAR, latest - OLDEST_AGE_YEARS - 1) <= year <= latest:
-        message = f"by the perceived birth year {year} this is not a child, or the year is wrong; check it"
+        message = lazy_gettext(
+            "by the perceived birth year %(year)s this is not a child, or the year is wrong; check it", year=str(year)
+        )
         notes.append(warning(FindingCode.IMPLAUSIBLE_DATE, message, perceived.locator))
     return {"prs_Birthdate": perceived, "hub_BirthdatePrecision": Value("perceived_year", perceived.locator)}
 
@@ -156,7 +161,9 @@ def _pnc_id(context: CaseContext, parent: etree._Element, notes: list[Finding]) 
         return value
     canonical = check_pnc_id(str(value.value), present_year=context.today.year)
     if canonical is None:
-        message = "the PNC ID has not the form YYYY/NNNNNNNL or a wrong check letter; it is kept, not used to match"
+        message = lazy_gettext(
+            "the PNC ID has not the form YYYY/NNNNNNNL or a wrong check letter; it is kept, not used to match"
+        )
         notes.append(warning(FindingCode.BAD_PNC, message, value.locator))
         return value
     return _as_canonical(value, canonical)
@@ -175,7 +182,9 @@ def _asn(context: CaseContext, party: Party, notes: list[Finding]) -> Value:
     state = ValueState.ABSENT
     if _WHOLE_ASN.fullmatch(text.upper()):
         state = ValueState.UNREADABLE
-        message = "the arrest/summons number has a wrong check letter; it is kept as written, not used to match"
+        message = lazy_gettext(
+            "the arrest/summons number has a wrong check letter; it is kept as written, not used to match"
+        )
         notes.append(warning(FindingCode.UNKNOWN_CODE, message, value.locator))
     # Otherwise another prosecutor's reference, which stands in the same element: no such number, and no error.
     return Value(None, value.locator, state, as_written=value.as_written or text)
@@ -197,8 +206,11 @@ def _citizenship(doc: Document, parent: etree._Element, notes: list[Finding]) ->
             Finding(
                 FindingCode.UNKNOWN_CODE,
                 Severity.REFUSE_VALUE,
-                f"PersonStatedNationality has the code {written[:3]!r}, expected three capital letters of ISO 3166-1; "
-                "it is kept as written and not used",
+                lazy_gettext(
+                    "PersonStatedNationality has the code %(written)s, expected three capital letters of "
+                    "ISO 3166-1; it is kept as written and not used",
+                    written=repr(written[:3]),
+                ),
                 value.locator,
             )
         )
@@ -228,7 +240,9 @@ def guardian(context: CaseContext, party: Party, defendant: Party, *, is_subject
     born, day = doc.day(party.details, "Birthdate", notes)
     group |= {"prs_Birthdate": born, "hub_Sex": _sex(doc, party, notes)}
     if day is not None and not is_adult(day, context.today):
-        message = "by this birth date the parent or guardian is under 18, or not yet born; check it at the source"
+        message = lazy_gettext(
+            "by this birth date the parent or guardian is under 18, or not yet born; check it at the source"
+        )
         notes.append(warning(FindingCode.IMPLAUSIBLE_DATE, message, born.locator))
     fields: dict[str, FieldValue] = {"hub_Relation": [group]}
     ethnicity = doc.child(party.element, "PersonEthnicity")
@@ -236,7 +250,7 @@ def guardian(context: CaseContext, party: Party, defendant: Party, *, is_subject
         fields["hub_Ethnicity"] = _ethnicity(doc, party.element, notes)
     elif ethnicity is not None:
         doc.leave(ethnicity)
-        message = "left out: the ethnicity of the parent or guardian, which is not needed to reach them"
+        message = lazy_gettext("left out: the ethnicity of the parent or guardian, which is not needed to reach them")
         notes.append(warning(FindingCode.THIRD_PARTY, message, doc.path(ethnicity)))
     summary = "Is parent or guardian of a defendant in a police case" if is_subject else "Parent or guardian"
     about = party.key if is_subject else defendant.key

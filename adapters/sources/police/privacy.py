@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import Value, ValueState
 from adapters.sources.findings import Finding, FindingCode, Severity
 from adapters.sources.police.document import Document
@@ -62,8 +63,10 @@ class OthersInText:
                 Finding(
                     FindingCode.THIRD_PARTY,
                     Severity.WARN,
-                    "the text holds the street or postcode of another person in the case; it is withheld here, "
-                    "read it at the source",
+                    lazy_gettext(
+                        "the text holds the street or postcode of another person in the case; it is withheld here, "
+                        "read it at the source"
+                    ),
                     value.locator,
                 )
             )
@@ -76,7 +79,10 @@ class OthersInText:
                 Finding(
                     FindingCode.THIRD_PARTY,
                     Severity.WARN,
-                    f"the text seems to name {count} other people of the case; check it before it is shared",
+                    lazy_gettext(
+                        "the text seems to name %(count)s other people of the case; check it before it is shared",
+                        count=str(count),
+                    ),
                     value.locator,
                 )
             )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import DraftFragment
 from adapters.sources.findings import Finding, FindingCode
 from adapters.sources.police import contacts, offences, persons
@@ -104,7 +105,7 @@ class _Listing:
         organisation = doc.child(defendant, "PoliceCorporateDefendant")
         if organisation is not None:
             doc.leave(organisation)
-            message = "a defendant is an organisation, of which no fragment is made"
+            message = lazy_gettext("a defendant is an organisation, of which no fragment is made")
             self._add_refused((), organisation, FindingCode.NOT_THE_SUBJECT, message)
         if party is None:
             if organisation is None:
@@ -140,7 +141,7 @@ class _Listing:
             for part in (details, facts):
                 if part is not None:
                     doc.leave(part)
-            message = "the offence is an organisation's, of which no fragment is made"
+            message = lazy_gettext("the offence is an organisation's, of which no fragment is made")
             self._add_refused((), element, FindingCode.NOT_THE_SUBJECT, message)
         else:
             self._add(whose, element, lambda _: offences.offence(context, party, element, element, self.others))
@@ -183,9 +184,9 @@ class _Listing:
     def _add(self, parties: tuple[Party, ...], element: etree._Element, build: Builder) -> None:
         first = parties[0] if parties else None
         if first is not None and not any(party.is_person for party in parties):
-            message = (
-                f"a {first.role.value} without name, birth date and sex cannot be read as a person "
-                "(it may be an organisation)"
+            message = lazy_gettext(
+                "a %(value)s without name, birth date and sex cannot be read as a person (it may be an organisation)",
+                value=first.role.value,
             )
             self._add_refused(parties, element, FindingCode.SCHEMA_ERROR, message)
             return

@@ -28,6 +28,7 @@ from xmlschema.validators import (
     XsdType,
 )
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.findings import Finding, FindingCode, Severity
 from adapters.sources.police.envelope import local_name
 
@@ -81,7 +82,9 @@ def schema_findings(root: etree._Element, paths: dict[etree._Element, str]) -> l
             path = paths.get(element, paths[root])
             findings.append(Finding(FindingCode.SCHEMA_ERROR, Severity.WARN, _say(error, local_name(element)), path))
     except xmlschema.XMLSchemaException:
-        message = "the comparison with the schema stopped before the end; the rest of the document was not compared"
+        message = lazy_gettext(
+            "the comparison with the schema stopped before the end; the rest of the document was not compared"
+        )
         findings.append(Finding(FindingCode.SCHEMA_ERROR, Severity.WARN, message, paths[root]))
     return findings
 
@@ -94,7 +97,7 @@ def _drop_instance_attributes(root: etree._Element, paths: dict[etree._Element, 
         for name in [name for name in element.attrib if str(name).startswith(f"{{{INSTANCE}}}")]:
             del element.attrib[name]
             if "schemalocation" not in str(name).lower():
-                message = (
+                message = lazy_gettext(
                     "an attribute of XML Schema instances (type or nil) stands where none is foreseen; it is ignored"
                 )
                 findings.append(Finding(FindingCode.SCHEMA_ERROR, Severity.WARN, message, paths[element]))

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from lxml import etree
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import READER_VERSION, ReadReport, Source, ValueState
 from adapters.sources.findings import Finding, FindingCode, Severity, refuse_file
 from adapters.sources.guards import require_size
@@ -54,12 +55,12 @@ def read(source: SourceFile, subject: Subject | None) -> ReadReport:
         report.findings.extend(schema_findings(found.route, Document.index(found.route, found.route_path).paths))
     report.findings.extend(schema_findings(found.message, doc.paths))
     if found.is_test:
-        message = "the envelope marks this as a test message (TestOperation); it was read all the same"
+        message = lazy_gettext("the envelope marks this as a test message (TestOperation); it was read all the same")
         report.warn(FindingCode.NOT_MAPPED, message, found.route_path)
     # 3. Records, case by case.
     cases = doc.children(found.message, "Case")
     if not any(doc.children(case, "Defendant") for case in cases):
-        message = "the message has no Case with a Defendant, so it names no person; export the case again"
+        message = lazy_gettext("the message has no Case with a Defendant, so it names no person; export the case again")
         raise refuse_file(FindingCode.SCHEMA_ERROR, message, found.path)
     for number, case in enumerate(cases, start=1):
         _read_case(source, found, doc, case, number, subject, report)
@@ -81,7 +82,7 @@ def _once(findings: list[Finding]) -> list[Finding]:
     return kept
 
 
-FORMAT = Format(FORMAT_ID, "Police new-case message (CJSE SPI)", AgencyKind.POLICE, read)
+FORMAT = Format(FORMAT_ID, lazy_gettext("Police new-case message (CJSE SPI)"), AgencyKind.POLICE, read)
 
 
 def _read_case(
@@ -123,9 +124,10 @@ def _take_chosen(context: CaseContext, listed: CaseRecords, choice: Choice, repo
         if not mine:
             report.leave_out()
         elif choice.has_several:
-            message = (
-                f"{len(choice.parties)} people in this case fit what was asked; "
-                "ask again with the ASN, the PNC ID or the whole name and birth date"
+            message = lazy_gettext(
+                "%(count)s people in this case fit what was asked; ask again with the ASN, the PNC ID "
+                "or the whole name and birth date",
+                count=str(len(choice.parties)),
             )
             report.refuse(FindingCode.SEVERAL_CANDIDATES, message, record.locator)
         else:
@@ -149,7 +151,7 @@ def _leave_the_others(context: CaseContext, listed: CaseRecords, chosen: tuple[P
     doc, where = context.doc, context.doc.path(context.case)
     if not chosen:
         doc.leave(context.case)
-        message = "nobody in this case is, beyond doubt, the child asked for"
+        message = lazy_gettext("nobody in this case is, beyond doubt, the child asked for")
         report.warn(FindingCode.NOT_THE_SUBJECT, message, where)
         return
     mine = [party.element for party in chosen]

@@ -16,6 +16,7 @@ from datetime import date
 
 from lxml import etree
 
+from adapters.picture.speech import joined, lazy_gettext
 from adapters.sources.draft import ReadReport, Value, ValueState
 from adapters.sources.findings import Finding, FindingCode, Severity, refuse_file
 from adapters.sources.guards import parse_xml
@@ -72,7 +73,7 @@ def read(source: SourceFile, subject: Subject | None) -> ReadReport:
     return report
 
 
-FORMAT = Format(FORMAT_ID, "Children in need census (XML)", AgencyKind.SOCIAL_CARE, read)
+FORMAT = Format(FORMAT_ID, lazy_gettext("Children in need census (XML)"), AgencyKind.SOCIAL_CARE, read)
 
 
 def _require_census(root: etree._Element) -> None:
@@ -93,10 +94,10 @@ def _require_census(root: etree._Element) -> None:
         _require_count("elements for one child", sum(1 for _ in child.iter()), MAX_ELEMENTS_PER_CHILD)
     if not has_child:
         if collection:
-            raise refuse_file(FindingCode.IS_TEMPLATE, "this census holds no child; no records were read")
+            raise refuse_file(FindingCode.IS_TEMPLATE, lazy_gettext("this census holds no child; no records were read"))
         raise refuse_file(
             FindingCode.NOT_THIS_FORMAT,
-            "this message is not a children in need census: it has no Children with a Child",
+            lazy_gettext("this message is not a children in need census: it has no Children with a Child"),
         )
 
 
@@ -136,7 +137,10 @@ def _year(root: etree._Element, chosen: int | None) -> tuple[int, list[Finding]]
 def _reference_day_findings(reference: date | None, place: str) -> list[Finding]:
     if reference is None or (reference.month, reference.day) == (3, 31):
         return []
-    said = f"the reference date is {reference.isoformat()}, expected 31 March; the year agrees, so the file is read"
+    said = lazy_gettext(
+        "the reference date is %(day)s, expected 31 March; the year agrees, so the file is read",
+        day=reference.isoformat(),
+    )
     return [Finding(FindingCode.WRONG_YEAR, Severity.WARN, said, place)]
 
 
@@ -215,13 +219,18 @@ def _check_same_child(report: ReadReport, child: MappedChild, identities: dict[s
     if known and child.pupil_numbers and known != child.pupil_numbers[:1]:
         report.warn(
             FindingCode.CONFLICT_IN_DELIVERY,
-            "this LAchildID stands earlier in the file with another pupil number; check that it is the same child",
+            lazy_gettext(
+                "this LAchildID stands earlier in the file with another pupil number; check that it is the same child"
+            ),
             child.locator,
         )
 
 
 def _warn_nothing_found(report: ReadReport, subject: Subject) -> None:
-    said = "nothing about the child asked for was found in this file; this does not mean that there is nothing"
+    said: str = lazy_gettext(
+        "nothing about the child asked for was found in this file; this does not mean that there is nothing"
+    )
     if not {"la_child_id", "upn"} & set(subject.identifiers):
-        said += ". The census holds no names: ask with the LA child id or the pupil number"
+        holds = lazy_gettext("The census holds no names: ask with the LA child id or the pupil number")
+        said = joined([said, holds], ". ")
     report.warn(FindingCode.NOTHING_FOUND, said, "file")

@@ -12,6 +12,7 @@ from datetime import date
 
 from lxml import etree
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import Value, ValueState
 from adapters.sources.findings import Finding, FindingCode, Severity
 from adapters.sources.identifiers import check_upn
@@ -64,7 +65,9 @@ class Block:
                 Finding(
                     FindingCode.BAD_UPN,
                     Severity.WARN,
-                    f"{name} is not a valid pupil number (form or check letter); it is kept as written",
+                    lazy_gettext(
+                        "%(name)s is not a valid pupil number (form or check letter); it is kept as written", name=name
+                    ),
                     value.locator,
                 )
             )
@@ -116,7 +119,7 @@ class Block:
         bare = text.strip()
         day = parse_iso_date(_ZONE.sub("", bare) if len(bare) > len("YYYY-MM-DD") else bare)
         if day is None:
-            message = f"{name} is not a date; expected YYYY-MM-DD"
+            message = lazy_gettext("%(name)s is not a date; expected YYYY-MM-DD", name=name)
             self.findings.append(refused_value(FindingCode.BAD_DATE, message, locator))
             return _unreadable(text, locator), None
         doubt = check(day, self.today, locator) if check else None

@@ -12,6 +12,7 @@ from datetime import date
 
 from lxml import etree
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import READER_VERSION, DraftFragment, FieldValue, Source, Value, ValueState
 from adapters.sources.findings import Finding, FindingCode, Severity
 from adapters.sources.plausibility import (
@@ -350,10 +351,10 @@ def _not_attributable(record: Record) -> Record:
 def _birth_dates_finding(locator: str, *, has_both: bool) -> Finding:
     if has_both:
         code = FindingCode.CONFLICT_IN_DELIVERY
-        said = "birth date and expected birth date are both given, expected one of them; both are kept"
+        said = lazy_gettext("birth date and expected birth date are both given, expected one of them; both are kept")
     else:
         code = FindingCode.SCHEMA_ERROR
-        said = "neither birth date nor expected birth date is given, expected one of them"
+        said = lazy_gettext("neither birth date nor expected birth date is given, expected one of them")
     return Finding(code, Severity.WARN, said, locator)
 
 

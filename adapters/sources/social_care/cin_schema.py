@@ -21,6 +21,7 @@ from xmlschema.validators import (
     XsdGroup,
 )
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.findings import Finding, FindingCode, Severity
 from adapters.sources.social_care.codes import CIN_YEARS, cin_codes, cin_schema_path
 from adapters.sources.social_care.records import refused_value, shown
@@ -110,7 +111,10 @@ def structure_findings(place: Place, year: int, *, depth: int | None = None) -> 
             yield Finding(
                 FindingCode.STRAY_TEXT,
                 Severity.WARN,
-                f"text stands between the elements of {element.tag}; it belongs to no element and was not read",
+                lazy_gettext(
+                    "text stands between the elements of %(tag)s; it belongs to no element and was not read",
+                    tag=element.tag,
+                ),
                 place.of(element),
             )
         for child in element:
@@ -164,13 +168,15 @@ def _translated(error: XMLSchemaValidationError, place: Place, year: int) -> Fin
         return _order_finding(error, element, place, year)
     name = str(element.tag)
     if isinstance(error.validator, XsdAttributeGroup):
-        said = f"{name} carries an attribute; the {year} census has none, it was not read"
+        said = lazy_gettext(
+            "%(name)s carries an attribute; the %(year)s census has none, it was not read", name=name, year=str(year)
+        )
         return Finding(FindingCode.UNKNOWN_BLOCK, Severity.WARN, said, place.of(element))
     if not child_names(year).get(name):
         return _value_finding(element, place, year)
     if isinstance(error.validator, XsdGroup):
         return None  # text between elements: structure_findings says it
-    said = f"{name} is not built as in the {year} census"
+    said = lazy_gettext("%(name)s is not built as in the %(year)s census", name=name, year=str(year))
     return Finding(FindingCode.SCHEMA_ERROR, Severity.WARN, said, place.of(element))
 
 
@@ -192,7 +198,9 @@ def _order_finding(
         )
     if unexpected is None:
         return None
-    said = f"{unexpected.tag} is repeated or stands in another order than in the {year} census"
+    said = lazy_gettext(
+        "%(tag)s is repeated or stands in another order than in the %(year)s census", tag=unexpected.tag, year=str(year)
+    )
     return Finding(FindingCode.SCHEMA_ERROR, Severity.WARN, said, place.of(unexpected))
 
 
@@ -204,7 +212,7 @@ def _value_finding(element: etree._Element, place: Place, year: int) -> Finding:
         return Finding(
             FindingCode.SCHEMA_ERROR,
             Severity.WARN,
-            f"{name} is there but empty; the {year} census wants a value",
+            lazy_gettext("%(name)s is there but empty; the %(year)s census wants a value", name=name, year=str(year)),
             locator,
         )
     if allowed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import DraftFragment, FieldValue, ReadReport, Value
 from adapters.sources.findings import Finding, FindingCode, Severity
 
@@ -49,7 +50,11 @@ class Intake:
             else:
                 self.report.warn(
                     FindingCode.DUPLICATE_RECORD,
-                    f"the same {record.category.value} of the same child already stands at {first}; one is kept",
+                    lazy_gettext(
+                        "the same %(value)s of the same child already stands at %(first)s; one is kept",
+                        value=record.category.value,
+                        first=first,
+                    ),
                     record.source.locator,
                 )
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import ReadReport
 from adapters.sources.findings import Finding, FindingCode, Severity, SourceRefused, refuse_file
 from adapters.sources.plausibility import Period, overlap_findings, parse_day_first
@@ -44,7 +45,9 @@ def read(source: SourceFile, subject: Subject | None) -> ReadReport:
     year = _require_year(source.chosen_year)
     main = read_table(source.name, source.data)
     if not main.rows and not main.unfit:
-        said = f"the table of {main.kind.title} has headings and no rows; no records were read"
+        said = lazy_gettext(
+            "the table of %(title)s has headings and no rows; no records were read", title=main.kind.title
+        )
         raise refuse_file(FindingCode.IS_TEMPLATE, said, source.name)
     digests = {source.name: source.sha256}
     delivery = Delivery(source.today, year, digests)
@@ -63,19 +66,26 @@ def read(source: SourceFile, subject: Subject | None) -> ReadReport:
     for table in tables:
         _take_table(table, wanted, delivery, intake)
     if wanted is not None and not wanted:
-        said = "nothing about the child asked for was found in this delivery; this does not mean that there is nothing"
+        said = lazy_gettext(
+            "nothing about the child asked for was found in this delivery; this does not mean that there is nothing"
+        )
         report.warn(FindingCode.NOTHING_FOUND, said, "file")
     return report
 
 
-FORMAT = Format(FORMAT_ID, "Looked-after children return SSDA903 (CSV)", AgencyKind.SOCIAL_CARE, read)
+FORMAT = Format(FORMAT_ID, lazy_gettext("Looked-after children return SSDA903 (CSV)"), AgencyKind.SOCIAL_CARE, read)
 
 
 def _require_year(chosen: int | None) -> int | None:
     if chosen is not None and chosen not in RETURN_YEARS:
         raise refuse_file(
             FindingCode.WRONG_YEAR,
-            f"the codes of the {chosen} return are not known; choose {RETURN_YEARS[0]} to {RETURN_YEARS[-1]}",
+            lazy_gettext(
+                "the codes of the %(chosen)s return are not known; choose %(first)s to %(last)s",
+                chosen=str(chosen),
+                first=str(RETURN_YEARS[0]),
+                last=str(RETURN_YEARS[-1]),
+            ),
         )
     return chosen
 
@@ -85,21 +95,29 @@ def _siblings(source: SourceFile, digests: dict[str, str], report: ReadReport) -
         data = source.siblings[name]
         digest = hashlib.sha256(data).hexdigest()
         if digest in digests.values():
-            report.warn(FindingCode.DUPLICATE_RECORD, "this file stands twice in the delivery; it is read once", name)
+            report.warn(
+                FindingCode.DUPLICATE_RECORD,
+                lazy_gettext("this file stands twice in the delivery; it is read once"),
+                name,
+            )
             continue
         if name in digests:
-            said = "two different files of the delivery have this name; only the file asked for was read"
+            said = lazy_gettext("two different files of the delivery have this name; only the file asked for was read")
             report.warn(FindingCode.CONFLICT_IN_DELIVERY, said, name)
             continue
         try:
             table = read_table(name, data)
         except SourceRefused as refusal:
             reason = refusal.findings[0]
-            said = f"this file of the delivery was not read: {reason.message}"
+            said = lazy_gettext("this file of the delivery was not read: %(why)s", why=reason.message)
             report.warn(reason.code, said, reason.locator)
             continue
         if not table.rows and not table.unfit:
-            report.warn(FindingCode.EMPTY_SHEET, f"the table of {table.kind.title} has no rows", name)
+            report.warn(
+                FindingCode.EMPTY_SHEET,
+                lazy_gettext("the table of %(title)s has no rows", title=table.kind.title),
+                name,
+            )
         digests[name] = digest
         yield table
 
@@ -160,7 +178,10 @@ def _cross_findings(tables: list[Table], wanted: frozenset[str] | None) -> Itera
             yield from _conflicts(table, row, child, first_said)
             if has_header and child not in known and child not in orphans:
                 orphans.add(child)
-                said = f"a child of the table of {table.kind.title} is not in the header table of this delivery"
+                said = lazy_gettext(
+                    "a child of the table of %(title)s is not in the header table of this delivery",
+                    title=table.kind.title,
+                )
                 yield Finding(FindingCode.UNRESOLVED_REFERENCE, Severity.WARN, said, table.locator(row.line, "CHILD"))
     yield from _overlaps(tables, wanted)
 

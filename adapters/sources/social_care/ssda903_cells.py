@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from datetime import date
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import Value, ValueState
 from adapters.sources.findings import Finding, FindingCode, Severity
 from adapters.sources.identifiers import check_upn, is_postcode
@@ -51,7 +52,12 @@ class Cells:
         text, locator = found
         bare = text.strip()
         if len(bare) > MAX_IDENTIFIER_CHARS:
-            said = f"{column} has {len(bare)} characters, expected at most {MAX_IDENTIFIER_CHARS}"
+            said = lazy_gettext(
+                "%(column)s has %(count)s characters, expected at most %(most)s",
+                column=str(column),
+                count=str(len(bare)),
+                most=str(MAX_IDENTIFIER_CHARS),
+            )
             self.findings.append(refused_value(FindingCode.SCHEMA_ERROR, said, locator))
             return _unreadable(text, locator)
         return Value(bare, locator, as_written=text if text != bare else None)
@@ -71,7 +77,9 @@ class Cells:
         """Return a postcode as written. One that cannot be right is only warned about."""
         value = self.words(column)
         if value.state is ValueState.GIVEN and not is_postcode(str(value.value)):
-            said = f"{column} is not a postcode of the United Kingdom; it is kept as written"
+            said = lazy_gettext(
+                "%(column)s is not a postcode of the United Kingdom; it is kept as written", column=str(column)
+            )
             self._warn(FindingCode.BAD_POSTCODE, said, value.locator)
         return value
 
@@ -114,7 +122,7 @@ class Cells:
             return _unreadable(text, locator), None
         day = parse_day_first(text.strip())
         if day is None:
-            said = f"{column} is not a date; expected DD/MM/YYYY"
+            said = lazy_gettext("%(column)s is not a date; expected DD/MM/YYYY", column=str(column))
             self.findings.append(refused_value(FindingCode.BAD_DATE, said, locator))
             return _unreadable(text, locator), None
         doubt = check(day, self.today, locator) if check else None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.draft import READER_VERSION, DraftFragment, FieldValue, Source, Value, ValueState
 from adapters.sources.findings import Finding, FindingCode, Severity
 from adapters.sources.plausibility import birth_date_finding
@@ -72,7 +73,7 @@ def map_row(table: Table, row: Row, child: str, delivery: Delivery) -> list[Reco
     """Return the records of one row. ``child`` is the text of CHILD; an empty one refuses the row."""
     locator = table.locator(row.line)
     if not child:
-        said = "CHILD is empty: nothing says whose record this is"
+        said = lazy_gettext("CHILD is empty: nothing says whose record this is")
         return [Refusal(FindingCode.SCHEMA_ERROR, said, locator)]
     if table.kind.name == "oc2":
         return [Refusal(FindingCode.NOT_MAPPED, NOT_SHARED, locator)]
@@ -136,7 +137,7 @@ def _motherhood(cells: Cells, _: Delivery) -> _Part | None:
         "hub_NumberOfChildrenPrecision": Value("at_least", locator),
     }
     if cells.has("MC_DOB"):
-        said = "left out: the birth date of 1 other child (MC_DOB)"
+        said = lazy_gettext("left out: the birth date of 1 other child (MC_DOB)")
         cells.findings.append(
             Finding(FindingCode.THIRD_PARTY, Severity.WARN, said, cells.table.locator(cells.row.line, "MC_DOB"))
         )
@@ -273,7 +274,11 @@ def _adoption(cells: Cells, _: Delivery) -> _Part:
     cells.check_period(start, end, matched.locator)
     adopters = [name for name in ("NB_ADOPTR", "SEX_ADOPTR", "LS_ADOPTR") if cells.has(name)]
     if adopters:
-        said = f"left out: {len(adopters)} column(s) about the adopters ({', '.join(adopters)})"
+        said = lazy_gettext(
+            "left out: %(count)s column(s) about the adopters (%(listed)s)",
+            count=str(len(adopters)),
+            listed=", ".join(adopters),
+        )
         cells.findings.append(Finding(FindingCode.THIRD_PARTY, Severity.WARN, said, cells.line))
     return _Part(
         Category.PLAN, {"hub_Plan": (plan,)}, f"Adoption decision of {_shown(decided)}", decided, restricted=True

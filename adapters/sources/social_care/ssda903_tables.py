@@ -11,6 +11,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from adapters.picture.speech import lazy_gettext
 from adapters.sources.findings import Finding, FindingCode, Severity, refuse_file
 from adapters.sources.guards import MAX_CELL_CHARS, decode_text
 from adapters.sources.plausibility import is_month_first_only
@@ -172,7 +173,9 @@ def read_table(file_name: str, data: bytes) -> Table:
     lines = _lines(file_name, decode_text(data, file_name))
     _, headings = next(lines, (0, []))
     if not any(heading.strip() for heading in headings):
-        raise refuse_file(FindingCode.NOT_THIS_FORMAT, "the first line holds no headings", f"{file_name}:1")
+        raise refuse_file(
+            FindingCode.NOT_THIS_FORMAT, lazy_gettext("the first line holds no headings"), f"{file_name}:1"
+        )
     kind = _require_table(file_name, headings)
     columns = tuple(plain_heading(heading) for heading in headings)
     table = Table(kind, file_name, columns)
@@ -182,10 +185,14 @@ def read_table(file_name: str, data: bytes) -> Table:
         if not any(cell.strip() for cell in cells):
             blank += 1
         elif len(cells) != len(columns):
-            said = f"the row has {len(cells)} cells, the headings are {len(columns)}; it cannot be told which is which"
+            said = lazy_gettext(
+                "the row has %(count)s cells, the headings are %(headings)s; it cannot be told which is which",
+                count=str(len(cells)),
+                headings=str(len(columns)),
+            )
             table.unfit.append((line, FindingCode.RAGGED_ROW, said))
         elif any(len(cell) > MAX_CELL_CHARS for cell in cells):
-            said = f"a cell holds more than {MAX_CELL_CHARS:,} characters"
+            said = lazy_gettext("a cell holds more than %(most)s characters", most=MAX_CELL_CHARS)
             table.unfit.append((line, FindingCode.TOO_LARGE, said))
         else:
             named = {name: cell for name, cell in zip(columns, cells, strict=True) if name in kind.columns}
@@ -193,7 +200,7 @@ def read_table(file_name: str, data: bytes) -> Table:
         if len(table.rows) + len(table.unfit) > MAX_ROWS:
             raise refuse_file(
                 FindingCode.TOO_LARGE,
-                f"the table has more than {MAX_ROWS:,} rows; export a shorter period",
+                lazy_gettext("the table has more than %(most)s rows; export a shorter period", most=MAX_ROWS),
                 file_name,
             )
     if blank and any(columns):
@@ -214,8 +221,11 @@ def _lines(file_name: str, text: str) -> Iterator[tuple[int, list[str]]]:
         except csv.Error as error:
             raise refuse_file(
                 FindingCode.NOT_WELL_FORMED,
-                f"the record that starts on line {start} is not well-formed CSV: a quotation mark is not closed or "
-                "stands inside a cell, or the cell is too long",
+                lazy_gettext(
+                    "the record that starts on line %(start)s is not well-formed CSV: a quotation mark is "
+                    "not closed or stands inside a cell, or the cell is too long",
+                    start=str(start),
+                ),
                 f"{file_name}:{start}",
             ) from error
         yield start, cells
@@ -225,7 +235,11 @@ def _lines(file_name: str, text: str) -> Iterator[tuple[int, list[str]]]:
 def _require_table(file_name: str, headings: Sequence[str]) -> TableKind:
     place = f"{file_name}:1"
     if len(headings) > MAX_COLUMNS or any(len(heading) > MAX_HEADING_CHARS for heading in headings):
-        raise refuse_file(FindingCode.TOO_LARGE, f"more than {MAX_COLUMNS} columns, or a heading too long", place)
+        raise refuse_file(
+            FindingCode.TOO_LARGE,
+            lazy_gettext("more than %(most)s columns, or a heading too long", most=str(MAX_COLUMNS)),
+            place,
+        )
     for separator, words in OTHER_SEPARATORS.items():
         if any(separator in heading for heading in headings):
             raise refuse_file(
@@ -237,7 +251,9 @@ def _require_table(file_name: str, headings: Sequence[str]) -> TableKind:
     if kind is None:
         listed = ", ".join(shown(heading) for heading in headings[:20])
         raise refuse_file(
-            FindingCode.NO_KNOWN_COLUMNS, f"the headings are of no SSDA903 table; headings found: {listed}", place
+            FindingCode.NO_KNOWN_COLUMNS,
+            lazy_gettext("the headings are of no SSDA903 table; headings found: %(listed)s", listed=listed),
+            place,
         )
     names = [plain_heading(heading) for heading in headings]
     repeated = sorted({name for name in names if name and names.count(name) > 1})
@@ -270,12 +286,16 @@ def _note_columns(table: Table, headings: Sequence[str]) -> None:
             )
     absent = [name for name in table.kind.optional if name not in table.columns]
     if absent and table.kind.name != "oc2":
-        said = f"the table of {table.kind.title} usually has {', '.join(absent)}; read without"
+        said = lazy_gettext(
+            "the table of %(title)s usually has %(listed)s; read without",
+            title=table.kind.title,
+            listed=", ".join(absent),
+        )
         table.findings.append(Finding(FindingCode.MISSING_COLUMN, Severity.WARN, said, table.locator(1)))
 
 
 def _note_blank_rows(table: Table, count: int) -> None:
-    said = f"{count:,} row(s) without any value were passed over"
+    said = lazy_gettext("%(count)s row(s) without any value were passed over", count=count)
     table.findings.append(Finding(FindingCode.RAGGED_ROW, Severity.WARN, said, table.locator(1)))
 
 
@@ -284,7 +304,7 @@ def _month_first_columns(table: Table) -> frozenset[str]:
         name for row in table.rows for name in table.kind.dates if is_month_first_only(row.cells.get(name, "").strip())
     }
     for name in sorted(columns):
-        said = (
+        said = lazy_gettext(
             "some dates of this column can only be month-first, expected DD/MM/YYYY throughout; none of its dates "
             "is read, because 04/05 could be either"
         )

@@ -99,7 +99,7 @@ def test_what_is_not_understood_is_said_at_its_field(
 ) -> None:
     answer = browser.post(front.at(f"record/{step}"), prs_MiddleName=EVIL, cco_CaseComment="x", **form)
     assert answer.status_code == 422
-    assert '<title lang="en-GB">Error: ' in answer.text
+    assert "<title>Error: " in answer.text
     assert f'href="#{target}"' in answer.text
     assert f'id="{target}"' in answer.text
     assert words in answer.text

@@ -89,6 +89,10 @@ JARGON = (
     "click here",
 )
 """Words that the people who work here need not know, or that say less than plain ones."""
+NAMES_OF_FILES = ("json", "schema")
+"""What a reader of files calls the file that somebody chose is what its kind is called."""
+AGREEMENT = "policies/bundle"
+"""The sentences of the agreement are those that agencies sign: they are shown as they are."""
 
 
 def sentences(text: str) -> list[str]:
@@ -126,7 +130,7 @@ def _hits(text: str, listed: tuple[str, ...]) -> list[str]:
 
 def test_sentences_are_short() -> None:
     """At most 25 words in each sentence, and far fewer on average."""
-    listed = [item for text in texts() for item in sentences(text)]
+    listed = [item for text in texts(but=AGREEMENT) for item in sentences(text)]
     assert len(listed) > 200
     assert [item for item in listed if len(words(item)) > MOST_WORDS] == []
     assert sum(len(words(item)) for item in listed) / len(listed) <= MEAN_WORDS
@@ -134,12 +138,18 @@ def test_sentences_are_short() -> None:
 
 def test_no_jargon() -> None:
     """No word of the list, alone or as part of a sentence."""
+    read_from_files = set(texts()) - set(texts(but="sources/"))
     found = {
         text: hits
         for text in texts()
-        if (hits := [word for word in JARGON if re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text.casefold())])
+        if (hits := _jargon(text)) and not (text in read_from_files and set(hits) <= set(NAMES_OF_FILES))
     }
     assert found == {}
+    assert len(read_from_files) > 100
+
+
+def _jargon(text: str) -> list[str]:
+    return [word for word in JARGON if re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text.casefold())]
 
 
 @pytest.mark.parametrize("text", ["They put themselves at risk", "A lifestyle choice"])

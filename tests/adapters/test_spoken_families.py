@@ -1,0 +1,187 @@
+"""Texts that come from tables, readers and the agreement: shown in the reader's language, kept in English.
+
+Each family is shown in a language that nobody speaks (``tests.pseudo_language``); what is kept, sealed or exported of
+it is compared with what an English reader's process makes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from gettext import GNUTranslations
+
+import pytest
+from markupsafe import escape
+
+from adapters.picture.content import read_content
+from adapters.picture.model import assemble
+from adapters.picture.speech import Sentence, shown, speaking_through
+from adapters.release.drafts import Draft, DraftState
+from adapters.sources.charity.codes import code_labels
+from adapters.sources.charity.fields import Kind
+from adapters.sources.charity.typed import problems, read_typed, typed_steps
+from adapters.sources.draft import ReadReport
+from adapters.sources.formats import FORMATS
+from adapters.sources.reading import SourceFile, read_source
+from adapters.sources.unread import Unread
+from adapters.workspace.release_words import rule_words
+from keys.canonical import canonical_bytes
+from policies.bundles import load_bundle
+from policies.consent_rules import REASONS
+from policies.vocabulary import Category
+from tests.adapters.picture.invented_case import case_view
+from tests.pseudo_language import BEGIN, END, LANGUAGE, make, pseudo
+from tests.text_catalogue import texts
+
+TODAY = date(2026, 11, 22)
+HOSTILE = "%(field)s <b>x</b>"
+"""Short enough to be repeated by the reader, and neither a place for a value nor markup wherever it stands."""
+TYPED = {
+    "prs_FirstName": "=A1",
+    "prs_Birthdate": "17 May",
+    "prs_Gender": HOSTILE,
+    "prs_Deceased": "perhaps",
+    "vic_AgeWhenTrafficked": "young",
+    "vic_MethodsOfControl": "DebtBondage",
+    "prs_MailingLatitude": "north",
+    "hte_Date": "05/06/2026",
+}
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> GNUTranslations:
+    """The language that nobody speaks."""
+    folder = tmp_path_factory.mktemp("translations")
+    make(folder)
+    with (folder / LANGUAGE / "LC_MESSAGES" / "messages.mo").open("rb") as file:
+        return GNUTranslations(file)
+
+
+def _is_spoken(text: str) -> bool:
+    return text.startswith(BEGIN) and text.endswith(END)
+
+
+def test_the_typed_record_is_asked_in_the_readers_language(spoken: GNUTranslations) -> None:
+    """Titles, labels, hints and answers; the names of sites are what their owners call them."""
+    steps = typed_steps()
+    fields = [item for step in steps for item in step.fields]
+    said = [text for step in steps for text in (step.title, step.introduction)]
+    said += [text for item in fields for text in (item.label, item.hint) if text]
+    answers = [
+        label for item in fields if item.column.kind in (Kind.CODE, Kind.CODES)
+        for _value, label in code_labels(item.column.name)
+    ]  # fmt: skip
+    sites = {label for label in answers if not isinstance(label, Sentence)}
+    assert len(said) > 100
+    assert {"Facebook", "TikTok"} <= sites
+    assert len(sites) == 14
+    own = [label for label in answers if isinstance(label, Sentence) and "prostitution" not in label.casefold()]
+    with speaking_through(lambda: spoken):
+        assert [text for text in [*said, *own] if not _is_spoken(shown(text)) and text != "Pornography"] == []
+    assert said[0] == "The child"
+
+
+def test_what_a_reader_finds_is_said_in_the_readers_language(spoken: GNUTranslations) -> None:
+    """With the value that it repeats as it was written: never looked up, no place for another value, no markup."""
+    report = read_typed(TYPED, TODAY)
+    assert len(report.findings) >= 7
+    with speaking_through(lambda: spoken):
+        assert [item.message for item in report.findings if not _is_spoken(shown(item.message))] == []
+        at_fields = problems(report)
+        assert len(at_fields) >= 5
+        assert all(_is_spoken(shown(text)) for text in at_fields.values())
+        hostile = next(item.message for item in report.findings if HOSTILE in item.message)
+        assert "%(field)s &lt;b&gt;x&lt;/b&gt;" in escape(hostile)
+    assert not any(HOSTILE in text or "kept as written" in text for text in at_fields.values())
+
+
+def test_what_is_kept_of_a_record_is_the_same_in_every_language(spoken: GNUTranslations) -> None:
+    """Drafts are sealed and hashed, reports exported: byte for byte in English, and of plain text."""
+
+    def kept(report: ReadReport) -> tuple[list[bytes], str]:
+        return [canonical_bytes(draft.to_content()) for draft in report.drafts], json.dumps(report.to_json())
+
+    english = kept(read_typed(TYPED, TODAY))
+    with speaking_through(lambda: spoken):
+        report = read_typed(TYPED, TODAY)
+        assert kept(report) == english
+    messages = [item["message"] for draft in report.drafts for item in draft.to_content()["findings"]]
+    assert messages
+    assert {type(text) for text in messages} == {str}
+    assert BEGIN not in english[1]
+
+
+@pytest.mark.parametrize(
+    ("data", "english"),
+    [
+        (b"", "the file is empty"),
+        (b"%PDF-1.7 invented", "this looks like a PDF document. This version does not read it: it holds no records"),
+        (b"a,b\n1,2\n", "none of the headings is known"),
+        (b'{"a": 1, "a": 2}', "the key 'a' stands twice in one object"),
+        (b"<a><b></a>", "this looks like XML of a kind that is not known"),
+        (b"prs_FirstName,prs_FirstName\nx,y\n", "the heading 'prs_FirstName' stands in columns A and B"),
+    ],
+)
+def test_why_a_file_is_refused_is_said_in_the_readers_language(
+    spoken: GNUTranslations, data: bytes, english: str
+) -> None:
+    """In English it is what it was; the terminal prints that."""
+    report = read_source(SourceFile("invented.csv", data, TODAY, {}))
+    assert report.is_refused
+    message = report.findings[0].message
+    assert message.startswith(english)
+    with speaking_through(lambda: spoken):
+        assert _is_spoken(shown(message))
+        assert f"{message}".startswith(english)
+
+
+def test_kinds_of_files_have_names_in_the_catalogue(spoken: GNUTranslations) -> None:
+    """Those that are read, and those that are refused by name with what to do."""
+    named = [item.title for item in FORMATS]
+    named += [text for kind in Unread for text in (kind.value.title, kind.value.advice)]
+    assert len(named) > 60
+    with speaking_through(lambda: spoken):
+        assert [text for text in named if not _is_spoken(shown(text))] == []
+
+
+def test_the_marking_is_said_and_exported_in_english(spoken: GNUTranslations) -> None:
+    """A page says it in its language; ``picture.json`` has the government's own word."""
+    picture = assemble(case_view())
+    with speaking_through(lambda: spoken):
+        assert escape(picture.header.marking) == pseudo("OFFICIAL-SENSITIVE")
+        assert picture.to_json()["header"]["marking"] == "OFFICIAL-SENSITIVE"
+
+
+def test_what_stands_at_a_draft_is_said_in_the_readers_language(spoken: GNUTranslations) -> None:
+    """Notes on its form, and why it is a draft again; what the page is compared by stays what it was."""
+    content: Mapping[str, object] = {"kind": "concern", "fields": "none"}
+    draft = Draft("d", "c", Category.CONCERN, DraftState.DRAFT, False, content, disowned_from=12_345)
+    why = draft.why_again
+    assert why is not None
+    assert "back to position 12345; look whether it is yours" in why
+    before = canonical_bytes([why])
+    notes = read_content(content, Category.CONCERN).notes
+    assert notes
+    with speaking_through(lambda: spoken):
+        assert _is_spoken(shown(why))
+        assert all(_is_spoken(shown(note)) for note in notes)
+        assert canonical_bytes([why]) == before == canonical_bytes([str(why)])
+
+
+def test_the_agreement_that_is_shipped_is_said_and_a_federations_own_words_stand(spoken: GNUTranslations) -> None:
+    """A sentence that somebody changed, or a rule that somebody added, is shown as it was written and marked so."""
+    shipped = load_bundle()
+    rule = next(iter(shipped.rules))
+    own = replace(shipped.rules[rule], sentence="Nobody of ours gets it.")
+    changed = replace(shipped, rules={**shipped.rules, rule: own, "added": own})
+    with speaking_through(lambda: spoken):
+        text, is_ours = rule_words(shipped, rule)
+        assert (_is_spoken(text), is_ours) == (True, True)
+        assert rule_words(changed, rule) == ("Nobody of ours gets it.", False)
+        assert rule_words(changed, "added") == ("Nobody of ours gets it.", False)
+    assert rule_words(shipped, rule) == (shipped.rules[rule].sentence, True)
+    listed = set(texts())
+    assert {item.sentence for item in shipped.rules.values()} <= listed
+    assert {text for item in REASONS.values() for text in (item.why, item.next_act)} <= listed
