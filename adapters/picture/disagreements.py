@@ -16,6 +16,7 @@ from adapters.picture.content import Group, find_part
 from adapters.picture.dates import Precision
 from adapters.picture.elements import concern_groups, recorded_status
 from adapters.picture.identity import Identity
+from adapters.picture.offence_answers import is_offence_answer
 from adapters.picture.provenance import Piece, Statement
 from adapters.picture.speech import joined, lazy_ngettext
 from adapters.picture.speech import lazy_gettext as _
@@ -252,7 +253,11 @@ def _seen_or_not(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Disagreeme
 
 def _missing_or_present(view: CaseView, pieces: Sequence[Piece]) -> Iterator[DisagreementItem]:
     """Somebody else met the child strictly inside a missing episode; on its first and last day both can be."""
-    present = [piece for piece in pieces if piece.category in PRESENCE_CATEGORIES and _has_day(piece)]
+    present = [
+        piece
+        for piece in pieces
+        if piece.category in PRESENCE_CATEGORIES and _has_day(piece) and not is_offence_answer(piece)
+    ]
     for episode in pieces:
         period = episode.period
         if episode.category is not Category.MISSING_EPISODE or period is None or period.end is None:
