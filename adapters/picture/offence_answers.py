@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from adapters.picture.content import ReadValue
+from adapters.picture.content import ReadValue, find_part
 from adapters.picture.dates import parse_partial
 from adapters.picture.followups import day_of, followed_by, newer_versions
 from adapters.picture.provenance import Piece, Statement
@@ -22,6 +22,7 @@ from adapters.picture.words import day_words
 from adapters.release.offence_answers import CourtStanding
 from policies.vocabulary import Category
 
+OFFENDER_ROLES = ("defendant", "suspect")
 YES, NO = "yes", "no"
 
 
@@ -80,13 +81,19 @@ class OffenceAnswer:
 
 @dataclass(frozen=True, slots=True)
 class QuestionStanding:
-    """One question: every answer in the log's order, whether it is still open, whether agencies differ on it."""
+    """One question: every answer in the log's order, whether it is still open."""
 
     question: OffenceQuestion
     label: str
     answers: tuple[OffenceAnswer, ...]
     is_open: bool
-    differs: bool
+    differs_on: tuple[str, ...]
+    """The offences on which agencies' newest answers differ."""
+
+    @property
+    def differs(self) -> bool:
+        """Whether agencies differ on an offence."""
+        return bool(self.differs_on)
 
 
 def is_offence_answer(piece: Piece) -> bool:
@@ -94,6 +101,17 @@ def is_offence_answer(piece: Piece) -> bool:
     if piece.category is not Category.OFFENCE or piece.content.parts("hub_Offence") or followed_by(piece) is None:
         return False
     return any(piece.content.text(field) for field in FIELDS.values())
+
+
+def accused_in(pieces: Sequence[Piece]) -> frozenset[str]:
+    """Return the offences (fragments) in which the child stands as alleged offender."""
+    return frozenset(
+        piece.fragment
+        for piece in pieces
+        if piece.category is Category.OFFENCE
+        for group in piece.content.parts("hub_Offence")
+        if (role := find_part(group, "role")) is not None and role.text in OFFENDER_ROLES
+    )
 
 
 def read_standings(view: CaseView, pieces: Sequence[Piece], offences: Collection[str]) -> tuple[QuestionStanding, ...]:
@@ -150,7 +168,13 @@ def _stand(
         LABELS[question],
         answers,
         is_open=bool(offences) and not all(is_settled),
-        differs=any(len({(item.says, item.court_date) for item in found}) > 1 for found in counted.values()),
+        differs_on=tuple(
+            sorted(
+                fragment
+                for fragment, found in counted.items()
+                if len({(item.says, item.court_date) for item in found}) > 1
+            )
+        ),
     )
 
 

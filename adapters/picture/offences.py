@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from adapters.picture.content import Group, find_part
 from adapters.picture.dates import parse_partial
 from adapters.picture.offence_answers import (
+    OFFENDER_ROLES,
     OffenceQuestion,
     QuestionStanding,
+    accused_in,
     is_ahead,
     is_offence_answer,
     newest_answers,
@@ -25,7 +27,6 @@ from adapters.picture.view import CaseView
 from adapters.picture.words import day_words, words_for
 from policies.vocabulary import CaseStage, Category
 
-OFFENDER_ROLES = ("defendant", "suspect")
 VICTIM = "victim"
 SECTION_45 = _(
     "A child may have a defence under section 45 of the Modern Slavery Act 2015: the child did something as a direct "
@@ -80,8 +81,7 @@ def list_offences(view: CaseView, pieces: Sequence[Piece]) -> VictimAndOffender:
     ]
     as_offender = sum(row.role in OFFENDER_ROLES for row in rows)
     as_victim = sum(row.role == VICTIM for row in rows)
-    accused = {row.statement.provenance.fragment for row in rows if row.role in OFFENDER_ROLES}
-    standings = read_standings(view, pieces, accused)
+    standings = read_standings(view, pieces, accused_in(pieces))
     court = standings[list(OffenceQuestion).index(OffenceQuestion.COURT)]
     ahead = _next_court_date(view, rows, court)
     standings = tuple(

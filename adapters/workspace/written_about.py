@@ -16,7 +16,8 @@ from adapters.picture.content import read_content
 from adapters.picture.disagreements import DisagreementItem, DisagreementKind
 from adapters.picture.missing import list_episodes
 from adapters.picture.neutral import neutral_text
-from adapters.picture.offences import OFFENDER_ROLES, VICTIM, OffenceRow
+from adapters.picture.offence_answers import OFFENDER_ROLES
+from adapters.picture.offences import VICTIM, OffenceRow
 from adapters.picture.requests import list_requests
 from adapters.picture.situation import ActionRow
 from adapters.picture.speech import shown

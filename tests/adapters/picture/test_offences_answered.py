@@ -130,6 +130,12 @@ def test_agencies_that_differ_both_stand_and_the_question_stays_open() -> None:
     assert [(item.agency, item.says) for item in found.answers] == [(POLICE, "yes"), (COUNCIL, "no")]
     assert (found.is_open, found.differs) == (True, True)
     assert "Agencies differ here: Prosecutor. Both stand; ask those who say it." in picture.victim_and_offender.prompts
+    (point,) = picture.disagreements
+    assert point.point == "Agencies say differently what was done about an offence: Prosecutor"
+    assert [(position.agency, position.text, position.evidence) for position in point.positions] == [
+        (POLICE, "Prosecutor: told of the exploitation", (fid("yes"),)),
+        (COUNCIL, "Prosecutor: not told of the exploitation", (fid("no"),)),
+    ]
     page = render_page(picture)
     assert "agencies differ" in page
 
@@ -143,6 +149,7 @@ def test_of_one_agency_the_newest_counts_and_the_earlier_stands() -> None:
     found = standing(picture, OffenceQuestion.PROSECUTOR)
     assert [item.says for item in found.answers] == ["no", "yes"]
     assert (found.is_open, found.differs) == (False, False)
+    assert picture.disagreements == ()
     assert not standing(picture, OffenceQuestion.DEFENCE).is_open, "what the newer record leaves out is not taken back"
 
 
