@@ -64,6 +64,8 @@ class VictimAndOffender:
     section_45: str
     standings: tuple[QuestionStanding, ...] = ()
     next_court_date: str = ""
+    notes: tuple[Statement, ...] = ()
+    """What else those who recorded what was done wrote."""
 
     @property
     def is_answered(self) -> bool:
@@ -96,6 +98,12 @@ def list_offences(view: CaseView, pieces: Sequence[Piece]) -> VictimAndOffender:
         SECTION_45,
         standings,
         ahead,
+        tuple(
+            piece.state("What else is to be known", value)
+            for piece in pieces
+            if is_offence_answer(piece)
+            for value in piece.content.given("hub_OffenceNote")
+        ),
     )
 
 

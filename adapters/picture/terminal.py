@@ -229,6 +229,7 @@ def _offences(picture: Picture, console: Console) -> None:
         for item in section.standings
         for answer in item.answers
     ]
+    lines += [f"{item.text}{_source(picture, item.provenance)}" for item in section.notes]
     lines += section.prompts
     _lines(console, "Victim and alleged offender", lines)
 

@@ -27,6 +27,7 @@ ALL_DONE: dict[str, Any] = {
     "defence_told": True,
     "court": CourtStanding.DATE_SET,
     "next_court_date": date(2026, 6, 9),
+    "note": "The officer wrote to both (invented)",
 }
 
 
@@ -75,6 +76,8 @@ def test_what_is_recorded_is_said_and_asked_no_more() -> None:
     assert "What was done, as recorded" in page
     assert "Northshire Council" in page[page.index("What was done, as recorded") : page.index("To ask now")]
     assert "section 45" in page
+    assert [item.text for item in section.notes] == ["The officer wrote to both (invented)"]
+    assert "The officer wrote to both (invented)" in page
 
 
 def test_a_record_of_what_was_done_is_no_offence() -> None:
