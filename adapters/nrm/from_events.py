@@ -145,6 +145,14 @@ def _where(places: dict[str, list[NrmProvenance]], into: Collector) -> None:
             into.remark(f"where-exploitation-happened-{base}-10", f"{len(found) - MAX_PLACES} more are on record")
 
 
+_JOURNEY = {
+    "hub_MovementAccount": "What was seen or said",
+    "hub_MovedWith": "Who was with the child",
+    "hub_MovedArrangedBy": "Who arranged the journey or paid for it",
+}
+"""What a journey that somebody wrote down says beside its summary (``adapters.release.movements``)."""
+
+
 def _trafficking(piece: Piece, into: Collector) -> None:
     for name, field, words in (
         ("vic_MethodOfRecruitment", "how-did-the-exploitation-start", "Method of recruitment"),
@@ -156,6 +164,9 @@ def _trafficking(piece: Piece, into: Collector) -> None:
     if piece.category is Category.MOVEMENT:
         field = "were-they-taken-somewhere-by-their-exploiter-journey-details"
         into.write(field, piece.content.summary, piece)
+        for name, words in _JOURNEY.items():
+            for value in piece.content.given(name):
+                into.write(field, f"{words}: {value.text}", piece, value)
 
 
 def _spaced(term: str) -> str:

@@ -20,6 +20,7 @@ from holidays import country_holidays
 
 from adapters.picture.dates import PartialDate, Precision, parse_partial
 from adapters.picture.identity import AgeReading, agree
+from adapters.picture.missing import was_interview_offered
 from adapters.picture.provenance import Piece, Statement
 from adapters.picture.referral import Referral, Route, Scope, decide_route
 from adapters.picture.section47 import find_conference_start
@@ -168,7 +169,8 @@ def _said(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Clock]:
     ]
     if returns:
         end, piece = max(returns, key=lambda item: (item[0].first, item[0].time or "", item[1].opened.log_index))
-        yield _of(ClockKind.RHI_72H, end, piece, view, _("from the newest return on record"))
+        if not was_interview_offered(piece, ended):
+            yield _of(ClockKind.RHI_72H, end, piece, view, _("from the newest return on record"))
     conference = find_conference_start(pieces, str(view.case.membership.lead))
     if conference is not None:
         yield _of(ClockKind.INITIAL_CONFERENCE, conference.on, conference.piece, view, conference.since)

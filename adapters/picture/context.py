@@ -61,6 +61,11 @@ _PEERS = {
 }
 _WRITTEN = {"place": Setting.PLACES, "peers": Setting.PEERS, "online": Setting.ONLINE}
 """What somebody says that a record of kind ``context`` describes (``adapters.release.contexts``), and its part."""
+_MOVED = (
+    ("hub_MovedWith", Setting.PEERS, _("Who was with the child on a journey")),
+    ("hub_MovedArrangedBy", Setting.MOVEMENT, _("Who arranged the journey or paid for it")),
+)
+_MISSING = (("hub_MissingAccount", Setting.MOVEMENT, _("While the child was missing")),)
 _NAME_PARTS = ("FirstName", "MiddleName", "SecondName")
 
 
@@ -124,7 +129,9 @@ def _rows(piece: Piece) -> Rows:
     if piece.category is Category.CONTEXT:
         yield from _described(piece)
     elif piece.category is Category.MOVEMENT:
-        yield Setting.MOVEMENT, _row(piece, piece.line)
+        yield from _moved(piece)
+    elif piece.category is Category.MISSING_EPISODE:
+        yield from _parts(piece, "", _MISSING)
     elif piece.category is Category.RELATION:
         yield from _people(piece)
     yield from _observed(piece)
@@ -147,11 +154,31 @@ def _described(piece: Piece) -> Rows:
         return
     name = content.text("hub_ContextName")
     yield setting, _row(piece, joined([name, seen.text], ": "), provenance=piece.provenance(seen))
-    for field, kept_in, label in (
-        ("hub_ContextPeople", setting, _("Who else was there")),
-        ("hub_Movement", Setting.MOVEMENT, _("How the child came there, or was moved")),
-    ):
-        said = content.find(field)
+    yield from _parts(
+        piece,
+        name,
+        (
+            ("hub_ContextPeople", setting, _("Who else was there")),
+            ("hub_Movement", Setting.MOVEMENT, _("How the child came there, or was moved")),
+        ),
+    )
+
+
+def _moved(piece: Piece) -> Rows:
+    """Yield a journey or a move as its writer gave it; one that no form of ours made, as its agency put it."""
+    account = piece.content.find("hub_MovementAccount")
+    if account is None:
+        yield Setting.MOVEMENT, _row(piece, piece.line)
+        return
+    yield Setting.MOVEMENT, _row(piece, joined([piece.line, account.text], ". "), provenance=piece.provenance(account))
+    ends = " – ".join(filter(None, (piece.content.text(name) for name in ("hub_MovedFrom", "hub_MovedTo"))))
+    yield from _parts(piece, "", [(field, kept_in, joined([label, ends], ", ")) for field, kept_in, label in _MOVED])
+
+
+def _parts(piece: Piece, name: str, parts: Sequence[tuple[str, Setting, str]]) -> Rows:
+    """Yield what some fields of a record say, each in its part of the section and under its label."""
+    for field, kept_in, label in parts:
+        said = piece.content.find(field)
         if said is not None:
             text = joined([joined([name, label], ", "), said.text], ": ")
             yield kept_in, _row(piece, text, provenance=piece.provenance(said))

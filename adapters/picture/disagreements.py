@@ -16,6 +16,13 @@ from adapters.picture.content import Group, find_part
 from adapters.picture.dates import Precision
 from adapters.picture.elements import concern_groups, recorded_status
 from adapters.picture.identity import Identity
+from adapters.picture.offence_answers import (
+    OffenceAnswer,
+    accused_in,
+    is_offence_answer,
+    newest_answers,
+    read_standings,
+)
 from adapters.picture.provenance import Piece, Statement
 from adapters.picture.speech import joined, lazy_ngettext
 from adapters.picture.speech import lazy_gettext as _
@@ -38,6 +45,7 @@ class DisagreementKind(StrEnum):
     STATUS = "status"
     SEEN_OR_NOT = "seen_or_not"
     MISSING_OR_PRESENT = "missing_or_present"
+    OFFENCE_ANSWERED = "offence_answered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,7 @@ def find_disagreements(view: CaseView, pieces: Sequence[Piece], identity: Identi
         *_status(view, pieces),
         *_seen_or_not(view, pieces),
         *_missing_or_present(view, pieces),
+        *_offence_answered(view, pieces),
     )
 
 
@@ -250,9 +259,29 @@ def _seen_or_not(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Disagreeme
         )
 
 
+def _offence_answered(view: CaseView, pieces: Sequence[Piece]) -> Iterator[DisagreementItem]:
+    """What agencies say was done about an offence, where their newest words differ."""
+    for standing in read_standings(view, pieces, accused_in(pieces)):
+        said: dict[tuple[str, str], list[OffenceAnswer]] = {}
+        for item in newest_answers(standing):
+            if item.offence in standing.differs_on:
+                said.setdefault((item.says, item.court_date), []).append(item)
+        sides = [
+            (joined([standing.label, answers[0].words], ": "), [item.statement for item in answers])
+            for answers in said.values()
+        ]
+        if len(sides) > 1:
+            point = _("Agencies say differently what was done about an offence: %(question)s", question=standing.label)
+            yield _computed(view, DisagreementKind.OFFENCE_ANSWERED, point, sides)
+
+
 def _missing_or_present(view: CaseView, pieces: Sequence[Piece]) -> Iterator[DisagreementItem]:
     """Somebody else met the child strictly inside a missing episode; on its first and last day both can be."""
-    present = [piece for piece in pieces if piece.category in PRESENCE_CATEGORIES and _has_day(piece)]
+    present = [
+        piece
+        for piece in pieces
+        if piece.category in PRESENCE_CATEGORIES and _has_day(piece) and not is_offence_answer(piece)
+    ]
     for episode in pieces:
         period = episode.period
         if episode.category is not Category.MISSING_EPISODE or period is None or period.end is None:

@@ -5,12 +5,13 @@ Nothing is merged away: each record keeps its words and its source. What is newe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.picture.provenance import Piece, Statement
 from adapters.picture.view import CaseView
 from adapters.uk_time import uk_day
+from policies.model import Header
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +48,42 @@ class Standing:
     answered_for: Piece
 
 
-def followed_by(piece: Piece) -> str | None:
-    """Return the earlier record of which this one says what came; none is its own."""
+def followed_by(piece: Piece, newer: Mapping[str, str] | None = None) -> str | None:
+    """Return the earlier record of which this one says what came, in its newest version; none is its own."""
     named = piece.content.text("hub_Follows")
+    named = (newer or {}).get(named, named)
     return named if named and named != piece.fragment else None
 
 
-def find_chains(pieces: Sequence[Piece]) -> tuple[Standing, ...]:
+def newer_versions(view: CaseView) -> Mapping[str, str]:
+    """Return for each opened record that its own agency replaced the newest that replaces it, by fragment."""
+    opened: dict[str, Header] = {item.header.fragment: item.header for item in view.opened}
+    newest: dict[str, str] = {}
+    for header in sorted(opened.values(), key=lambda item: item.version, reverse=True):
+        older = opened.get(header.supersedes or "")
+        if older is not None and older.agency == header.agency and older.version < header.version:
+            newest.setdefault(older.fragment, newest.get(header.fragment, header.fragment))
+    return newest
+
+
+def find_chains(pieces: Sequence[Piece], newer: Mapping[str, str] | None = None) -> tuple[Standing, ...]:
     """Return each first record with all that follow it. Every piece is in exactly one chain.
 
     One that follows what is not among the pieces, or something of another kind, begins a chain of its own; so does one
-    of several that follow each other in a ring.
+    of several that follow each other in a ring. ``newer`` are ``newer_versions``: who followed a record that its own
+    agency replaced since, follows what replaced it.
     """
     known = {piece.fragment: piece for piece in pieces}
     chains: dict[str, list[Piece]] = {}
     for piece in sorted(pieces, key=lambda item: (item.opened.log_index, item.fragment)):
-        chains.setdefault(_first_of(piece, known), []).append(piece)
+        chains.setdefault(_first_of(piece, known, newer), []).append(piece)
     return tuple(_stand(known[first], listed) for first, listed in chains.items())
 
 
-def _first_of(piece: Piece, known: dict[str, Piece]) -> str:
+def _first_of(piece: Piece, known: dict[str, Piece], newer: Mapping[str, str] | None) -> str:
     seen = [piece.fragment]
     while True:
-        before = followed_by(known[seen[-1]])
+        before = followed_by(known[seen[-1]], newer)
         if before is None or before not in known or known[before].category is not piece.category:
             return seen[-1]
         if before in seen:

@@ -23,6 +23,7 @@ from adapters.picture.elements import Elements, build_elements
 from adapters.picture.future import Future, read_future
 from adapters.picture.gaps import Gaps, find_gaps, since_words
 from adapters.picture.identity import AgeReading, Identity, agree, collect_identity, read_ages
+from adapters.picture.offences import VictimAndOffender, list_offences
 from adapters.picture.provenance import Piece, Provenance, Statement, read_piece, render_json
 from adapters.picture.referral import Scope, scope_words
 from adapters.picture.situation import (
@@ -30,12 +31,10 @@ from adapters.picture.situation import (
     Credibility,
     QuestionToDecide,
     Safety,
-    VictimAndOffender,
     assess_safety,
     frame_question,
     list_actions,
     list_explanations,
-    list_offences,
 )
 from adapters.picture.speech import joined
 from adapters.picture.speech import lazy_gettext as _

@@ -66,8 +66,8 @@ class PageLinks:
     evidence: str
     follow: Mapping[str, str] = field(default_factory=dict)
     """By category: what stands before a fragment's id in the address of the form that says what came of it."""
-    describe: str = ""
-    """The form that describes a place, a group or an online space; empty for who may not write it."""
+    write: Mapping[str, str] = field(default_factory=dict)
+    """By category: the form for places, journeys or times of missing; nothing for who may not write it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,19 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from adapters.picture.content import Group, find_part
 from adapters.picture.dates import parse_partial
 from adapters.picture.elements import TypeAlleged, concern_groups
 from adapters.picture.followups import Standing, Step, find_chains, list_steps
 from adapters.picture.gaps import hours_since
+from adapters.picture.missing import find_episodes
 from adapters.picture.provenance import Piece, Statement
 from adapters.picture.speech import joined, lazy_ngettext
 from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.strategy import Discussion, read_discussion
 from adapters.picture.view import CaseView
-from adapters.picture.words import count_words, day_words, words_for
+from adapters.picture.words import count_words
 from adapters.release.writing import ActionState
-from policies.vocabulary import AgePath, CaseStage, Category
+from policies.vocabulary import AgePath, Category
 
 NOTHING_OPENED = _("Nothing you opened says.")
 ORDERS: Mapping[str, str] = {
@@ -44,12 +44,6 @@ TESTS: Mapping[str, str] = {
 }
 CHILD_ELEMENTS = _("For a child: act and purpose. Means need not be shown, and whether the child agreed is irrelevant.")
 ADULT_ELEMENTS = _("For an adult: act, means and purpose.")
-SECTION_45 = _(
-    "A child may have a defence under section 45 of the Modern Slavery Act 2015: the child did something as a direct "
-    "consequence of being exploited, and a reasonable person in the same situation might have done it. For a child it "
-    "does not depend on compulsion. It does not cover the offences listed in Schedule 4 of the Act. This page does not "
-    "decide whether it applies; ask a lawyer."
-)
 NO_SINGLE_NUMBER = _(
     "Accounts given after fear or trauma may change. What follows are differences and possible explanations. There is "
     "no score of belief here, and none may be made from it."
@@ -89,31 +83,6 @@ class QuestionToDecide:
     tests: Mapping[str, str]
     elements: str
     types: tuple[TypeAlleged, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class OffenceRow:
-    """One offence on record and the child's role in it, as recorded and in words."""
-
-    role: str
-    role_words: str
-    wording: str
-    code: str
-    when: str
-    next_hearing: str
-    statement: Statement
-
-
-@dataclass(frozen=True, slots=True)
-class VictimAndOffender:
-    """The section. ``prompts``: what to ask where a child stands as alleged offender; empty where none does."""
-
-    offences: tuple[OffenceRow, ...]
-    as_offender: int
-    as_victim: int
-    sentence: str
-    prompts: tuple[str, ...]
-    section_45: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +138,7 @@ def assess_safety(view: CaseView, pieces: Sequence[Piece]) -> Safety:
         first_concern_on=first.text if first is not None else None,
         topics=(
             _staying(staying, today),
-            _missing(pieces),
+            _missing(view, pieces),
             _contact_with_exploiters(pieces),
             _topic("plan", _("Plans in force"), plans, today, _("Plans without an end in the past:")),
             _orders(pieces, today),
@@ -218,17 +187,23 @@ def _staying(pieces: Sequence[Piece], today: date) -> Topic:
     return Topic(found.name, found.label, found.sentence, tuple(statements), found.earlier, found.earlier_words)
 
 
-def _missing(pieces: Sequence[Piece]) -> Topic:
-    episodes = newest_first([piece for piece in pieces if piece.category is Category.MISSING_EPISODE])
-    still_open = [piece for piece in episodes if piece.period is None or piece.period.end is None]
-    if still_open:
-        sentence: str = _("A missing episode has no end on record: the child is missing, or the record was not closed.")
+def _missing(view: CaseView, pieces: Sequence[Piece]) -> Topic:
+    episodes = find_episodes(view, pieces)
+    open_ones = [item for item in episodes if item.is_open]
+    sentence: str
+    if any(not item.is_said_over for item in open_ones):
+        sentence = _("A missing episode has no end on record: the child is missing, or the record was not closed.")
+    elif open_ones:
+        sentence = _(
+            "Another agency says that a missing episode has ended; the agency that recorded it does not. Ask both."
+        )
     elif episodes:
         sentence = _("Every missing episode on record has ended.")
     else:
         sentence = NOTHING_OPENED
-    statements = tuple(Statement("Missing episode", piece.line, piece.provenance()) for piece in still_open)
-    return _make("missing", _("Missing now"), sentence, statements, len(episodes) - len(still_open))
+    records = newest_first([piece for item in open_ones for piece in item.records])
+    statements = tuple(Statement("Missing episode", piece.line, piece.provenance()) for piece in records)
+    return _make("missing", _("Missing now"), sentence, statements, len(episodes) - len(open_ones))
 
 
 def _contact_with_exploiters(pieces: Sequence[Piece]) -> Topic:
@@ -271,85 +246,6 @@ def frame_question(view: CaseView, pieces: Sequence[Piece], types: tuple[TypeAll
     asked = meetings[0].content.text("hub_Question") if meetings else ""
     is_adult = view.case.membership.age_path is AgePath.ADULT
     return QuestionToDecide(asked or None, TESTS, ADULT_ELEMENTS if is_adult else CHILD_ELEMENTS, types)
-
-
-def list_offences(view: CaseView, pieces: Sequence[Piece]) -> VictimAndOffender:
-    """List offences on record with the child's role, victim and alleged offender on one page."""
-    rows = [
-        _offence(piece, group)
-        for piece in pieces
-        if piece.category is Category.OFFENCE
-        for group in (piece.content.parts("hub_Offence") or ({},))
-    ]
-    as_offender = sum(row.role in ("defendant", "suspect") for row in rows)
-    as_victim = sum(row.role == "victim" for row in rows)
-    prompts = _prompts(view, rows) if as_offender else ()
-    sentence = _roles_sentence(as_offender, as_victim)
-    return VictimAndOffender(tuple(rows), as_offender, as_victim, sentence, prompts, SECTION_45)
-
-
-def _prompts(view: CaseView, rows: Sequence[OffenceRow]) -> tuple[str, ...]:
-    stage, today = view.case.membership.case_stage, view.today
-    if stage is CaseStage.BEFORE_REFERRAL:
-        referral: str = _(
-            "Has a referral to the National Referral Mechanism been considered? This case has not been referred."
-        )
-    else:
-        referral = _(
-            "This case has been referred to the National Referral Mechanism. Do police and prosecutor know it?"
-        )
-    hearings = [read for row in rows if (read := parse_partial(row.next_hearing)) is not None and read.last >= today]
-    newest = min(hearings, key=lambda read: read.first, default=None)
-    return (
-        referral,
-        _(
-            "Have the prosecutor and the defence been told of the exploitation? "
-            "No record here can say so: ask the police."
-        ),
-        _("No record that you opened gives a court date to come: ask the police.")
-        if newest is None
-        else _("The next court date on record is %(day)s.", day=day_words(newest.text)),
-    )
-
-
-def _roles_sentence(as_offender: int, as_victim: int) -> str:
-    """Say in which roles offence records have the child. That there is no record as victim says nothing by itself."""
-    if not as_offender and not as_victim:
-        return _("No offence record that you opened names the child as alleged offender or as victim.")
-    offender = lazy_ngettext(
-        "as alleged offender in %(num)s offence", "as alleged offender in %(num)s offences", as_offender
-    )
-    victim = lazy_ngettext("as victim in %(num)s offence", "as victim in %(num)s offences", as_victim)
-    if as_offender and as_victim:
-        return _(
-            "The records that you opened have the child %(offender)s and %(victim)s.", offender=offender, victim=victim
-        )
-    if as_victim:
-        return _(
-            "The records that you opened have the child %(victim)s, and in none as alleged offender.", victim=victim
-        )
-    return _(
-        "The records that you opened have the child %(offender)s. No offence record that you opened has the child as "
-        "victim; that is not evidence that the child is none.",
-        offender=offender,
-    )
-
-
-def _offence(piece: Piece, group: Group) -> OffenceRow:
-    def said(*names: str) -> str:
-        found = find_part(group, *names)
-        return found.text if found is not None else ""
-
-    wording = find_part(group, "wording", "description", "value")
-    return OffenceRow(
-        role=said("role"),
-        role_words=words_for(said("role")),
-        wording=wording.text if wording is not None else piece.line,
-        code=said("code"),
-        when=piece.content.observed_from or said("start_date"),
-        next_hearing=said("next_hearing", "hearing_date", "date_of_hearing") or piece.content.text("hub_NextHearing"),
-        statement=piece.state("Offence", wording) if wording is not None else piece.summarise("Offence"),
-    )
 
 
 def list_actions(view: CaseView, pieces: Sequence[Piece]) -> tuple[ActionRow, ...]:

@@ -13,8 +13,10 @@ from datetime import timedelta
 
 from adapters.picture.content import find_part
 from adapters.picture.dates import parse_partial
+from adapters.picture.offence_answers import OffenceQuestion
+from adapters.picture.offences import VictimAndOffender
 from adapters.picture.provenance import Piece, read_piece
-from adapters.picture.situation import ActionRow, VictimAndOffender
+from adapters.picture.situation import ActionRow
 from adapters.picture.strategy import came_of, is_planned
 from adapters.picture.versions import sort_versions
 from adapters.picture.view import CaseView
@@ -159,31 +161,33 @@ def list_asking_again(view: CaseView, agency: str) -> tuple[AskAgain, ...]:
 @dataclass(frozen=True, slots=True)
 class OffenceQuestions:
     """What a case asks in which the child stands as alleged offender. ``next_court_date`` is an ISO day, empty where
-    no record gives one to come."""
+    no record gives one to come. ``differs``: agencies differ on a question that is open.
+    """
 
     is_referral_open: bool
-    is_told_open: bool
+    is_prosecutor_open: bool
+    is_defence_open: bool
     is_court_date_open: bool
     next_court_date: str
+    differs: bool
 
 
 def ask_of_offences(view: CaseView, section: VictimAndOffender) -> OffenceQuestions | None:
-    """Return which of the three questions beside an offence no record answers; None where the child is no alleged
-    offender, or the case is closed.
-
-    Whether prosecutor and defence know stands in no record, so that it stays open.
+    """Return which of the questions beside an offence no record answers; None where the child is no alleged offender,
+    or the case is closed.
     """
     stage = view.case.membership.case_stage
     if not section.as_offender or stage is CaseStage.CLOSED:
         return None
-    read = [parse_partial(row.next_hearing) for row in section.offences if row.role != "victim"]
-    ahead = [item for item in read if item is not None and item.last >= view.today]
-    newest = min(ahead, key=lambda item: item.first, default=None)
+    is_before = stage is CaseStage.BEFORE_REFERRAL
+    is_open = {item.question: item.is_open for item in section.standings}
     return OffenceQuestions(
-        is_referral_open=stage is CaseStage.BEFORE_REFERRAL,
-        is_told_open=True,
-        is_court_date_open=newest is None,
-        next_court_date="" if newest is None else newest.text,
+        is_referral_open=is_before and is_open[OffenceQuestion.REFERRAL],
+        is_prosecutor_open=is_open[OffenceQuestion.PROSECUTOR],
+        is_defence_open=is_open[OffenceQuestion.DEFENCE],
+        is_court_date_open=is_open[OffenceQuestion.COURT],
+        next_court_date=section.next_court_date,
+        differs=any(item.differs for item in section.standings),
     )
 
 

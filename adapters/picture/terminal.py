@@ -223,6 +223,13 @@ def _offences(picture: Picture, console: Console) -> None:
         f"{_source(picture, row.statement.provenance)}"
         for row in section.offences
     ]
+    lines += [
+        f"{item.label}: {answer.words}, says {answer.name} on {day_words(answer.said_on)}"
+        f"{_source(picture, answer.statement.provenance)}"
+        for item in section.standings
+        for answer in item.answers
+    ]
+    lines += [f"{item.text}{_source(picture, item.provenance)}" for item in section.notes]
     lines += section.prompts
     _lines(console, "Victim and alleged offender", lines)
 

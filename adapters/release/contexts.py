@@ -6,14 +6,11 @@ That one is named is no finding about it, nor about anybody in it (nrm.md 4 and 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
 from adapters.release.writing import (
-    MAX_NOTE_AGE_YEARS,
     MAX_REQUEST_CHARS,
     Author,
     AuthoredRefused,
@@ -23,12 +20,11 @@ from adapters.release.writing import (
     put_optional,
     render_content,
     require_line,
+    require_part_date,
     require_text,
     require_written_term,
 )
 from policies.vocabulary import Category
-
-_PARTIAL = re.compile(r"\d{4}(?:-\d{2}(?:-\d{2})?)?", re.ASCII)
 
 
 class ContextSetting(StrEnum):
@@ -82,7 +78,7 @@ def context(
     and either may be missing. Raises ``AuthoredRefused``.
     """
     setting = require_written_term("setting", ContextSetting, setting)
-    first, _ = _days_of("seen_from", seen_from, by)
+    first, _ = require_part_date("seen_from", seen_from, by)
     fields: Fields = {
         "hub_ContextSetting": given("hub_ContextSetting", setting.value),
         "hub_ContextName": given("hub_ContextName", require_line("name", name)),
@@ -90,18 +86,12 @@ def context(
         "hub_SeenFrom": given("hub_SeenFrom", seen_from),
     }
     if seen_to is not None:
-        if _days_of("seen_to", seen_to, by)[1] < first:
+        if require_part_date("seen_to", seen_to, by)[1] < first:
             raise AuthoredRefused("seen_to: expected a date not before the first one")
         fields["hub_SeenTo"] = given("hub_SeenTo", seen_to)
     put_optional(fields, "hub_ContextPeople", people, MAX_REQUEST_CHARS)
     put_optional(fields, "hub_Movement", movement, MAX_REQUEST_CHARS)
-    if source_grade is not None:
-        grade = require_written_term("source_grade", SourceGrade, source_grade)
-        fields["hub_SourceGrade"] = given("hub_SourceGrade", grade.value)
-    if info_grade is not None:
-        fields["hub_InfoGrade"] = given(
-            "hub_InfoGrade", require_written_term("info_grade", InfoGrade, info_grade).value
-        )
+    put_grades(fields, source_grade, info_grade)
     return render_content(
         Category.CONTEXT,
         f"{SUMMARIES[setting]}: {require_line('name', name)}",
@@ -114,22 +104,11 @@ def context(
     )
 
 
-def _days_of(name: str, text: str, by: Author) -> tuple[date, date]:
-    """Return the first and the last day that a date as precise as it is known can mean."""
-    wrong = AuthoredRefused(f"{name}: expected 2026, 2026-05 or 2026-05-17")
-    if not isinstance(text, str) or _PARTIAL.fullmatch(text) is None:
-        raise wrong
-    try:
-        first = date.fromisoformat((text + "-01-01")[:10])
-        last = date.fromisoformat((text + "-12-31")[:10]) if len(text) != len("2026-05") else _month_end(first)
-    except (ValueError, OverflowError) as error:
-        raise wrong from error
-    if first > by.day:
-        raise AuthoredRefused(f"{name}: expected a date not after the day of writing")
-    if by.day.year - first.year > MAX_NOTE_AGE_YEARS:
-        raise AuthoredRefused(f"{name}: expected a date within {MAX_NOTE_AGE_YEARS} years of the day of writing")
-    return first, last
-
-
-def _month_end(first: date) -> date:
-    return (first.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+def put_grades(fields: Fields, source_grade: SourceGrade | None, info_grade: InfoGrade | None) -> None:
+    """Put how reliable the source is and how far the information is known, apart. Raises ``AuthoredRefused``."""
+    if source_grade is not None:
+        grade = require_written_term("source_grade", SourceGrade, source_grade)
+        fields["hub_SourceGrade"] = given("hub_SourceGrade", grade.value)
+    if info_grade is not None:
+        known = require_written_term("info_grade", InfoGrade, info_grade)
+        fields["hub_InfoGrade"] = given("hub_InfoGrade", known.value)

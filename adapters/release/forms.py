@@ -17,6 +17,8 @@ from adapters.nrm.typology import Element, ExploitationType
 from adapters.release import authored
 from adapters.release.contexts import ContextSetting, InfoGrade, SourceGrade, context
 from adapters.release.drafts import Draft, keep_authored, list_drafts
+from adapters.release.movements import ReturnInterview, missing_episode, movement
+from adapters.release.offence_answers import CourtStanding, offence_answer
 from adapters.release.quoting import inherited_handling
 from adapters.release.strategy import (
     Attendance,
@@ -49,12 +51,24 @@ BUILDERS: Mapping[Category, Callable[..., dict[str, Any]]] = {
     Category.STRATEGY_DISCUSSION: authored.strategy_discussion,
     Category.MEETING: authored.meeting,
     Category.CONTEXT: context,
+    Category.MOVEMENT: movement,
+    Category.MISSING_EPISODE: missing_episode,
+    Category.OFFENCE: offence_answer,
 }
 _FLAGS = frozenset(
-    {"threshold_met", "is_quorate", "concern_for_future", "involves_ictg", "police_protection_considered"}
+    {
+        "threshold_met",
+        "is_quorate",
+        "concern_for_future",
+        "involves_ictg",
+        "police_protection_considered",
+        "referral_considered",
+        "prosecutor_told",
+        "defence_told",
+    }
 )
 _LISTS = frozenset({"derived_from", "agencies", "evidence_relied_on", "actions"})
-_DATES = frozenset({"asked_on", "ask_again_on", "due", "held_on", "referred_on"})
+_DATES = frozenset({"asked_on", "ask_again_on", "due", "held_on", "referred_on", "interview_on", "next_court_date"})
 _TERMS: Mapping[str, type[StrEnum]] = {
     "words_are": authored.WordsAre,
     "question": authored.Question,
@@ -65,6 +79,8 @@ _TERMS: Mapping[str, type[StrEnum]] = {
     "source_kind": SourceKind,
     "source_grade": SourceGrade,
     "info_grade": InfoGrade,
+    "return_interview": ReturnInterview,
+    "court": CourtStanding,
 }
 _STATES: Mapping[Category, type[StrEnum]] = {
     Category.WISHES_AND_FEELINGS: WishesState,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -27,6 +27,7 @@ MAX_NOTE_AGE_YEARS = 30
 
 _JWS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _FORBIDDEN_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_PARTIAL = re.compile(r"\d{4}(?:-\d{2}(?:-\d{2})?)?", re.ASCII)
 _LOCATOR = "form"
 
 E = TypeVar("E", bound=StrEnum)
@@ -201,6 +202,27 @@ def require_day(name: str, day: object, by: Author, *, may_be_future: bool = Fal
     return day.isoformat()
 
 
+def require_part_date(name: str, text: object, by: Author) -> tuple[date, date]:
+    """Return the first and the last day that a date as precise as it is known can mean. Raises ``AuthoredRefused``."""
+    wrong = AuthoredRefused(f"{name}: expected 2026, 2026-05 or 2026-05-17")
+    if not isinstance(text, str) or _PARTIAL.fullmatch(text) is None:
+        raise wrong
+    try:
+        first = date.fromisoformat((text + "-01-01")[:10])
+        last = date.fromisoformat((text + "-12-31")[:10]) if len(text) != len("2026-05") else _month_end(first)
+    except (ValueError, OverflowError) as error:
+        raise wrong from error
+    if first > by.day:
+        raise AuthoredRefused(f"{name}: expected a date not after the day of writing")
+    if by.day.year - first.year > MAX_NOTE_AGE_YEARS:
+        raise AuthoredRefused(f"{name}: expected a date within {MAX_NOTE_AGE_YEARS} years of the day of writing")
+    return first, last
+
+
+def _month_end(first: date) -> date:
+    return (first.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+
+
 def require_ids(name: str, fragments: Sequence[str], limit: int = MAX_EVIDENCE) -> list[str]:
     if len(fragments) > limit:
         raise AuthoredRefused(f"{name}: expected at most {limit} fragments, got {len(fragments)}")
@@ -228,6 +250,12 @@ def empty(name: str) -> dict[str, Any]:
 def put_optional(fields: Fields, name: str, value: str | None, limit: int = MAX_TEXT_CHARS) -> None:
     if value is not None:
         fields[name] = given(name, require_text(name, value, limit))
+
+
+def put_line(fields: Fields, name: str, value: str | None, asked: str) -> None:
+    """Put one line where it is given; ``asked`` is what the form calls it. Raises ``AuthoredRefused``."""
+    if value is not None:
+        fields[name] = given(name, require_line(asked, value))
 
 
 def put_follows(fields: Fields, follows: str | None) -> list[str]:

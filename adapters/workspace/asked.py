@@ -154,8 +154,16 @@ def _offences(held: OpenCase, address: str) -> Iterator[Waiting]:
             _("The child stands as alleged offender: was a referral to the National Referral Mechanism considered?"),
         ),
         (
-            found.is_told_open,
+            found.is_prosecutor_open and found.is_defence_open,
             _("The child stands as alleged offender: do the prosecutor and the defence know of the exploitation?"),
+        ),
+        (
+            found.is_prosecutor_open and not found.is_defence_open,
+            _("The child stands as alleged offender: does the prosecutor know of the exploitation?"),
+        ),
+        (
+            found.is_defence_open and not found.is_prosecutor_open,
+            _("The child stands as alleged offender: does the defence know of the exploitation?"),
         ),
         (
             found.is_court_date_open,

@@ -65,6 +65,32 @@ REVIEW_WORDS = {
     "hub_SeenTo": _later("Until"),
     "hub_ContextPeople": _later("Who else was there"),
     "hub_Movement": _later("How the child came there, or was moved"),
+    "hub_MovedOn": _later("When, or since"),
+    "hub_MovedUntil": _later("Until"),
+    "hub_MovedFrom": _later("From"),
+    "hub_MovedTo": _later("To"),
+    "hub_MovedHow": _later("How"),
+    "hub_MovementAccount": _later("What was seen or said"),
+    "hub_MovedWith": _later("Who was with the child"),
+    "hub_MovedArrangedBy": _later("Who arranged it or paid"),
+    "hub_MissingFrom": _later("Missing since"),
+    "hub_MissingFromPlace": _later("Missing from"),
+    "hub_MissingReportedOn": _later("Reported"),
+    "hub_MissingFoundOn": _later("Came back, or was found"),
+    "hub_ReturnInterview": _later("Return interview"),
+    "hub_ReturnInterviewOn": _later("Offered or held on"),
+    "hub_MissingAccount": _later("What is known of it"),
+    "hub_ReferralConsidered": _later("Referral to the National Referral Mechanism considered"),
+    "hub_ReferralConsideredOn": _later("Considered"),
+    "hub_ProsecutorTold": _later("Prosecutor told of the exploitation"),
+    "hub_ProsecutorToldOn": _later("Prosecutor told"),
+    "hub_ProsecutorToldBy": _later("Prosecutor told by"),
+    "hub_DefenceTold": _later("Defence told of the exploitation"),
+    "hub_DefenceToldOn": _later("Defence told"),
+    "hub_DefenceToldBy": _later("Defence told by"),
+    "hub_CourtStanding": _later("Court date to come"),
+    "hub_NextCourtDate": _later("Next court date"),
+    "hub_OffenceNote": _later("What else is to be known"),
     "hub_SourceGrade": _later("Source"),
     "hub_InfoGrade": _later("Information"),
 }
@@ -108,7 +134,8 @@ class DraftCard:
 def read_card(draft: Draft, names: Mapping[str, str], refs: Mapping[str, str], may_write: bool) -> DraftCard:
     """Return a draft as the review page shows it. ``names``: agencies by id; ``refs``: fragments' short names."""
     content = read_content(draft.content, draft.category)
-    kind = form_of(draft.category, content.singles)
+    written = is_authored(draft.content)
+    kind = form_of(draft.category, content.singles) if written else None
     asked = {item.stored: item for item in (kind.questions if kind is not None else ()) if item.stored}
     lines: list[DraftLine] = []
     # As the form asks; what no form asks for stands after it, as in the record.
@@ -126,7 +153,6 @@ def read_card(draft: Draft, names: Mapping[str, str], refs: Mapping[str, str], m
     system = source.get("system") if isinstance(source, Mapping) else None
     job = source.get("job_title") if isinstance(source, Mapping) else None
     from_whom = ", ".join(shown(item) for item in (job, words_for(content.author_role or "")) if item)
-    written = is_authored(draft.content)
     return DraftCard(
         draft=draft.draft,
         name=shown(category_words(draft.category)),
@@ -146,7 +172,7 @@ def read_card(draft: Draft, names: Mapping[str, str], refs: Mapping[str, str], m
 
 def _observed(content: ReadContent, kind: WrittenKind | None) -> str:
     """Return when it was; nothing where a form asks for that, so that it stands among the values."""
-    is_asked = kind is not None and kind.question("seen_from") is not None
+    is_asked = kind is not None and any(item.takes is Takes.PART_DATE for item in kind.questions)
     if is_asked or not (content.observed_from or content.observed_to):
         return ""
     return shown(span_words(content.observed_from, content.observed_to))

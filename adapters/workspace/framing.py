@@ -12,6 +12,7 @@ from adapters.workspace.app import current_person, open_keys, workspace
 from adapters.workspace.cases import require_case
 from adapters.workspace.may_write import writable
 from adapters.workspace.opened import OpenCase
+from adapters.workspace.written_offence import OFFENCE_ANSWER
 from policies.vocabulary import Category
 
 
@@ -32,25 +33,32 @@ def framing_of(opened: OpenCase) -> Framing:
             chronology=url_for("listing.chronology", case=case),
             evidence=url_for("listing.evidence", case=case),
             follow=_follow(case),
-            describe=_describe(case),
+            write=_write(case),
         ),
         own_notes(case).texts(),
     )
 
 
-def _describe(case: str) -> str:
-    """Return where whoever asks describes a place, a group or an online space; nothing for who may not."""
-    may = Category.CONTEXT in writable(require_case(case).roles)
-    return url_for("writing.form", case=case, kind=Category.CONTEXT.value) if may else ""
+def _write(case: str) -> dict[str, str]:
+    """Return where whoever asks writes of places, journeys and times of missing, by kind; nothing for who may not."""
+    may = writable(require_case(case).roles)
+    kinds = (Category.CONTEXT, Category.MOVEMENT, Category.MISSING_EPISODE)
+    return {kind.value: url_for("writing.form", case=case, kind=kind.value) for kind in kinds if kind in may}
 
 
 def _follow(case: str) -> dict[str, str]:
     """Return where whoever asks says what came of something, by its kind; nothing for who may not write it."""
     mine = require_case(case)
     may = writable(mine.roles)
+    forms = {
+        Category.SAFEGUARDING_ACTION: Category.SAFEGUARDING_ACTION.value,
+        Category.SERVICE_REFERRAL: Category.SERVICE_REFERRAL.value,
+        Category.MISSING_EPISODE: Category.MISSING_EPISODE.value,
+        Category.OFFENCE: OFFENCE_ANSWER.slug,
+    }
     found = {
-        kind.value: url_for("writing.form", case=case, kind=kind.value, follows="-").removesuffix("-")
-        for kind in (Category.SAFEGUARDING_ACTION, Category.SERVICE_REFERRAL)
+        kind.value: url_for("writing.form", case=case, kind=form, follows="-").removesuffix("-")
+        for kind, form in forms.items()
         if kind in may
     }
     if Category.STRATEGY_DISCUSSION in may:

@@ -21,6 +21,9 @@ WRITTEN = frozenset(
         Category.WISHES_AND_FEELINGS,
         Category.STRATEGY_DISCUSSION,
         Category.CONTEXT,
+        Category.MOVEMENT,
+        Category.MISSING_EPISODE,
+        Category.OFFENCE,
     }
 )
 """What people write on these pages."""

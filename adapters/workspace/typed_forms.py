@@ -15,6 +15,7 @@ from flask_babel import lazy_gettext as _later
 from werkzeug.datastructures import MultiDict
 
 from adapters.picture.content import read_content
+from adapters.picture.dates import parse_partial
 from adapters.release.forms import written_fields
 from adapters.release.writing import AuthoredRefused, Coming, ReferralState
 from adapters.workspace.day_parts import PARTS, NotADay, typed_date
@@ -29,6 +30,8 @@ _PLAIN = (
     ("not before the day", _later("The day must be today or later")),
     ("not after the day of writing", _later("The day cannot be in the future")),
     ("not before the first", _later("It cannot end before it began")),
+    ("where it was not done", _later("This belongs to a yes above. Answer yes, or take it out")),
+    ("with date_set", _later("Give the day where a date is set, and only there")),
     ("within", _later("Check the year: it is too far from today")),
     ("control character", _later("There is a character in it that cannot be read. Type it again")),
     ("one line", _later("Write it in one line")),
@@ -38,6 +41,9 @@ _BETWEEN_FIELDS = {
     Category.SAFEGUARDING_ACTION: (("outcome", "outcome"), ("due", "due")),
     Category.DISAGREEMENT: (("explanation", "explanation"), ("day", "due")),
     Category.SERVICE_REFERRAL: (("outcome", "outcome"),),
+    Category.MOVEMENT: (("place", "from_place"),),
+    Category.MISSING_EPISODE: (("day of an interview", "interview_on"), ("return interview", "return_interview")),
+    Category.OFFENCE: (("four questions", "referral_considered"),),
 }
 """What a refusal of a whole form is about: a word in it, and the question at which it is said."""
 
@@ -395,11 +401,17 @@ def prefill(kind: WrittenKind, content: Mapping[str, Any]) -> Typed:
 
 def _fill(typed: Typed, asked: Asked, name: str, values: Sequence[str]) -> None:
     if asked.takes in DATES:
-        if values:
-            for part, text in zip(("year", "month", "day"), values[0].split("-"), strict=False):
-                typed[f"{name}-{part}"] = text.lstrip("0")
+        fill_dates(typed, name, values[0] if values else None)
     else:
         typed.setlist(name, list(values))
+
+
+def fill_dates(typed: Typed, name: str, day: str | None) -> None:
+    """Put a day, a month or a year of a record into its boxes; one that is written in another way into none."""
+    read = parse_partial(day)
+    if day is not None and read is not None:
+        for part, text in zip(("year", "month", "day"), day[:10].split("-"), strict=False):
+            typed[f"{name}-{part}"] = text.lstrip("0")
 
 
 def _fill_referral(kind: WrittenKind, typed: Typed) -> None:

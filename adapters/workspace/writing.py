@@ -49,8 +49,10 @@ from adapters.workspace.written_about import (
     begin,
     check_about,
     disagreements,
+    episodes,
     invitations,
     matters,
+    offences,
     quoted,
     request_choices,
 )
@@ -94,7 +96,11 @@ def choose(case: str) -> str:
         case=case,
         kinds=kinds,
         disagreements=disagreements(held) if Category.DISAGREEMENT in may else [],
-        matters=matters(held, may),
+        matters=[
+            (_("Actions and referrals on record"), _("Record what came of it"), matters(held, may)),
+            (_("Missing episodes on record"), _("Record what came of it"), episodes(held, may)),
+            (_("Offences on record"), _("Record what was done about it"), offences(held, may)),
+        ],
         invitations=invitations(held) if held is not None and Category.ANSWER in may else [],
         on=day_words,
     )

@@ -12,16 +12,21 @@ from flask_babel import gettext as _
 from markupsafe import Markup, escape
 from werkzeug.exceptions import NotFound
 
+from adapters.picture.content import read_content
 from adapters.picture.disagreements import DisagreementItem, DisagreementKind
+from adapters.picture.missing import list_episodes
 from adapters.picture.neutral import neutral_text
+from adapters.picture.offence_answers import OFFENDER_ROLES
+from adapters.picture.offences import VICTIM, OffenceRow
 from adapters.picture.requests import list_requests
 from adapters.picture.situation import ActionRow
 from adapters.picture.speech import shown
 from adapters.picture.words import day_words
 from adapters.workspace.app import workspace
 from adapters.workspace.opened import OpenCase
-from adapters.workspace.typed_forms import ReadForm, Typed, prefill
+from adapters.workspace.typed_forms import ReadForm, Typed, fill_dates, prefill
 from adapters.workspace.written_kinds import FORMS
+from adapters.workspace.written_offence import OFFENCE_ANSWER
 from adapters.workspace.written_terms import STANDING_WORDS, WrittenKind
 from adapters.workspace.written_work import ANSWER, INVITATION_ANSWER, REFUSAL
 from policies.vocabulary import Category
@@ -29,7 +34,7 @@ from policies.vocabulary import Category
 FOLLOWED = (Category.SAFEGUARDING_ACTION, Category.SERVICE_REFERRAL)
 """Kinds of which a later record of the same kind says what came, in their own form; a disagreement is one more."""
 ANSWERS = (ANSWER.slug, REFUSAL.slug, INVITATION_ANSWER.slug)
-_SAID_ANEW = ("state", "outcome", "derived_from")
+_SAID_ANEW = ("state", "outcome", "derived_from", "account", "return_interview", "interview_on", "source_kind")
 """What a later record says anew; the rest stands in its form as it was written."""
 
 
@@ -99,6 +104,43 @@ def matters(held: OpenCase | None, may: frozenset[Category]) -> list[Matter]:
     ]
 
 
+def episodes(held: OpenCase | None, may: frozenset[Category]) -> list[Matter]:
+    """Return the times of missing on record, each by its newest record, where somebody may write of one."""
+    if held is None or Category.MISSING_EPISODE not in may:
+        return []
+    return [
+        Matter(
+            item.standing.newest.fragment,
+            item.standing.first.line,
+            _("no end on record") if item.is_open and not item.is_said_over else _("an end is on record"),
+            FORMS[Category.MISSING_EPISODE.value].slug,
+        )
+        for item in list_episodes(held.view)
+    ]
+
+
+def offences(held: OpenCase | None, may: frozenset[Category]) -> list[Matter]:
+    """Return the offences on record, but not where the child is the victim, where somebody may write of one."""
+    if held is None or Category.OFFENCE not in may:
+        return []
+    rows = [row for row in held.picture.victim_and_offender.offences if row.role != VICTIM]
+    return [
+        Matter(
+            row.statement.provenance.fragment,
+            row.wording,
+            _offence_role(row),
+            OFFENCE_ANSWER.slug,
+        )
+        for row in {row.statement.provenance.fragment: row for row in reversed(rows)}.values()
+    ][::-1]
+
+
+def _offence_role(row: OffenceRow) -> str:
+    if row.role in OFFENDER_ROLES:
+        return str(_("the child stands as alleged offender"))
+    return shown(row.role_words) or str(_("role not recorded"))
+
+
 def _newest(row: ActionRow) -> str:
     return row.history[-1].fragment if row.history else row.statement.provenance.fragment
 
@@ -120,6 +162,9 @@ def begin(form: WrittenKind, typed: Typed, held: OpenCase | None) -> None:
             raise NotFound
         if form.question("derived_from") is not None:
             typed.setlist("derived_from", typed.getlist("to_request"))
+    if form is OFFENCE_ANSWER and "follows" not in typed:
+        # Nobody could tell about which offence it is.
+        raise NotFound
     if held is None or "follows" not in typed:
         return
     if form.category is Category.DISAGREEMENT:
@@ -142,6 +187,10 @@ def _answerable(form: WrittenKind, held: OpenCase) -> set[str]:
 def _followable(form: WrittenKind, held: OpenCase) -> set[str]:
     if form.category is Category.DISAGREEMENT:
         return {str(item.fragment) for item in disagreements(held)}
+    if form is OFFENCE_ANSWER:
+        return {item.fragment for item in offences(held, frozenset({Category.OFFENCE}))}
+    if form.category is Category.MISSING_EPISODE:
+        return {piece.fragment for item in list_episodes(held.view) for piece in item.records}
     return {name for row in held.picture.plan if row.kind is form.category for name in _named_by(row)}
 
 
@@ -159,6 +208,11 @@ def _fill_as_written(form: WrittenKind, typed: Typed, held: OpenCase) -> None:
     """Say what was done, why and by whom as the earlier record has it: where it stands now is for the writer to say."""
     follows = typed["follows"]
     earlier = next(item for item in held.view.opened if item.header.fragment == follows)
+    if form.category is Category.MISSING_EPISODE:
+        # What came of a file has no answers of this form, but it has its days.
+        observed = read_content(earlier.content, form.category)
+        fill_dates(typed, "missing_from", observed.observed_from)
+        fill_dates(typed, "found_on", observed.observed_to)
     before = prefill(form, earlier.content)
     for name in list(before):
         if name not in (*_SAID_ANEW, "follows"):
@@ -229,10 +283,18 @@ def _quote_earlier(form: WrittenKind, held: OpenCase, follows: str) -> list[Quot
     text = None
     if form.category is Category.DISAGREEMENT:
         text = next((item.point for item in disagreements(held) if item.fragment == follows), None)
+    elif form is OFFENCE_ANSWER:
+        listed = offences(held, frozenset({Category.OFFENCE}))
+        text = next((item.text for item in listed if item.fragment == follows), None)
+    elif form.category is Category.MISSING_EPISODE:
+        records = [piece for item in list_episodes(held.view) for piece in item.records]
+        text = next((piece.line for piece in records if piece.fragment == follows), None)
     else:
         rows = [row for row in held.picture.plan if row.kind is form.category]
         text = next((row.what for row in rows if follows in _named_by(row)), None)
     if text is None:
         return []
     ref = held.picture.ref_of(follows)
+    if form is OFFENCE_ANSWER:
+        return [Quoted(_("You say what was done about %(ref)s. It stays as it was written:", ref=ref), text)]
     return [Quoted(_("You say what came of %(ref)s. It stays as it was written:", ref=ref), text)]

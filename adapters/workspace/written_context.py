@@ -17,6 +17,24 @@ from adapters.workspace.written_terms import (
 from adapters.workspace.written_work import QUOTED
 from policies.vocabulary import Category
 
+GRADES = (
+    Asked(
+        "source_grade",
+        Takes.CHOICE,
+        _("How reliable is the source? (optional)"),
+        "hub_SourceGrade",
+        _("Where your agency grades it (3x5x2). The source and the information are graded apart."),
+        terms=SOURCE_GRADE_TERMS,
+    ),
+    Asked(
+        "info_grade",
+        Takes.CHOICE,
+        _("How far is the information known? (optional)"),
+        "hub_InfoGrade",
+        _("A reliable source can pass on what it does not know itself."),
+        terms=INFO_GRADE_TERMS,
+    ),
+)
 CONTEXT = WrittenKind(
     Category.CONTEXT,
     _("Describe a place, a group or an online space"),
@@ -93,22 +111,7 @@ CONTEXT = WrittenKind(
             missing=_("Choose how you know"),
             terms=KNOWN_TERMS,
         ),
-        Asked(
-            "source_grade",
-            Takes.CHOICE,
-            _("How reliable is the source? (optional)"),
-            "hub_SourceGrade",
-            _("Where your agency grades it (3x5x2). The source and the information are graded apart."),
-            terms=SOURCE_GRADE_TERMS,
-        ),
-        Asked(
-            "info_grade",
-            Takes.CHOICE,
-            _("How far is the information known? (optional)"),
-            "hub_InfoGrade",
-            _("A reliable source can pass on what it does not know itself."),
-            terms=INFO_GRADE_TERMS,
-        ),
+        *GRADES,
         QUOTED,
     ),
     note=_(

@@ -12,6 +12,8 @@ from flask_babel import lazy_gettext as _
 from adapters.release.authored import MAX_REQUEST_CHARS, MAX_SHORT_CHARS
 from adapters.release.writing import MAX_TEXT_CHARS
 from adapters.workspace.written_context import CONTEXT
+from adapters.workspace.written_movements import MISSING, MOVEMENT
+from adapters.workspace.written_offence import OFFENCE_ANSWER
 from adapters.workspace.written_terms import (
     BEARING_TERMS,
     ELEMENT_TERMS,
@@ -26,6 +28,7 @@ from adapters.workspace.written_work import (
     ACTION,
     ANSWER,
     COMING_FIELD,
+    FOLLOWS,
     INVITATION_ANSWER,
     QUOTED,
     REFERRAL,
@@ -230,6 +233,8 @@ KINDS: Mapping[Category, WrittenKind] = {
             ),
         ),
         CONTEXT,
+        MOVEMENT,
+        MISSING,
         ACTION,
         REFERRAL,
         WrittenKind(
@@ -281,7 +286,9 @@ KINDS: Mapping[Category, WrittenKind] = {
         ),
     )
 }
-FORMS: Mapping[str, WrittenKind] = {item.slug: item for item in (*KINDS.values(), REFUSAL, INVITATION_ANSWER)}
+FORMS: Mapping[str, WrittenKind] = {
+    item.slug: item for item in (*KINDS.values(), REFUSAL, INVITATION_ANSWER, OFFENCE_ANSWER)
+}
 """Every form by what it is called in an address; those that no kind is named by are come to from what they answer."""
 
 
@@ -291,6 +298,8 @@ def form_of(category: Category, fields: Mapping[str, object]) -> WrittenKind | N
         return REFUSAL
     if category is Category.ANSWER and COMING_FIELD in fields:
         return INVITATION_ANSWER
+    if category is Category.OFFENCE and FOLLOWS.stored in fields:
+        return OFFENCE_ANSWER
     return KINDS.get(category)
 
 

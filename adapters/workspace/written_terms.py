@@ -11,6 +11,8 @@ from flask_babel import lazy_gettext as _
 from adapters.nrm.typology import TYPE_LABELS, Element
 from adapters.release.authored import MAX_POSITIONS
 from adapters.release.contexts import ContextSetting, InfoGrade, SourceGrade
+from adapters.release.movements import ReturnInterview
+from adapters.release.offence_answers import CourtStanding
 from adapters.release.writing import (
     MAX_LINE_CHARS,
     ActionState,
@@ -187,4 +189,15 @@ INFO_GRADE_TERMS = (
     (InfoGrade.KNOWN_INDIRECTLY.value, _("C, known indirectly")),
     (InfoGrade.NOT_KNOWN.value, _("D, not known")),
     (InfoGrade.SUSPECTED_FALSE.value, _("E, suspected to be false")),
+)
+INTERVIEW_TERMS = (
+    (ReturnInterview.NOT_OFFERED.value, _("Not offered yet")),
+    (ReturnInterview.OFFERED.value, _("Offered, not held yet")),
+    (ReturnInterview.HELD.value, _("Held")),
+    (ReturnInterview.DECLINED.value, _("Offered, and the child did not want it")),
+)
+COURT_TERMS = (
+    (CourtStanding.DATE_SET.value, _("Yes, and you give it below")),
+    (CourtStanding.NONE_SET.value, _("No date is set now")),
+    (CourtStanding.OVER.value, _("No: the proceedings are over")),
 )

@@ -28,7 +28,7 @@ QUOTED = Asked(
     "",
     _("Tick what you quote or build on. Whatever may not be passed on in them holds for what you write too."),
 )
-_FOLLOWS = Asked("follows", Takes.FRAGMENT, _("The earlier record of it"), "hub_Follows")
+FOLLOWS = Asked("follows", Takes.FRAGMENT, _("The earlier record of it"), "hub_Follows")
 
 ANSWER = WrittenKind(
     Category.ANSWER,
@@ -138,7 +138,7 @@ ACTION = WrittenKind(
     _("Record an action to keep the child safe"),
     _("When an agency does something, or is to do it, so that the child is safe."),
     (
-        _FOLLOWS,
+        FOLLOWS,
         Asked(
             "action",
             Takes.TEXT,
@@ -204,7 +204,7 @@ REFERRAL = WrittenKind(
     _("Refer the child to a service"),
     _("When the child needs a guardian, an advocate, a placement, a return interview or another service."),
     (
-        _FOLLOWS,
+        FOLLOWS,
         Asked(
             "to_service",
             Takes.CHOICE,

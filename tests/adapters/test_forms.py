@@ -75,6 +75,14 @@ FORMS: Mapping[Category, dict[str, Any]] = {
         "seen_from": "2026-02",
         "source_kind": "child_account",
     },
+    Category.MOVEMENT: {
+        "moved_on": "2026-02",
+        "to_place": "The next street",
+        "account": "Invented.",
+        "source_kind": "child_account",
+    },
+    Category.MISSING_EPISODE: {"missing_from": "2026-02-03", "account": "Invented.", "source_kind": "record"},
+    Category.OFFENCE: {"follows": "a" * 32, "prosecutor_told": True, "source_kind": "record"},
     Category.SERVICE_REFERRAL: {
         "to_service": "Invented service",
         "what_for": "Invented.",
@@ -243,6 +251,8 @@ def test_the_guide_says_what_a_field_takes(category: Category) -> None:
             "source_kind",
             "source_grade",
             "info_grade",
+            "return_interview",
+            "court",
         )
         if name in written_fields(category)
     }

@@ -10,6 +10,8 @@ from typing import Any
 
 from adapters.picture.view import Awaited, CaseView, OpenedFragment, RefusedFragment, Unverified
 from adapters.release import authored
+from adapters.release.movements import missing_episode, movement
+from adapters.release.offence_answers import offence_answer
 from adapters.release.strategy import DiscussionState
 from policies.model import CaseState
 from policies.vocabulary import Category
@@ -103,6 +105,40 @@ def _followed_up() -> tuple[OpenedFragment, ...]:
         opened("coming", police, Category.ANSWER, coming, index=63),
         opened("no", school, Category.ANSWER, no, index=64),
         opened("own-talk", "fern-care", Category.STRATEGY_DISCUSSION, plans[1], index=65),
+        *_by_hand(),
+    )
+
+
+def _by_hand() -> tuple[OpenedFragment, ...]:
+    """A journey, a time of missing, and what was done about an offence, as their forms make them."""
+    by, opened = invented_case.AUTHOR, invented_case.opened
+    known = authored.SourceKind.CHILD_ACCOUNT
+    journey = movement(
+        by,
+        moved_on="2026-05",
+        from_place="The bus station",
+        to_place="The next street",
+        how="By taxi",
+        account="She was driven there",
+        with_whom="An older girl",
+        arranged_by="She does not know",
+        source_kind=known,
+    )
+    away = missing_episode(
+        by, missing_from="2026-05-20", from_place="Her placement", account="Not seen since", source_kind=known
+    )
+    done = offence_answer(
+        by,
+        follows=invented_case.fid("police-offence"),
+        prosecutor_told=True,
+        prosecutor_told_by="Officer in the case",
+        note="Told by letter",
+        source_kind=known,
+    )
+    return (
+        opened("journey", invented_case.CHARITY, Category.MOVEMENT, journey, index=66),
+        opened("away", invented_case.CHARITY, Category.MISSING_EPISODE, away, index=67),
+        opened("done", invented_case.COUNCIL, Category.OFFENCE, done, index=68),
     )
 
 

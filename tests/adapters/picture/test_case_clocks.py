@@ -18,9 +18,9 @@ from adapters.picture.clocks import (
     load_rules,
 )
 from adapters.picture.model import assemble
+from adapters.picture.offences import SECTION_45
 from adapters.picture.page import render_page
 from adapters.picture.referral import Referral
-from adapters.picture.situation import SECTION_45
 from policies.vocabulary import AgePath, CaseStage, Category
 
 

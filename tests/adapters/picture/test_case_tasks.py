@@ -306,7 +306,8 @@ def test_what_an_offence_asks_until_a_record_answers_it(
 ) -> None:
     found = ask_of_offences(view, assemble(view).victim_and_offender)
     said = None if found is None else (
-        found.is_referral_open, found.is_told_open, found.is_court_date_open, found.next_court_date
+        found.is_referral_open, found.is_prosecutor_open and found.is_defence_open,
+        found.is_court_date_open, found.next_court_date,
     )  # fmt: skip
     assert said == expected
 

@@ -24,6 +24,8 @@ from adapters.release.authored import (
     SourceKind,
 )
 from adapters.release.contexts import ContextSetting, context
+from adapters.release.movements import ReturnInterview, missing_episode, movement
+from adapters.release.offence_answers import CourtStanding, offence_answer
 from policies.vocabulary import Category, Role, WishesState
 
 AUTHOR = authored.Author(Role.LEAD_PROFESSIONAL, "social worker", datetime(2026, 5, 25, 10, 0, tzinfo=UTC))
@@ -117,6 +119,32 @@ def describe(**changes: Any) -> dict[str, Any]:
     return context(AUTHOR, **{**given, **changes})
 
 
+def move(**changes: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {
+        "moved_on": "2026-04",
+        "from_place": "The invented park",
+        "to_place": "The flat over the road",
+        "account": "She was driven there",
+        "source_kind": SourceKind.CHILD_ACCOUNT,
+    }
+    return movement(AUTHOR, **{**given, **changes})
+
+
+def missing(**changes: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {
+        "missing_from": "2026-05-03",
+        "found_on": "2026-05-05",
+        "account": "Police brought her back",
+        "source_kind": SourceKind.RECORD,
+    }
+    return missing_episode(AUTHOR, **{**given, **changes})
+
+
+def done_about_offence(**changes: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {"follows": "a" * 32, "prosecutor_told": True, "source_kind": SourceKind.RECORD}
+    return offence_answer(AUTHOR, **{**given, **changes})
+
+
 def meet(**changes: Any) -> dict[str, Any]:
     given: dict[str, Any] = {
         "held_on": TODAY,
@@ -168,6 +196,9 @@ BUILDERS: dict[Category, Callable[..., dict[str, Any]]] = {
     Category.STRATEGY_DISCUSSION: discussion,
     Category.MEETING: meet,
     Category.CONTEXT: describe,
+    Category.MOVEMENT: move,
+    Category.MISSING_EPISODE: missing,
+    Category.OFFENCE: done_about_offence,
     Category.VOTE: cast,
     Category.DECISION: decision,
     Category.STATEMENT_DETAIL: detail,
@@ -245,6 +276,45 @@ REFUSALS: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
     (describe, {"source_grade": "4"}, "source_grade: expected one of 1, 2, 3"),
     (describe, {"info_grade": "F"}, "info_grade: expected one of A, B, C, D, E"),
     (describe, {"source_kind": "rumour"}, "source_kind: expected one of"),
+    (move, {"from_place": None, "to_place": None}, "movement: expected at least one place"),
+    (move, {"from_place": "two\nlines"}, "from_place: expected one line"),
+    (move, {"how": "two\nlines"}, "how: expected one line"),
+    (move, {"moved_on": "2026-06"}, "moved_on: expected a date not after the day of writing"),
+    (move, {"moved_until": "2026-03"}, "moved_until: expected a date not before the first one"),
+    (move, {"account": ""}, "account: expected words, got nothing"),
+    (move, {"source_kind": "rumour"}, "source_kind: expected one of"),
+    (move, {"source_grade": "4"}, "source_grade: expected one of 1, 2, 3"),
+    (missing, {"missing_from": "lately"}, "missing_from: expected 2026, 2026-05 or 2026-05-17"),
+    (missing, {"reported_on": "2026-05-02"}, "reported_on: expected a date not before the first one"),
+    (missing, {"found_on": "2026-05-02"}, "found_on: expected a date not before the first one"),
+    (missing, {"found_on": "2026-05-30"}, "found_on: expected a date not after the day of writing"),
+    (
+        missing,
+        {"found_on": None, "return_interview": ReturnInterview.HELD},
+        "needs the day on which the child was found",
+    ),
+    (missing, {"return_interview": "maybe"}, "return_interview: expected one of not_offered_yet, offered"),
+    (missing, {"interview_on": TODAY}, "the day of an interview needs that it was offered or held"),
+    (
+        missing,
+        {"return_interview": ReturnInterview.NOT_OFFERED, "interview_on": TODAY},
+        "the day of an interview needs that it was offered or held",
+    ),
+    (missing, {"follows": "x"}, "follows: expected ids of fragments"),
+    (done_about_offence, {"follows": None}, "follows: expected the id of the offence's fragment"),
+    (done_about_offence, {"prosecutor_told": None}, "offence: expected an answer to at least one of the four"),
+    (done_about_offence, {"prosecutor_told": "yes"}, "prosecutor_told: expected true or false"),
+    (
+        done_about_offence,
+        {"prosecutor_told": False, "prosecutor_told_on": "2026"},
+        "expected no day where it was not done",
+    ),
+    (done_about_offence, {"defence_told_by": "The officer"}, "defence_told_by: expected nobody where it was not done"),
+    (done_about_offence, {"considered_on": "2026"}, "considered_on: expected no day where it was not done"),
+    (done_about_offence, {"prosecutor_told_on": "2026-06"}, "prosecutor_told_on: expected a date not after the day"),
+    (done_about_offence, {"court": "soon"}, "court: expected one of date_set, none_set, proceedings_over"),
+    (done_about_offence, {"court": CourtStanding.DATE_SET}, "next_court_date: expected a day with date_set"),
+    (done_about_offence, {"next_court_date": TODAY}, "next_court_date: expected a day with date_set, and only there"),
     (card, {"about": " "}, "about: expected words, got nothing"),
     (card, {"first_name": "x" * 301}, "first_name: expected at most 300 characters, got 301"),
     (card, {"family_name": "two\nlines"}, "family_name: expected one line"),
