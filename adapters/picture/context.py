@@ -116,8 +116,8 @@ def _silence(labels: Sequence[str]) -> str:
         return ""
     named = joined([changed(label, lambda text: f"{text[:1].lower()}{text[1:]}") for label in labels], "; ")
     return _(
-        "Nothing you opened says anything of: %(what)s. That is not evidence that there is nothing: ask who would "
-        "know.",
+        "No record you opened has an entry for: %(what)s. Accounts in words may speak of it all the same; that none is "
+        "entered is not evidence that there is nothing. Ask who would know.",
         what=named,
     )
 

@@ -104,7 +104,7 @@ def _disagreements(picture: Picture) -> GlanceLine:
     said = capital_first(count_words(len(unsettled), "open disagreement", "open disagreements"))
     if late:
         said = _("%(disagreements)s, %(num)s overdue", disagreements=said, num=late)
-    return GlanceLine(_("Disagreements"), "disagreements", (_("%(what)s.", what=said),))
+    return GlanceLine(_("Disagreements"), "disagreements", (_("%(what)s, in what you opened.", what=said),))
 
 
 def _gaps(gaps: Gaps) -> str:

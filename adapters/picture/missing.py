@@ -51,10 +51,10 @@ def _has_end(piece: Piece) -> bool:
 
 
 def list_episodes(view: CaseView) -> tuple[Episode, ...]:
-    """Return the times of missing of which something was opened; the short names of their records are empty."""
+    """Return the times of missing of which something was opened."""
     ordered = sorted(view.opened, key=lambda item: (item.log_index, item.header.fragment))
     opened = [item for item in ordered if item.header.category is Category.MISSING_EPISODE]
-    pieces = [read_piece(item, view.kind_of(item.header.agency), "") for item in opened]
+    pieces = [read_piece(item, view.kind_of(item.header.agency)) for item in opened]
     return find_episodes(view, sort_versions(pieces).current)
 
 

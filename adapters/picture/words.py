@@ -229,6 +229,8 @@ _DAY_IN_TEXT = re.compile(
 )
 _TWO_DAYS = re.compile(r"(?<=[\d:Z-]{3}), (?:to )?(?=\d{4}-\d{2}-\d{2})", re.ASCII)
 _CAPITALS = re.compile(r"(?<=from: )[A-Z]{4,}(?: [A-Z]+)*(?![a-z])")
+_TERM = re.compile(r"(?<=^Method of control: )(?:[A-Z][a-z]+)+$")
+"""A term of a code list in a line that holds nothing else: never a name."""
 _FIELD_PREFIX = re.compile(r"^(?:hub|prs|vic|hte|cco|abu)_")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _MONTHS: tuple[str, ...] = (
@@ -321,6 +323,7 @@ def plain_summary(text: str) -> str:
 
     For such lines only, never for words that somebody wrote.
     """
+    text = _TERM.sub(lambda match: _CAMEL.sub(" ", match.group()).lower(), text)
     text = _TWO_DAYS.sub(" to ", text.replace(" to not recorded", " (no end recorded)"))
     return _CAPITALS.sub(
         lambda match: match.group().capitalize(), _DAY_IN_TEXT.sub(lambda m: day_words(m.group()), text)

@@ -46,9 +46,9 @@ def test_what_is_open_is_counted_in_words() -> None:
         "1 agency has sent nothing, 3 records are held and not given to you, 1 record is refused to you now, "
         "the hub keeps 1 record back, 1 record failed its check and 1 request has no answer.",
     )
-    assert lines["disagreements"] == ("5 open disagreements, 1 overdue.",)
+    assert lines["disagreements"] == ("5 open disagreements, 1 overdue, in what you opened.",)
     empty = lines_of(items=[], refused=(), not_given=(), withheld_by_hub=(), unverified=())
-    assert empty["disagreements"] == ("No open disagreements.",)
+    assert empty["disagreements"] == ("No open disagreements, in what you opened.",)
     assert "5 agencies have sent nothing" in empty["gaps"][0]
 
 

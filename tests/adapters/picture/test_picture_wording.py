@@ -37,6 +37,9 @@ def test_no_raw_date_and_no_repr_reaches_a_reader() -> None:
          "Contact: 9 February 2026, 22:40 GMT to 10 February 2026, 03:15 GMT"),
         ("Looked after from 2026-02-26 to not recorded: foster", "Looked after from 26 February 2026 (no end recorded): foster"),  # noqa: E501
         ("Referral, from: HEALTH SERVICES – school nurse", "Referral, from: Health services – school nurse"),
+        ("Method of control: PhysicalAbuse", "Method of control: physical abuse"),
+        ("Method of control: not understood, kept as written", "Method of control: not understood, kept as written"),
+        ("Worker: McDonald", "Worker: McDonald"),
         ("Identity: born 2011-05-17", "Identity: born 17 May 2011"),
         ("Reference 2026-05-17/A and 12026-05-17 and 2026-13-45", "Reference 2026-05-17/A and 12026-05-17 and 2026-13-45"),  # noqa: E501
     ],
