@@ -84,7 +84,7 @@ def things_of(
 
 def is_near_end(clock: Clock, at: datetime) -> bool:
     """Whether a clock that runs ends within ``NEAR``, or on this day or the next where it ends without a time."""
-    if clock.state is not ClockState.RUNNING:
+    if clock.state is not ClockState.RUNNING or not clock.due:
         return False
     if len(clock.due) == DAY_CHARS:
         return date.fromisoformat(clock.due) - uk_day(at) <= timedelta(days=1)

@@ -19,18 +19,20 @@ from pathlib import Path
 from holidays import country_holidays
 
 from adapters.picture.dates import PartialDate, Precision, parse_partial
+from adapters.picture.decided import Decided, decided_words, find_decided, held_on
 from adapters.picture.identity import AgeReading, agree
 from adapters.picture.missing import was_interview_offered
 from adapters.picture.provenance import Piece, Statement
 from adapters.picture.referral import Referral, Route, Scope, decide_route
 from adapters.picture.section47 import find_conference_start
-from adapters.picture.situation import newest_first, order_of
-from adapters.picture.speech import capital_first, joined, lazy_ngettext
+from adapters.picture.situation import first_concern, newest_first, order_of
+from adapters.picture.speech import capital_first, joined, lazy_ngettext, lowered
 from adapters.picture.speech import lazy_gettext as _
+from adapters.picture.strategy import was_held
 from adapters.picture.view import CaseView
-from adapters.picture.words import day_words
+from adapters.picture.words import day_words, words_for
 from adapters.release.writing import Outcome, Question
-from adapters.uk_time import uk_day, uk_local, uk_zone
+from adapters.uk_time import UK, uk_day, uk_local, uk_zone
 from policies.vocabulary import AgePath, CaseStage, Category
 
 RULES = Path(__file__).with_name("clocks.toml")
@@ -49,16 +51,21 @@ class ClockKind(StrEnum):
     INITIAL_CONFERENCE = "initial_conference"
     RG_NATIONAL = "rg_national"
     RG_PILOT = "rg_pilot"
+    CONCLUSIVE_GROUNDS = "conclusive_grounds"
     RECONSIDERATION = "reconsideration"
     EIGHTEENTH_BIRTHDAY = "eighteenth_birthday"
 
 
 class ClockState(StrEnum):
-    """Whether it still runs. ``unknown``: it began on a day that is not known exactly enough."""
+    """Whether it still runs. ``met``: what it waits for is on record, in time or not.
+
+    ``unknown``: it began on a day that is not known exactly enough.
+    """
 
     RUNNING = "running"
     WARNING = "warning"
     OVER = "over"
+    MET = "met"
     UNKNOWN = "unknown"
 
 
@@ -118,8 +125,11 @@ def list_clocks(view: CaseView, pieces: Sequence[Piece], ages: Sequence[AgeReadi
     """Return the clocks that began, in the order in which they are looked at; those of one kind, the newest first."""
     scope = Scope(agree(ages, lambda reading: reading.in_scope))
     stage = view.case.membership.case_stage
+    of_case = case_clocks(view.opened_at, view.referral, stage, view.at, scope)
     return (
-        *case_clocks(view.opened_at, view.referral, stage, view.at, scope),
+        _risk_window(view, pieces, of_case[0]),
+        *(_decided(clock, find_decided(pieces, Question.RG)) for clock in of_case[1:]),
+        *_conclusive_grounds(view, pieces),
         *_said(view, pieces),
         *_birthday(view, ages),
     )
@@ -136,7 +146,8 @@ def case_clocks(
 
     ``scope``: what birth dates say of the pilot, for whoever has them open.
     """
-    found = [_clock(ClockKind.RISK_WINDOW_72H, _moment(opened_at), at, _("from the opening of this case"))]
+    window = _clock(ClockKind.RISK_WINDOW_72H, _moment(opened_at), at, _("from the opening of this case"))
+    found = [replace(window, label=_("First 72 hours since this case was opened"))]
     if referral is not None and stage is CaseStage.REFERRED:
         route, why = decide_route(referral, scope)
         start, since = _moment(referral.at), _("from when this case was marked as referred")
@@ -150,6 +161,80 @@ def case_clocks(
     return tuple(found)
 
 
+def _risk_window(view: CaseView, pieces: Sequence[Piece], since_opened: Clock) -> Clock:
+    """Count the first 72 hours from the earliest concern on record, from the opening where there is no earlier one.
+
+    A strategy discussion that was held since is what it waits for.
+    """
+    found = first_concern(pieces)
+    if found is None or found[0].first >= uk_day(view.opened_at):
+        note = _("No concern that you opened is of an earlier day; somebody may have known before.")
+        clock, start = replace(since_opened, words=joined([since_opened.words, note])), uk_day(view.opened_at)
+    else:
+        clock = _of(ClockKind.RISK_WINDOW_72H, *found, view, _("from the earliest concern you opened"))
+        start = found[0].first
+    held = [on for piece in pieces if was_held(piece) and (on := held_on(piece)) is not None and on.last >= start]
+    if held:
+        on = min(held, key=lambda item: item.first)
+        after = max((on.first - start).days, 0)
+        words = lazy_ngettext(
+            "A strategy discussion was held on %(day)s, %(num)s day after.",
+            "A strategy discussion was held on %(day)s, %(num)s days after.",
+            after,
+            day=day_words(on.text),
+        )
+        return replace(clock, state=ClockState.MET, words=words)
+    if clock.state is ClockState.OVER:
+        days = (view.today - start).days
+        ago = lazy_ngettext("%(num)s day since it began.", "%(num)s days since it began.", days)
+        return replace(
+            clock, words=joined([clock.words, ago, _("You opened no record of a strategy discussion since.")])
+        )
+    return clock
+
+
+def _decided(clock: Clock, decided: Sequence[Decided]) -> Clock:
+    """Return the clock of a decision with the decision, where one is on record since it began."""
+    start = parse_partial(clock.began)
+    found = [item for item in decided if start is not None and item.on.last >= start.first]
+    if not found:
+        return clock
+    return replace(clock, state=ClockState.MET, words=decided_words(found, clock.due), statement=_record(found[0]))
+
+
+def _record(decided: Decided) -> Statement:
+    return decided.piece.summarise("Decided")
+
+
+def _conclusive_grounds(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Clock]:
+    """Say how long ago a positive decision on reasonable grounds was: nothing limits the time to the next decision."""
+    positive = [item for item in find_decided(pieces, Question.RG) if item.outcome == Outcome.POSITIVE]
+    if not positive:
+        return
+    rule, first = load_rules()[ClockKind.CONCLUSIVE_GROUNDS], positive[0]
+    days = (view.today - first.on.first).days
+    words = lazy_ngettext(
+        "%(num)s day since the positive decision on reasonable grounds; no time is set.",
+        "%(num)s days since the positive decision on reasonable grounds; no time is set.",
+        max(days, 0),
+    )
+    later = [item for item in find_decided(pieces, Question.CG) if item.on.last >= first.on.first]
+    yield Clock(
+        kind=ClockKind.CONCLUSIVE_GROUNDS,
+        label=rule.label,
+        state=ClockState.MET if later else ClockState.RUNNING,
+        began=first.on.text,
+        began_words=joined([_("from the decision on reasonable grounds"), day_words(first.on.text)], ", "),
+        due="",
+        words=decided_words(later, "") if later else words,
+        day=days,
+        rule=rule.rule,
+        source=rule.source,
+        is_unconfirmed=rule.confirmed_by == UNCONFIRMED,
+        statement=_record(later[0] if later else first),
+    )
+
+
 def clocks_to_watch(clocks: Sequence[Clock], stage: CaseStage) -> tuple[Clock, ...]:
     """Return the clocks without those that ran out and ask for nothing in a case that is decided or closed.
 
@@ -160,6 +245,7 @@ def clocks_to_watch(clocks: Sequence[Clock], stage: CaseStage) -> tuple[Clock, .
 
 
 def _said(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Clock]:
+    refused: set[str] = set()
     for piece in newest_first([piece for piece in pieces if piece.category is Category.PLACEMENT]):
         if order_of(piece) == POLICE_PROTECTION and piece.period is not None and not _is_past(piece, view):
             yield _of(ClockKind.POLICE_PROTECTION_72H, piece.period.start, piece, view, _("from its beginning"))
@@ -167,16 +253,25 @@ def _said(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Clock]:
     returns = [
         (piece.period.end, piece) for piece in ended if piece.period is not None and piece.period.end is not None
     ]
-    if returns:
-        end, piece = max(returns, key=lambda item: (item[0].first, item[0].time or "", item[1].opened.log_index))
-        if not was_interview_offered(piece, ended):
-            yield _of(ClockKind.RHI_72H, end, piece, view, _("from the newest return on record"))
+    returns.sort(key=lambda item: (item[0].first, item[0].time or "", item[1].opened.log_index), reverse=True)
+    for place, (end, piece) in enumerate(returns):
+        if was_interview_offered(piece, ended):
+            break
+        clock = _of(ClockKind.RHI_72H, end, piece, view, _("from a return on record"))
+        # Of earlier returns only those whose time still runs: what ran out is said once.
+        if place == 0 or clock.state is ClockState.RUNNING:
+            yield clock
     conference = find_conference_start(pieces, str(view.case.membership.lead))
     if conference is not None:
         yield _of(ClockKind.INITIAL_CONFERENCE, conference.on, conference.piece, view, conference.since)
-    decided = _newest_held([piece for piece in pieces if piece.category is Category.DECISION and _is_decided(piece)])
-    if decided is not None and decided[1].content.text("hub_Outcome") == Outcome.NEGATIVE:
-        yield _of(ClockKind.RECONSIDERATION, *decided, view, _("from the newest decision, which is negative"))
+    for question in (Question.RG, Question.CG):
+        for decided in find_decided(pieces, question)[:1]:
+            if decided.outcome == Outcome.NEGATIVE and decided.piece.fragment not in refused:
+                refused.add(decided.piece.fragment)
+                since = _(
+                    "from the newest decision on %(question)s, which is negative", question=lowered(words_for(question))
+                )
+                yield _of(ClockKind.RECONSIDERATION, decided.on, decided.piece, view, since)
 
 
 def _birthday(view: CaseView, ages: Sequence[AgeReading]) -> Iterator[Clock]:
@@ -222,22 +317,12 @@ def _birthday(view: CaseView, ages: Sequence[AgeReading]) -> Iterator[Clock]:
     )
 
 
-def _newest_held(pieces: Sequence[Piece]) -> tuple[PartialDate, Piece] | None:
-    """Return when the newest of some meetings or decisions was held, and its record; those without a day are none."""
-    held = [(start, piece) for piece in pieces if (start := _held_on(piece)) is not None]
-    return max(held, key=lambda item: (item[0].first, item[1].opened.log_index), default=None)
-
-
-def _is_decided(piece: Piece) -> bool:
-    return piece.content.text("hub_Question") in set(Question) and piece.content.text("hub_Outcome") != Outcome.ADJOURN
-
-
-def _held_on(piece: Piece) -> PartialDate | None:
-    return parse_partial(piece.content.text("hub_HeldOn") or piece.content.observed_from or "")
-
-
 def _is_past(piece: Piece, view: CaseView) -> bool:
-    return piece.period is not None and piece.period.end is not None and piece.period.end.last < view.today
+    """Whether a record says that it has ended: at a moment that is over, or on a day that has come."""
+    if piece.period is None or piece.period.end is None:
+        return False
+    moment = _instant(piece.period.end)
+    return piece.period.end.last <= view.today if moment is None else moment <= view.at
 
 
 def _moment(at: datetime) -> PartialDate:
@@ -297,12 +382,12 @@ def _by_hours(rule: ClockRule, began: datetime, at: datetime) -> Counted:
 
 
 def _instant(start: PartialDate) -> datetime | None:
-    """Return the moment a record gives, or None. A time without a zone is taken for UTC, as everywhere on the page."""
+    """Return the moment a record gives, or None. A time without a zone is that of UK clocks, of two the earlier."""
     try:
         read = datetime.fromisoformat(start.text) if start.time is not None else None
     except ValueError:
         return None
-    return None if read is None else read if read.tzinfo is not None else read.replace(tzinfo=UTC)
+    return None if read is None else read if read.tzinfo is not None else read.replace(tzinfo=UK)
 
 
 def _by_days(rule: ClockRule, start: PartialDate, at: datetime) -> Counted:

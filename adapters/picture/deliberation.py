@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from adapters.picture.decided import outcome_words
 from adapters.picture.provenance import Piece, Statement
 from adapters.picture.situation import newest_first
-from adapters.picture.speech import joined, lowered
+from adapters.picture.speech import joined
 from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.turnout import QUORUM_SENTENCE, Turnout, read_turnout, turnout_sentence
 from adapters.picture.view import CaseView
-from adapters.picture.words import words_for
 from policies.vocabulary import Category
 
 VOTED_FIELD = "hub_VotedAgency"
@@ -53,7 +53,7 @@ def list_deliberation(view: CaseView, pieces: Sequence[Piece]) -> tuple[Delibera
             DeliberationRow(
                 kind=piece.category,
                 outcome=content.text("hub_Outcome"),
-                outcome_words=_outcome_words(piece),
+                outcome_words=outcome_words(piece),
                 turnout=turnout,
                 turnout_words=turnout_sentence(turnout, view.name_of) if turnout is not None else "",
                 notes=_deliberation_notes(piece, turnout),
@@ -64,17 +64,6 @@ def list_deliberation(view: CaseView, pieces: Sequence[Piece]) -> tuple[Delibera
             )
         )
     return tuple(rows)
-
-
-def _outcome_words(piece: Piece) -> str:
-    """Say an outcome with the question it answers: ``positive on reasonable grounds``."""
-    outcome, question = piece.content.text("hub_Outcome"), piece.content.text("hub_Question")
-    if not outcome:
-        return ""
-    words = _("adjourned") if outcome == "adjourn" else words_for(outcome)
-    if not question:
-        return words
-    return _("%(outcome)s on %(question)s", outcome=words, question=lowered(words_for(question)))
 
 
 def _turnout(view: CaseView, piece: Piece) -> Turnout | None:

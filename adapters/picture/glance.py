@@ -12,13 +12,13 @@ from adapters.picture.gaps import Gaps
 from adapters.picture.model import Picture
 from adapters.picture.speech import capital_first, changed, lazy_ngettext
 from adapters.picture.speech import lazy_gettext as _
-from adapters.picture.words import count_words, join_words, words_for
+from adapters.picture.words import count_words, day_words, join_words, words_for
 from adapters.release.writing import DisagreementStatus
 
 MAX_QUOTE_CHARS = 280
 MAX_CLOCKS = 6
 FIRST_LOOK = _("You have not looked at this case for this purpose before.")
-_URGENCY = (ClockState.WARNING, ClockState.RUNNING, ClockState.OVER, ClockState.UNKNOWN)
+_URGENCY = (ClockState.WARNING, ClockState.RUNNING, ClockState.OVER, ClockState.UNKNOWN, ClockState.MET)
 _SETTLED = frozenset({DisagreementStatus.EXPLAINED.value, DisagreementStatus.RESOLVED.value})
 
 
@@ -69,14 +69,20 @@ def shorten(text: str, most: int) -> str:
 
 def _question(picture: Picture) -> GlanceLine:
     question = picture.question
+    decided = [
+        _("Decided: %(what)s, %(day)s.", what=item.outcome_words, day=day_words(item.held_on))
+        for item in question.decided
+    ]
     put: str = _("No meeting you opened has put a question yet.")
-    if question.question:
-        put = _("%(what)s.", what=words_for(question.question))
+    if question.still_open:
+        put = _("%(what)s.", what=words_for(question.still_open))
+    elif decided:
+        put = _("No further question is open by what you opened.")
     types = join_words([item.label for item in question.types])
     recorded: str = _("No type of exploitation is recorded in what you opened.")
     if types:
         recorded = _("Recorded types: %(types)s.", types=types)
-    return GlanceLine(_("Question to decide"), "question", (put, recorded))
+    return GlanceLine(_("Question to decide"), "question", (*decided, put, recorded))
 
 
 def _clocks(picture: Picture) -> GlanceLine:

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from adapters.picture.dates import parse_partial
+from adapters.picture.dates import PartialDate, parse_partial
+from adapters.picture.decided import Decided, find_decided, held_on, outcome_words
 from adapters.picture.elements import TypeAlleged, concern_groups
 from adapters.picture.followups import Standing, Step, find_chains, list_steps
 from adapters.picture.gaps import hours_since
@@ -18,10 +19,10 @@ from adapters.picture.missing import find_episodes
 from adapters.picture.provenance import Piece, Statement
 from adapters.picture.speech import joined, lazy_ngettext
 from adapters.picture.speech import lazy_gettext as _
-from adapters.picture.strategy import Discussion, read_discussion
+from adapters.picture.strategy import Discussion, read_discussion, was_held
 from adapters.picture.view import CaseView
 from adapters.picture.words import count_words
-from adapters.release.writing import ActionState
+from adapters.release.writing import ActionState, Outcome, Question
 from policies.vocabulary import AgePath, Category
 
 NOTHING_OPENED = _("Nothing you opened says.")
@@ -72,14 +73,33 @@ class Safety:
     hours_since_case_opened: int
     open_for: str
     first_concern_on: str | None
+    days_since: int | None
+    """Days since the earliest concern, counted from the first day on which it may have been."""
     topics: tuple[Topic, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class DecidedRow:
+    """One decision on record: what, on which day (ISO, as precise as the record), by which record."""
+
+    question: str
+    outcome: str
+    outcome_words: str
+    held_on: str
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
 class QuestionToDecide:
-    """The section: which question a panel put, the tests in plain words, the elements, the types alleged."""
+    """The section: which question a panel put, the tests in plain words, the elements, the types alleged.
+
+    ``decided`` are the decisions on record, of each agency the newest on each question; ``still_open`` is the question
+    that is to be decided by these records, empty where none tells.
+    """
 
     question: str | None
+    decided: tuple[DecidedRow, ...]
+    still_open: str
     tests: Mapping[str, str]
     elements: str
     types: tuple[TypeAlleged, ...]
@@ -122,12 +142,7 @@ class Credibility:
 
 def assess_safety(view: CaseView, pieces: Sequence[Piece]) -> Safety:
     """Answer where the child stays, whether they are missing, and what protects them, from the newest records."""
-    concerns = [
-        piece.period.start
-        for piece in pieces
-        if piece.period is not None and any(is_present for _, is_present in concern_groups(piece))
-    ]
-    first = min(concerns, key=lambda item: item.first, default=None)
+    found = first_concern(pieces)
     today = view.today
     staying = [piece for piece in pieces if piece.category is Category.PLACEMENT or piece.address]
     hours = hours_since(view)
@@ -135,9 +150,10 @@ def assess_safety(view: CaseView, pieces: Sequence[Piece]) -> Safety:
     return Safety(
         hours_since_case_opened=hours,
         open_for=count_words(hours, "hour", "hours") if hours else _("less than an hour"),
-        first_concern_on=first.text if first is not None else None,
+        first_concern_on=None if found is None else found[0].text,
+        days_since=None if found is None or found[0].first > today else (today - found[0].first).days,
         topics=(
-            _staying(staying, today),
+            _staying(staying, today, _places_decided(view, pieces)),
             _missing(view, pieces),
             _contact_with_exploiters(pieces),
             _topic("plan", _("Plans in force"), plans, today, _("Plans without an end in the past:")),
@@ -175,16 +191,42 @@ def _make(name: str, label: str, sentence: str, statements: tuple[Statement, ...
     return Topic(name, label, sentence, statements, earlier, words)
 
 
-def _staying(pieces: Sequence[Piece], today: date) -> Topic:
-    """Placements, and addresses in full: a record that names no address does not say where a child stays."""
+def first_concern(pieces: Sequence[Piece]) -> tuple[PartialDate, Piece] | None:
+    """Return when the earliest concern that was seen is of, and its record; None where none has a day."""
+    found = [
+        (piece.period.start, piece)
+        for piece in pieces
+        if piece.period is not None and any(is_present for _, is_present in concern_groups(piece))
+    ]
+    return min(found, key=lambda item: (item[0].first, item[1].opened.log_index), default=None)
+
+
+def _places_decided(view: CaseView, pieces: Sequence[Piece]) -> tuple[Statement, ...]:
+    """Return the places that the newest strategy discussion which was held chose."""
+    for piece in newest_first([piece for piece in pieces if was_held(piece)])[:1]:
+        talk, label = read_discussion(view, piece), _("Where the child is staying")
+        return tuple(
+            Statement(label, _("Chosen in the strategy discussion: %(place)s", place=place.option), piece.provenance())
+            for place in talk.places
+            if place.is_chosen
+        )
+    return ()
+
+
+def _staying(pieces: Sequence[Piece], today: date, decided: tuple[Statement, ...]) -> Topic:
+    """Placements, and addresses in full: a record that names no address does not say where a child stays.
+
+    Before them stands what was decided last.
+    """
     found = _topic("staying", _("Where the child is staying"), pieces, today, _("What records say now:"))
-    statements = []
+    statements = list(decided)
     for piece in (piece for piece in newest_first(pieces) if _is_current(piece, today)):
         line = piece.line
         if piece.period is None:
             line = _("%(what)s (no date in the source; it may not be where the child is now)", what=line)
         statements.append(Statement(found.label, line, piece.provenance()))
-    return Topic(found.name, found.label, found.sentence, tuple(statements), found.earlier, found.earlier_words)
+    sentence = found.sentence if found.statements or not decided else _("What records say now:")
+    return Topic(found.name, found.label, sentence, tuple(statements), found.earlier, found.earlier_words)
 
 
 def _missing(view: CaseView, pieces: Sequence[Piece]) -> Topic:
@@ -245,7 +287,38 @@ def frame_question(view: CaseView, pieces: Sequence[Piece], types: tuple[TypeAll
     meetings = newest_first([piece for piece in pieces if piece.category is Category.MEETING])
     asked = meetings[0].content.text("hub_Question") if meetings else ""
     is_adult = view.case.membership.age_path is AgePath.ADULT
-    return QuestionToDecide(asked or None, TESTS, ADULT_ELEMENTS if is_adult else CHILD_ELEMENTS, types)
+    decided = {question: find_decided(pieces, question) for question in (Question.RG, Question.CG)}
+    listed = {item.piece.fragment: item for found in decided.values() for item in found}
+    return QuestionToDecide(
+        asked or None,
+        tuple(map(_decided_row, listed.values())),
+        _still_open(asked, held_on(meetings[0]) if meetings else None, decided),
+        TESTS,
+        ADULT_ELEMENTS if is_adult else CHILD_ELEMENTS,
+        types,
+    )
+
+
+def _decided_row(item: Decided) -> DecidedRow:
+    words = outcome_words(item.piece)
+    return DecidedRow(
+        item.question,
+        item.outcome,
+        words,
+        item.on.text,
+        Statement("Decision", item.piece.line, item.piece.provenance()),
+    )
+
+
+def _still_open(asked: str, put: PartialDate | None, decided: Mapping[Question, Sequence[Decided]]) -> str:
+    """Return the question to decide: what was put after it was decided, or conclusive grounds after a positive one."""
+    parts = (Question.RG, Question.CG) if asked == Question.RG_AND_CG else (asked,)
+    for part in (item for item in decided if item in parts):
+        found = decided[part]
+        if not found or (put is not None and put.first > found[0].on.last):
+            return asked
+    is_positive = any(item.outcome == Outcome.POSITIVE for item in decided[Question.RG])
+    return Question.CG.value if is_positive and not decided[Question.CG] else ""
 
 
 def list_actions(view: CaseView, pieces: Sequence[Piece]) -> tuple[ActionRow, ...]:

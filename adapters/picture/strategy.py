@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from adapters.picture.content import Group, find_part
+from adapters.picture.dates import parse_partial
 from adapters.picture.followups import day_of, followed_by
 from adapters.picture.provenance import Piece
 from adapters.picture.view import CaseView
@@ -61,6 +62,8 @@ class AgreedRow:
     action: str
     owner_name: str
     due: str
+    is_past: bool
+    """Whether its day is over: whether it was done, no field of the discussion says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,4 +208,7 @@ def _place(part: Group) -> PlaceRow:
 
 
 def _agreed(view: CaseView, part: Group) -> AgreedRow:
-    return AgreedRow(_said(part, "action", "value"), view.name_of(_said(part, "owner")), _said(part, "due"))
+    due = _said(part, "due")
+    read = parse_partial(due)
+    is_past = read is not None and read.last < view.today
+    return AgreedRow(_said(part, "action", "value"), view.name_of(_said(part, "owner")), due, is_past)

@@ -62,7 +62,7 @@ def wait_for_clock(clock: Clock, case: str, at: datetime, address: str) -> Waiti
         urgency = Urgency.DUE if is_birthday else Urgency.RAN_OUT
     elif clock.state is ClockState.WARNING or is_near_end(clock, at):
         urgency = Urgency.SOON
-    elif clock.state is ClockState.RUNNING and clock.statement is not None and not is_birthday:
+    elif clock.state is ClockState.RUNNING and clock.statement is not None and clock.due and not is_birthday:
         urgency = Urgency.DUE
     else:
         return None

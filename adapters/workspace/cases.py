@@ -163,6 +163,17 @@ def my_cases(member: str) -> list[MyCase]:
     return found
 
 
+def clocks_of(mine: MyCase) -> tuple[Clock, ...]:
+    """Return the clocks of a case for a list: as the records say where whoever asks has it open, else without them."""
+    if current_person() is None or workspace().ring.get(this_session().digest) is None or not mine.is_accepted:
+        return mine.clocks
+    held = held_case(mine.case)
+    if held is None:
+        return mine.clocks
+    kinds = {clock.kind for clock in mine.clocks}
+    return tuple(clock for clock in held.picture.clocks if clock.kind in kinds)
+
+
 def _forget_listed() -> None:
     """Ask anew who is listed: what was pulled in this very request may have changed that."""
     g.pop(_LISTED, None)

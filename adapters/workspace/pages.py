@@ -27,7 +27,7 @@ from adapters.workspace.app import (
     workspace,
 )
 from adapters.workspace.assets import PREFIX
-from adapters.workspace.cases import add_case_pages, my_cases
+from adapters.workspace.cases import add_case_pages, clocks_of, my_cases
 from adapters.workspace.consent_pages import add_consent_pages
 from adapters.workspace.drafts import add_draft_pages
 from adapters.workspace.fragments import add_fragment_pages
@@ -155,6 +155,7 @@ def home() -> str:
     return render_template(
         "home.html",
         cases=listed,
+        clocks={item.case: clocks_of(item) for item in listed},
         waits=what_waits(person, listed),
         most_waits=MOST_SHOWN,
         alarms=alarms,

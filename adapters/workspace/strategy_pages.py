@@ -5,20 +5,20 @@ Each is a record of its own, a draft until somebody releases it: the invitation 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Flask, make_response, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import format_datetime
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import NotFound
 
 from adapters.cases import CaseRefused, VerifiedCase
-from adapters.picture.clocks import ClockKind, ClockState, case_clocks
+from adapters.picture.clocks import ClockKind, case_clocks
 from adapters.picture.situation import ActionRow
+from adapters.picture.speech import shown
 from adapters.picture.words import day_words
 from adapters.release.drafts import keep_authored
 from adapters.release.quoting import QuoteRefused, inherited_handling
@@ -27,7 +27,7 @@ from adapters.uk_time import uk_day
 from adapters.workspace.access import Need, needs, shows_again
 from adapters.workspace.app import workspace
 from adapters.workspace.cases import MyCase, held_case, picture_address, require_case
-from adapters.workspace.consent_views import DAY_AND_TIME, agency_name
+from adapters.workspace.consent_views import agency_name
 from adapters.workspace.form_reading import FormReader, is_shown_again
 from adapters.workspace.may_write import writable
 from adapters.workspace.opened import OpenCase
@@ -46,7 +46,6 @@ from adapters.workspace.strategy_forms import (
 from adapters.workspace.wishes_pages import after_writing
 from adapters.workspace.writers import require_writer, writer_role
 from adapters.workspace.written_about import invitations
-from policies.model import parse_time
 from policies.vocabulary import Category
 
 strategy = Blueprint("strategy", __name__)
@@ -69,7 +68,7 @@ def show(case: str) -> str:
     return render_template(
         "strategy/show.html",
         case=case,
-        clock=_first_72_hours(mine, rows),
+        clock=_first_72_hours(mine, held),
         rows=rows or (),
         was_opened=held is not None,
         picture=picture_address(case),
@@ -186,11 +185,12 @@ def _table(case: str, at: datetime) -> Table:
 def _form(
     case: str, template: str, typed: MultiDict[str, str], problems: dict[str, str] | None = None
 ) -> ResponseReturnValue:
-    mine, rows = require_case(case), _discussions(held_case(case))
+    mine, held = require_case(case), held_case(case)
+    rows = _discussions(held)
     page = render_template(
         template,
         case=case,
-        clock=_first_72_hours(mine, rows),
+        clock=_first_72_hours(mine, held),
         replies={row.statement.provenance.fragment: row.discussion.invited for row in rows or () if row.discussion},
         own_answers=OWN_ANSWERS,
         table=_table(case, workspace().clock()),
@@ -218,22 +218,14 @@ def _to_answer(mine: MyCase, held: OpenCase | None) -> frozenset[str]:
     return frozenset(row.statement.provenance.fragment for row in invitations(held))
 
 
-def _first_72_hours(mine: MyCase, rows: Sequence[ActionRow] | None) -> str:
-    """Say until when the first 72 hours of a case run or ran, by UK clocks.
-
-    ``rows``: the discussions that whoever asks has open, None where they do not have the case open: what is recorded
-    is not known to them then.
-    """
+def _first_72_hours(mine: MyCase, held: OpenCase | None) -> str:
+    """Say how the first 72 hours stand: from the earliest concern where the case is open, else from its opening."""
     clocks = case_clocks(mine.opened_at, None, mine.stage, workspace().clock())
+    if held is not None:
+        clocks = held.picture.clocks
     found = next(clock for clock in clocks if clock.kind is ClockKind.RISK_WINDOW_72H)
-    if not found.due:
-        return ""
-    until = format_datetime(parse_time(found.due), DAY_AND_TIME)
-    if found.state is not ClockState.OVER:
-        return str(_("The first 72 hours, from the opening of this case, run until %(until)s.", until=until))
-    if rows is None or any(row.discussion is not None and row.discussion.state == "held" for row in rows):
-        return str(_("The first 72 hours ended on %(until)s.", until=until))
-    return str(_("The first 72 hours ended on %(until)s. In what you opened no discussion is recorded.", until=until))
+    counted = _("Counted %(since)s.", since=shown(found.began_words))
+    return f"{shown(found.label)}: {shown(found.words)} {counted}"
 
 
 def _load(case: str) -> VerifiedCase:

@@ -199,9 +199,9 @@ def test_a_clock_that_ran_out_stays_and_is_listed_first(desk: Desk) -> None:
     """A day that was missed does not vanish from home: it stands above all else, and in the case's own row."""
     desk.later = timedelta(hours=73)
     browser = desk.unlocked()
-    assert waits(browser)[0].startswith("Overdue First 72 hours: Time ran out on ")
+    assert waits(browser)[0].startswith("Overdue First 72 hours since this case was opened: Time ran out on ")
     (row,) = html.fromstring(browser.get("/").text).xpath("//td[@data-label='Clocks']")
-    assert "First 72 hours: Time ran out on " in " ".join(row.text_content().split())
+    assert "First 72 hours since this case was opened: Time ran out on " in " ".join(row.text_content().split())
     assert min(Urgency) is Urgency.RAN_OUT
 
 

@@ -12,10 +12,13 @@ from typing import Any, cast
 
 import pytest
 
+from adapters.picture.model import assemble
+from adapters.picture.view import CaseView
 from adapters.release.drafts import DraftState, list_drafts
 from adapters.workspace import strategy_pages
 from policies.model import Handling
-from policies.vocabulary import CaseStage, HandlingCode, HandlingInstruction
+from policies.vocabulary import HandlingCode, HandlingInstruction
+from tests.adapters.picture.invented_case import AT, case_view
 from tests.adapters.workspace.desk import Browser
 from tests.adapters.workspace.two_desks import TwoDesks, both, drafts_of, send
 from tests.scene import CARE, HEALTH, POLICE, Scene, now
@@ -198,7 +201,7 @@ def test_a_panel_member_writes_nothing(desks: TwoDesks, path: str) -> None:
 
 def test_the_first_72_hours_stand_above_the_form_that_calls_it_together(desks: TwoDesks, writer: Browser) -> None:
     for path in ("strategy", "strategy/convene"):
-        assert "The first 72 hours, from the opening of this case" in writer.get(desks.address(path)).text
+        assert "First 72 hours since this case was opened: " in writer.get(desks.address(path)).text
 
 
 def test_a_record_inherits_the_handling_of_the_plan_it_came_of(
@@ -228,6 +231,7 @@ def test_a_record_inherits_the_handling_of_the_plan_it_came_of(
 def test_the_first_72_hours_stay_there_once_they_are_over(
     desks: TwoDesks, writer: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Even where they are no more on the list of what waits; from the earliest concern where the case is open."""
     mine = strategy_pages.require_case
 
     def opened_long_ago(case: str) -> strategy_pages.MyCase:
@@ -235,8 +239,19 @@ def test_the_first_72_hours_stay_there_once_they_are_over(
         return replace(found, opened_at=found.opened_at - timedelta(days=5), clocks=())
 
     monkeypatch.setattr(strategy_pages, "require_case", opened_long_ago)
-    assert "The first 72 hours ended on" in writer.get(desks.address("strategy")).text
+    monkeypatch.setattr(strategy_pages, "held_case", lambda _case: None)
+    page = writer.get(desks.address("strategy")).text
+    assert "First 72 hours since this case was opened: Time ran out on" in page
+    assert "Counted from the opening of this case" in page
+    view = case_view()
+    held = SimpleNamespace(picture=assemble(view))
     with desks.care.app.test_request_context():
-        mine_now = SimpleNamespace(opened_at=now() - timedelta(days=5), stage=CaseStage.REFERRED)
-        assert "no discussion is recorded" in strategy_pages._first_72_hours(cast(Any, mine_now), ())
-        assert "no discussion" not in strategy_pages._first_72_hours(cast(Any, mine_now), None)
+        said = strategy_pages._first_72_hours(mine_of(view), cast(Any, held))
+    assert said.startswith("First 72 hours: Time ran out on 14 May 2026. The record gives no time of day.")
+    assert "Counted from the earliest concern you opened, 11 May 2026" in said
+
+
+def mine_of(view: CaseView) -> strategy_pages.MyCase:
+    """A line of the list for an invented case."""
+    listed = view.case.membership
+    return strategy_pages.MyCase(listed.case, (), AT, True, view.opened_at, (), listed.case_stage)
