@@ -30,6 +30,27 @@ def uk_zone(at: datetime) -> str:
     return uk_local(at).tzname() or UK_ZONE_NAME
 
 
+def uk_clock_words(day: object, time: str) -> str:
+    """Return a time of day that somebody typed in the UK with its zone on that day: ``14:00`` becomes ``14:00 GMT``.
+
+    ``day`` is an ISO date. The hour that comes twice in October names both zones. A time that no clock showed then, and
+    whatever is not a time of a day, stays as it is written; nothing that is stored changes. Never raises.
+    """
+    try:
+        face = datetime.strptime(f"{day}T{time}", "%Y-%m-%dT%H:%M").replace(tzinfo=UK)
+        first, last = face.replace(fold=0), face.replace(fold=1)
+        is_shown = all(one.astimezone(UTC).astimezone(UK).replace(tzinfo=None) == _face(face) for one in (first, last))
+    except (ValueError, OverflowError):
+        return time
+    if not is_shown:
+        return time
+    return f"{time} " + " or ".join(dict.fromkeys((uk_zone(first), uk_zone(last))))
+
+
+def _face(at: datetime) -> datetime:
+    return at.replace(tzinfo=None, fold=0)
+
+
 def uk_day_end(day: date) -> datetime:
     """Return when a day ends in the UK, in UTC: what lasts for the whole of that day lasts until then."""
     after = day + timedelta(days=1)

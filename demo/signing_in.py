@@ -58,6 +58,11 @@ class Account:
     password: str = field(default_factory=lambda: "-".join(secrets.choice(WORDS) for _ in range(3)), repr=False)
     code: str = field(default_factory=lambda: f"{secrets.randbelow(10**6):06d}", repr=False)
 
+    @property
+    def name(self) -> str:
+        """What their agency's own pages call them: nobody's name."""
+        return f"{self.username.title()} Invented"
+
 
 class SigningIn:
     """Everything that signing in needs beside the story's own processes. ``close`` stops the provider."""
@@ -104,7 +109,7 @@ class SigningIn:
 
     def _admit(self, account: Account) -> None:
         self.accounts.append(account)
-        who = ("--issuer", self._issuer(account.plan), "--subject", account.subject)
+        who = ("--issuer", self._issuer(account.plan), "--subject", account.subject, "--name", account.name)
         self.stage.adapter(account.plan.home, "people", "bind", "--member", account.member, *who, show=False)
 
     def _admit_officer(self, plan: AgencyPlan) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from adapters.uk_time import uk_local
 from demo.story import CONSENT, PANEL, SAFEGUARDING, Story, today
 
 LEAD = {"role": "lead_professional", "job_title": "Social worker (invented)"}
@@ -35,12 +36,14 @@ def _agrees_again(story: Story) -> None:
 
 
 def _discussion_was_held(story: Story) -> None:
+    # Whenever the demo is played: half an hour ago and not some hours ahead.
+    held = uk_local(today() - timedelta(minutes=30))
     discussion: dict[str, Any] = {
         **LEAD,
-        "held_on": today().date().isoformat(),
+        "held_on": held.date().isoformat(),
         "agencies": ["fern-care", "fern-police"],
         "state": "held",
-        "starts_at": "14:00",
+        "starts_at": f"{held:%H:%M}",
         "threshold_met": True,
         "reasons": "Found at night in another town with drugs; bruises that she does not explain; she fears a debt.",
         "next_steps": "A joint enquiry under section 47, led by social care, with the police.",

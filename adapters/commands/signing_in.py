@@ -13,6 +13,7 @@ from policies.model import render_time, require_id
 issuer_option = click.option("--issuer", required=True, help="The identity provider's address, as its settings say it.")
 subject_option = click.option("--subject", required=True, help="Who they are there: what the page 'not known' shows.")
 member_option = click.option("--member", required=True, help="A person of this agency, by the id members list shows.")
+name_option = click.option("--name", help="What your own agency's pages call them. It leaves your agency nowhere.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say in plain words what it would do, and do nothing.")
 
 
@@ -29,32 +30,57 @@ def people() -> None:
 @member_option
 @issuer_option
 @subject_option
+@name_option
 @dry_run_option
-def bind(member: str, issuer: str, subject: str, dry_run: bool) -> None:
+def bind(member: str, issuer: str, subject: str, name: str | None, dry_run: bool) -> None:
     """Let somebody who signs in at a provider be a member here. Check who they are first: this is what lets them in.
 
     \b
     Example: nrm-adapter people bind --member 9c… --issuer https://login.fernshire.example --subject 4f1e…
     """
-    from adapters.workspace.people import People
+    from adapters.workspace.people import People, read_name
 
     require_id(member, "member")
     with opened(home_option()) as adapter:
         known = People(adapter.store, adapter.clock)
         _require_configured(adapter, issuer)
         known.require_bindable(issuer, subject, member)
+        named = None if name is None else read_name(name)
         roles = _roles_of(adapter, member)
         others = len(known.list_bound(member))
         echo_line(f"Whoever {issuer} calls {subject} can sign in as member {member}.")
         click.echo(f"This agency lets that member be: {', '.join(roles)}. Their cases are those that list the member.")
         click.echo("What was shared with the member is read only with the member's own passphrase or passkey.")
+        if named is not None:
+            echo_line(f"This agency's own pages call them {named}. No other agency and no hub is told.")
         if others:
             click.echo(f"{others} other sign-in{'s lead' if others > 1 else ' leads'} to this member already.")
         if dry_run:
             click.echo("Nothing was changed.")
             return
-        known.bind(issuer, subject, member)
+        known.bind(issuer, subject, member, named)
         click.echo("Bound. It counts from their next request.")
+
+
+@people.command()
+@member_option
+@click.argument("name", required=False)
+@click.option("--remove", is_flag=True, help="Call them by their id alone again.")
+def name(member: str, name: str | None, remove: bool) -> None:
+    """Say what this agency's own pages call a member of it. The name leaves the agency nowhere, and rests sealed.
+
+    \b
+    Example: nrm-adapter --home police people name --member 9c… "Jo Bloggs"
+    """
+    from adapters.workspace.people import People
+
+    if (name is None) != remove:
+        raise PeopleRefused('expected a name, such as "Jo Bloggs", or --remove, and not both')
+    with opened(home_option()) as adapter:
+        known = People(adapter.store, adapter.clock)
+        known.name(member, name)
+        said = known.name_of(member)
+        echo_line(f"Member {member} is called {said} here." if said else f"Member {member} has no name here.")
 
 
 @people.command()
@@ -90,7 +116,7 @@ def unbind(issuer: str, subject: str, dry_run: bool) -> None:
 
 @people.command(name="list")
 def list_() -> None:
-    """List who signs in as whom, and how often they are signed in now.
+    """List who signs in as whom, what they are called here, and how often they are signed in now.
 
     \b
     Example: nrm-adapter --home police people list
@@ -100,10 +126,13 @@ def list_() -> None:
 
     with opened(home_option()) as adapter:
         sessions = Sessions(adapter.store, adapter.clock)
-        for item in People(adapter.store, adapter.clock).list_bound():
+        known = People(adapter.store, adapter.clock)
+        names = known.names()
+        for item in known.list_bound():
             where = len(sessions.list_signed_in(person=person_digest(item.issuer, item.subject)))
             since = f"since {item.added_at:%Y-%m-%d}"
-            echo_line(f"{item.member} {item.issuer} {item.subject} {since} signed in {count(where, 'time')}")
+            called = f" called {names[item.member]}" if item.member in names else ""
+            echo_line(f"{item.member}{called} {item.issuer} {item.subject} {since} signed in {count(where, 'time')}")
 
 
 @people.command(name="sign-out")

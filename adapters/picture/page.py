@@ -72,10 +72,12 @@ class PageLinks:
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """What a framed page adds: where it leads, and the reader's own notes by fragment. ``repr`` shows no note."""
+    """What a framed page adds: where it leads, the reader's own notes by fragment, and what the reader's agency calls
+    its own members, by member. ``repr`` shows no note and no name; a saved file has neither."""
 
     links: PageLinks
     notes: Mapping[str, str] = field(default_factory=dict, repr=False)
+    people: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def render_page(picture: Picture) -> str:
@@ -142,8 +144,9 @@ def _render(
     }
     refs = {fragment: row.ref for fragment, row in by_fragment.items()}
     place = {row.ref: row.provenance.fragment for row in picture.evidence}
-    links, notes = (None, {}) if framing is None else (framing.links, framing.notes)
+    links, notes, people = (None, {}, {}) if framing is None else (framing.links, framing.notes, framing.people)
     unconfirmed = frozenset(picture.record_of_use.unconfirmed)
+    reader_agency = picture.record_of_use.reader_agency
 
     def address_of(fragment: str) -> str:
         return f"#{refs[fragment]}" if links is None else f"{links.fragments}{fragment}"
@@ -166,6 +169,7 @@ def _render(
             address_of=address_of,
             place_of=lambda ref: address_of(place[ref]),
             notes_of=notes_of,
+            own_name=lambda agency, member: people.get(member, "") if agency == reader_agency else "",
             agency_names={row.agency: row.name for row in picture.agencies},
             instructions=sorted({item for row in picture.evidence for item in row.provenance.instructions}),
             not_written={item.fragment for item in picture.gaps.not_written},

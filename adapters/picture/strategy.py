@@ -15,6 +15,7 @@ from adapters.picture.followups import day_of, followed_by
 from adapters.picture.provenance import Piece
 from adapters.picture.view import CaseView
 from adapters.release.strategy import DiscussionState
+from adapters.uk_time import uk_clock_words
 from policies.vocabulary import Category
 
 
@@ -95,6 +96,11 @@ class Discussion:
     follows: tuple[str, ...]
     """Ids of the fragments it quotes: of one that was held, the plan it came of."""
     came_of_it: tuple[str, ...] = ()
+
+    @property
+    def time_words(self) -> str:
+        """The time of day that was typed for it, with the zone of UK clocks on its day."""
+        return uk_clock_words(self.day, self.starts_at)
 
     def invites(self, agency: str) -> bool:
         """Whether it is a plan that invites an agency, and its convener has not said what came of it."""

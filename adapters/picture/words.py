@@ -311,7 +311,12 @@ def span_words(start: object, end: object) -> str:
 
 
 def field_words(name: str) -> str:
-    """Return what a field is called: ``hub_HeldOn`` becomes ``Held on``. Names that a source made up stay readable."""
+    """Return what a field is called: ``hub_HeldOn`` becomes ``Held on``. Names that a source made up stay readable.
+
+    A time of day that was typed without its zone says in its name whose clocks it is by.
+    """
+    if name == "hub_StartsAt":
+        return "Starts at, by UK clocks"
     plain = _FIELD_PREFIX.sub("", name).replace("_", " ").strip()
     spaced = _CAMEL.sub(" ", plain)
     words = " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in spaced.split())

@@ -28,6 +28,7 @@ from adapters.release.writing import (
     require_text,
     require_written_term,
 )
+from adapters.uk_time import uk_local
 from policies.vocabulary import Category
 
 MAX_ATTENDANCES = 50
@@ -168,6 +169,8 @@ def strategy_discussion(
             "strategy_discussion: held needs whether the threshold is met, the reasons and what happens next"
         )
     day = require_day("held_on", held_on, by)
+    if starts_at is not None and is_to_come(held_on, starts_at, by):
+        raise AuthoredRefused("starts_at: expected a time that is over; what is still to come is recorded as planned")
     fields["hub_HeldOn"] = given("hub_HeldOn", day)
     fields["hub_Attended"] = list_attended(agencies)
     fields["hub_ThresholdMet"] = given("hub_ThresholdMet", threshold_met)
@@ -181,6 +184,11 @@ def strategy_discussion(
     return render_content(
         Category.STRATEGY_DISCUSSION, "A strategy discussion", fields, by, observed_from=day, derived_from=quoted
     )
+
+
+def is_to_come(day: date, starts_at: str, by: Author) -> bool:
+    """Whether a time of day in the UK, such as ``09:30``, is later than the moment at which somebody writes of it."""
+    return (day, starts_at) > (by.day, f"{uk_local(by.written_at):%H:%M}")
 
 
 def list_attended(agencies: Sequence[str]) -> list[dict[str, Any]]:

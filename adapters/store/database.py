@@ -20,7 +20,7 @@ from adapters.store.rows import read_setting, write_setting
 from adapters.store.tables import Base, SettingRow
 from keys.storage import Vault
 
-STORE_VERSION = 8
+STORE_VERSION = 9
 STORAGE_SETTING = "storage"
 """Names the secret that the rows are sealed under, once it has been renewed; before that nothing is written."""
 _FAILED = (
@@ -50,6 +50,8 @@ _UPGRADES: Mapping[int, tuple[str, ...]] = {
     6: (),
     # Tables only, that of who pulled a case; from when on it holds all of them is kept with each case.
     7: (),
+    # Tables only, that of members' names: whoever renews the storage secret must know what is sealed in it.
+    8: (),
 }
 """What makes a database of a version into one of the next."""
 

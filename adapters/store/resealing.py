@@ -17,6 +17,7 @@ from adapters.store.tables import (
     CopyRow,
     DraftRow,
     InboxRow,
+    MemberNameRow,
     OwnChannelRow,
     OwnFragmentRow,
     PasskeyRow,
@@ -47,6 +48,7 @@ SEALED_COLUMNS = (
     SealedColumn(CopyRow, "sealed_words", lambda row: f"copy/{row.case}/{row.kind}"),
     SealedColumn(SessionRow, "sealed_session", lambda row: f"workspace session/{row.digest}"),
     SealedColumn(PersonRow, "sealed_identity", lambda row: f"person/{row.person}"),
+    SealedColumn(MemberNameRow, "sealed_name", lambda row: f"member name/{row.member}"),
     SealedColumn(NotifySettingRow, "sealed_settings", lambda row: f"notify/{row.member}"),
     SealedColumn(UnlockRow, "sealed_unlock", lambda row: f"unlock/{row.number}/{row.member}/{row.at}"),
     SealedColumn(

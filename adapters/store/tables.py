@@ -281,6 +281,15 @@ class PersonRow(Base):
     sealed_identity: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class MemberNameRow(Base):
+    """What this agency's own pages call a member of it. ``sealed_name`` holds the name, which leaves it nowhere."""
+
+    __tablename__ = "member_name"
+
+    member: Mapped[str] = mapped_column(String(32), primary_key=True)
+    sealed_name: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class UnlockAttemptRow(Base):
     """How many tries to unlock a member's key have failed in a row, and when the last one was."""
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from adapters.store.tables import EndedKeyRow, PersonRow, SessionRow, UnlockAttemptRow
+from adapters.store.tables import EndedKeyRow, MemberNameRow, PersonRow, SessionRow, UnlockAttemptRow
 
 
 def find_session(session: Session, digest: str) -> SessionRow | None:
@@ -80,6 +80,21 @@ def keep_person(session: Session, row: PersonRow) -> None:
 def forget_person(session: Session, person: str) -> None:
     """Unbind somebody."""
     session.execute(delete(PersonRow).where(PersonRow.person == person))
+    session.flush()
+
+
+def member_names(session: Session, member: str | None = None) -> Sequence[MemberNameRow]:
+    """Return the names kept of members of this agency, or that of one of them."""
+    query = select(MemberNameRow).order_by(MemberNameRow.member)
+    return session.scalars(query if member is None else query.where(MemberNameRow.member == member)).all()
+
+
+def keep_member_name(session: Session, member: str, sealed: bytes | None) -> None:
+    """Keep what a member is called here, in place of what they were called; None takes the name away."""
+    if sealed is None:
+        session.execute(delete(MemberNameRow).where(MemberNameRow.member == member))
+    else:
+        session.merge(MemberNameRow(member=member, sealed_name=sealed))
     session.flush()
 
 

@@ -89,6 +89,8 @@ class Person:
     unlocked: How | None
     session: str = field(repr=False)
     """The digest of their session."""
+    name: str = field(default="", repr=False)
+    """What their agency's own pages call them; empty: by their id alone."""
 
 
 class Workspace:
@@ -365,6 +367,7 @@ def judge_session(here: Workspace, session: ServerSession) -> None:
         session.who.two_factor,
         None if held is None else held.how,
         session.digest,
+        here.people.name_of(session.who.member),
     )
 
 

@@ -17,6 +17,7 @@ from adapters.picture.speech import joined, shown
 from adapters.picture.tasks import ask_of_offences, list_asking_again, list_due_actions, list_invitations
 from adapters.picture.words import day_words
 from adapters.release.writing import DisagreementStatus
+from adapters.uk_time import uk_clock_words
 from adapters.workspace.cases import picture_address
 from adapters.workspace.languages import day_words as local_day_words
 from adapters.workspace.opened import OpenCase
@@ -103,7 +104,7 @@ def _invitations(held: OpenCase, agency: str) -> Iterator[Waiting]:
         name = held.view.name_of(item.from_agency)
         text = _("%(agency)s invites you to a strategy discussion; your agency has not answered", agency=name)
         if item.day:
-            on = ", ".join(part for part in (_on(item.day), item.starts_at) if part)
+            on = ", ".join(part for part in (_on(item.day), uk_clock_words(item.day, item.starts_at)) if part)
             text = _(
                 "%(agency)s invites you to a strategy discussion on %(day)s; your agency has not answered",
                 agency=name,

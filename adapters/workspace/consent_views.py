@@ -23,6 +23,7 @@ from adapters.store.rows import own_fragments
 from adapters.workspace import consent_words as plain
 from adapters.workspace.consent_forms import holders_of
 from adapters.workspace.opened import OpenCase
+from adapters.workspace.people import People
 from keys.certificates import NotCertified
 from policies.case import parse_consent
 from policies.consent import Consent
@@ -79,6 +80,8 @@ class Line:
     roles: tuple[str, ...]
     purpose: str
     rests_on: str
+    name: str = field(default="", repr=False)
+    """What this agency calls the member, one of its own; empty for everybody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,8 @@ class Seen:
     roles: tuple[str, ...]
     when: str
     records: int
+    name: str = field(default="", repr=False)
+    """As of a line."""
 
 
 def list_standing(verified: VerifiedCase, at: datetime) -> list[Standing]:
@@ -237,8 +242,10 @@ def describe_effect(
     """Return what becomes of this agency's grants: who has each, and its own line where it is of a readable kind."""
     summaries = _summaries(adapter, verified.case, readable)
 
+    called = own_people(adapter)
+
     def lines(grants: Sequence[GrantEffect]) -> tuple[Line, ...]:
-        return tuple(_line(adapter, verified, item, summaries) for item in grants)
+        return tuple(_line(adapter, verified, item, summaries, called) for item in grants)
 
     return Shown(
         ends=lines(effect.of(Change.ENDS)),
@@ -251,7 +258,13 @@ def describe_effect(
     )
 
 
-def _line(adapter: Adapter, verified: VerifiedCase, item: GrantEffect, summaries: Mapping[str, str]) -> Line:
+def _line(
+    adapter: Adapter,
+    verified: VerifiedCase,
+    item: GrantEffect,
+    summaries: Mapping[str, str],
+    people: Mapping[tuple[str, str | None], str],
+) -> Line:
     member = item.recipient.member
     return Line(
         record=summaries.get(item.header.fragment, item.header.fragment[:8]),
@@ -261,6 +274,7 @@ def _line(adapter: Adapter, verified: VerifiedCase, item: GrantEffect, summaries
         roles=_roles(verified, item.recipient.agency, member),
         purpose=str(plain.PURPOSES[Purpose(item.basis.purpose)]),
         rests_on=words_for(item.basis.gateway),
+        name=people.get((item.recipient.agency, member), ""),
     )
 
 
@@ -301,6 +315,7 @@ def _people(
         if fragments:
             newest, found = people.get((agency, member), ("", set()))
             people[agency, member] = (max(newest, at), found | fragments)
+    called = own_people(adapter)
     return [
         Seen(
             agency_name(adapter, agency),
@@ -308,6 +323,7 @@ def _people(
             _roles(verified, agency, member),
             format_datetime(_time(at), DAY_AND_TIME),
             len(fragments),
+            called.get((agency, member), ""),
         )
         for (agency, member), (at, fragments) in sorted(people.items(), key=lambda item: item[1][0], reverse=True)
     ]
@@ -315,6 +331,12 @@ def _people(
 
 def _time(text: str) -> datetime:
     return parse_time(f"{text[:19]}Z")
+
+
+def own_people(adapter: Adapter) -> dict[tuple[str, str | None], str]:
+    """Return what this agency calls its own members, by agency and member: no other agency's person borrows a name."""
+    names = People(adapter.store, adapter.clock).names()
+    return {(adapter.home.agency, member): name for member, name in names.items()}
 
 
 def agency_name(adapter: Adapter, agency: str) -> str:

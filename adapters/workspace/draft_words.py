@@ -53,6 +53,7 @@ REVIEW_WORDS = {
     "cas_OutgoingReferralDetails": _later("Referred for"),
     "cas_OutgoingReferralDate": _later("Referred on"),
     "hub_HeldOn": _later("Held on"),
+    "hub_StartsAt": _later("Starts at, by UK clocks"),
     "hub_Question": _later("To be decided"),
     "hub_Attended": _later("Took part"),
     "hub_Quorate": _later("Everybody was there who must be"),

@@ -25,7 +25,7 @@ def own_notes(case: str) -> Notes:
 
 
 def framing_of(opened: OpenCase) -> Framing:
-    """Return where the parts of an opened case lead, and the notes that stand beside them."""
+    """Return where the parts of an opened case lead, the notes that stand beside them, and our members' names."""
     case = opened.case
     return Framing(
         PageLinks(
@@ -36,6 +36,7 @@ def framing_of(opened: OpenCase) -> Framing:
             write=_write(case),
         ),
         own_notes(case).texts(),
+        workspace().people.names(),
     )
 
 

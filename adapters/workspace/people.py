@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from adapters.picture.neutral import has_mixed_scripts, neutral_text
 from adapters.store.database import Store
 from adapters.store.rows import public_entries_end
-from adapters.store.tables import PersonRow
+from adapters.store.tables import MemberNameRow, PersonRow
 from adapters.store.workspace_rows import (
     ended_keys,
     find_person,
     forget_person,
+    keep_member_name,
     keep_person,
+    member_names,
     people_of,
 )
 from adapters.workspace.refusal import PeopleRefused
@@ -34,6 +38,7 @@ from policies.model import parse_time, render_time, require_id
 MAX_ISSUER_CHARS = 400
 MAX_SUBJECT_CHARS = 255
 """OpenID Connect Core 1.0, section 2: a subject has at most 255 ASCII characters."""
+MAX_NAME_CHARS = 60
 MAX_IDENTITIES = 4
 """A person may sign in through an old and a new provider while one replaces the other; not through a crowd."""
 ABSENT = "absent"
@@ -73,7 +78,7 @@ def person_digest(issuer: str, subject: str) -> str:
 
 
 class People:
-    """Who is bound to whom."""
+    """Who is bound to whom, and what this agency's own pages call them."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self._store, self._clock = store, clock
@@ -93,6 +98,36 @@ class People:
         said = self._store.open_json(_name(row.person), row.sealed_identity)
         return Bound(said["issuer"], said["subject"], row.member, parse_time(row.added_at))
 
+    def names(self) -> dict[str, str]:
+        """Return what this agency calls members of it, by member: for its own pages and its own administrator alone.
+
+        Nothing that is signed, sent, logged or exported takes a name from here. Raises ``StorageRefused``.
+        """
+        with self._store.read() as session:
+            return {row.member: self._read_name(row) for row in member_names(session)}
+
+    def name_of(self, member: str) -> str:
+        """Return what this agency calls one member of it; empty where it says no name. Raises ``StorageRefused``."""
+        with self._store.read() as session:
+            return next((self._read_name(row) for row in member_names(session, member)), "")
+
+    def _read_name(self, row: MemberNameRow) -> str:
+        return str(self._store.open_json(_member_name(row.member), row.sealed_name)["name"])
+
+    def name(self, member: str, name: str | None) -> None:
+        """Call a member by a name on our own pages, or by none again. Raises ``PeopleRefused`` or ``Malformed``.
+
+        Only somebody who is bound has a name, so that none stays behind of somebody who has gone.
+        """
+        require_id(member, "member")
+        sealed = None
+        if name is not None:
+            sealed = self._store.seal_json(_member_name(member), {"name": read_name(name)})
+        with self._store.write() as session:
+            if sealed is not None and not people_of(session, member):
+                raise PeopleRefused(f"nobody signs in as member {member[:8]}: bind them first, with people bind")
+            keep_member_name(session, member, sealed)
+
     def require_bindable(self, issuer: str, subject: str, member: str) -> None:
         """Raise ``PeopleRefused`` or ``Malformed`` unless somebody may be bound to a member."""
         require_id(member, "member")
@@ -105,9 +140,13 @@ class People:
         if len(self.list_bound(member)) >= MAX_IDENTITIES:
             raise PeopleRefused(f"member {member[:8]} is bound {MAX_IDENTITIES} times: unbind one first")
 
-    def bind(self, issuer: str, subject: str, member: str) -> None:
-        """Let somebody sign in as a member. Raises ``PeopleRefused`` or ``Malformed``."""
+    def bind(self, issuer: str, subject: str, member: str, name: str | None = None) -> None:
+        """Let somebody sign in as a member, and call the member by a name. Raises ``PeopleRefused`` or ``Malformed``.
+
+        Without a name the member keeps the one that they have.
+        """
         self.require_bindable(issuer, subject, member)
+        named = None if name is None else self._store.seal_json(_member_name(member), {"name": read_name(name)})
         person = person_digest(issuer, subject)
         sealed = self._store.seal_json(_name(person), {"issuer": issuer, "subject": subject})
         with self._store.write() as session:
@@ -115,11 +154,13 @@ class People:
                 raise PeopleRefused("this person was bound by somebody else just now; look: nrm-adapter people list")
             at = render_time(self._clock())
             keep_person(session, PersonRow(person=person, member=member, added_at=at, sealed_identity=sealed))
+            if named is not None:
+                keep_member_name(session, member, named)
 
     def unbind(self, issuer: str, subject: str) -> str:
         """Let somebody sign in no more; return the member they were. Raises ``PeopleRefused``.
 
-        Their next request finds their session ended.
+        Their next request finds their session ended. Once nobody is bound to the member, the member's name goes too.
         """
         _require_identity(issuer, subject)
         person = person_digest(issuer, subject)
@@ -129,7 +170,24 @@ class People:
                 raise PeopleRefused("nobody is bound by this issuer and subject; look: nrm-adapter people list")
             member = row.member
             forget_person(session, person)
+            if not people_of(session, member):
+                keep_member_name(session, member, None)
         return member
+
+
+def read_name(text: str) -> str:
+    """Return a member's name on one line, each run of spaces as one. Raises ``PeopleRefused``; it quotes nothing.
+
+    What hides or turns letters round is refused, and so is a word that mixes look-alike letters: one name must not pass
+    for another (Unicode Technical Reports 36 and 39).
+    """
+    name = unicodedata.normalize("NFC", " ".join(text[: 4 * MAX_NAME_CHARS].split()))
+    is_short = len(text) <= 4 * MAX_NAME_CHARS and 1 <= len(name) <= MAX_NAME_CHARS
+    if not is_short or not name.isprintable() or not any(char.isalpha() for char in name):
+        raise PeopleRefused(f"name: expected 1 to {MAX_NAME_CHARS} letters on one line, nothing unseen among them")
+    if neutral_text(name) != name or has_mixed_scripts(name):
+        raise PeopleRefused("name: expected letters of one alphabet in each word, and nothing that hides them")
+    return name
 
 
 def _require_identity(issuer: str, subject: str) -> None:
@@ -147,6 +205,10 @@ def _is_plain(text: str, limit: int) -> bool:
 
 def _name(person: str) -> str:
     return f"person/{person}"
+
+
+def _member_name(member: str) -> str:
+    return f"member name/{member}"
 
 
 class Guard:

@@ -1,7 +1,8 @@
 """The page on which the people of an agency see who read what their agency shared in a case of theirs.
 
 Only whoever the case lists and their agency has accepted sees it; for anybody else, an excluded person too, there is no
-such page (attack 45). Ids, roles and times only: no content, and no fragment by name.
+such page (attack 45). Ids, roles and times only: no content, and no fragment by name. A member of this agency stands
+with the name that their agency keeps of them; what other agencies call theirs is not known here.
 """
 
 from __future__ import annotations
@@ -38,4 +39,5 @@ def readers(case: str) -> str:
         more=max(0, len(found) - SHOWN),
         ours=here.adapter.home.agency,
         names=agency_names(),
+        people=here.people.names(),
     )

@@ -57,6 +57,9 @@ _ROLE_WORDS = {
 }
 
 
+_NOBODY: Mapping[tuple[str, str | None], str] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class NotGivenLine:
     """One draft that somebody is not given, and what would have to be true: sentences, and which are the product's."""
@@ -107,8 +110,14 @@ def draft_name(planned: Planned, numbers: Mapping[str, int]) -> str:
     return f"{numbers[planned.draft.draft]}. {shown(category_words(planned.draft.category))}"
 
 
-def read_plan(plan: Plan, case: VerifiedCase, names: Mapping[str, str], bundle: Bundle) -> tuple[PurposeCard, ...]:
-    """Return a plan as the page shows it."""
+def read_plan(
+    plan: Plan,
+    case: VerifiedCase,
+    names: Mapping[str, str],
+    bundle: Bundle,
+    people: Mapping[tuple[str, str | None], str] = _NOBODY,
+) -> tuple[PurposeCard, ...]:
+    """Return a plan as the page shows it; ``people`` as for ``recipient_words``."""
     numbers = {item.draft: number for number, item in enumerate(plan.drafts, start=1)}
     cards = []
     for purpose, planned in plan.planned:
@@ -117,7 +126,8 @@ def read_plan(plan: Plan, case: VerifiedCase, names: Mapping[str, str], bundle: 
             card = by_recipient.setdefault(
                 item.recipient,
                 RecipientCard(
-                    names.get(item.recipient.agency, item.recipient.agency), recipient_words(case, item.recipient)
+                    names.get(item.recipient.agency, item.recipient.agency),
+                    recipient_words(case, item.recipient, people),
                 ),
             )
             name = draft_name(item, numbers)
@@ -144,13 +154,20 @@ def rule_words(bundle: Bundle, rule: str) -> tuple[str, bool]:
     return shown(lazy_gettext(sentence)), True
 
 
-def recipient_words(case: VerifiedCase, recipient: Recipient) -> str:
-    """Return who somebody is in a case: their roles and the beginning of their id, or the agency's intake."""
+def recipient_words(
+    case: VerifiedCase, recipient: Recipient, people: Mapping[tuple[str, str | None], str] = _NOBODY
+) -> str:
+    """Return who somebody is in a case: their roles and the beginning of their id, or the agency's intake.
+
+    ``people``: what this agency calls its own, by agency and member; a name stands isolated in its direction.
+    """
     if recipient.member is None:
         return str(_("its intake"))
     found = case.state.membership.find_member(recipient.agency, recipient.member)
     roles = [] if found is None else [str(_ROLE_WORDS.get(role.value, shown(words_for(role)))) for role in found.roles]
-    return f"{', '.join(roles)} ({recipient.member[:8]})"
+    name = people.get((recipient.agency, recipient.member), "")
+    called = f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}, " if name else ""
+    return f"{', '.join(roles)} ({called}{recipient.member[:8]})"
 
 
 def basis_words(on: str) -> str:

@@ -33,6 +33,7 @@ from adapters.workspace.case_facts import (
     say_refusal,
 )
 from adapters.workspace.cases import MyCase, held_case
+from adapters.workspace.consent_views import own_people
 from adapters.workspace.draft_words import read_card
 from adapters.workspace.in_hand import Chosen, Outcome, UnderWay
 from adapters.workspace.may_write import may_override
@@ -215,12 +216,16 @@ def _outcome(pressed: Pressed) -> Outcome:
 
 def _known(case: str) -> list[tuple[str, str, str]]:
     """Return everybody to whom a release may be limited: id, name, who they are. Agencies stand before their people."""
-    verified, names = load_case(case), agency_names()
+    verified, names, people = load_case(case), agency_names(), own_people(workspace().adapter)
     found = []
     for agency, _kind in verified.state.membership.agencies:
         found.append((str(agency), names.get(agency, agency), ""))
         found += [
-            (str(item.member), names.get(agency, agency), recipient_words(verified, Recipient(agency, item.member)))
+            (
+                str(item.member),
+                names.get(agency, agency),
+                recipient_words(verified, Recipient(agency, item.member), people),
+            )
             for item in verified.state.membership.members
             if item.agency == agency and (item.agency, item.member) in verified.state.accepted
         ]
@@ -301,7 +306,7 @@ def _refused(mine: MyCase, token: str, found: UnderWay, error: Exception) -> Any
 
 def _confirm_page(mine: MyCase, token: str, chosen: Chosen, plan: Plan, *, has_changed: bool = False) -> AnyResponse:
     bundle = workspace().adapter.releaser.bundle
-    cards = read_plan(plan, load_case(mine.case), agency_names(), bundle)
+    cards = read_plan(plan, load_case(mine.case), agency_names(), bundle, own_people(workspace().adapter))
     answer = make_response(
         render_template(
             "drafts/confirm.html",

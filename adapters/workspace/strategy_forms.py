@@ -21,6 +21,7 @@ from adapters.release.strategy import (
     InvitationAnswer,
     PlacementOption,
     PlacementReason,
+    is_to_come,
     strategy_discussion,
 )
 from adapters.release.writing import Author, AuthoredRefused, Coming
@@ -98,6 +99,8 @@ def read_held(read: FormReader, by: Author, table: Table) -> dict[str, Any] | No
     plan = read.choice("plan", ("", *table.plans), _not_open(read)) or ""
     day = read.day("held_on", _("Write the day on which it was held"), not_after=table.today)
     starts_at = _time_of_day(read)
+    if day is not None and starts_at is not None and is_to_come(day, starts_at, by):
+        read.note("starts_at", _("This time is still to come. Write when it was held, or call the discussion together"))
     invitations = _invitations(read, table)
     threshold = read.yes_no("threshold_met", _("Say whether the threshold of section 47 is met"))
     reasons = read.text("reasons", _("Write the reasons"))

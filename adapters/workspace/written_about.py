@@ -272,7 +272,7 @@ def _quote_invitation(held: OpenCase, typed: Mapping[str, str]) -> list[Quoted]:
             heading = _heading(
                 _("%(agency)s invites you for %(day)s:"),
                 agency=held.view.name_of(provenance.agency),
-                day=" ".join(part for part in (shown(day_words(talk.day)), talk.starts_at) if part),
+                day=" ".join(part for part in (shown(day_words(talk.day)), talk.time_words) if part),
             )
             parts = [Quoted(heading, talk.reasons)]
             return [*parts, Quoted(_("Where, or how to take part"), talk.how_to_join)] if talk.how_to_join else parts

@@ -22,7 +22,8 @@ from adapters.store.database import StorageChanged, Store
 from adapters.store.passkeys import _name as passkey_name
 from adapters.store.resealing import SEALED_COLUMNS, reseal
 from adapters.store.rows import list_alarms, raise_alarm
-from adapters.store.tables import Base, PasskeyRow, PersonRow, SessionRow
+from adapters.store.tables import Base, MemberNameRow, PasskeyRow, PersonRow, SessionRow
+from adapters.workspace.people import _member_name as member_name
 from adapters.workspace.people import _name as person_name
 from adapters.workspace.sessions import _name as session_name
 from keys.custody.keyfile import read_key_file
@@ -209,7 +210,7 @@ def test_what_does_not_fit_is_refused(hands: Hands, scene: Scene) -> None:
 
 
 def test_what_the_workspace_keeps_is_sealed_anew_under_the_names_it_is_read_by(tmp_path: Path) -> None:
-    """Sessions, who signs in, passkeys: each opens by the name that its own module gives it."""
+    """Sessions, who signs in, passkeys, members' names: each opens by the name that its own module gives it."""
     old, fresh, at = Vault(b"\x01" * 32), Vault(b"\x02" * 32), "2026-01-31T12:00:00Z"
     store = Store(tmp_path / "store.db", old)
     session_row = SessionRow(digest="d1", created_at=at, seen_at=at, sealed_session=b"")
@@ -217,20 +218,22 @@ def test_what_the_workspace_keeps_is_sealed_anew_under_the_names_it_is_read_by(t
     passkey_row = PasskeyRow(
         passkey="cd" * 16, person="p1", member="ab" * 16, credential="c1", added_at=at, sealed_record=b""
     )
-    names = (session_name("d1"), person_name("p1"), passkey_name(passkey_row))
-    session_row.sealed_session, person_row.sealed_identity, passkey_row.sealed_record = (
+    name_row = MemberNameRow(member="ab" * 16, sealed_name=b"")
+    names = (session_name("d1"), person_name("p1"), passkey_name(passkey_row), member_name("ab" * 16))
+    session_row.sealed_session, person_row.sealed_identity, passkey_row.sealed_record, name_row.sealed_name = (
         old.seal(name, b"kept") for name in names
     )
     with store.write() as session:
-        session.add_all([session_row, person_row, passkey_row])
+        session.add_all([session_row, person_row, passkey_row, name_row])
     assert reseal(store, fresh) == len(names)
     with store.write() as session:
         sealed = (
             session.get_one(SessionRow, "d1").sealed_session,
             session.get_one(PersonRow, "p1").sealed_identity,
             session.get_one(PasskeyRow, "cd" * 16).sealed_record,
+            session.get_one(MemberNameRow, "ab" * 16).sealed_name,
         )
-        assert [fresh.open(name, data) for name, data in zip(names, sealed, strict=True)] == [b"kept"] * 3
+        assert [fresh.open(name, data) for name, data in zip(names, sealed, strict=True)] == [b"kept"] * 4
         # A row that does not open: nothing of the database is changed.
         session.get_one(PersonRow, "p1").sealed_identity = b"damaged"
     with pytest.raises(StorageRefused):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.uk_time import last_uk_day, uk_day, uk_day_end, uk_local, uk_zone
+from adapters.uk_time import last_uk_day, uk_clock_words, uk_day, uk_day_end, uk_local, uk_zone
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,31 @@ from adapters.uk_time import last_uk_day, uk_day, uk_day_end, uk_local, uk_zone
 def test_what_clocks_in_the_uk_show(at: datetime, day: date, shown: str) -> None:
     """The hour that comes twice in October is told apart by its zone."""
     assert (uk_day(at), f"{uk_local(at):%H:%M} {uk_zone(at)}") == (day, shown)
+
+
+@pytest.mark.parametrize(
+    ("day", "time", "shown"),
+    [
+        ("2026-11-23", "14:00", "14:00 GMT"),
+        ("2026-06-01", "09:30", "09:30 BST"),
+        ("2026-03-29", "00:59", "00:59 GMT"),
+        ("2026-03-29", "01:30", "01:30"),
+        ("2026-03-29", "02:00", "02:00 BST"),
+        ("2026-10-25", "00:59", "00:59 BST"),
+        ("2026-10-25", "01:30", "01:30 BST or GMT"),
+        ("2026-10-25", "02:00", "02:00 GMT"),
+        ("", "14:00", "14:00"),
+        ("2026-11", "14:00", "14:00"),
+        ("2026-11-23T10:00:00Z", "14:00", "14:00"),
+        ("x" * 900, "14:30 <b>", "14:30 <b>"),
+        ("2026-11-23", "25:00", "25:00"),
+        ("2026-11-23", "", ""),
+        ("9999-12-31", "23:59", "23:59 GMT"),
+    ],
+)
+def test_a_time_that_was_typed_gets_the_zone_of_its_day(day: str, time: str, shown: str) -> None:
+    """In the hour that does not exist it stays as typed; in the one that comes twice nobody guesses which it was."""
+    assert uk_clock_words(day, time) == shown
 
 
 @pytest.mark.parametrize("ask", [uk_day, uk_local, uk_zone, last_uk_day])

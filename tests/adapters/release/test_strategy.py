@@ -115,6 +115,7 @@ INVITED = Invitation("fern-care", InvitationAnswer.WILL_COME, Attendance.REMOTEL
         (OLD, {"threshold_met": None}, "held needs whether the threshold is met"),
         (OLD, {"next_steps": None}, "held needs whether the threshold is met"),
         (OLD, {"held_on": date(2026, 3, 21)}, "held_on: expected a date not after the day of writing"),
+        (OLD, {"held_on": date(2026, 3, 20), "starts_at": "09:01"}, "starts_at: expected a time that is over"),
         (OLD, {"state": "perhaps"}, "state: expected one of planned, held"),
         (OLD, {"police_protection_considered": True}, "police_protection_why"),
         (OLD, {"police_protection_why": "Not needed."}, "police_protection_why"),

@@ -15,7 +15,7 @@ from adapters.picture.referral import Referral
 from adapters.picture.view import OpenedFragment
 from adapters.release import authored
 from adapters.release.strategy import DiscussionState, strategy_discussion
-from adapters.uk_time import uk_day, uk_day_end
+from adapters.uk_time import uk_clock_words, uk_day, uk_day_end
 from adapters.workspace.asked import Urgency
 from adapters.workspace.cases import MyCase, _agreement_ends, _listed
 from policies.consent import NO_SCOPE, Consent, Consents
@@ -155,7 +155,7 @@ def test_what_an_opened_case_asks_is_listed_the_most_urgent_first(desk: Desk) ->
         "The child stands as alleged offender",
         "The child stands as alleged offender",
     ]
-    assert "14:30; your agency has not answered" in found[2]
+    assert f"{uk_clock_words(TODAY + DAY, '14:30')}; your agency has not answered" in found[2]
     assert "the day is today. Best placed to ask:, case " in found[3]
     assert "The school nurse" in found[3]
     assert desk.scene.log_types().count("viewed") == views, "looking at home is no entry in the log"

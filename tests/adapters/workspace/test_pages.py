@@ -212,7 +212,10 @@ def test_alarms_are_counted_and_not_shown(shared: Desk) -> None:
     shown = browser.get("/").text
     with shared.adapter.store.write() as session:
         session.query(AlarmRow).delete()
-    assert "1 alarm waits for somebody" in shown
+    assert "Tell the people who run nrm-hub at your agency: 1 alarm waits on its status page." in shown
+    assert shown.count('id="alarms"') == 1
+    # What waits for the person stands above it.
+    assert shown.index('id="waits"') < shown.index('id="alarms"') < shown.index("Cases that list you")
     assert "text of an alarm" not in shown
     assert MEANINGS["fork"].means not in shown
 

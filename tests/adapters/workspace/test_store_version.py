@@ -12,7 +12,7 @@ from adapters.store.database import STORE_VERSION, Store, StoreRefused
 from adapters.store.rows import read_setting, write_setting
 from keys.storage import Vault
 
-NEW = ("workspace_session", "person", "unlock_attempt", "unlock", "ended_key", "case_pull")
+NEW = ("workspace_session", "person", "unlock_attempt", "unlock", "ended_key", "case_pull", "member_name")
 
 
 def made(path: Path, version: int) -> None:

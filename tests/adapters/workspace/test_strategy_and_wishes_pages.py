@@ -5,19 +5,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from werkzeug.datastructures import MultiDict
 
 from adapters.picture.model import assemble
 from adapters.picture.view import CaseView
 from adapters.release.drafts import DraftState, list_drafts
+from adapters.release.writing import Author
+from adapters.uk_time import uk_clock_words
 from adapters.workspace import strategy_pages
+from adapters.workspace.form_reading import FormReader
+from adapters.workspace.strategy_forms import Table, read_held
 from policies.model import Handling
-from policies.vocabulary import HandlingCode, HandlingInstruction
+from policies.vocabulary import HandlingCode, HandlingInstruction, Role
 from tests.adapters.picture.invented_case import AT, case_view
 from tests.adapters.workspace.desk import Browser
 from tests.adapters.workspace.two_desks import TwoDesks, both, drafts_of, send
@@ -49,6 +54,7 @@ ABSENT = {
     "best_placed_to_ask": "Her aunt",
     "job_title": "Social worker",
 }
+TOMORROW_AT = uk_clock_words(TODAY + timedelta(days=1), "09:30")
 PLAN = {
     **day("held_on", TODAY + timedelta(days=1)),
     "starts_at": "9.30",
@@ -121,7 +127,7 @@ def test_what_is_written_is_a_draft_and_the_reader_sees_it_once_it_is_released(
     for words in (CANARY, "Her youth worker", "The youth worker, with an interpreter", "She asked for more time"):
         assert words in picture
         assert words in wishes
-    for words in ("Room 2, or by video", "09:30", "A foster family two towns away", "Bring her there"):
+    for words in ("Room 2, or by video", TOMORROW_AT, "A foster family two towns away", "Bring her there"):
         assert words in picture
         assert words in talks
     assert "Safe from the people who exploit the child; Cost" in talks
@@ -131,6 +137,20 @@ def test_what_is_written_is_a_draft_and_the_reader_sees_it_once_it_is_released(
     assert "Call one together" not in talks
     # A plan starts no clock of the conference; the discussion that was held does.
     assert picture.count("from the newest strategy discussion") == 1
+
+
+@pytest.mark.parametrize(("typed", "is_past"), [("12.00", True), ("12.01", False), ("9.30", True), ("", True)])
+def test_a_discussion_was_not_held_at_a_time_that_is_still_to_come(desks: TwoDesks, typed: str, is_past: bool) -> None:
+    """Somebody writes at noon by UK clocks, which is eleven in the hub's time in June."""
+    at = datetime(2026, 6, 1, 11, 0, 30, tzinfo=UTC)
+    agencies = {name: name for name in ("fern-care", "fern-police", "fern-health", "fern-charity")}
+    form = MultiDict({**HELD, **day("held_on", at.date()), **day("action-1-due", at.date()), "starts_at": typed})
+    with desks.care.app.test_request_context("/"):
+        read = FormReader(form)
+        content = read_held(read, Author(Role.LEAD_PROFESSIONAL, "Social worker", at), Table(agencies, {}, at.date()))
+    assert (content is not None) is is_past
+    problem = "This time is still to come. Write when it was held, or call the discussion together"
+    assert read.problems == ({} if is_past else {"starts_at": problem})
 
 
 @pytest.mark.parametrize(
