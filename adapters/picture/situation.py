@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from adapters.picture.dates import PartialDate, parse_partial
+from adapters.picture.dates import PartialDate, Precision, parse_partial
 from adapters.picture.decided import Decided, find_decided, held_on, outcome_words
 from adapters.picture.elements import TypeAlleged, concern_groups
 from adapters.picture.followups import Standing, Step, find_chains, list_steps
@@ -74,7 +74,7 @@ class Safety:
     open_for: str
     first_concern_on: str | None
     days_since: int | None
-    """Days since the earliest concern, counted from the first day on which it may have been."""
+    """Days since the earliest concern, where its record gives a day."""
     topics: tuple[Topic, ...]
 
 
@@ -151,7 +151,7 @@ def assess_safety(view: CaseView, pieces: Sequence[Piece]) -> Safety:
         hours_since_case_opened=hours,
         open_for=count_words(hours, "hour", "hours") if hours else _("less than an hour"),
         first_concern_on=None if found is None else found[0].text,
-        days_since=None if found is None or found[0].first > today else (today - found[0].first).days,
+        days_since=None if found is None else _days_since(found[0], today),
         topics=(
             _staying(staying, today, _places_decided(view, pieces)),
             _missing(view, pieces),
@@ -199,6 +199,12 @@ def first_concern(pieces: Sequence[Piece]) -> tuple[PartialDate, Piece] | None:
         if piece.period is not None and any(is_present for _, is_present in concern_groups(piece))
     ]
     return min(found, key=lambda item: (item[0].first, item[1].opened.log_index), default=None)
+
+
+def _days_since(start: PartialDate, today: date) -> int | None:
+    """Return how many days ago something was, None where its record gives no day or one that is still to come."""
+    is_a_day = start.precision not in (Precision.YEAR, Precision.MONTH)
+    return (today - start.first).days if is_a_day and start.first <= today else None
 
 
 def _places_decided(view: CaseView, pieces: Sequence[Piece]) -> tuple[Statement, ...]:

@@ -141,6 +141,13 @@ def test_the_first_72_hours_count_from_the_earliest_concern() -> None:
     assert "That is 30 days ago." in text(found)
 
 
+def test_a_concern_of_a_month_is_no_number_of_days_ago() -> None:
+    found = picture(concern("2026-03"))
+    assert clock_of(found, ClockKind.RISK_WINDOW_72H).state is ClockState.UNKNOWN
+    assert found.safety.days_since is None
+    assert not re.search(r"That is \d+ days? ago", text(found))
+
+
 @pytest.mark.parametrize(
     "item", [concern("2026-05-30"), concern("2026-05-02", seen=False), meeting("rg", "2026-05-02")]
 )
