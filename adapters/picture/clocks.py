@@ -21,7 +21,7 @@ from holidays import country_holidays
 from adapters.picture.dates import PartialDate, Precision, parse_partial
 from adapters.picture.decided import Decided, decided_words, find_decided, held_on
 from adapters.picture.identity import AgeReading, agree
-from adapters.picture.missing import was_interview_offered
+from adapters.picture.missing import interview_note, was_interview_offered
 from adapters.picture.provenance import Piece, Statement
 from adapters.picture.referral import Referral, Route, Scope, decide_route
 from adapters.picture.section47 import find_conference_start
@@ -168,8 +168,9 @@ def _risk_window(view: CaseView, pieces: Sequence[Piece], since_opened: Clock) -
     """
     found = first_concern(pieces)
     if found is None or found[0].first >= uk_day(view.opened_at):
-        note = _("No concern that you opened is of an earlier day; somebody may have known before.")
-        clock, start = replace(since_opened, words=joined([since_opened.words, note])), uk_day(view.opened_at)
+        note = _("no concern that you opened is of an earlier day, and somebody may have known before")
+        began = joined([since_opened.began_words, note], "; ")
+        clock, start = replace(since_opened, began_words=began), uk_day(view.opened_at)
     else:
         clock = _of(ClockKind.RISK_WINDOW_72H, *found, view, _("from the earliest concern you opened"))
         start = found[0].first
@@ -186,10 +187,13 @@ def _risk_window(view: CaseView, pieces: Sequence[Piece], since_opened: Clock) -
         return replace(clock, state=ClockState.MET, words=words)
     if clock.state is ClockState.OVER:
         days = (view.today - start).days
-        ago = lazy_ngettext("%(num)s day since it began.", "%(num)s days since it began.", days)
-        return replace(
-            clock, words=joined([clock.words, ago, _("You opened no record of a strategy discussion since.")])
+        words = lazy_ngettext(
+            "Time ran out on %(day)s, %(num)s day since it began.",
+            "Time ran out on %(day)s, %(num)s days since it began.",
+            days,
+            day=day_words(clock.due),
         )
+        return replace(clock, words=joined([words, _("You opened no record of a strategy discussion since.")]))
     return clock
 
 
@@ -248,7 +252,9 @@ def _said(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Clock]:
     refused: set[str] = set()
     for piece in newest_first([piece for piece in pieces if piece.category is Category.PLACEMENT]):
         if order_of(piece) == POLICE_PROTECTION and piece.period is not None and not _is_past(piece, view):
-            yield _of(ClockKind.POLICE_PROTECTION_72H, piece.period.start, piece, view, _("from its beginning"))
+            clock = _of(ClockKind.POLICE_PROTECTION_72H, piece.period.start, piece, view, _("from its beginning"))
+            note = _("It ended then by law; no record that you opened says what followed.")
+            yield replace(clock, words=joined([clock.words, note])) if clock.state is ClockState.OVER else clock
     ended = [piece for piece in pieces if piece.category is Category.MISSING_EPISODE]
     returns = [
         (piece.period.end, piece) for piece in ended if piece.period is not None and piece.period.end is not None
@@ -258,6 +264,7 @@ def _said(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Clock]:
         if was_interview_offered(piece, ended):
             break
         clock = _of(ClockKind.RHI_72H, end, piece, view, _("from a return on record"))
+        clock = replace(clock, words=joined([clock.words, interview_note(view, piece, pieces)]))
         # Of earlier returns only those whose time still runs: what ran out is said once.
         if place == 0 or clock.state is ClockState.RUNNING:
             yield clock
@@ -265,7 +272,7 @@ def _said(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Clock]:
     if conference is not None:
         yield _of(ClockKind.INITIAL_CONFERENCE, conference.on, conference.piece, view, conference.since)
     for question in (Question.RG, Question.CG):
-        for decided in find_decided(pieces, question)[:1]:
+        for decided in find_decided(pieces, question):
             if decided.outcome == Outcome.NEGATIVE and decided.piece.fragment not in refused:
                 refused.add(decided.piece.fragment)
                 since = _(
@@ -387,7 +394,7 @@ def _instant(start: PartialDate) -> datetime | None:
         read = datetime.fromisoformat(start.text) if start.time is not None else None
     except ValueError:
         return None
-    return None if read is None else read if read.tzinfo is not None else read.replace(tzinfo=UK)
+    return None if read is None else read if read.tzinfo is not None else read.replace(tzinfo=UK).astimezone(UTC)
 
 
 def _by_days(rule: ClockRule, start: PartialDate, at: datetime) -> Counted:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from adapters.picture.clocks import Clock, ClockKind, ClockState
 from adapters.picture.gaps import Gaps
 from adapters.picture.model import Picture
-from adapters.picture.speech import capital_first, changed, lazy_ngettext
+from adapters.picture.speech import capital_first, changed, lazy_ngettext, lowered
 from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.words import count_words, day_words, join_words, words_for
 from adapters.release.writing import DisagreementStatus
@@ -69,13 +69,21 @@ def shorten(text: str, most: int) -> str:
 
 def _question(picture: Picture) -> GlanceLine:
     question = picture.question
+    names = {row.agency: row.name for row in picture.agencies}
     decided = [
-        _("Decided: %(what)s, %(day)s.", what=item.outcome_words, day=day_words(item.held_on))
+        _(
+            "Decided: %(what)s, %(day)s, by the record of %(agency)s.",
+            what=item.outcome_words,
+            day=day_words(item.held_on),
+            agency=names.get(item.statement.provenance.agency, item.statement.provenance.agency),
+        )
         for item in question.decided
     ]
     put: str = _("No meeting you opened has put a question yet.")
     if question.still_open:
         put = _("%(what)s.", what=words_for(question.still_open))
+        if decided:
+            put = _("Still to decide: %(question)s.", question=lowered(words_for(question.still_open)))
     elif decided:
         put = _("No further question is open by what you opened.")
     types = join_words([item.label for item in question.types])

@@ -9,13 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from adapters.picture.dates import parse_partial
 from adapters.picture.followups import Standing, find_chains, newer_versions
 from adapters.picture.provenance import Piece, read_piece
+from adapters.picture.speech import joined
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.versions import sort_versions
 from adapters.picture.view import CaseView
+from adapters.picture.words import day_words, words_for
 from adapters.release.movements import ReturnInterview
-from policies.vocabulary import Category
+from policies.vocabulary import AgencyKind, Category
 
+RETURN_INTERVIEW = "Return interview"
+"""The service of a referral to one, as its form names it."""
 _OFFERED = frozenset({ReturnInterview.OFFERED.value, ReturnInterview.HELD.value, ReturnInterview.DECLINED.value})
 
 
@@ -71,3 +77,34 @@ def was_interview_offered(returned: Piece, pieces: Sequence[Piece]) -> bool:
         for piece in pieces
         if piece.category is Category.MISSING_EPISODE
     )
+
+
+def interview_note(view: CaseView, returned: Piece, pieces: Sequence[Piece]) -> str:
+    """Say what else is on record of the interview after a return that no record says was offered, and who can tell."""
+    said: list[str] = [
+        _("A referral to one is on record: %(state)s, %(day)s.", state=words_for(state), day=day_words(day))
+        for day, state in _referrals(returned, pieces)
+    ]
+    if not said:
+        said.append(_("No record that you opened says that it was offered."))
+    return joined([*said, _("Record whether it was.") if answers_for_returns(view) else _("Ask the council.")])
+
+
+def answers_for_returns(view: CaseView) -> bool:
+    """Whether the reader's agency is one that has a return interview offered: the lead agency, or social care."""
+    agency, listed = view.reader.agency, view.case.membership
+    return agency == listed.lead or listed.kind_of(agency) is AgencyKind.SOCIAL_CARE
+
+
+def _referrals(returned: Piece, pieces: Sequence[Piece]) -> list[tuple[str, str]]:
+    """Return day and state of each referral to a return interview that was made since a return."""
+    if returned.period is None or returned.period.end is None:
+        return []
+    found = []
+    for piece in pieces:
+        content = piece.content
+        on = parse_partial(content.text("cas_OutgoingReferralDate"))
+        is_one = content.text("cas_ReferredOrganisation").casefold() == RETURN_INTERVIEW.casefold()
+        if piece.category is Category.SERVICE_REFERRAL and is_one and on and on.last >= returned.period.end.first:
+            found.append((on.text, content.text("hub_ActionState") or "not recorded"))
+    return found

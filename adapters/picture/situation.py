@@ -21,7 +21,7 @@ from adapters.picture.speech import joined, lazy_ngettext
 from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.strategy import Discussion, read_discussion, was_held
 from adapters.picture.view import CaseView
-from adapters.picture.words import count_words
+from adapters.picture.words import count_words, day_words
 from adapters.release.writing import ActionState, Outcome, Question
 from policies.vocabulary import AgePath, Category
 
@@ -212,7 +212,15 @@ def _places_decided(view: CaseView, pieces: Sequence[Piece]) -> tuple[Statement,
     for piece in newest_first([piece for piece in pieces if was_held(piece)])[:1]:
         talk, label = read_discussion(view, piece), _("Where the child is staying")
         return tuple(
-            Statement(label, _("Chosen in the strategy discussion: %(place)s", place=place.option), piece.provenance())
+            Statement(
+                label,
+                _(
+                    "Chosen in the strategy discussion of %(day)s: %(place)s",
+                    day=day_words(talk.day),
+                    place=place.option,
+                ),
+                piece.provenance(),
+            )
             for place in talk.places
             if place.is_chosen
         )

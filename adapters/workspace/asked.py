@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from adapters.notifying.waiting import is_near_end
 from adapters.picture.clocks import Clock, ClockKind, ClockState, clocks_to_watch
 from adapters.picture.disagreements import DisagreementKind
+from adapters.picture.missing import answers_for_returns
 from adapters.picture.speech import joined, shown
 from adapters.picture.tasks import ask_of_offences, list_asking_again, list_due_actions, list_invitations
 from adapters.picture.words import day_words
@@ -79,6 +80,8 @@ def ask_records(held: OpenCase, agency: str, at: datetime) -> Iterator[Waiting]:
     # The picture as they have it open: looking at it again is no pull.
     address = url_for("cases.picture", case=held.case, held=1)
     for clock in clocks_to_watch(held.picture.clocks, held.view.case.membership.case_stage):
+        if clock.kind is ClockKind.RHI_72H and not answers_for_returns(held.view):
+            continue  # It stands in the picture; whoever can do nothing about it is not asked.
         found = wait_for_clock(clock, held.case, at, f"{address}#clocks")
         if found is not None:
             yield found

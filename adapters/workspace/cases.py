@@ -163,15 +163,15 @@ def my_cases(member: str) -> list[MyCase]:
     return found
 
 
-def clocks_of(mine: MyCase) -> tuple[Clock, ...]:
-    """Return the clocks of a case for a list: as the records say where whoever asks has it open, else without them."""
+def clocks_of(mine: MyCase) -> tuple[tuple[Clock, ...], bool]:
+    """Return the clocks of a case for a list, and whether they are as its records say: where it is open to who asks."""
     if current_person() is None or workspace().ring.get(this_session().digest) is None or not mine.is_accepted:
-        return mine.clocks
+        return mine.clocks, False
     held = held_case(mine.case)
     if held is None:
-        return mine.clocks
+        return mine.clocks, False
     kinds = {clock.kind for clock in mine.clocks}
-    return tuple(clock for clock in held.picture.clocks if clock.kind in kinds)
+    return tuple(clock for clock in held.picture.clocks if clock.kind in kinds), True
 
 
 def _forget_listed() -> None:

@@ -12,14 +12,17 @@ from lxml import html
 
 from adapters.picture.clocks import Clock, ClockKind, ClockState, clocks_to_watch
 from adapters.picture.glance import at_a_glance
+from adapters.picture.missing import answers_for_returns
 from adapters.picture.model import Picture, assemble
 from adapters.picture.page import Framing, PageLinks, render_body
 from adapters.picture.referral import Referral
 from adapters.picture.view import OpenedFragment
+from policies.model import AgencyId, MemberId, Recipient
 from policies.vocabulary import CaseStage, Category
 from tests.adapters.picture.invented_case import AT, COUNCIL, POLICE, case_view, opened, record, value
 from tests.adapters.picture.test_case_clocks import by_panel, decided, held, missing, protected
 
+PROTECTION = ClockKind.POLICE_PROTECTION_72H
 REFERRED = datetime(2026, 5, 10, 9, 0, tzinfo=UTC)
 
 
@@ -73,7 +76,8 @@ def test_a_decided_question_is_not_to_be_decided() -> None:
     assert [(row.outcome, row.held_on) for row in found.question.decided] == [("positive", "2026-05-21")]
     assert found.question.still_open == "cg"
     said = glance(found, "question")
-    assert said.startswith("Decided: positive on reasonable grounds, 21 May 2026. Conclusive grounds.")
+    assert said.startswith("Decided: positive on reasonable grounds, 21 May 2026, by the record of Northshire Council.")
+    assert "Still to decide: conclusive grounds." in said
     clock = clock_of(found, ClockKind.RG_PILOT)
     assert clock.state is ClockState.MET
     assert clock.words == "Decided on 21 May 2026: positive on reasonable grounds."
@@ -91,7 +95,7 @@ def test_a_question_that_is_put_again_is_open_again() -> None:
     found = picture(decision("d", "negative", "2026-05-15"), meeting("rg", "2026-05-25"))
     assert found.question.still_open == "rg"
     assert glance(found, "question").startswith(
-        "Decided: negative on reasonable grounds, 15 May 2026. Reasonable grounds."
+        "Decided: negative on reasonable grounds, 15 May 2026, by the record of Northshire Council."
     )
 
 
@@ -136,7 +140,7 @@ def test_the_first_72_hours_count_from_the_earliest_concern() -> None:
     clock = clock_of(found, ClockKind.RISK_WINDOW_72H)
     assert (clock.label, clock.state, clock.due) == ("First 72 hours", ClockState.OVER, "2026-05-05")
     assert clock.began_words == "from the earliest concern you opened, 2 May 2026"
-    assert "30 days since it began." in clock.words
+    assert ", 30 days since it began." in clock.words
     assert "You opened no record of a strategy discussion since." in clock.words
     assert "That is 30 days ago." in text(found)
 
@@ -154,7 +158,7 @@ def test_a_concern_of_a_month_is_no_number_of_days_ago() -> None:
 def test_without_an_earlier_concern_they_count_from_the_opening_and_say_so(item: OpenedFragment) -> None:
     clock = clock_of(picture(item), ClockKind.RISK_WINDOW_72H)
     assert clock.label == "First 72 hours since this case was opened"
-    assert "somebody may have known before" in clock.words
+    assert "somebody may have known before" in clock.began_words
 
 
 @pytest.mark.parametrize(("day", "after"), [("2026-05-04", "2 days"), ("2026-05-20", "18 days")])
@@ -174,6 +178,77 @@ def test_a_time_without_a_zone_is_that_of_clocks_in_the_uk() -> None:
     clock = clock_of(picture(item), ClockKind.POLICE_PROTECTION_72H)
     assert clock.due == "2026-06-02T09:00:00Z"
     assert "2 June 2026, 10:00 BST" in clock.words
+
+
+@pytest.mark.parametrize(
+    ("start", "due"),
+    [
+        ("2026-10-24T10:00", "2026-10-27T09:00:00Z"),
+        ("2026-03-28T10:00", "2026-03-31T10:00:00Z"),
+        ("2026-10-25T01:30", "2026-10-28T00:30:00Z"),
+        ("2026-03-29T01:30", "2026-04-01T01:30:00Z"),
+    ],
+)
+def test_72_hours_are_72_hours_when_clocks_change(start: str, due: str) -> None:
+    """Of a time that comes twice the earlier one counts; one that does not exist is of the clock before it changed."""
+    at = datetime.fromisoformat(f"{start}:00+00:00") + timedelta(hours=30)
+    clock = clock_of(picture(opened("p", POLICE, Category.PLACEMENT, protected(start)), at=at), PROTECTION)
+    assert clock.due == due
+
+
+def test_protection_whose_time_is_over_is_said_to_have_ended_by_law() -> None:
+    item = opened("p", POLICE, Category.PLACEMENT, protected("2026-05-20T10:00"))
+    words = clock_of(picture(item), PROTECTION).words
+    assert "It ended then by law; no record that you opened says what followed." in words
+
+
+def test_another_agencys_positive_record_hides_no_negative_one() -> None:
+    """Where records differ nobody loses the days in which to ask again."""
+    found = picture(decision("n", "negative", "2026-05-20"), decision("p", "positive", "2026-05-22", by=POLICE))
+    assert clock_of(found, ClockKind.RECONSIDERATION).began == "2026-05-20"
+
+
+def referred(on: str) -> OpenedFragment:
+    fields = {
+        "cas_ReferredOrganisation": value("Return interview"),
+        "cas_OutgoingReferralDate": value(on),
+        "hub_ActionState": value("accepted"),
+    }
+    content = record(Category.SERVICE_REFERRAL, "Referral", fields, start=on)
+    return opened("referral", COUNCIL, Category.SERVICE_REFERRAL, content)
+
+
+def test_the_return_interview_says_what_else_is_on_record_and_who_can_tell() -> None:
+    away = opened("one", POLICE, Category.MISSING_EPISODE, missing("2026-05-20"))
+    alone = clock_of(picture(away), ClockKind.RHI_72H)
+    assert alone.words.endswith("No record that you opened says that it was offered. Record whether it was.")
+    sent = clock_of(picture(away, referred("2026-05-21")), ClockKind.RHI_72H).words
+    assert "A referral to one is on record: accepted, 21 May 2026." in sent
+    assert "No record that you opened" not in sent
+    before = clock_of(picture(away, referred("2026-05-11")), ClockKind.RHI_72H).words
+    assert "No record that you opened says that it was offered." in before
+    view = case_view([away], reader=Recipient(AgencyId(POLICE), MemberId("cd" * 16)))
+    (clock,) = [clock for clock in assemble(view).clocks if clock.kind is ClockKind.RHI_72H]
+    assert clock.words.endswith("Ask the council.")
+    assert not answers_for_returns(view)
+    assert answers_for_returns(case_view([away]))
+
+
+def test_the_place_that_a_discussion_chose_stands_first_under_where_the_child_stays() -> None:
+    places = [
+        {"option": value("A foster family two towns away"), "is_chosen": value("yes"), "why": value("Far from them")},
+        {"option": value("Her aunt"), "is_chosen": value("no"), "why": value("They know the address")},
+    ]
+    fields = {**held("2026-05-20", True)["fields"], "hub_PlacementOption": places}  # type: ignore[dict-item]
+    talk = record(Category.STRATEGY_DISCUSSION, "Held", fields, start="2026-05-20")
+    old = record(Category.PLACEMENT, "Looked after from 2026-02-26", {}, start="2026-02-26")
+    found = picture(
+        opened("talk", COUNCIL, Category.STRATEGY_DISCUSSION, talk), opened("old", COUNCIL, Category.PLACEMENT, old)
+    )
+    (topic,) = [topic for topic in found.safety.topics if topic.name == "staying"]
+    said = [statement.text for statement in topic.statements]
+    assert said[0] == "Chosen in the strategy discussion of 20 May 2026: A foster family two towns away"
+    assert len(said) == 2
 
 
 def test_police_protection_that_ended_today_runs_no_more() -> None:
