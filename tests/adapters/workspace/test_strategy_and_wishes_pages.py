@@ -267,7 +267,7 @@ def test_the_first_72_hours_stay_there_once_they_are_over(
     held = SimpleNamespace(picture=assemble(view))
     with desks.care.app.test_request_context():
         said = strategy_pages._first_72_hours(mine_of(view), cast(Any, held))
-    assert said.startswith("First 72 hours: Time ran out on 14 May 2026. The record gives no time of day.")
+    assert said.startswith("First 72 hours: Time ran out on 14 May 2026, 21 days since it began.")
     assert "Counted from the earliest concern you opened, 11 May 2026" in said
 
 
