@@ -18,7 +18,7 @@ from bundle_edits import (
     with_policy,
     without_tests,
 )
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from policy_questions import ANY_FACTS, NEAR_FACTS, PERMITTED, agreement, near, policies
 
@@ -167,7 +167,10 @@ def test_values_in_one_group_are_one_to_both_agreements(facts: Facts) -> None:
     questions=st.lists(st.one_of(ANY_FACTS, NEAR_FACTS), min_size=5, max_size=10),
 )
 def test_two_invented_agreements(pair: tuple[list[str], list[str]], shared: list[str], questions: list[Facts]) -> None:
-    found = compare(*(parse_bundle(agreement([*shared, *own])) for own in pair))
+    try:
+        found = compare(*(parse_bundle(agreement([*shared, *own])) for own in pair))
+    except AnalysisRefused:
+        reject()  # One of the policies looks at more facts than are compared; that it is refused has its own test.
     for facts in questions:
         if not found.left_out:
             assert_sentences_are_right(found, facts)
