@@ -152,6 +152,18 @@ def examples(today: date) -> Mapping[str, dict[str, Any]]:
             "source_kind": "professional_observation",
             "derived_from": [],
         },
+        "placement": {
+            **_by("practitioner", "Social worker"),
+            "placed_on": _lately(today),
+            "place_kind": "foster_care",
+            "town": "Exampleton (invented)",
+            "provider": "Invented Fostering",
+            "legal_status": "accommodated_under_section_20",
+            "child_asked": True,
+            "account": "Nobody in the network knows where it is. She asked to stay near her school.",
+            "source_kind": "professional_observation",
+            "derived_from": [],
+        },
         "offence": {
             **_by("practitioner", "Officer in the case"),
             "follows": FRAGMENT,

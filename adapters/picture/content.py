@@ -81,6 +81,8 @@ class ReadContent:
     source_kind: SourceKind
     source_locator: str
     system: str | None
+    is_authored: bool
+    """Whether a person wrote it in a form; else a reader program made it of a record."""
     is_restricted: bool
     findings: tuple[str, ...]
     derived_from: tuple[str, ...]
@@ -162,6 +164,7 @@ def read_content(content: object, category: Category) -> ReadContent:
         source_kind=_source_kind(source, category),
         source_locator=_short(source.get("locator")) or "",
         system=_short(source.get("system")),
+        is_authored=source.get("format") == "authored",
         is_restricted=content.get("restricted") is True,
         findings=_findings(content.get("findings")),
         derived_from=_texts(content.get("derived_from")),

@@ -58,10 +58,14 @@ def _has_end(piece: Piece) -> bool:
 
 def list_episodes(view: CaseView) -> tuple[Episode, ...]:
     """Return the times of missing of which something was opened."""
+    return find_episodes(view, current_of(view, Category.MISSING_EPISODE))
+
+
+def current_of(view: CaseView, category: Category) -> Sequence[Piece]:
+    """Return what was opened of one kind, in the log's order, without what its own agency replaced."""
     ordered = sorted(view.opened, key=lambda item: (item.log_index, item.header.fragment))
-    opened = [item for item in ordered if item.header.category is Category.MISSING_EPISODE]
-    pieces = [read_piece(item, view.kind_of(item.header.agency)) for item in opened]
-    return find_episodes(view, sort_versions(pieces).current)
+    opened = [item for item in ordered if item.header.category is category]
+    return sort_versions([read_piece(item, view.kind_of(item.header.agency)) for item in opened]).current
 
 
 def was_interview_offered(returned: Piece, pieces: Sequence[Piece]) -> bool:

@@ -7,7 +7,7 @@ Nothing is merged away, nothing is weighed, and what is missing has a section as
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from adapters.picture.changes import Changes, list_changes
 from adapters.picture.chronology import ChronologyRow, build_chronology
 from adapters.picture.clocks import Clock, list_clocks
+from adapters.picture.content import find_part
 from adapters.picture.context import Surroundings, read_surroundings
 from adapters.picture.counts import Counts, count_fragments
 from adapters.picture.deliberation import DeliberationRow, list_deliberation
@@ -130,7 +131,10 @@ class PictureHeader:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceRow:
-    """One fragment in the evidence list. ``older`` are its earlier versions, newest first."""
+    """One fragment in the evidence list. ``older`` are its earlier versions, newest first.
+
+    ``words`` are those of a note, which its summary does not hold.
+    """
 
     ref: str
     summary: str
@@ -144,6 +148,7 @@ class EvidenceRow:
     findings: tuple[str, ...]
     provenance: Provenance
     older: tuple[Provenance, ...]
+    words: tuple[Statement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,7 +380,17 @@ def _evidence(piece: Piece, versions: Versions) -> EvidenceRow:
         findings=piece.content.findings,
         provenance=provenance,
         older=tuple(old.provenance() for old in versions.older.get(piece.fragment, ())),
+        words=tuple(_note_words(piece)),
     )
+
+
+def _note_words(piece: Piece) -> Iterator[Statement]:
+    if piece.category is not Category.NARRATIVE:
+        return
+    parts = (find_part(group, "text") for group in piece.content.parts("hub_Narrative"))
+    for value in (*piece.content.given("cco_CaseComment"), *parts):
+        if value is not None:
+            yield piece.state(_("Words of the note"), value)
 
 
 def _grade_words(source: str, information: str) -> str:

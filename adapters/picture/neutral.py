@@ -40,6 +40,8 @@ def neutral_text(text: str) -> str:
 
 def has_mixed_scripts(text: str) -> bool:
     """Whether one word mixes letters of scripts that hold look-alikes, such as Latin and Cyrillic."""
+    if _PLAIN.fullmatch(text):
+        return False
     return any(len(_scripts(word)) > 1 for word in text.split())
 
 

@@ -25,7 +25,7 @@ from adapters.picture.beside import SideBySide, lay_side_by_side
 from adapters.picture.chronology import ChronologyRow
 from adapters.picture.glance import at_a_glance
 from adapters.picture.model import EvidenceRow, Picture
-from adapters.picture.neutral import neutral_text
+from adapters.picture.neutral import has_mixed_scripts, neutral_text
 from adapters.picture.provenance import Provenance
 from adapters.picture.single import FragmentCard
 from adapters.picture.speech import Sentence, capital_first, joined, lowered, shown, speaking_through, spoken_now
@@ -67,7 +67,7 @@ class PageLinks:
     follow: Mapping[str, str] = field(default_factory=dict)
     """By category: what stands before a fragment's id in the address of the form that says what came of it."""
     write: Mapping[str, str] = field(default_factory=dict)
-    """By category: the form for places, journeys or times of missing; nothing for who may not write it."""
+    """By category: the form for places, journeys, times of missing or placements; nothing for who may not write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,14 @@ def _translated(text: str, /, **values: object) -> Markup:
 
 def _said(text: object) -> Markup:
     """Return text that somebody wrote: escaped, harmless, isolated in its direction."""
-    return Markup(f"<bdi>{escape(_finalize(text))}</bdi>")  # noqa: S704 - escaped
+    words = _finalize(text)
+    flag = _mixed() if isinstance(words, str) and has_mixed_scripts(words) else ""
+    return Markup(f"<bdi>{escape(words)}</bdi>{flag}")  # noqa: S704 - escaped
+
+
+def _mixed() -> Markup:
+    """Return the flag beside words in which letters of one script stand for look-alikes of another (attack 68)."""
+    return Markup(' <span class="flag">{}</span>').format(_translated("Letters of more than one script"))
 
 
 def _said_plain(text: object) -> Markup:

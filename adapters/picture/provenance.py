@@ -104,7 +104,11 @@ class Piece:
     @property
     def line(self) -> str:
         """The fragment in one line as people write it; a contact record with its address."""
-        return ": ".join(part for part in (plain_summary(self.content.summary), self.address) if part)
+        return ": ".join(
+            part
+            for part in (plain_summary(self.content.summary, is_authored=self.content.is_authored), self.address)
+            if part
+        )
 
     def provenance(self, value: ReadValue | None = None) -> Provenance:
         """Return the provenance of the whole fragment or, given a value, of that value."""

@@ -16,6 +16,7 @@ from adapters.picture.elements import TypeAlleged, concern_groups
 from adapters.picture.followups import Standing, Step, find_chains, list_steps
 from adapters.picture.gaps import hours_since
 from adapters.picture.missing import find_episodes
+from adapters.picture.placements import newest_stays
 from adapters.picture.provenance import Piece, Statement
 from adapters.picture.speech import joined, lazy_ngettext
 from adapters.picture.speech import lazy_gettext as _
@@ -144,7 +145,8 @@ def assess_safety(view: CaseView, pieces: Sequence[Piece]) -> Safety:
     """Answer where the child stays, whether they are missing, and what protects them, from the newest records."""
     found = first_concern(pieces)
     today = view.today
-    staying = [piece for piece in pieces if piece.category is Category.PLACEMENT or piece.address]
+    stays = newest_stays(pieces, view)
+    staying = [*stays, *(piece for piece in pieces if piece.category is not Category.PLACEMENT and piece.address)]
     hours = hours_since(view)
     plans = [piece for piece in pieces if piece.category is Category.PLAN]
     return Safety(
@@ -157,7 +159,7 @@ def assess_safety(view: CaseView, pieces: Sequence[Piece]) -> Safety:
             _missing(view, pieces),
             _contact_with_exploiters(pieces),
             _topic("plan", _("Plans in force"), plans, today, _("Plans without an end in the past:")),
-            _orders(pieces, today),
+            _orders(stays, today),
         ),
     )
 
@@ -238,7 +240,10 @@ def _staying(pieces: Sequence[Piece], today: date, decided: tuple[Statement, ...
         line = piece.line
         if piece.period is None:
             line = _("%(what)s (no date in the source; it may not be where the child is now)", what=line)
-        statements.append(Statement(found.label, line, piece.provenance()))
+        account = piece.content.find("hub_PlacementAccount")
+        if account is not None:
+            line = joined([line, account.text], ". ")
+        statements.append(Statement(found.label, line, piece.provenance(account)))
     sentence = found.sentence if found.statements or not decided else _("What records say now:")
     return Topic(found.name, found.label, sentence, tuple(statements), found.earlier, found.earlier_words)
 
@@ -273,8 +278,8 @@ def _contact_with_exploiters(pieces: Sequence[Piece]) -> Topic:
     return _make("exploiter_contact", label, _("What records say:") if statements else NOTHING_OPENED, statements, 0)
 
 
-def _orders(pieces: Sequence[Piece], today: date) -> Topic:
-    placements = [piece for piece in pieces if piece.category is Category.PLACEMENT and _order(piece) is not None]
+def _orders(stays: Sequence[Piece], today: date) -> Topic:
+    placements = [piece for piece in stays if _order(piece) is not None]
     found = _topic("orders", _("Protection orders"), placements, today, _("Orders without an end in the past:"))
     current = [piece for piece in newest_first(placements) if _is_current(piece, today)]
     statements = tuple(

@@ -6,13 +6,14 @@ referral, so where consent stands is shown as told and heard, not as a permissio
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from adapters.picture.provenance import Piece, Provenance, Statement
 from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.view import CaseView
+from adapters.picture.words import category_words
 from adapters.release.writing import SourceKind
 from policies.vocabulary import Category, WishesState
 
@@ -99,6 +100,20 @@ class Voice:
     consents: tuple[ConsentRow, ...]
 
 
+_NO_ACCOUNTS = (Category.WISHES_AND_FEELINGS, Category.STATEMENT_DETAIL)
+_ACCOUNTS = frozenset(
+    {
+        "hub_ContextSeen",
+        "hub_MissingAccount",
+        "hub_MovementAccount",
+        "hub_OffenceNote",
+        "hub_PlacementAccount",
+        "seen",
+    }
+)
+"""The fields of forms in which somebody writes down what was told."""
+
+
 def hear_child(view: CaseView, pieces: Sequence[Piece]) -> Voice:
     """Collect what the child said, newest first, and what was recorded where the child said nothing."""
     wishes = [piece for piece in pieces if piece.category is Category.WISHES_AND_FEELINGS]
@@ -108,13 +123,7 @@ def hear_child(view: CaseView, pieces: Sequence[Piece]) -> Voice:
     absences = [_absence(piece) for piece in wishes if piece not in heard]
     if not entries and not absences:
         absences.extend(_from_consents(view.consents))
-    others = tuple(
-        piece.state("The child's account", value)
-        for piece in pieces
-        if piece.content.source_kind is SourceKind.CHILD_ACCOUNT and piece.category is not Category.WISHES_AND_FEELINGS
-        for value in piece.content.walk()
-        if value.is_given and value.is_verbatim and piece.category is not Category.STATEMENT_DETAIL
-    )
+    others = tuple(statement for piece in pieces for statement in _account(piece))
     if entries:
         sentence: str = _("The child was asked, and these are the words recorded.")
     elif absences:
@@ -122,6 +131,20 @@ def hear_child(view: CaseView, pieces: Sequence[Piece]) -> Voice:
     else:
         sentence = NOT_RECORDED
     return Voice(bool(entries), sentence, entries, tuple(absences), others, _consents(view, pieces))
+
+
+def _account(piece: Piece) -> Iterator[Statement]:
+    """Go through what a child told in a record of something else, under what the record is of.
+
+    A record that people wrote in a form has one account; its grades, days, ids and choices are nobody's words.
+    """
+    if piece.content.source_kind is not SourceKind.CHILD_ACCOUNT or piece.category in _NO_ACCOUNTS:
+        return
+    label = category_words(piece.category)
+    for value in piece.content.walk():
+        is_told = not piece.content.is_authored or value.name.rsplit(".", 1)[-1] in _ACCOUNTS
+        if is_told and value.is_verbatim:
+            yield piece.state(label, value)
 
 
 def _entry(piece: Piece) -> VoiceEntry:

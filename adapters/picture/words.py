@@ -323,11 +323,13 @@ def field_words(name: str) -> str:
     return f"{words[:1].upper()}{words[1:]}" or "Value"
 
 
-def plain_summary(text: str) -> str:
-    """Return the line a reader program made of a record with its dates and list words as people write them.
+def plain_summary(text: str, *, is_authored: bool = False) -> str:
+    """Return the line that a program made of a record with its dates and list words as people write them.
 
-    For such lines only, never for words that somebody wrote.
+    ``is_authored``: it holds words that somebody typed, as they typed them; then dates alone are written out.
     """
+    if is_authored:
+        return _DAY_IN_TEXT.sub(lambda match: day_words(match.group()), text)
     text = _TERM.sub(lambda match: _CAMEL.sub(" ", match.group()).lower(), text)
     text = _TWO_DAYS.sub(" to ", text.replace(" to not recorded", " (no end recorded)"))
     return _CAPITALS.sub(

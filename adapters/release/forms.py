@@ -19,6 +19,7 @@ from adapters.release.contexts import ContextSetting, InfoGrade, SourceGrade, co
 from adapters.release.drafts import Draft, keep_authored, list_drafts
 from adapters.release.movements import ReturnInterview, missing_episode, movement
 from adapters.release.offence_answers import CourtStanding, offence_answer
+from adapters.release.placements import LegalStatus, PlaceKind, placement
 from adapters.release.quoting import inherited_handling
 from adapters.release.strategy import (
     Attendance,
@@ -53,6 +54,7 @@ BUILDERS: Mapping[Category, Callable[..., dict[str, Any]]] = {
     Category.CONTEXT: context,
     Category.MOVEMENT: movement,
     Category.MISSING_EPISODE: missing_episode,
+    Category.PLACEMENT: placement,
     Category.OFFENCE: offence_answer,
 }
 _FLAGS = frozenset(
@@ -65,6 +67,7 @@ _FLAGS = frozenset(
         "referral_considered",
         "prosecutor_told",
         "defence_told",
+        "child_asked",
     }
 )
 _LISTS = frozenset({"derived_from", "agencies", "evidence_relied_on", "actions"})
@@ -81,6 +84,8 @@ _TERMS: Mapping[str, type[StrEnum]] = {
     "info_grade": InfoGrade,
     "return_interview": ReturnInterview,
     "court": CourtStanding,
+    "place_kind": PlaceKind,
+    "legal_status": LegalStatus,
 }
 _STATES: Mapping[Category, type[StrEnum]] = {
     Category.WISHES_AND_FEELINGS: WishesState,

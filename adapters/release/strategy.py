@@ -6,7 +6,6 @@ Sources: nrm.md 4.1 (who takes part; the first 72 hours; that places to stay wer
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -19,6 +18,7 @@ from adapters.release.writing import (
     AuthoredRefused,
     Fields,
     given,
+    is_to_come,
     put_follows,
     put_optional,
     render_content,
@@ -26,16 +26,15 @@ from adapters.release.writing import (
     require_day,
     require_line,
     require_text,
+    require_time_of_day,
     require_written_term,
 )
-from adapters.uk_time import uk_local
 from policies.vocabulary import Category
 
 MAX_ATTENDANCES = 50
 MAX_OPTIONS = 20
 MAX_DISCUSSION_ACTIONS = 50
 MAX_WHY_CHARS = 4_000
-_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 
 
 class DiscussionState(StrEnum):
@@ -147,7 +146,7 @@ def strategy_discussion(
     fields: Fields = {"hub_DiscussionState": given("hub_DiscussionState", state.value)}
     put_optional(fields, "hub_HowToJoin", how_to_join, MAX_LINE_CHARS)
     if starts_at is not None:
-        fields["hub_StartsAt"] = given("hub_StartsAt", _time_of_day(starts_at))
+        fields["hub_StartsAt"] = given("hub_StartsAt", require_time_of_day("starts_at", starts_at))
     quoted = [*derived_from, *put_follows(fields, follows)]
     if state is not DiscussionState.HELD:
         later = (threshold_met, police_protection_considered, police_protection_why, outcome)
@@ -184,11 +183,6 @@ def strategy_discussion(
     return render_content(
         Category.STRATEGY_DISCUSSION, "A strategy discussion", fields, by, observed_from=day, derived_from=quoted
     )
-
-
-def is_to_come(day: date, starts_at: str, by: Author) -> bool:
-    """Whether a time of day in the UK, such as ``09:30``, is later than the moment at which somebody writes of it."""
-    return (day, starts_at) > (by.day, f"{uk_local(by.written_at):%H:%M}")
 
 
 def list_attended(agencies: Sequence[str]) -> list[dict[str, Any]]:
@@ -231,12 +225,6 @@ def _not_held(
         observed_from=said_on,
         derived_from=quoted,
     )
-
-
-def _time_of_day(text: object) -> str:
-    if not isinstance(text, str) or not _TIME.fullmatch(text):
-        raise AuthoredRefused("starts_at: expected a time of day such as 09:30")
-    return text
 
 
 def _put_invitations(fields: Fields, invitations: Sequence[Invitation]) -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from adapters.nrm.typology import Element, ExploitationType
 from adapters.sources.draft import Value, ValueState
-from adapters.uk_time import uk_day
+from adapters.uk_time import uk_day, uk_local
 from policies.model import Malformed, render_time, require_agency, require_id
 from policies.vocabulary import Category, Role
 
@@ -27,6 +27,7 @@ MAX_NOTE_AGE_YEARS = 30
 
 _JWS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _FORBIDDEN_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 _PARTIAL = re.compile(r"\d{4}(?:-\d{2}(?:-\d{2})?)?", re.ASCII)
 _LOCATOR = "form"
 
@@ -221,6 +222,17 @@ def require_part_date(name: str, text: object, by: Author) -> tuple[date, date]:
 
 def _month_end(first: date) -> date:
     return (first.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+
+
+def require_time_of_day(name: str, text: object) -> str:
+    if not isinstance(text, str) or not _TIME.fullmatch(text):
+        raise AuthoredRefused(f"{name}: expected a time of day such as 09:30")
+    return text
+
+
+def is_to_come(day: date, time: str, by: Author) -> bool:
+    """Whether a time of day in the UK, such as ``09:30``, is later than the moment at which somebody writes of it."""
+    return (day, time) > (by.day, f"{uk_local(by.written_at):%H:%M}")
 
 
 def require_ids(name: str, fragments: Sequence[str], limit: int = MAX_EVIDENCE) -> list[str]:

@@ -41,9 +41,9 @@ def framing_of(opened: OpenCase) -> Framing:
 
 
 def _write(case: str) -> dict[str, str]:
-    """Return where whoever asks writes of places, journeys and times of missing, by kind; nothing for who may not."""
+    """Return where whoever asks writes of places, journeys, missing, placements, by kind; nothing for who may not."""
     may = writable(require_case(case).roles)
-    kinds = (Category.CONTEXT, Category.MOVEMENT, Category.MISSING_EPISODE)
+    kinds = (Category.CONTEXT, Category.MOVEMENT, Category.MISSING_EPISODE, Category.PLACEMENT)
     return {kind.value: url_for("writing.form", case=case, kind=kind.value) for kind in kinds if kind in may}
 
 
@@ -55,6 +55,7 @@ def _follow(case: str) -> dict[str, str]:
         Category.SAFEGUARDING_ACTION: Category.SAFEGUARDING_ACTION.value,
         Category.SERVICE_REFERRAL: Category.SERVICE_REFERRAL.value,
         Category.MISSING_EPISODE: Category.MISSING_EPISODE.value,
+        Category.PLACEMENT: Category.PLACEMENT.value,
         Category.OFFENCE: OFFENCE_ANSWER.slug,
     }
     found = {

@@ -23,6 +23,7 @@ WRITTEN = frozenset(
         Category.CONTEXT,
         Category.MOVEMENT,
         Category.MISSING_EPISODE,
+        Category.PLACEMENT,
         Category.OFFENCE,
     }
 )

@@ -21,10 +21,9 @@ from adapters.release.strategy import (
     InvitationAnswer,
     PlacementOption,
     PlacementReason,
-    is_to_come,
     strategy_discussion,
 )
-from adapters.release.writing import Author, AuthoredRefused, Coming
+from adapters.release.writing import Author, AuthoredRefused, Coming, is_to_come
 from adapters.workspace.form_reading import MAX_SHORT, FormReader
 
 OWN_ANSWERS: Mapping[str, object] = {

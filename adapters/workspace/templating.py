@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from flask import Flask, has_request_context
-from flask_babel import Babel, format_datetime, get_translations
+from flask_babel import Babel, format_datetime, get_translations, gettext
 from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
 
-from adapters.picture.neutral import neutral_text
+from adapters.picture.neutral import has_mixed_scripts, neutral_text
 from adapters.picture.speech import capital_first, lazy_gettext, shown, speak_through
 from adapters.picture.words import category_words, kind_words
 from adapters.workspace import languages
@@ -51,7 +51,8 @@ def prepare_templates(app: Flask, here: Workspace) -> None:
     # The picture's own sentences are shown in the language of the page that asks for them.
     app.before_request(lambda: speak_through(None if page_language() == LANGUAGE else get_translations))
     app.teardown_request(lambda _error: speak_through(None))
-    app.jinja_env.filters["neutral"] = lambda text: neutral_text(shown(text))
+    app.jinja_env.filters["neutral"] = _flagged
+    app.jinja_env.filters["as_typed"] = lambda text: neutral_text(shown(text))
     app.jinja_env.filters["worded"] = lazy_gettext
     app.jinja_env.filters["start"] = capital_first
     app.jinja_env.filters["stored_time"] = parse_time
@@ -69,6 +70,12 @@ def prepare_templates(app: Flask, here: Workspace) -> None:
     app.jinja_env.globals["moment"] = moment
     app.jinja_env.globals["clock_time"] = clock_time
     app.context_processor(_page_values)
+
+
+def _flagged(text: str) -> str:
+    """Return what somebody wrote, harmless; where letters of one script look like another's it says so (attack 68)."""
+    words = neutral_text(shown(text))
+    return f"{words} [{gettext('Letters of more than one script')}]" if has_mixed_scripts(words) else words
 
 
 def moment(at: datetime) -> str:

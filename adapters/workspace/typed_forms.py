@@ -29,9 +29,12 @@ YES, NO = "yes", "no"
 _PLAIN = (
     ("not before the day", _later("The day must be today or later")),
     ("not after the day of writing", _later("The day cannot be in the future")),
-    ("not before the first", _later("It cannot end before it began")),
+    ("not before the first", _later("This is before the first date")),
     ("where it was not done", _later("This belongs to a yes above. Answer yes, or take it out")),
     ("with date_set", _later("Give the day where a date is set, and only there")),
+    ("with a whole day", _later("A time needs the whole day above: day, month and year")),
+    ("time of day", _later("Write the time, such as 14:30")),
+    ("a time that is over", _later("This time is still to come")),
     ("within", _later("Check the year: it is too far from today")),
     ("control character", _later("There is a character in it that cannot be read. Type it again")),
     ("one line", _later("Write it in one line")),
@@ -46,6 +49,16 @@ _BETWEEN_FIELDS = {
     Category.OFFENCE: (("four questions", "referral_considered"),),
 }
 """What a refusal of a whole form is about: a word in it, and the question at which it is said."""
+_WRONG_THERE = {
+    (Category.MOVEMENT, "from_place"): _later("Say from where, or to where. At least one of the two is needed"),
+    (Category.MISSING_EPISODE, "interview_on"): _later(
+        "You give a day, but not that an interview was offered or held. Change one of the two"
+    ),
+    (Category.MISSING_EPISODE, "return_interview"): _later(
+        "Give the day on which the child came back, or leave the return interview open"
+    ),
+}
+"""What is wrong there, where the question's own help does not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +376,8 @@ def place_refusal(kind: WrittenKind, refusal: AuthoredRefused) -> tuple[str, str
     for word, question in between:
         if word in text:
             asked = kind.question(question)
-            return question, str(asked.hint) if asked is not None else text.strip()
+            said = _WRONG_THERE.get((kind.category, question), asked.hint if asked is not None else text.strip())
+            return question, str(said)
     for part, words in _PLAIN:
         if part in text:
             return (name if kind.question(name) is not None else first_question(kind)), str(words)

@@ -55,6 +55,7 @@ from adapters.workspace.written_about import (
     offences,
     quoted,
     request_choices,
+    stays,
 )
 from adapters.workspace.written_kinds import ELSEWHERE, FORMS, KINDS, RECORDS, form_of
 from adapters.workspace.written_terms import DATES, Takes, WrittenKind
@@ -99,6 +100,7 @@ def choose(case: str) -> str:
         matters=[
             (_("Actions and referrals on record"), _("Record what came of it"), matters(held, may)),
             (_("Missing episodes on record"), _("Record what came of it"), episodes(held, may)),
+            (_("Placements on record"), _("Record what came of it"), stays(held, may)),
             (_("Offences on record"), _("Record what was done about it"), offences(held, may)),
         ],
         invitations=invitations(held) if held is not None and Category.ANSWER in may else [],

@@ -18,6 +18,8 @@ from adapters.picture.missing import list_episodes
 from adapters.picture.neutral import neutral_text
 from adapters.picture.offence_answers import OFFENDER_ROLES
 from adapters.picture.offences import VICTIM, OffenceRow
+from adapters.picture.placements import list_stays
+from adapters.picture.provenance import Piece
 from adapters.picture.requests import list_requests
 from adapters.picture.situation import ActionRow
 from adapters.picture.speech import shown
@@ -36,6 +38,13 @@ FOLLOWED = (Category.SAFEGUARDING_ACTION, Category.SERVICE_REFERRAL)
 ANSWERS = (ANSWER.slug, REFUSAL.slug, INVITATION_ANSWER.slug)
 _SAID_ANEW = ("state", "outcome", "derived_from", "account", "return_interview", "interview_on", "source_kind")
 """What a later record says anew; the rest stands in its form as it was written."""
+
+
+_OF_RECORDS: Mapping[Category, tuple[str, str]] = {
+    Category.MISSING_EPISODE: ("missing_from", "found_on"),
+    Category.PLACEMENT: ("placed_on", "placed_until"),
+}
+"""Kinds of which any record may be followed, of a file too: the questions of their days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +128,21 @@ def episodes(held: OpenCase | None, may: frozenset[Category]) -> list[Matter]:
     ]
 
 
+def stays(held: OpenCase | None, may: frozenset[Category]) -> list[Matter]:
+    """Return the placements on record, each by its newest record, where somebody may write of one."""
+    if held is None or Category.PLACEMENT not in may:
+        return []
+    return [
+        Matter(
+            piece.fragment,
+            piece.line,
+            _("no end on record") if piece.period is None or piece.period.end is None else _("an end is on record"),
+            FORMS[Category.PLACEMENT.value].slug,
+        )
+        for piece in list_stays(held.view)
+    ]
+
+
 def offences(held: OpenCase | None, may: frozenset[Category]) -> list[Matter]:
     """Return the offences on record, but not where the child is the victim, where somebody may write of one."""
     if held is None or Category.OFFENCE not in may:
@@ -189,9 +213,15 @@ def _followable(form: WrittenKind, held: OpenCase) -> set[str]:
         return {str(item.fragment) for item in disagreements(held)}
     if form is OFFENCE_ANSWER:
         return {item.fragment for item in offences(held, frozenset({Category.OFFENCE}))}
-    if form.category is Category.MISSING_EPISODE:
-        return {piece.fragment for item in list_episodes(held.view) for piece in item.records}
+    if form.category in _OF_RECORDS:
+        return {piece.fragment for piece in _records(form, held)}
     return {name for row in held.picture.plan if row.kind is form.category for name in _named_by(row)}
+
+
+def _records(form: WrittenKind, held: OpenCase) -> list[Piece]:
+    if form.category is Category.PLACEMENT:
+        return list_stays(held.view)
+    return [piece for item in list_episodes(held.view) for piece in item.records]
 
 
 def _fill_from_earlier(typed: Typed, earlier: DisagreementItem) -> None:
@@ -208,11 +238,12 @@ def _fill_as_written(form: WrittenKind, typed: Typed, held: OpenCase) -> None:
     """Say what was done, why and by whom as the earlier record has it: where it stands now is for the writer to say."""
     follows = typed["follows"]
     earlier = next(item for item in held.view.opened if item.header.fragment == follows)
-    if form.category is Category.MISSING_EPISODE:
+    if form.category in _OF_RECORDS:
         # What came of a file has no answers of this form, but it has its days.
         observed = read_content(earlier.content, form.category)
-        fill_dates(typed, "missing_from", observed.observed_from)
-        fill_dates(typed, "found_on", observed.observed_to)
+        begins, ends = _OF_RECORDS[form.category]
+        fill_dates(typed, begins, observed.observed_from)
+        fill_dates(typed, ends, observed.observed_to)
     before = prefill(form, earlier.content)
     for name in list(before):
         if name not in (*_SAID_ANEW, "follows"):
@@ -286,9 +317,8 @@ def _quote_earlier(form: WrittenKind, held: OpenCase, follows: str) -> list[Quot
     elif form is OFFENCE_ANSWER:
         listed = offences(held, frozenset({Category.OFFENCE}))
         text = next((item.text for item in listed if item.fragment == follows), None)
-    elif form.category is Category.MISSING_EPISODE:
-        records = [piece for item in list_episodes(held.view) for piece in item.records]
-        text = next((piece.line for piece in records if piece.fragment == follows), None)
+    elif form.category in _OF_RECORDS:
+        text = next((piece.line for piece in _records(form, held) if piece.fragment == follows), None)
     else:
         rows = [row for row in held.picture.plan if row.kind is form.category]
         text = next((row.what for row in rows if follows in _named_by(row)), None)

@@ -14,6 +14,7 @@ from adapters.release.writing import MAX_TEXT_CHARS
 from adapters.workspace.written_context import CONTEXT
 from adapters.workspace.written_movements import MISSING, MOVEMENT
 from adapters.workspace.written_offence import OFFENCE_ANSWER
+from adapters.workspace.written_placement import PLACEMENT
 from adapters.workspace.written_terms import (
     BEARING_TERMS,
     ELEMENT_TERMS,
@@ -235,6 +236,7 @@ KINDS: Mapping[Category, WrittenKind] = {
         CONTEXT,
         MOVEMENT,
         MISSING,
+        PLACEMENT,
         ACTION,
         REFERRAL,
         WrittenKind(

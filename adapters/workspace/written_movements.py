@@ -10,7 +10,7 @@ from adapters.workspace.written_terms import INTERVIEW_TERMS, KNOWN_TERMS, Asked
 from adapters.workspace.written_work import FOLLOWS, QUOTED
 from policies.vocabulary import Category
 
-_HOW_KNOWN = Asked(
+HOW_KNOWN = Asked(
     "source_kind", Takes.CHOICE, _("How do you know?"), "", missing=_("Choose how you know"), terms=KNOWN_TERMS
 )
 
@@ -77,7 +77,7 @@ MOVEMENT = WrittenKind(
             limit=MAX_REQUEST_CHARS,
             rows=3,
         ),
-        _HOW_KNOWN,
+        HOW_KNOWN,
         *GRADES,
         QUOTED,
     ),
@@ -149,7 +149,7 @@ MISSING = WrittenKind(
             _("Write what is known of it"),
             MAX_REQUEST_CHARS,
         ),
-        _HOW_KNOWN,
+        HOW_KNOWN,
         QUOTED,
     ),
     note=_(

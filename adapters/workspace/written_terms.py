@@ -13,6 +13,7 @@ from adapters.release.authored import MAX_POSITIONS
 from adapters.release.contexts import ContextSetting, InfoGrade, SourceGrade
 from adapters.release.movements import ReturnInterview
 from adapters.release.offence_answers import CourtStanding
+from adapters.release.placements import LegalStatus, PlaceKind
 from adapters.release.writing import (
     MAX_LINE_CHARS,
     ActionState,
@@ -195,6 +196,27 @@ INTERVIEW_TERMS = (
     (ReturnInterview.OFFERED.value, _("Offered, not held yet")),
     (ReturnInterview.HELD.value, _("Held")),
     (ReturnInterview.DECLINED.value, _("Offered, and the child did not want it")),
+)
+PLACE_KIND_TERMS = (
+    (PlaceKind.PARENTS.value, _("With parents")),
+    (PlaceKind.RELATIVES.value, _("With relatives or friends")),
+    (PlaceKind.FOSTER_CARE.value, _("Foster care")),
+    (PlaceKind.CHILDRENS_HOME.value, _("A children’s home")),
+    (PlaceKind.SPECIALIST.value, _("A specialist placement for children who were exploited")),
+    (PlaceKind.SUPPORTED.value, _("Supported accommodation")),
+    (PlaceKind.HOTEL.value, _("A hotel or hostel")),
+    (PlaceKind.HOSPITAL.value, _("A hospital")),
+    (PlaceKind.SECURE.value, _("A secure home or custody")),
+    (PlaceKind.OTHER.value, _("Another place, and you say which below")),
+)
+LEGAL_STATUS_TERMS = (
+    (LegalStatus.POLICE_PROTECTION.value, _("Police protection (Children Act 1989, section 46)")),
+    (LegalStatus.EMERGENCY_PROTECTION_ORDER.value, _("Emergency protection order (section 44)")),
+    (LegalStatus.CHILD_ASSESSMENT_ORDER.value, _("Child assessment order (section 43)")),
+    (LegalStatus.ACCOMMODATED.value, _("Accommodated by the council, by agreement (section 20)")),
+    (LegalStatus.INTERIM_CARE_ORDER.value, _("Interim care order (section 38)")),
+    (LegalStatus.CARE_ORDER.value, _("Care order (section 31)")),
+    (LegalStatus.REMAND.value, _("On remand")),
 )
 COURT_TERMS = (
     (CourtStanding.DATE_SET.value, _("Yes, and you give it below")),

@@ -82,6 +82,15 @@ FORMS: Mapping[Category, dict[str, Any]] = {
         "source_kind": "child_account",
     },
     Category.MISSING_EPISODE: {"missing_from": "2026-02-03", "account": "Invented.", "source_kind": "record"},
+    Category.PLACEMENT: {
+        "placed_on": "2026-02-03",
+        "placed_at": "09:30",
+        "place_kind": "foster_care",
+        "legal_status": "police_protection",
+        "child_asked": False,
+        "account": "Invented.",
+        "source_kind": "record",
+    },
     Category.OFFENCE: {"follows": "a" * 32, "prosecutor_told": True, "source_kind": "record"},
     Category.SERVICE_REFERRAL: {
         "to_service": "Invented service",
@@ -253,6 +262,8 @@ def test_the_guide_says_what_a_field_takes(category: Category) -> None:
             "info_grade",
             "return_interview",
             "court",
+            "place_kind",
+            "legal_status",
         )
         if name in written_fields(category)
     }

@@ -26,6 +26,7 @@ from adapters.release.authored import (
 from adapters.release.contexts import ContextSetting, context
 from adapters.release.movements import ReturnInterview, missing_episode, movement
 from adapters.release.offence_answers import CourtStanding, offence_answer
+from adapters.release.placements import LegalStatus, PlaceKind, placement
 from policies.vocabulary import Category, Role, WishesState
 
 AUTHOR = authored.Author(Role.LEAD_PROFESSIONAL, "social worker", datetime(2026, 5, 25, 10, 0, tzinfo=UTC))
@@ -140,6 +141,16 @@ def missing(**changes: Any) -> dict[str, Any]:
     return missing_episode(AUTHOR, **{**given, **changes})
 
 
+def stay(**changes: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {
+        "placed_on": TODAY.isoformat(),
+        "place_kind": PlaceKind.FOSTER_CARE,
+        "account": "Nobody in the network knows where it is",
+        "source_kind": SourceKind.RECORD,
+    }
+    return placement(AUTHOR, **{**given, **changes})
+
+
 def done_about_offence(**changes: Any) -> dict[str, Any]:
     given: dict[str, Any] = {"follows": "a" * 32, "prosecutor_told": True, "source_kind": SourceKind.RECORD}
     return offence_answer(AUTHOR, **{**given, **changes})
@@ -198,6 +209,7 @@ BUILDERS: dict[Category, Callable[..., dict[str, Any]]] = {
     Category.CONTEXT: describe,
     Category.MOVEMENT: move,
     Category.MISSING_EPISODE: missing,
+    Category.PLACEMENT: stay,
     Category.OFFENCE: done_about_offence,
     Category.VOTE: cast,
     Category.DECISION: decision,
@@ -301,6 +313,16 @@ REFUSALS: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
         "the day of an interview needs that it was offered or held",
     ),
     (missing, {"follows": "x"}, "follows: expected ids of fragments"),
+    (stay, {"placed_on": "2026-06"}, "placed_on: expected a date not after the day of writing"),
+    (stay, {"placed_on": "2026-05", "placed_at": "09:00"}, "placed_at: expected a time only with a whole day"),
+    (stay, {"placed_at": "9.30"}, "placed_at: expected a time of day such as 09:30"),
+    (stay, {"placed_at": "11:01"}, "placed_at: expected a time that is over"),
+    (stay, {"placed_until": "2026-05-24"}, "placed_until: expected a date not before the first one"),
+    (stay, {"place_kind": "castle"}, "place_kind: expected one of with_parents"),
+    (stay, {"legal_status": "L1"}, "legal_status: expected one of police_protection"),
+    (stay, {"child_asked": "yes"}, "child_asked: expected true or false"),
+    (stay, {"town": "two\nlines"}, "town: expected one line"),
+    (stay, {"account": ""}, "account: expected words, got nothing"),
     (done_about_offence, {"follows": None}, "follows: expected the id of the offence's fragment"),
     (done_about_offence, {"prosecutor_told": None}, "offence: expected an answer to at least one of the four"),
     (done_about_offence, {"prosecutor_told": "yes"}, "prosecutor_told: expected true or false"),
@@ -460,3 +482,13 @@ def test_largest_decision_fits_a_sealed_fragment() -> None:
         reasons_by_element="ä" * writing.MAX_TEXT_CHARS,
     )
     assert len(json.dumps(content, ensure_ascii=False).encode()) < 1024 * 1024
+
+
+def test_a_stay_begins_at_its_hour_under_its_order() -> None:
+    """UK clocks: 10:59 in summer is over at 10:00 UTC. The order has its code of the looked-after children return."""
+    made = stay(placed_at="10:59", legal_status=LegalStatus.POLICE_PROTECTION)
+    assert made["observed"] == {"from": f"{TODAY.isoformat()}T10:59"}
+    status = made["fields"]["hub_LegalStatus"]
+    assert (status["value"], status["code"], status["scheme"]) == ("police_protection", "L1", "ssda903-ls")
+    assert "to" not in stay(placed_until=None)["observed"]
+    assert stay(child_asked=False)["summary"] == "Foster care, the child was not asked"
