@@ -21,6 +21,8 @@ from babel.messages.pofile import read_po, write_po
 from adapters.nrm.indicators import indicator_groups
 from adapters.nrm.typology import CONTROL_METHODS, TYPE_LABELS
 from adapters.picture.clocks import load_rules
+from adapters.picture.field_names import FIELD_CONTEXT as NAME_CONTEXT
+from adapters.picture.field_names import FIELD_NAMES
 from adapters.picture.speech import Sentence
 from adapters.sources.charity.codes import ANSWER_CONTEXT, code_labels
 from adapters.sources.charity.fields import Kind
@@ -84,6 +86,8 @@ def _found() -> Iterator[tuple[str, str | tuple[str, ...], str | None]]:
         ):
             yield "nrm/indicators.toml", text, None
     yield from _typed_record()
+    for name in FIELD_NAMES.values():
+        yield "picture/field_names.py", str(name), NAME_CONTEXT
     for hint in load_hints():
         # What an offence may suggest to whoever reviews it stands in a table.
         yield "sources/police/hints.toml", hint.says, None

@@ -236,6 +236,11 @@ def _said(text: object) -> Markup:
     return Markup(f"<bdi>{escape(_finalize(text))}</bdi>")  # noqa: S704 - escaped
 
 
+def _field_name(label: str) -> Markup:
+    """Return what a field is called: our own words as they are, a name that its sender made up as what others wrote."""
+    return escape(_finalize(label)) if isinstance(label, Sentence) else _said(label)
+
+
 def _said_plain(text: object) -> Markup:
     """Return a rule's name, or a name of ours, as it goes into a sentence."""
     return escape(_finalize(text))
@@ -268,7 +273,7 @@ def _environment() -> Environment:
         newstyle=True,
         pgettext=lambda context, text: spoken_now().pgettext(context, text),
     )
-    environment.globals.update(_=_translated, said=_said, said_plain=_said_plain)
+    environment.globals.update(_=_translated, said=_said, said_plain=_said_plain, field_name=_field_name)
     environment.filters.update(
         day=_harmless(day_words),
         kind=_harmless(kind_words),
