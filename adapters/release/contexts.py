@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
+from adapters.picture.speech import lazy_gettext as _
 from adapters.release.writing import (
     MAX_REQUEST_CHARS,
     Author,
@@ -78,7 +79,7 @@ def context(
     and either may be missing. Raises ``AuthoredRefused``.
     """
     setting = require_written_term("setting", ContextSetting, setting)
-    first, _ = require_part_date("seen_from", seen_from, by)
+    first, _last = require_part_date("seen_from", seen_from, by)
     fields: Fields = {
         "hub_ContextSetting": given("hub_ContextSetting", setting.value),
         "hub_ContextName": given("hub_ContextName", require_line("name", name)),
@@ -87,7 +88,7 @@ def context(
     }
     if seen_to is not None:
         if require_part_date("seen_to", seen_to, by)[1] < first:
-            raise AuthoredRefused("seen_to: expected a date not before the first one")
+            raise AuthoredRefused(_("expected a date not before the first one"), "seen_to")
         fields["hub_SeenTo"] = given("hub_SeenTo", seen_to)
     put_optional(fields, "hub_ContextPeople", people, MAX_REQUEST_CHARS)
     put_optional(fields, "hub_Movement", movement, MAX_REQUEST_CHARS)

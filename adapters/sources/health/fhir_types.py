@@ -197,7 +197,8 @@ _OTHER_FORM = lazy_gettext("does not have the form FHIR R4 gives it")
 
 
 def _structure(place: Path, what: Sentence) -> Problem:
-    return Problem(ProblemKind.STRUCTURE, place, joined([describe(place), what]))
+    said = lazy_gettext("%(where)s %(what)s", where=describe(place), what=what)
+    return Problem(ProblemKind.STRUCTURE, place, said)
 
 
 def _empty_values(data: Any, path: Path) -> list[Path]:
