@@ -65,6 +65,9 @@ class Agency(Protocol):
     def consents(self) -> ConsentEvents: ...
 
 
+_NO_REASON = lazy_gettext("no reason given")
+
+
 class ChangedSinceShown(Exception):
     """What the statement would do is not what somebody was shown: nothing was recorded."""
 
@@ -215,9 +218,11 @@ def _send(
         report = agency.outbox.push_case(case)
         named = _named(agency, case, draft)
         if named is None:
-            reason = report.problems[0].get("detail", "no reason given") if report.problems else "no reason given"
+            reason = report.problems[0].get("detail", _NO_REASON) if report.problems else _NO_REASON
             raise DraftRefused(
-                lazy_gettext("the hub did not take the words of this statement, so it was not recorded"), f": {reason}"
+                lazy_gettext(
+                    "the hub did not take the words of this statement, so it was not recorded: %(why)s", why=reason
+                )
             )
     except (LogRefused, CaseRefused, DraftRefused, HubRefused, HubUnreachable):
         if is_wider:
