@@ -81,6 +81,8 @@ class PlacementReason(StrEnum):
 
 
 NEVER_ALONE = frozenset({PlacementReason.AGE, PlacementReason.COST})
+_WHOLE = Category.STRATEGY_DISCUSSION.value
+"""What a refusal of the whole form names."""
 AGE_OR_COST_ALONE = _(
     "age and cost are never the only reasons for a place to stay; say what it means for this child’s safety and wishes"
 )
@@ -152,22 +154,20 @@ def strategy_discussion(
     if state is not DiscussionState.HELD:
         later = (threshold_met, police_protection_considered, police_protection_why, outcome)
         if any(item is not None for item in later) or invitations or placement_options or discussion_actions:
-            raise AuthoredRefused(_("what came of it is recorded once it was held"), "strategy_discussion")
+            raise AuthoredRefused(_("what came of it is recorded once it was held"), _WHOLE)
     if state is DiscussionState.NOT_HELD:
         if agencies:
             raise AuthoredRefused(_("expected none where it was not held, nobody took part"), "agencies")
         return _not_held(fields, by, held_on, reasons, next_steps, quoted)
     if state is DiscussionState.PLANNED:
         if next_steps is not None:
-            raise AuthoredRefused(_("what came of it is recorded once it was held"), "strategy_discussion")
+            raise AuthoredRefused(_("what came of it is recorded once it was held"), _WHOLE)
         _put_plan(fields, by, held_on, agencies, reasons)
         return render_content(
             Category.STRATEGY_DISCUSSION, "A strategy discussion is planned", fields, by, derived_from=quoted
         )
     if threshold_met is None or reasons is None or next_steps is None:
-        raise AuthoredRefused(
-            _("held needs whether the threshold is met, the reasons and what happens next"), "strategy_discussion"
-        )
+        raise AuthoredRefused(_("held needs whether the threshold is met, the reasons and what happens next"), _WHOLE)
     day = require_day("held_on", held_on, by)
     if starts_at is not None and is_to_come(held_on, starts_at, by):
         raise AuthoredRefused(
@@ -208,7 +208,7 @@ def _agencies(name: str, agencies: Sequence[str]) -> list[dict[str, Any]]:
 
 def _put_plan(fields: Fields, by: Author, day: date, agencies: Sequence[str], reasons: str | None) -> None:
     if reasons is None:
-        raise AuthoredRefused(_("planned needs the reasons why it is called together"), "strategy_discussion")
+        raise AuthoredRefused(_("planned needs the reasons why it is called together"), _WHOLE)
     planned_for = require_day("held_on", day, by, may_be_future=True)
     if day < by.day:
         raise AuthoredRefused(_("expected a day that is not over; what was held before is recorded as held"), "held_on")
@@ -221,11 +221,9 @@ def _not_held(
     fields: Fields, by: Author, day: date, reasons: str | None, next_steps: str | None, quoted: Sequence[str]
 ) -> dict[str, Any]:
     if "hub_Follows" not in fields:
-        raise AuthoredRefused(_("one that was not held needs the plan that it follows"), "strategy_discussion")
+        raise AuthoredRefused(_("one that was not held needs the plan that it follows"), _WHOLE)
     if reasons is None or next_steps is None:
-        raise AuthoredRefused(
-            _("one that was not held needs the reasons and what happens instead"), "strategy_discussion"
-        )
+        raise AuthoredRefused(_("one that was not held needs the reasons and what happens instead"), _WHOLE)
     said_on = require_day("held_on", day, by)
     fields["hub_Reasons"] = given("hub_Reasons", require_text("reasons", reasons))
     fields["hub_NextSteps"] = given("hub_NextSteps", require_text("next_steps", next_steps))
