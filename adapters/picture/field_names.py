@@ -57,7 +57,7 @@ _PARTS = """
     emergency_telephone end end_date end_time ethnicity evidence exploitation field flag from given_by
     hearing_court hearing_date hearing_time home_postcode identifier identifier_system in_progress in_touch
     initial_category initiation internal_review is_chosen is_followed_same_day job_title kind legal_status
-    matched_on message name number observed_on observer_role offence_sequence offender_code office_telephone
+    matched_on message name necessity number observed_on observer_role offence_sequence offender_code office_telephone
     option organisation organisation_code owner place placement placement_postcode position presence
     previous_plans primary_need prosecutor provider provider_urn rank reason reason_for_change recorded
     reference requestor role scope section seen sequence severity site size_bytes source_kind start start_date

@@ -10,8 +10,9 @@ from werkzeug.exceptions import NotFound
 
 from adapters.cases import VerifiedCase
 from adapters.hub_client import HubRefused, HubUnreachable
+from adapters.picture.field_names import field_words
 from adapters.picture.provenance import read_piece, short_name
-from adapters.picture.speech import Sentence, capital_first, shown
+from adapters.picture.speech import Sentence, capital_first, joined, shown
 from adapters.picture.view import CaseView
 from adapters.picture.words import category_words
 from adapters.refusal import CaseRefused, HomeRefused, LogRefused
@@ -153,7 +154,9 @@ def _plain(error: Exception) -> str:
     said: str = text[:1].upper() + text[1:].rstrip(".") + "."
     words = getattr(error, "words", "")
     if isinstance(words, Sentence):
-        said = f"{shown(capital_first(words)).rstrip('.')}."
+        field = getattr(error, "field", "")
+        named = joined([field_words(field), words], ": ") if field else words
+        said = f"{shown(capital_first(named)).rstrip('.')}."
     if "--without-consent" in text:
         said = _(
             "Some of this was shared on consent, and there is an objection now. Where a duty or the public interest "

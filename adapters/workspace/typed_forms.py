@@ -359,7 +359,7 @@ def _read_positions(read: ReadForm) -> None:
 
 def place_refusal(kind: WrittenKind, refusal: AuthoredRefused) -> tuple[str, str]:
     """Return at which question a builder's refusal is said, and in which words. Never what was typed."""
-    name, text = refusal.field, str(refusal.words)
+    name, text = refusal.field, refusal.words
     between = _BETWEEN_FIELDS.get(kind.category, ()) if name == kind.category.value else ()
     for word, question in between:
         if word in text:

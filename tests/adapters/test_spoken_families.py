@@ -254,4 +254,7 @@ def test_a_refusal_to_release_is_said_without_what_one_types_in_a_terminal(spoke
     assert say_refusal(error) == (422, "Draft 0123 is held.")
     with speaking_through(lambda: spoken):
         assert say_refusal(error) == (422, f"{pseudo('draft %(draft)s is held') % {'draft': '0123'}}.")
+    assert say_refusal(AuthoredRefused(lazy_gettext("expected words, got nothing"), "necessity"))[1] == (
+        "Necessity: expected words, got nothing."
+    )
     assert say_refusal(CaseRefused("members: expected 3; run nrm-adapter sync")) == (422, "Members: expected 3.")
