@@ -81,9 +81,9 @@ class ErasedOfCase:
         """Whether nothing is left of it at the hub."""
         return self.whole is not None and self.whole.scope is Scope.RECORD
 
-    def sentences(self) -> dict[str, str]:
-        """Return what to say of each fragment that its originator had erased."""
-        return {fragment: item.sentence for item in self.listed for fragment in item.fragments}
+    def by_fragment(self) -> dict[str, Erasure]:
+        """Return the erasure of each fragment that its originator had erased."""
+        return {fragment: item for item in self.listed for fragment in item.fragments}
 
 
 def read_erasures(session: Session, case: str) -> ErasedOfCase:

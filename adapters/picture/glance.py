@@ -18,7 +18,7 @@ from adapters.release.writing import DisagreementStatus
 MAX_QUOTE_CHARS = 280
 MAX_CLOCKS = 6
 FIRST_LOOK = _("You have not looked at this case for this purpose before.")
-_URGENCY = (ClockState.WARNING, ClockState.RUNNING, ClockState.OVER, ClockState.UNKNOWN, ClockState.MET)
+_URGENCY = (ClockState.WARNING, ClockState.OVER, ClockState.RUNNING, ClockState.UNKNOWN, ClockState.MET)
 _SETTLED = frozenset({DisagreementStatus.EXPLAINED.value, DisagreementStatus.RESOLVED.value})
 
 
@@ -94,7 +94,7 @@ def _question(picture: Picture) -> GlanceLine:
 
 
 def _clocks(picture: Picture) -> GlanceLine:
-    """The newest clock of each kind, those that end soon first; how it stands, without the rule."""
+    """The newest clock of each kind, what ends soon and what ran out first; how it stands, without the rule."""
     newest: dict[ClockKind, Clock] = {}
     for clock in picture.clocks:
         newest.setdefault(clock.kind, clock)

@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.cases import VerifiedCase
-from adapters.erasures import NOT_UNDONE
 from adapters.erasures import RULE as ERASED_RULE
+from adapters.erasures import Erasure
 from adapters.feed import FOLLOWED, Said
 from adapters.following import LogRefused
 from adapters.picture.answer import Given, Listing, VerifiedAnswer, manifest_of
+from adapters.picture.erased_words import NOT_UNDONE, erased_words
 from adapters.picture.referral import find_referral
 from adapters.picture.view import Awaited, CaseView, NotGiven, OpenedFragment, RefusedFragment, Unverified
 from keys.directory import Directory
@@ -125,8 +126,12 @@ class Judged:
     decided: tuple[tuple[Given, Decision], ...]
     at: datetime
     awaited: tuple[Awaited, ...] = ()
-    erased: Mapping[str, str] = field(default_factory=dict)
-    """By fragment what to say of one that was erased."""
+    erased: Mapping[str, Erasure] = field(default_factory=dict)
+    """By fragment, of those that were erased."""
+
+    @property
+    def _names(self) -> Mapping[str, str]:
+        return {record.agency: record.name for record in self.directory.agencies.values()}
 
     @property
     def refused_now(self) -> dict[str, tuple[str, ...]]:
@@ -195,7 +200,7 @@ class Judged:
     ) -> CaseView:
         return CaseView(
             case=self.case.state,
-            agency_names={record.agency: record.name for record in self.directory.agencies.values()},
+            agency_names=self._names,
             reader=self.reader,
             reader_roles=self.roles,
             purpose=purpose,
@@ -251,7 +256,8 @@ class Judged:
 
     def _explain(self, fragment: str, decision: Decision) -> str:
         if decision.rules == (ERASED_RULE,):
-            return self.erased.get(fragment, NOT_UNDONE)
+            item = self.erased.get(fragment)
+            return NOT_UNDONE if item is None else erased_words(item, self._names)
         return explain_safely(decision, self.bundle)
 
     def _refused_now(self, given: Given, decision: Decision) -> RefusedFragment:

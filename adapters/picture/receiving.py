@@ -18,7 +18,7 @@ from adapters.case_sync import has_ended
 from adapters.cases import CaseBook, CaseRefused, VerifiedCase, verify_case
 from adapters.copies import keeps_inbox
 from adapters.erasures import RULE as ERASED_RULE
-from adapters.erasures import read_erasures
+from adapters.erasures import Erasure, read_erasures
 from adapters.feed import LISTS, Addressed
 from adapters.following import LogRefused
 from adapters.hub_client import parse_lines
@@ -194,11 +194,11 @@ class Receiver:
             is_kept = keeps_inbox(session, case, self.book.follower.home.kind)
             return 0 if is_kept or read_erasures(session, case).whole is None else forget_inbox(session, case)
 
-    def _erased(self, case: str) -> tuple[dict[str, str], bool]:
-        """Return what to say of each erased fragment of a case, and whether copies of them stay here all the same."""
+    def _erased(self, case: str) -> tuple[dict[str, Erasure], bool]:
+        """Return the erasure of each erased fragment of a case, and whether copies of them stay here all the same."""
         with self.store.read() as session:
-            said = read_erasures(session, case).sentences()
-            return said, keeps_inbox(session, case, self.book.follower.home.kind)
+            gone = read_erasures(session, case).by_fragment()
+            return gone, keeps_inbox(session, case, self.book.follower.home.kind)
 
     def permitted(self, view: CaseView, stage: Stage) -> frozenset[str]:
         """Return the opened fragments for which the policy permits this reader a further stage (export, submit)."""

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
-from adapters.picture.speech import lazy_gettext as _
 from adapters.release.writing import (
     MAX_REQUEST_CHARS,
     Author,
-    AuthoredRefused,
     Fields,
     SourceKind,
     given,
+    put_not_before,
     put_optional,
     render_content,
     require_line,
@@ -86,10 +85,7 @@ def context(
         "hub_ContextSeen": given("hub_ContextSeen", require_text("seen", seen, MAX_REQUEST_CHARS)),
         "hub_SeenFrom": given("hub_SeenFrom", seen_from),
     }
-    if seen_to is not None:
-        if require_part_date("seen_to", seen_to, by)[1] < first:
-            raise AuthoredRefused(_("expected a date not before the first one"), "seen_to")
-        fields["hub_SeenTo"] = given("hub_SeenTo", seen_to)
+    put_not_before(fields, "hub_SeenTo", seen_to, "seen_to", first, by)
     put_optional(fields, "hub_ContextPeople", people, MAX_REQUEST_CHARS)
     put_optional(fields, "hub_Movement", movement, MAX_REQUEST_CHARS)
     put_grades(fields, source_grade, info_grade)

@@ -23,6 +23,7 @@ from adapters.release.writing import (
     given,
     put_follows,
     put_line,
+    put_not_before,
     put_optional,
     render_content,
     require_day,
@@ -71,10 +72,7 @@ def movement(
         "hub_MovedOn": given("hub_MovedOn", moved_on),
         "hub_MovementAccount": given("hub_MovementAccount", require_text("account", account, MAX_REQUEST_CHARS)),
     }
-    if moved_until is not None:
-        if require_part_date("moved_until", moved_until, by)[1] < first:
-            raise AuthoredRefused(_("expected a date not before the first one"), "moved_until")
-        fields["hub_MovedUntil"] = given("hub_MovedUntil", moved_until)
+    put_not_before(fields, "hub_MovedUntil", moved_until, "moved_until", first, by)
     put_line(fields, "hub_MovedFrom", from_place, "from_place")
     put_line(fields, "hub_MovedTo", to_place, "to_place")
     put_line(fields, "hub_MovedHow", how, "how")
@@ -119,14 +117,8 @@ def missing_episode(
         "hub_MissingFrom": given("hub_MissingFrom", missing_from),
         "hub_MissingAccount": given("hub_MissingAccount", require_text("account", account, MAX_REQUEST_CHARS)),
     }
-    for asked, name, text in (
-        ("reported_on", "hub_MissingReportedOn", reported_on),
-        ("found_on", "hub_MissingFoundOn", found_on),
-    ):
-        if text is not None:
-            if require_part_date(asked, text, by)[1] < first:
-                raise AuthoredRefused(_("expected a date not before the first one"), asked)
-            fields[name] = given(name, text)
+    put_not_before(fields, "hub_MissingReportedOn", reported_on, "reported_on", first, by)
+    put_not_before(fields, "hub_MissingFoundOn", found_on, "found_on", first, by)
     put_line(fields, "hub_MissingFromPlace", from_place, "from_place")
     if return_interview is not None:
         stands = require_written_term("return_interview", ReturnInterview, return_interview)

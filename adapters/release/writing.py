@@ -274,6 +274,17 @@ def put_line(fields: Fields, name: str, value: str | None, asked: str) -> None:
         fields[name] = given(name, require_line(asked, value))
 
 
+def put_not_before(fields: Fields, name: str, text: str | None, asked: str, first: date, by: Author) -> None:
+    """Put a date as precise as it is known, where it is given and can lie on ``first`` or after it.
+
+    ``asked`` is what the form calls it. Raises ``AuthoredRefused``.
+    """
+    if text is not None:
+        if require_part_date(asked, text, by)[1] < first:
+            raise AuthoredRefused(_("expected a date not before the first one"), asked)
+        fields[name] = given(name, text)
+
+
 def put_follows(fields: Fields, follows: str | None) -> list[str]:
     """Put the fragment of which a record says what came; return it as what is quoted. Raises ``AuthoredRefused``."""
     if follows is None:

@@ -65,14 +65,7 @@ def expected_birth_date_finding(value: date, today: date, locator: str) -> Findi
 
 def _too_old(value: date, today: date, locator: str) -> Finding | None:
     if value.year < EARLIEST_YEAR:
-        return _implausible(
-            lazy_gettext(
-                "the birth date is in the year %(year)s, before %(earliest)s",
-                year=str(value.year),
-                earliest=str(EARLIEST_YEAR),
-            ),
-            locator,
-        )
+        return _too_early(value, locator)
     had_birthday = (today.month, today.day) >= (value.month, value.day)
     if today.year - value.year - (not had_birthday) > OLDEST_AGE_YEARS:
         return _implausible(
@@ -84,17 +77,15 @@ def _too_old(value: date, today: date, locator: str) -> Finding | None:
 def event_date_finding(value: date, today: date, locator: str) -> Finding | None:
     """Return a warning where something that has happened is dated before 1900 or in the future."""
     if value.year < EARLIEST_YEAR:
-        return _implausible(
-            lazy_gettext(
-                "the date is in the year %(year)s, before %(earliest)s",
-                year=str(value.year),
-                earliest=str(EARLIEST_YEAR),
-            ),
-            locator,
-        )
+        return _too_early(value, locator)
     if value > today:
         return _implausible(lazy_gettext("the date of something that has happened lies in the future"), locator)
     return None
+
+
+def _too_early(value: date, locator: str) -> Finding:
+    years = {"year": str(value.year), "earliest": str(EARLIEST_YEAR)}
+    return _implausible(lazy_gettext("the date is in the year %(year)s, before %(earliest)s", **years), locator)
 
 
 def _implausible(what: Sentence, locator: str) -> Finding:

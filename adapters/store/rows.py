@@ -40,7 +40,8 @@ _SETTING = select(SettingRow.value).where(SettingRow.name == bindparam("name"))
 
 def read_setting(session: Session, name: str) -> Any:
     """Return a setting's JSON value, or None."""
-    value = session.scalar(_SETTING, {"name": name})
+    # Asked for at each opening of the store, and often: without the session's own layer, which has nothing to add.
+    value = session.connection().execute(_SETTING, {"name": name}).scalar()
     return None if value is None else json.loads(value)
 
 

@@ -28,7 +28,8 @@ MANIFEST = "assets.json"
 MAX_MANIFEST_BYTES = 64 * 1024
 MAX_ASSET_BYTES = 4 * 1024 * 1024
 KINDS = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
-NEEDED = frozenset({"pages.css", "govuk-frontend.js"})
+COMPONENTS, START = "govuk-frontend.js", "start.js"
+NEEDED = frozenset({"pages.css", COMPONENTS, START})
 _FOR_GOOD, _ASK_AGAIN = "public, max-age=31536000, immutable", "public, no-cache"
 _DIGEST_CHARS = 16
 
@@ -58,6 +59,11 @@ class Assets:
         if missing:
             raise AssetsMissing(f"the pages' {', '.join(sorted(missing))} is missing; build it with: make assets")
         _require_recorded(self._held, read_manifest(manifest or BUILT / MANIFEST))
+        # What a script imports has its digest in its address too; the page's tag for it holds the browser to it.
+        start = self._held[START].content.replace(
+            f'"{PREFIX}{COMPONENTS}"'.encode(), f'"{self.address(COMPONENTS)}"'.encode()
+        )
+        self._held = {**self._held, START: _asset(START, start)}
 
     def address(self, name: str) -> str:
         """Return where a page finds a file. Raises ``KeyError`` for a name that is none."""
@@ -124,7 +130,11 @@ def _read(path: Path) -> Asset:
         content = file.read(MAX_ASSET_BYTES + 1)
     if len(content) > MAX_ASSET_BYTES:
         raise AssetsChanged(f"the pages' {path.name} has more than {MAX_ASSET_BYTES:,} bytes; build it: make assets")
-    return Asset(content, KINDS[path.suffix], hashlib.sha256(content).hexdigest())
+    return _asset(path.name, content)
+
+
+def _asset(name: str, content: bytes) -> Asset:
+    return Asset(content, KINDS[Path(name).suffix], hashlib.sha256(content).hexdigest())
 
 
 if __name__ == "__main__":

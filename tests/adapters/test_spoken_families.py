@@ -39,7 +39,7 @@ from policies.bundles import load_bundle
 from policies.consent_rules import REASONS
 from policies.vocabulary import Category, Role
 from tests.adapters.picture.invented_case import case_view
-from tests.pseudo_language import BEGIN, END, LANGUAGE, make, pseudo
+from tests.pseudo_language import BEGIN, END, pseudo
 from tests.text_catalogue import texts
 
 TODAY = date(2026, 11, 22)
@@ -57,15 +57,6 @@ TYPED = {
     "prs_MailingLatitude": "north",
     "hte_Date": "05/06/2026",
 }
-
-
-@pytest.fixture(scope="module")
-def spoken(tmp_path_factory: pytest.TempPathFactory) -> GNUTranslations:
-    """The language that nobody speaks."""
-    folder = tmp_path_factory.mktemp("translations")
-    make(folder)
-    with (folder / LANGUAGE / "LC_MESSAGES" / "messages.mo").open("rb") as file:
-        return GNUTranslations(file)
 
 
 def _is_spoken(text: str) -> bool:

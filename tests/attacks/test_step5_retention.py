@@ -306,7 +306,7 @@ def test_an_erased_fragment_is_named_in_the_picture(embedded: Scene) -> None:
     assert view.withheld_by_hub == ()
     named = [item for item in view.refused if item.fragment == gone[0]]
     assert [item.rules for item in named] == [("erased",)]
-    assert f"at the word of {POLICE}" in named[0].sentence
+    assert f"at the word of {embedded[POLICE].home.name}: it was" in named[0].sentence
     assert "agency-schedule" in named[0].sentence
     assert "not undone" in named[0].sentence
     assert {code for code, _ in embedded.alarms(HEALTH)} == {"erasure"}

@@ -90,10 +90,13 @@ def test_attack_14_what_changes_after_the_start_is_not_served(installed: Path, d
     browser = desk.browser()
     page = browser.get("/sign-in").text
     tags = re.findall(r'(?:src|href)="(/static/[^"]+)" integrity="([^"]+)"', page)
-    assert len(tags) == 2
-    assert len(re.findall(r"/static/", page)) == 2, "a file without its digest"
+    assert len(tags) == 3
+    assert len(re.findall(r"/static/", page)) == 3, "a file without its digest"
     for address, digest in tags:
         served = browser.get(address).data
         assert THIEF.strip() not in served
         assert digest == desk.here.assets.integrity(address.partition("?")[0].rpartition("/")[2])
         assert hashlib.sha256(served).hexdigest().startswith(address.rpartition("=")[2])
+        # What a script imports is one of the files that the page holds the browser to.
+        assert set(re.findall(rb'"(/static/[^"]*)"', served)) <= {named.encode() for named, _ in tags}
+    assert any(b"import {" in browser.get(address).data for address, _ in tags)

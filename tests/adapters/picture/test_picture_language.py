@@ -39,7 +39,7 @@ from adapters.release.writing import (
 )
 from policies.vocabulary import AgencyKind, Category, Condition, HandlingInstruction, NotGivenCode, Purpose, Role
 from tests.attacks.hostile_case import filled
-from tests.pseudo_language import BEGIN, LANGUAGE, make, not_translated, pseudo
+from tests.pseudo_language import BEGIN, not_translated, pseudo
 from tests.text_catalogue import texts
 
 FRAMING = Framing(PageLinks("/f/", "/c", "/e", {"safeguarding_action": "/g/", "strategy_discussion": "/g/"}), {})
@@ -58,15 +58,6 @@ WORDED = (
     Role,
     SourceKind,
 )
-
-
-@pytest.fixture(scope="module")
-def spoken(tmp_path_factory: pytest.TempPathFactory) -> GNUTranslations:
-    """The language that nobody speaks."""
-    folder = tmp_path_factory.mktemp("translations")
-    make(folder)
-    with (folder / LANGUAGE / "LC_MESSAGES" / "messages.mo").open("rb") as file:
-        return GNUTranslations(file)
 
 
 def _pages(view: CaseView) -> Iterator[str]:
