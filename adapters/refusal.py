@@ -12,7 +12,14 @@ class LogRefused(Exception):
 
 
 class CaseRefused(Exception):
-    """A case cannot be believed or used as asked. The text says what, expected and got; no names of people."""
+    """A case cannot be believed or used as asked. The text says what, expected and got; no names of people.
+
+    ``words`` say it to a person: a sentence where a page shows them. ``for_terminal`` stands in the text alone.
+    """
+
+    def __init__(self, words: str, for_terminal: str = "") -> None:
+        super().__init__(words + for_terminal)
+        self.words = words
 
 
 class HomeRefused(ValueError):

@@ -21,10 +21,13 @@ from babel.messages.pofile import read_po, write_po
 from adapters.nrm.indicators import indicator_groups
 from adapters.nrm.typology import CONTROL_METHODS, TYPE_LABELS
 from adapters.picture.clocks import load_rules
+from adapters.picture.field_names import FIELD_CONTEXT as NAME_CONTEXT
+from adapters.picture.field_names import FIELD_NAMES
 from adapters.picture.speech import Sentence
 from adapters.sources.charity.codes import ANSWER_CONTEXT, code_labels
 from adapters.sources.charity.fields import Kind
 from adapters.sources.charity.typed import FIELD_CONTEXT, OFFERED, typed_steps
+from adapters.sources.police.offences import load_hints
 from adapters.workspace.languages import CATALOGUE, TRANSLATIONS
 from adapters.workspace.record_pages import OWN_WORDS
 from keys.sign_in import WORDS
@@ -83,6 +86,11 @@ def _found() -> Iterator[tuple[str, str | tuple[str, ...], str | None]]:
         ):
             yield "nrm/indicators.toml", text, None
     yield from _typed_record()
+    for name in FIELD_NAMES.values():
+        yield "picture/field_names.py", str(name), NAME_CONTEXT
+    for hint in load_hints():
+        # What an offence may suggest to whoever reviews it stands in a table.
+        yield "sources/police/hints.toml", hint.says, None
     for shipped in load_bundle().rules.values():
         # The agreement that is shipped; a federation's own sentences stand as it wrote them.
         yield "policies/bundle", shipped.sentence, None

@@ -243,6 +243,11 @@ def _mixed() -> Markup:
     return Markup(' <span class="flag">{}</span>').format(_translated("Letters of more than one script"))
 
 
+def _field_name(label: str) -> Markup:
+    """Return what a field is called: our own words as they are, a name that its sender made up as what others wrote."""
+    return escape(_finalize(label)) if isinstance(label, Sentence) else _said(label)
+
+
 def _said_plain(text: object) -> Markup:
     """Return a rule's name, or a name of ours, as it goes into a sentence."""
     return escape(_finalize(text))
@@ -275,7 +280,7 @@ def _environment() -> Environment:
         newstyle=True,
         pgettext=lambda context, text: spoken_now().pgettext(context, text),
     )
-    environment.globals.update(_=_translated, said=_said, said_plain=_said_plain)
+    environment.globals.update(_=_translated, said=_said, said_plain=_said_plain, field_name=_field_name)
     environment.filters.update(
         day=_harmless(day_words),
         kind=_harmless(kind_words),

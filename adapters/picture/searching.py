@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from adapters.picture.field_names import field_words
 from adapters.picture.model import Picture
 from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.view import CaseView, OpenedFragment
-from adapters.picture.words import field_words
 from policies.vocabulary import AgencyKind, Category
 
 MAX_QUERY_CHARS = 200

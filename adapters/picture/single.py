@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from adapters.picture.content import Group, ReadContent, ReadValue
+from adapters.picture.field_names import field_words, part_words
 from adapters.picture.model import EvidenceRow, Picture
-from adapters.picture.neutral import has_mixed_scripts
 from adapters.picture.provenance import Piece, Provenance, read_piece
-from adapters.picture.speech import joined
+from adapters.picture.speech import Sentence, joined
 from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.view import CaseView
-from adapters.picture.words import field_words
 from adapters.sources.draft import ValueState
 
 STATE_WORDS = {
@@ -43,7 +42,6 @@ class Said:
     as_written: str
     locator: str
     is_verbatim: bool
-    has_mixed_scripts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +151,11 @@ def _list_said(content: ReadContent) -> Iterator[Said]:
             yield _said(field_words(name), value)
     for name, groups in content.groups.items():
         for number, group in enumerate(groups, start=1):
-            which = field_words(name) + (f" {number}" if len(groups) > 1 else "")
+            which = field_words(name)
+            if len(groups) > 1:
+                which = joined([which, str(number)]) if isinstance(which, Sentence) else f"{which} {number}"
             for part, value in _parts(group):
-                yield _said(f"{which}: {field_words(part).lower()}", value)
+                yield _said(part_words(which, field_words(part)), value)
 
 
 def _parts(group: Group) -> Iterator[tuple[str, ReadValue]]:
@@ -174,7 +174,6 @@ def _said(label: str, value: ReadValue) -> Said:
         as_written=(value.as_written or "") if is_rewritten else "",
         locator=value.locator,
         is_verbatim=value.is_verbatim,
-        has_mixed_scripts=has_mixed_scripts(value.text),
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from gettext import NullTranslations
+from typing import overload
 
 from markupsafe import escape
 
@@ -80,6 +81,10 @@ def lazy_pgettext(context: str, message: str, **values: object) -> Sentence:
     return _made(message, values, context=context)
 
 
+@overload
+def joined(parts: Iterable[Sentence], separator: str = " ") -> Sentence: ...
+@overload
+def joined(parts: Iterable[str], separator: str = " ") -> str: ...
 def joined(parts: Iterable[str], separator: str = " ") -> str:
     """Return sentences one after the other. The separator is a sign between them and never a word."""
     kept = [part for part in parts if part]
@@ -87,7 +92,7 @@ def joined(parts: Iterable[str], separator: str = " ") -> str:
         return kept[0]
     values: dict[str, object] = {f"p{index}": part for index, part in enumerate(kept)}
     sign = separator.replace("%", "%%")
-    return Sentence(separator.join(kept), sign.join(f"%({name})s" for name in values), values) if kept else ""
+    return Sentence(separator.join(kept), sign.join(f"%({name})s" for name in values), values)
 
 
 def capital_first(text: str) -> str:

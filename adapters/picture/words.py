@@ -231,7 +231,6 @@ _TWO_DAYS = re.compile(r"(?<=[\d:Z-]{3}), (?:to )?(?=\d{4}-\d{2}-\d{2})", re.ASC
 _CAPITALS = re.compile(r"(?<=from: )[A-Z]{4,}(?: [A-Z]+)*(?![a-z])")
 _TERM = re.compile(r"(?<=^Method of control: )(?:[A-Z][a-z]+)+$")
 """A term of a code list in a line that holds nothing else: never a name."""
-_FIELD_PREFIX = re.compile(r"^(?:hub|prs|vic|hte|cco|abu)_")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _MONTHS: tuple[str, ...] = (
     lazy_pgettext("month", "January"),
@@ -308,19 +307,6 @@ def span_words(start: object, end: object) -> str:
     if not end or end == start:
         return day_words(start)
     return _("%(start)s to %(end)s", start=day_words(start), end=day_words(end))
-
-
-def field_words(name: str) -> str:
-    """Return what a field is called: ``hub_HeldOn`` becomes ``Held on``. Names that a source made up stay readable.
-
-    A time of day that was typed without its zone says in its name whose clocks it is by.
-    """
-    if name == "hub_StartsAt":
-        return "Starts at, by UK clocks"
-    plain = _FIELD_PREFIX.sub("", name).replace("_", " ").strip()
-    spaced = _CAMEL.sub(" ", plain)
-    words = " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in spaced.split())
-    return f"{words[:1].upper()}{words[1:]}" or "Value"
 
 
 def plain_summary(text: str, *, is_authored: bool = False) -> str:

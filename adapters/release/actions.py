@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+from adapters.picture.speech import lazy_gettext as _
+from adapters.picture.words import words_for
 from adapters.release.writing import (
     MAX_REQUEST_CHARS,
     ActionState,
@@ -53,9 +55,13 @@ def safeguarding_action(
     state = require_written_term("state", ActionState, state)
     is_over = state in (ActionState.DONE, ActionState.NOT_DONE)
     if is_over and outcome is None:
-        raise AuthoredRefused(f"safeguarding_action: {state.value} needs the outcome or the reason")
+        raise AuthoredRefused(
+            _("%(state)s needs the outcome or the reason", state=words_for(state.value)), "safeguarding_action"
+        )
     if not is_over and due is None:
-        raise AuthoredRefused(f"safeguarding_action: {state.value} needs the day it is due")
+        raise AuthoredRefused(
+            _("%(state)s needs the day it is due", state=words_for(state.value)), "safeguarding_action"
+        )
     fields: Fields = {
         "hub_Action": given("hub_Action", require_text("action", action, MAX_REQUEST_CHARS)),
         "hub_ActionWhy": given("hub_ActionWhy", require_text("why", why, MAX_REQUEST_CHARS)),
@@ -95,7 +101,9 @@ def service_referral(
     """
     state = require_written_term("state", ReferralState, state)
     if state in NEED_OUTCOME and outcome is None:
-        raise AuthoredRefused(f"service_referral: {state.value} needs the outcome or the reason")
+        raise AuthoredRefused(
+            _("%(state)s needs the outcome or the reason", state=words_for(state.value)), "service_referral"
+        )
     fields: Fields = {
         "cas_ReferredOrganisation": given("cas_ReferredOrganisation", require_line("to_service", to_service)),
         "cas_OutgoingReferralDetails": given(

@@ -16,6 +16,8 @@ from datetime import date
 from typing import Any
 
 from adapters.nrm.typology import Element, ExploitationType
+from adapters.picture.speech import lazy_gettext as _
+from adapters.picture.words import words_for
 from adapters.release.actions import safeguarding_action, service_referral
 from adapters.release.panel_records import decision, meeting, vote
 from adapters.release.strategy import strategy_discussion
@@ -120,7 +122,7 @@ def _birth_precision(text: str, by: Author) -> str:
                 break
             if first_day <= by.day and first_day.year >= 1900:
                 return precision
-    raise AuthoredRefused("birth_date: expected 2010, 2010-05 or 2010-05-17, after 1900 and not in the future")
+    raise AuthoredRefused(_("expected 2010, 2010-05 or 2010-05-17, after 1900 and not in the future"), "birth_date")
 
 
 def wishes_and_feelings(
@@ -150,10 +152,12 @@ def wishes_and_feelings(
     fields["hub_AskedByRole"] = given("hub_AskedByRole", by.role.value)
     if state is WishesState.RECORDED:
         if asked_on is None or own_words is None or how is None:
-            raise AuthoredRefused("wishes_and_feelings: recorded needs the child's words, the day and how it was asked")
+            raise AuthoredRefused(
+                _("recorded needs the child's words, the day and how it was asked"), "wishes_and_feelings"
+            )
         if absent_reason is not None:
             raise AuthoredRefused(
-                "wishes_and_feelings: recorded words and a reason for their absence exclude each other"
+                _("recorded words and a reason for their absence exclude each other"), "wishes_and_feelings"
             )
         day: str | None = require_day("asked_on", asked_on, by)
         fields["hub_OwnWords"] = given("hub_OwnWords", require_text("own_words", own_words))
@@ -163,9 +167,11 @@ def wishes_and_feelings(
         summary = "What the child wishes and feels"
     else:
         if own_words is not None or wants_people_to_know is not None:
-            raise AuthoredRefused("wishes_and_feelings: words of the child need the state recorded")
+            raise AuthoredRefused(_("words of the child need the state recorded"), "wishes_and_feelings")
         if absent_reason is None or ask_again_on is None:
-            raise AuthoredRefused("wishes_and_feelings: an absence needs its reason and the day somebody asks again")
+            raise AuthoredRefused(
+                _("an absence needs its reason and the day somebody asks again"), "wishes_and_feelings"
+            )
         day = None
         fields["hub_AbsentReason"] = given(
             "hub_AbsentReason", require_text("absent_reason", absent_reason, MAX_SHORT_CHARS)
@@ -193,7 +199,7 @@ def request(by: Author, *, to_agency: str, what: str, why: str, due: date) -> di
     }
     day = by.day
     if due < day:
-        raise AuthoredRefused("due: expected a day not before the day of asking")
+        raise AuthoredRefused(_("expected a day not before the day of asking"), "due")
     return render_content(Category.REQUEST, "A request for information", fields, by, observed_from=day.isoformat())
 
 
@@ -216,10 +222,10 @@ def answer(
     summary = "An answer to a request"
     if coming is not None:
         if because is not None:
-            raise AuthoredRefused("answer: coming answers an invitation, because refuses a request; expected one")
+            raise AuthoredRefused(_("coming answers an invitation, because refuses a request; expected one"), "answer")
         coming = require_written_term("coming", Coming, coming)
         if coming is Coming.NOT and text is None:
-            raise AuthoredRefused("answer: not_coming needs the text with the reason")
+            raise AuthoredRefused(_("not_coming needs the text with the reason"), "answer")
         fields["hub_Coming"] = given("hub_Coming", coming.value)
         put_optional(fields, "hub_AnswerText", text, MAX_REQUEST_CHARS)
         summary = "An answer to an invitation"
@@ -248,7 +254,9 @@ def professional_view(
     whether they are concerned that the child will be exploited again; None where they do not say.
     """
     if len(elements) > MAX_POSITIONS:
-        raise AuthoredRefused(f"elements: expected at most {MAX_POSITIONS}, got {len(elements)}")
+        raise AuthoredRefused(
+            _("expected at most %(most)s, got %(count)s", most=str(MAX_POSITIONS), count=str(len(elements))), "elements"
+        )
     fields: Fields = {"hub_View": given("hub_View", require_text("view", view))}
     put_optional(fields, "hub_PossibleExplanation", explanation)
     if concern_for_future is not None:
@@ -264,9 +272,9 @@ def professional_view(
 
 def _element_view(item: ElementView) -> dict[str, Any]:
     if (item.element is Element.PURPOSE) != (item.exploitation is not None):
-        raise AuthoredRefused("elements: purpose names the type of exploitation, act and means do not")
+        raise AuthoredRefused(_("purpose names the type of exploitation, act and means do not"), "elements")
     if not item.evidence:
-        raise AuthoredRefused("elements: expected the fragments the view rests on, got none")
+        raise AuthoredRefused(_("expected the fragments the view rests on, got none"), "elements")
     part: dict[str, Any] = {
         "element": given("element", require_written_term("element", Element, item.element).value),
         "bearing": given("bearing", require_written_term("bearing", Bearing, item.bearing).value),
@@ -299,11 +307,13 @@ def disagreement(
     status = require_written_term("status", DisagreementStatus, status)
     is_settled = status in (DisagreementStatus.EXPLAINED, DisagreementStatus.RESOLVED)
     if not 2 <= len(positions) <= MAX_POSITIONS or len({item.agency for item in positions}) != len(positions):
-        raise AuthoredRefused(f"positions: expected 2 to {MAX_POSITIONS}, each of another agency")
+        raise AuthoredRefused(_("expected 2 to %(most)s, each of another agency", most=str(MAX_POSITIONS)), "positions")
     if is_settled and explanation is None:
-        raise AuthoredRefused(f"disagreement: {status.value} needs the explanation")
+        raise AuthoredRefused(_("%(state)s needs the explanation", state=words_for(status.value)), "disagreement")
     if not is_settled and due is None:
-        raise AuthoredRefused(f"disagreement: {status.value} needs the day by which it is taken forward")
+        raise AuthoredRefused(
+            _("%(state)s needs the day by which it is taken forward", state=words_for(status.value)), "disagreement"
+        )
     fields: Fields = {
         "hub_DisagreementPoint": given("hub_DisagreementPoint", require_text("point", point, MAX_SHORT_CHARS)),
         "hub_DisagreementStatus": given("hub_DisagreementStatus", status.value),
@@ -347,10 +357,10 @@ def statement_detail(
     consent only.
     """
     if statement_kind not in STATEMENT_KINDS:
-        raise AuthoredRefused(f"statement_kind: expected one of {', '.join(STATEMENT_KINDS)}")
+        raise AuthoredRefused(_("expected one of %(listed)s", listed=", ".join(STATEMENT_KINDS)), "statement_kind")
     for name, value in (("competence", competence), ("told", told), ("interpreter", interpreter)):
         if value is not None and statement_kind != "consent":
-            raise AuthoredRefused(f"{name}: expected with consent only")
+            raise AuthoredRefused(_("expected with consent only"), name)
     fields: Fields = {
         "hub_StatementKind": given("hub_StatementKind", statement_kind),
         "hub_StatementWords": given("hub_StatementWords", require_text("words", words)),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.cases import CaseBook, CaseRefused, VerifiedCase
+from adapters.picture.speech import lazy_gettext
 from adapters.release.consent_effect import Change, ConsentEffect, effect_of
 from adapters.store.database import Store
 from adapters.store.rows import raise_alarm, read_setting, write_setting
@@ -118,7 +119,9 @@ class ConsentEvents:
         feed.follow()
         number = feed.number_of(statement)
         if number is None or all(item.digest != statement for item in verified.consents):
-            raise CaseRefused("this consent statement is not one of this case, as far as it was followed here")
+            raise CaseRefused(
+                lazy_gettext("this consent statement is not one of this case, as far as it was followed here")
+            )
         effect = self._effect(verified, *_around(verified, statement))
         ended = {str(item.header.fragment) for item in effect.grants if item.change is Change.ENDS or item.is_unfounded}
         seen = [_seen(entry, ended) for _, entry in feed.entries(number) if entry["type"] == "viewed"]

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from adapters.cases import CaseBook, CaseRefused, VerifiedCase
 from adapters.following import LogRefused
 from adapters.hub_client import HubRefused, HubUnreachable
+from adapters.picture.speech import lazy_gettext
 from adapters.release.authored import SourceKind, statement_detail
 from adapters.release.consent_effect import ConsentEffect
 from adapters.release.consent_events import ConsentEvents
@@ -62,6 +63,9 @@ class Agency(Protocol):
     def outbox(self) -> Outbox: ...
     @property
     def consents(self) -> ConsentEvents: ...
+
+
+_NO_REASON = lazy_gettext("no reason given")
 
 
 class ChangedSinceShown(Exception):
@@ -214,8 +218,12 @@ def _send(
         report = agency.outbox.push_case(case)
         named = _named(agency, case, draft)
         if named is None:
-            reason = report.problems[0].get("detail", "no reason given") if report.problems else "no reason given"
-            raise DraftRefused(f"the hub did not take the words of this statement, so it was not recorded: {reason}")
+            reason = report.problems[0].get("detail", _NO_REASON) if report.problems else _NO_REASON
+            raise DraftRefused(
+                lazy_gettext(
+                    "the hub did not take the words of this statement, so it was not recorded: %(why)s", why=reason
+                )
+            )
     except (LogRefused, CaseRefused, DraftRefused, HubRefused, HubUnreachable):
         if is_wider:
             raise

@@ -78,7 +78,7 @@ def context(
     and either may be missing. Raises ``AuthoredRefused``.
     """
     setting = require_written_term("setting", ContextSetting, setting)
-    first, _ = require_part_date("seen_from", seen_from, by)
+    first, _last = require_part_date("seen_from", seen_from, by)
     fields: Fields = {
         "hub_ContextSetting": given("hub_ContextSetting", setting.value),
         "hub_ContextName": given("hub_ContextName", require_line("name", name)),

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.cases import VerifiedCase
+from adapters.picture.speech import lazy_gettext
 from adapters.store.database import Session
 from adapters.store.tables import OutboxRow, OwnFragmentRow
 from keys.certificates import NotCertified
@@ -47,13 +48,19 @@ def decide_again(
     """Return why a pending disclosure may not leave under the newest known case and directory, or None where it may."""
     said = peek(json.loads(row.line)["statement"]).members
     if said["membership"] != case.state.membership_digest:
-        return Stopped(VoidCode.STALE_MEMBERSHIP, "the case's membership has changed since; release again under it")
+        return Stopped(
+            VoidCode.STALE_MEMBERSHIP, lazy_gettext("the case's membership has changed since; release again under it")
+        )
     if said["bundle"] != bundle.digest:
-        return Stopped(VoidCode.STALE_BUNDLE, "another policy bundle is active since; release again under it")
+        return Stopped(
+            VoidCode.STALE_BUNDLE, lazy_gettext("another policy bundle is active since; release again under it")
+        )
     bases = [Basis.from_json(item) for item in said["bases"]]
     named = [basis.consent for basis in bases if basis.consent is not None]
     if not all(map(case.state.consent.is_in_force, named)):
-        return Stopped(VoidCode.STALE_CONSENT, "it rests on a consent that is not the newest any more; release again")
+        return Stopped(
+            VoidCode.STALE_CONSENT, lazy_gettext("it rests on a consent that is not the newest any more; release again")
+        )
     member = None if said["recipient_member"] is None else MemberId(said["recipient_member"])
     recipient = Recipient(require_agency(said["recipient_agency"]), member)
     try:
@@ -61,18 +68,24 @@ def decide_again(
         use = KeyUse.INTAKE if member is None else KeyUse.MEMBER_HPKE
         directory.require_key(said["recipient"], use, recipient.agency, at, member=member)
     except NotCertified as error:
-        return Stopped(VoidCode.RECIPIENT_KEY, f"{error}; release again to their newest key")
+        return Stopped(
+            VoidCode.RECIPIENT_KEY, lazy_gettext("%(why)s; release again to their newest key", why=str(error))
+        )
     for item in said["items"]:
         fragment = session.get(OwnFragmentRow, item["fragment"])
         if fragment is None:
-            return Stopped(VoidCode.FRAGMENT, "a fragment that it lists was not taken by the hub; release again")
+            return Stopped(
+                VoidCode.FRAGMENT, lazy_gettext("a fragment that it lists was not taken by the hub; release again")
+            )
         if fragment.disowned_from is not None:
-            detail = "a fragment that it lists was signed with a key that was dated back; release its draft again"
+            detail = lazy_gettext(
+                "a fragment that it lists was signed with a key that was dated back; release its draft again"
+            )
             return Stopped(VoidCode.FRAGMENT, detail, item["fragment"])
         header = Header.from_json(json.loads(fragment.header))
         decision = _decide(header, recipient, bases[item["basis"]], case, bundle, at)
         if not decision.is_permit:
-            detail = "the policy does not permit this disclosure any more; it did not leave"
+            detail = lazy_gettext("the policy does not permit this disclosure any more; it did not leave")
             return Stopped(VoidCode.POLICY, detail, item["fragment"], decision.rules)
     return None
 

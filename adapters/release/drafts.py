@@ -32,7 +32,11 @@ class DraftState(StrEnum):
 
 
 class DraftRefused(Exception):
-    """A draft is not there, or not in a state in which this can be done."""
+    """A draft is not there, or not in a state in which this can be done. ``words`` and the rest as ``CaseRefused``."""
+
+    def __init__(self, words: str, for_terminal: str = "") -> None:
+        super().__init__(words + for_terminal)
+        self.words = words
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +117,12 @@ def replace_authored(
     with store.write() as session:
         row = session.get(DraftRow, old)
         if row is None or row.case != case or row.category != category.value:
-            raise DraftRefused("this draft is not here any more, so it was not replaced")
+            raise DraftRefused(lazy_gettext("this draft is not here any more, so it was not replaced"))
         is_out = row.state == DraftState.RELEASED.value or old in sealed_drafts(session, case, {old})
         if is_out or old in disowned_drafts(session, case):
-            raise DraftRefused("this draft was released, so it was not replaced")
+            raise DraftRefused(lazy_gettext("this draft was released, so it was not replaced"))
         if not is_authored(store.open_json(f"draft:{old}", row.sealed_content)):
-            raise DraftRefused("this draft comes from a record, so it was not replaced")
+            raise DraftRefused(lazy_gettext("this draft comes from a record, so it was not replaced"))
         if digest != old:
             is_held = row.state == DraftState.HELD.value
             session.delete(row)
@@ -247,7 +251,7 @@ def hold(store: Store, draft: str) -> None:
     with store.write() as session:
         row = session.get(DraftRow, draft)
         if row is None or row.state == DraftState.RELEASED.value:
-            raise DraftRefused("this draft is not here, or was released already")
+            raise DraftRefused(lazy_gettext("this draft is not here, or was released already"))
         row.state = DraftState.HELD.value
 
 
@@ -256,5 +260,5 @@ def take_hold_off(store: Store, draft: str) -> None:
     with store.write() as session:
         row = session.get(DraftRow, draft)
         if row is None or row.state != DraftState.HELD.value:
-            raise DraftRefused("this draft is not here, or is not held")
+            raise DraftRefused(lazy_gettext("this draft is not here, or is not held"))
         row.state = DraftState.DRAFT.value

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from adapters.nrm.typology import Element, ExploitationType
+from adapters.picture.speech import lazy_gettext as _
 from adapters.release import authored
 from adapters.release.contexts import ContextSetting, InfoGrade, SourceGrade, context
 from adapters.release.drafts import Draft, keep_authored, list_drafts
@@ -172,7 +173,7 @@ def require_choice(name: str, terms: Iterable[str], value: object) -> str:
     """Return a value that is one of the terms. Raises ``AuthoredRefused`` with the terms, never with the value."""
     allowed = [str(term) for term in terms]
     if not isinstance(value, str) or value not in allowed:
-        raise AuthoredRefused(f"{name}: expected one of {listed(allowed)}")
+        raise AuthoredRefused(_("expected one of %(listed)s", listed=listed(allowed)), name)
     return value
 
 
@@ -218,20 +219,20 @@ def expected_of(category: Category, name: str) -> tuple[str, tuple[str, ...]]:
 
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise AuthoredRefused(f"{name}: expected true or false")
+        raise AuthoredRefused(_("expected true or false"), name)
     return value
 
 
 def text_list(name: str, value: Any) -> list[str]:
     """Return a list of texts of a form. Raises ``AuthoredRefused``."""
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise AuthoredRefused(f"{name}: expected a list of texts")
+        raise AuthoredRefused(_("expected a list of texts"), name)
     return value
 
 
 def _list(name: str, value: Any) -> list[Any]:
     if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
-        raise AuthoredRefused(f"{name}: expected a list of objects")
+        raise AuthoredRefused(_("expected a list of objects"), name)
     return value
 
 
@@ -239,12 +240,12 @@ def _date(name: str, value: Any) -> date:
     try:
         return date.fromisoformat(value)
     except (TypeError, ValueError) as error:
-        raise AuthoredRefused(f"{name}: expected a date such as 2026-01-31") from error
+        raise AuthoredRefused(_("expected a date such as 2026-01-31"), name) from error
 
 
 def _position(item: Mapping[str, Any]) -> Position:
     if set(item) - {"agency", "position", "evidence"} or not {"agency", "position"} <= set(item):
-        raise AuthoredRefused("positions: expected agency, position and evidence")
+        raise AuthoredRefused(_("expected agency, position and evidence"), "positions")
     return Position(
         _words("agency", item["agency"]), _words("position", item["position"]), _evidence(item.get("evidence", []))
     )
@@ -252,7 +253,7 @@ def _position(item: Mapping[str, Any]) -> Position:
 
 def _element(item: Mapping[str, Any]) -> ElementView:
     if set(item) - {"element", "bearing", "evidence", "exploitation"} or not {"element", "bearing"} <= set(item):
-        raise AuthoredRefused("elements: expected element, bearing, evidence and, for purpose, exploitation")
+        raise AuthoredRefused(_("expected element, bearing, evidence and, for purpose, exploitation"), "elements")
     exploitation = item.get("exploitation")
     return ElementView(
         element=require_one_of("element", Element, item["element"]),
@@ -264,7 +265,7 @@ def _element(item: Mapping[str, Any]) -> ElementView:
 
 def _invitation(item: Mapping[str, Any]) -> Invitation:
     if set(item) - {"agency", "answer", "attendance", "who"} or not {"agency", "answer", "attendance"} <= set(item):
-        raise AuthoredRefused("invitations: expected agency, answer, attendance and perhaps who")
+        raise AuthoredRefused(_("expected agency, answer, attendance and perhaps who"), "invitations")
     return Invitation(
         _words("agency", item["agency"]),
         require_one_of("answer", InvitationAnswer, item["answer"]),
@@ -275,7 +276,7 @@ def _invitation(item: Mapping[str, Any]) -> Invitation:
 
 def _placement(item: Mapping[str, Any]) -> PlacementOption:
     if set(item) != {"option", "reasons", "why", "is_chosen"}:
-        raise AuthoredRefused("placement_options: expected option, reasons, why and is_chosen")
+        raise AuthoredRefused(_("expected option, reasons, why and is_chosen"), "placement_options")
     return PlacementOption(
         _words("option", item["option"]),
         tuple(require_one_of("reasons", PlacementReason, code) for code in text_list("reasons", item["reasons"])),
@@ -286,7 +287,7 @@ def _placement(item: Mapping[str, Any]) -> PlacementOption:
 
 def _agreed(item: Mapping[str, Any]) -> DiscussionAction:
     if set(item) != {"action", "owner", "due"}:
-        raise AuthoredRefused("discussion_actions: expected action, owner and due")
+        raise AuthoredRefused(_("expected action, owner and due"), "discussion_actions")
     return DiscussionAction(_words("action", item["action"]), _words("owner", item["owner"]), _date("due", item["due"]))
 
 
@@ -296,7 +297,7 @@ def _evidence(value: Any) -> tuple[str, ...]:
 
 def _words(name: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise AuthoredRefused(f"{name}: expected words, got something else")
+        raise AuthoredRefused(_("expected words, got something else"), name)
     return value
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.cases import CaseBook, VerifiedCase
+from adapters.picture.speech import lazy_gettext
 from adapters.presence import Presence
 from adapters.release.disclosing import Item, digest_of, not_given_code, tabulate
 from adapters.release.drafts import Draft, DraftRefused, DraftState
@@ -116,15 +117,23 @@ class Maker:
         # What was read before the transaction may be another case's, or held since by somebody else.
         row = self.session.get(DraftRow, draft.draft)
         if row is None or row.case != self.case.case:
-            raise DraftRefused(f"draft {draft.draft[:12]} is not one of this case; nothing was released")
+            raise DraftRefused(
+                lazy_gettext("draft %(draft)s is not one of this case", draft=draft.draft[:12]),
+                "; nothing was released",
+            )
         if row.state == DraftState.HELD.value:
-            raise DraftRefused(f"draft {draft.draft[:12]} is held; nothing was released")
+            raise DraftRefused(
+                lazy_gettext("draft %(draft)s is held", draft=draft.draft[:12]), "; nothing was released"
+            )
         is_draft_again = draft.state is DraftState.RELEASED and row.state == DraftState.DRAFT.value
         if is_draft_again and draft.draft in disowned_drafts(self.session, self.case.case):
             # Whoever had the key may have made it: a person has to have seen that it is to be released again.
             raise DraftRefused(
-                f"draft {draft.draft[:12]} was released before with a key that was dated back; look at it again: "
-                "nrm-adapter drafts CASE; nothing was released"
+                lazy_gettext(
+                    "draft %(draft)s was released before with a key that was dated back; look at it again",
+                    draft=draft.draft[:12],
+                ),
+                ": nrm-adapter drafts CASE; nothing was released",
             )
 
     def content_key(self, row: OwnFragmentRow) -> ContentKey:

@@ -12,6 +12,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from adapters.picture.speech import lazy_gettext as _
 from adapters.release.contexts import InfoGrade, SourceGrade, put_grades
 from adapters.release.writing import (
     MAX_REQUEST_CHARS,
@@ -65,8 +66,8 @@ def movement(
     is for what happened more than once or went on. At least one of the two places is given. Raises ``AuthoredRefused``.
     """
     if from_place is None and to_place is None:
-        raise AuthoredRefused("movement: expected at least one place")
-    first, _ = require_part_date("moved_on", moved_on, by)
+        raise AuthoredRefused(_("expected at least one place"), "movement")
+    first, _last = require_part_date("moved_on", moved_on, by)
     fields: Fields = {
         "hub_MovedOn": given("hub_MovedOn", moved_on),
         "hub_MovementAccount": given("hub_MovementAccount", require_text("account", account, MAX_REQUEST_CHARS)),
@@ -111,7 +112,7 @@ def missing_episode(
     Without ``found_on`` the child is missing. ``return_interview`` needs it; ``interview_on`` is the day on which it
     was offered or held. ``follows`` is the fragment of an earlier record of the same time. Raises ``AuthoredRefused``.
     """
-    first, _ = require_part_date("missing_from", missing_from, by)
+    first, _last = require_part_date("missing_from", missing_from, by)
     fields: Fields = {
         "hub_MissingFrom": given("hub_MissingFrom", missing_from),
         "hub_MissingAccount": given("hub_MissingAccount", require_text("account", account, MAX_REQUEST_CHARS)),
@@ -122,11 +123,11 @@ def missing_episode(
     if return_interview is not None:
         stands = require_written_term("return_interview", ReturnInterview, return_interview)
         if found_on is None:
-            raise AuthoredRefused("missing_episode: a return interview needs the day on which the child was found")
+            raise AuthoredRefused(_("a return interview needs the day on which the child was found"), "missing_episode")
         fields["hub_ReturnInterview"] = given("hub_ReturnInterview", stands.value)
     if interview_on is not None:
         if return_interview in (None, ReturnInterview.NOT_OFFERED):
-            raise AuthoredRefused("missing_episode: the day of an interview needs that it was offered or held")
+            raise AuthoredRefused(_("the day of an interview needs that it was offered or held"), "missing_episode")
         fields["hub_ReturnInterviewOn"] = given("hub_ReturnInterviewOn", require_day("interview_on", interview_on, by))
     quoted = [*derived_from, *put_follows(fields, follows)]
     place = f"; from: {require_line('from_place', from_place)}" if from_place is not None else ""

@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from adapters.nrm.typology import INDICATORS, Presence
+from adapters.picture.speech import lazy_gettext as _
 from adapters.release.writing import (
     Author,
     AuthoredRefused,
@@ -44,9 +45,9 @@ def observation(
     """
     indicator = INDICATORS.get(code)
     if indicator is None:
-        raise AuthoredRefused("code: expected one of the indicator codes")
+        raise AuthoredRefused(_("expected one of the indicator codes"), "code")
     if presence is Presence.PRESENT and seen is None:
-        raise AuthoredRefused("seen: expected what was seen, in a few words")
+        raise AuthoredRefused(_("expected what was seen, in a few words"), "seen")
     day = require_day("observed_on", observed_on, by)
     concern: Fields = {
         "concern": Value(indicator.label, "form:concern", code=code, scheme=INDICATOR_SCHEME).to_json(),

@@ -11,6 +11,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from adapters.picture.speech import lazy_gettext as _
 from adapters.release.writing import (
     MAX_REQUEST_CHARS,
     Author,
@@ -60,9 +61,9 @@ def offence_answer(
     offence. Days in the past are as precise as they are known. Raises ``AuthoredRefused``.
     """
     if not isinstance(follows, str):
-        raise AuthoredRefused("follows: expected the id of the offence's fragment")
+        raise AuthoredRefused(_("expected the id of the offence's fragment"), "follows")
     if referral_considered is None and prosecutor_told is None and defence_told is None and court is None:
-        raise AuthoredRefused("offence: expected an answer to at least one of the four questions")
+        raise AuthoredRefused(_("expected an answer to at least one of the four questions"), "offence")
     fields: Fields = {}
     _put_answer(
         fields, by, "hub_ReferralConsidered", "referral_considered", referral_considered, considered_on, "considered_on"
@@ -91,18 +92,18 @@ def _put_answer(
 ) -> None:
     if said is not None:
         if not isinstance(said, bool):
-            raise AuthoredRefused(f"{asked}: expected true or false")
+            raise AuthoredRefused(_("expected true or false"), asked)
         fields[field] = given(field, said)
     if on is not None:
         if said is not True:
-            raise AuthoredRefused(f"{on_asked}: expected no day where it was not done")
+            raise AuthoredRefused(_("expected no day where it was not done"), on_asked)
         require_part_date(on_asked, on, by)
         fields[f"{field}On"] = given(f"{field}On", on)
 
 
 def _put_teller(fields: Fields, field: str, asked: str, said: bool | None, by_whom: str | None) -> None:
     if by_whom is not None and said is not True:
-        raise AuthoredRefused(f"{asked}_by: expected nobody where it was not done")
+        raise AuthoredRefused(_("expected nobody where it was not done"), f"{asked}_by")
     put_line(fields, f"{field}By", by_whom, f"{asked}_by")
 
 
@@ -111,7 +112,7 @@ def _put_court(fields: Fields, by: Author, court: CourtStanding | None, day: dat
         stands = require_written_term("court", CourtStanding, court)
         fields["hub_CourtStanding"] = given("hub_CourtStanding", stands.value)
     if (day is not None) != (court == CourtStanding.DATE_SET):
-        raise AuthoredRefused("next_court_date: expected a day with date_set, and only there")
+        raise AuthoredRefused(_("expected a day with date_set, and only there"), "next_court_date")
     if day is not None:
         fields["hub_NextCourtDate"] = given(
             "hub_NextCourtDate", require_day("next_court_date", day, by, may_be_future=True)

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from adapters.cases import VerifiedCase
+from adapters.picture.speech import lazy_gettext
 from adapters.presence import Presence
 from adapters.release.drafts import Draft, DraftRefused
 from adapters.release.replanning import bases_by_channel
@@ -37,10 +38,14 @@ def require_override(
     objects = answer.state in OBJECTIONS
     if terms.override is not OverrideReason.NONE:
         if is_on_consent:
-            raise DraftRefused("what is shared on consent overrides nobody; name another gateway; nothing was released")
+            raise DraftRefused(
+                lazy_gettext("what is shared on consent overrides nobody; name another gateway"),
+                "; nothing was released",
+            )
         if not objects:
             raise DraftRefused(
-                "nobody whose word counts objects, so there is nothing to override; nothing was released"
+                lazy_gettext("nobody whose word counts objects, so there is nothing to override"),
+                "; nothing was released",
             )
         return
     if not objects or is_on_consent:

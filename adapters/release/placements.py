@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
+from adapters.picture.speech import lazy_gettext as _
 from adapters.release.writing import (
     MAX_REQUEST_CHARS,
     Author,
@@ -94,7 +95,7 @@ def placement(
     (``14:30``, by UK clocks) needs a whole day. Without ``placed_until`` the child stays there still. ``follows`` is
     the fragment of an earlier record of the same stay. Raises ``AuthoredRefused``.
     """
-    first, _ = require_part_date("placed_on", placed_on, by)
+    first = require_part_date("placed_on", placed_on, by)[0]
     kind = require_written_term("place_kind", PlaceKind, place_kind)
     fields: Fields = {
         "hub_PlacedOn": given("hub_PlacedOn", placed_on),
@@ -104,9 +105,9 @@ def placement(
     since = placed_on
     if placed_at is not None:
         if first.isoformat() != placed_on:
-            raise AuthoredRefused("placed_at: expected a time only with a whole day")
+            raise AuthoredRefused(_("expected a time only with a whole day"), "placed_at")
         if is_to_come(first, require_time_of_day("placed_at", placed_at), by):
-            raise AuthoredRefused("placed_at: expected a time that is over")
+            raise AuthoredRefused(_("expected a time that is over"), "placed_at")
         fields["hub_PlacedAt"] = given("hub_PlacedAt", placed_at)
         since = f"{placed_on}T{placed_at}"
     put_not_before(fields, "hub_PlacedUntil", placed_until, "placed_until", first, by)
@@ -119,7 +120,7 @@ def placement(
         ).to_json()
     if child_asked is not None:
         if not isinstance(child_asked, bool):
-            raise AuthoredRefused("child_asked: expected true or false")
+            raise AuthoredRefused(_("expected true or false"), "child_asked")
         fields["hub_ChildAskedAboutPlace"] = given("hub_ChildAskedAboutPlace", child_asked)
     return render_content(
         Category.PLACEMENT,

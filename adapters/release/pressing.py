@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adapters.hub_client import HubRefused, HubUnreachable
+from adapters.picture.speech import lazy_gettext
 from adapters.refusal import CaseRefused, LogRefused
 from adapters.release.disowned import disown
 from adapters.release.drafts import Draft, DraftRefused, DraftState, list_for_review
@@ -78,9 +79,9 @@ def require_drafts(adapter: Adapter, case: str, chosen: Sequence[str]) -> list[D
     """Return the drafts chosen, in the order of the list. Raises ``DraftRefused``."""
     listed = [item for item in list_for_review(adapter.store, case) if item.draft in set(chosen)]
     if not listed or len(listed) != len(set(chosen)):
-        raise DraftRefused("a chosen draft is not one of this case any more; look at the drafts again")
+        raise DraftRefused(lazy_gettext("a chosen draft is not one of this case any more; look at the drafts again"))
     if any(item.state is DraftState.HELD for item in listed):
-        raise DraftRefused("a chosen draft is held; take the hold off first")
+        raise DraftRefused(lazy_gettext("a chosen draft is held; take the hold off first"))
     return listed
 
 

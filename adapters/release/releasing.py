@@ -14,6 +14,7 @@ from functools import cache
 
 from adapters.cases import CaseBook, CaseRefused, VerifiedCase
 from adapters.notices import notice_override
+from adapters.picture.speech import lazy_gettext
 from adapters.release.bases import default_basis
 from adapters.release.disclosing import Item
 from adapters.release.drafts import Draft
@@ -176,8 +177,14 @@ class Releaser:
                     held.add(who)
             if len(held) > MAX_RECIPIENTS:
                 raise CaseRefused(
-                    f"draft {draft.draft[:12]} would go to {len(held)} people and agencies' intakes; a fragment has at "
-                    f"most {MAX_RECIPIENTS} recipients. Name those whom it is for (--only); nothing was released"
+                    lazy_gettext(
+                        "draft %(draft)s would go to %(count)s people and agencies' intakes; a fragment has at most "
+                        "%(most)s recipients. Name those whom it is for",
+                        draft=draft.draft[:12],
+                        count=str(len(held)),
+                        most=str(MAX_RECIPIENTS),
+                    ),
+                    " (--only); nothing was released",
                 )
 
     def _disclose(
@@ -277,7 +284,10 @@ def _require_known(verified: VerifiedCase, terms: ReleaseTerms) -> None:
     known = {str(agency) for agency, _ in membership.agencies} | {str(item.member) for item in membership.members}
     unknown = sorted((terms.only or frozenset()) - known)
     if unknown:
-        raise CaseRefused(f"only: {unknown[0][:40]!r} is no agency or member of this case; nothing was released")
+        raise CaseRefused(
+            lazy_gettext("only: %(id)s is no agency or member of this case", id=repr(unknown[0][:40])),
+            "; nothing was released",
+        )
 
 
 def _is_chosen(recipient: Recipient, terms: ReleaseTerms) -> bool:

@@ -7,6 +7,7 @@ from adapters.cases import CaseBook, CaseRefused, VerifiedCase
 from adapters.erasures import read_erasures
 from adapters.feed import FOLLOWED, require_settled
 from adapters.following import LogRefused
+from adapters.picture.speech import lazy_gettext
 from adapters.release.disowned import disown
 
 
@@ -31,9 +32,9 @@ def _require_settled(book: CaseBook, case: str) -> VerifiedCase:
     digests = {name: [item.digest for item in getattr(verified, name)] for name in FOLLOWED.values()}
     with book.follower.store.write() as session:
         if has_ended(session, case):
-            raise CaseRefused("this case has ended for this agency; nothing of it is shared")
+            raise CaseRefused(lazy_gettext("this case has ended for this agency; nothing of it is shared"))
         gone = read_erasures(session, case).whole
         if gone is not None:
-            raise CaseRefused(f"nothing is brought to this case any more. {gone.sentence}")
+            raise CaseRefused(lazy_gettext("nothing is brought to this case any more"), f". {gone.sentence}")
         require_settled(session, case, digests)
     return verified

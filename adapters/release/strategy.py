@@ -12,6 +12,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from adapters.picture.speech import lazy_gettext as _
 from adapters.release.writing import (
     MAX_LINE_CHARS,
     Author,
@@ -79,9 +80,10 @@ class PlacementReason(StrEnum):
 
 
 NEVER_ALONE = frozenset({PlacementReason.AGE, PlacementReason.COST})
-AGE_OR_COST_ALONE = (
-    "placement_options: age and cost are never the only reasons for a place to stay; say what it means for this "
-    "child’s safety and wishes"
+_WHOLE = Category.STRATEGY_DISCUSSION.value
+"""What a refusal of the whole form names."""
+AGE_OR_COST_ALONE = _(
+    "age and cost are never the only reasons for a place to stay; say what it means for this child’s safety and wishes"
 )
 
 
@@ -151,25 +153,25 @@ def strategy_discussion(
     if state is not DiscussionState.HELD:
         later = (threshold_met, police_protection_considered, police_protection_why, outcome)
         if any(item is not None for item in later) or invitations or placement_options or discussion_actions:
-            raise AuthoredRefused("strategy_discussion: what came of it is recorded once it was held")
+            raise AuthoredRefused(_("what came of it is recorded once it was held"), _WHOLE)
     if state is DiscussionState.NOT_HELD:
         if agencies:
-            raise AuthoredRefused("agencies: expected none where it was not held, nobody took part")
+            raise AuthoredRefused(_("expected none where it was not held, nobody took part"), "agencies")
         return _not_held(fields, by, held_on, reasons, next_steps, quoted)
     if state is DiscussionState.PLANNED:
         if next_steps is not None:
-            raise AuthoredRefused("strategy_discussion: what came of it is recorded once it was held")
+            raise AuthoredRefused(_("what came of it is recorded once it was held"), _WHOLE)
         _put_plan(fields, by, held_on, agencies, reasons)
         return render_content(
             Category.STRATEGY_DISCUSSION, "A strategy discussion is planned", fields, by, derived_from=quoted
         )
     if threshold_met is None or reasons is None or next_steps is None:
-        raise AuthoredRefused(
-            "strategy_discussion: held needs whether the threshold is met, the reasons and what happens next"
-        )
+        raise AuthoredRefused(_("held needs whether the threshold is met, the reasons and what happens next"), _WHOLE)
     day = require_day("held_on", held_on, by)
     if starts_at is not None and is_to_come(held_on, starts_at, by):
-        raise AuthoredRefused("starts_at: expected a time that is over; what is still to come is recorded as planned")
+        raise AuthoredRefused(
+            _("expected a time that is over; what is still to come is recorded as planned"), "starts_at"
+        )
     fields["hub_HeldOn"] = given("hub_HeldOn", day)
     fields["hub_Attended"] = list_attended(agencies)
     fields["hub_ThresholdMet"] = given("hub_ThresholdMet", threshold_met)
@@ -192,16 +194,18 @@ def list_attended(agencies: Sequence[str]) -> list[dict[str, Any]]:
 
 def _agencies(name: str, agencies: Sequence[str]) -> list[dict[str, Any]]:
     if not 1 <= len(agencies) <= MAX_ATTENDANCES:
-        raise AuthoredRefused(f"agencies: expected 1 to {MAX_ATTENDANCES}, got {len(agencies)}")
+        raise AuthoredRefused(
+            _("expected 1 to %(most)s, got %(count)s", most=str(MAX_ATTENDANCES), count=str(len(agencies))), "agencies"
+        )
     return [given(name, item) for item in sorted({require_agency_id("agencies", item) for item in agencies})]
 
 
 def _put_plan(fields: Fields, by: Author, day: date, agencies: Sequence[str], reasons: str | None) -> None:
     if reasons is None:
-        raise AuthoredRefused("strategy_discussion: planned needs the reasons why it is called together")
+        raise AuthoredRefused(_("planned needs the reasons why it is called together"), _WHOLE)
     planned_for = require_day("held_on", day, by, may_be_future=True)
     if day < by.day:
-        raise AuthoredRefused("held_on: expected a day that is not over; what was held before is recorded as held")
+        raise AuthoredRefused(_("expected a day that is not over; what was held before is recorded as held"), "held_on")
     fields["hub_PlannedFor"] = given("hub_PlannedFor", planned_for)
     fields["hub_Invited"] = _agencies("hub_Invited", agencies)
     fields["hub_Reasons"] = given("hub_Reasons", require_text("reasons", reasons))
@@ -211,9 +215,9 @@ def _not_held(
     fields: Fields, by: Author, day: date, reasons: str | None, next_steps: str | None, quoted: Sequence[str]
 ) -> dict[str, Any]:
     if "hub_Follows" not in fields:
-        raise AuthoredRefused("strategy_discussion: not_held needs the plan that it follows")
+        raise AuthoredRefused(_("one that was not held needs the plan that it follows"), _WHOLE)
     if reasons is None or next_steps is None:
-        raise AuthoredRefused("strategy_discussion: not_held needs the reasons and what happens instead")
+        raise AuthoredRefused(_("one that was not held needs the reasons and what happens instead"), _WHOLE)
     said_on = require_day("held_on", day, by)
     fields["hub_Reasons"] = given("hub_Reasons", require_text("reasons", reasons))
     fields["hub_NextSteps"] = given("hub_NextSteps", require_text("next_steps", next_steps))
@@ -229,7 +233,9 @@ def _not_held(
 
 def _put_invitations(fields: Fields, invitations: Sequence[Invitation]) -> None:
     if len(invitations) > MAX_ATTENDANCES or len({item.agency for item in invitations}) != len(invitations):
-        raise AuthoredRefused(f"invitations: expected at most {MAX_ATTENDANCES}, each of another agency")
+        raise AuthoredRefused(
+            _("expected at most %(most)s, each of another agency", most=str(MAX_ATTENDANCES)), "invitations"
+        )
     parts = []
     for item in invitations:
         answer = require_written_term("answer", InvitationAnswer, item.answer).value
@@ -248,15 +254,18 @@ def _put_invitations(fields: Fields, invitations: Sequence[Invitation]) -> None:
 
 def _put_options(fields: Fields, options: Sequence[PlacementOption]) -> None:
     if len(options) > MAX_OPTIONS:
-        raise AuthoredRefused(f"placement_options: expected at most {MAX_OPTIONS}, got {len(options)}")
+        raise AuthoredRefused(
+            _("expected at most %(most)s, got %(count)s", most=str(MAX_OPTIONS), count=str(len(options))),
+            "placement_options",
+        )
     parts: list[dict[str, Any]] = []
     for item in options:
         said = {require_written_term("reasons", PlacementReason, code) for code in item.reasons}
         codes = [code for code in PlacementReason if code in said]
         if not codes:
-            raise AuthoredRefused("placement_options: expected at least one reason for each place")
+            raise AuthoredRefused(_("expected at least one reason for each place"), "placement_options")
         if set(codes) <= NEVER_ALONE:
-            raise AuthoredRefused(AGE_OR_COST_ALONE)
+            raise AuthoredRefused(AGE_OR_COST_ALONE, "placement_options")
         parts.append(
             {
                 "option": given("option", require_line("option", item.option)),
@@ -271,7 +280,9 @@ def _put_options(fields: Fields, options: Sequence[PlacementOption]) -> None:
 
 def _put_protection(fields: Fields, considered: bool | None, why: str | None) -> None:
     if (considered is None) != (why is None):
-        raise AuthoredRefused("police_protection_why: say whether police protection was considered, and why or why not")
+        raise AuthoredRefused(
+            _("say whether police protection was considered, and why or why not"), "police_protection_why"
+        )
     if considered is not None:
         fields["hub_PoliceProtectionConsidered"] = given("hub_PoliceProtectionConsidered", considered)
         put_optional(fields, "hub_PoliceProtectionWhy", why, MAX_WHY_CHARS)
@@ -279,7 +290,10 @@ def _put_protection(fields: Fields, considered: bool | None, why: str | None) ->
 
 def _put_actions(fields: Fields, by: Author, actions: Sequence[DiscussionAction]) -> None:
     if len(actions) > MAX_DISCUSSION_ACTIONS:
-        raise AuthoredRefused(f"discussion_actions: expected at most {MAX_DISCUSSION_ACTIONS}, got {len(actions)}")
+        raise AuthoredRefused(
+            _("expected at most %(most)s, got %(count)s", most=str(MAX_DISCUSSION_ACTIONS), count=str(len(actions))),
+            "discussion_actions",
+        )
     parts = [
         {
             "action": given("action", require_text("action", item.action, MAX_WHY_CHARS)),

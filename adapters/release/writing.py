@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from adapters.nrm.typology import Element, ExploitationType
+from adapters.picture.speech import lazy_gettext as _
 from adapters.sources.draft import Value, ValueState
 from adapters.uk_time import uk_day, uk_local
 from policies.model import Malformed, render_time, require_agency, require_id
@@ -35,7 +36,14 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class AuthoredRefused(ValueError):
-    """Something a person wrote cannot become a fragment. The text says which field and why, never what was written."""
+    """Something a person wrote cannot become a fragment. The text says which field and why, never what was written.
+
+    ``words`` say why without naming the field, in the reader's language where they are a sentence.
+    """
+
+    def __init__(self, words: str, field: str = "") -> None:
+        super().__init__(f"{field}: {words}" if field else words)
+        self.words, self.field = words, field
 
 
 class SourceKind(StrEnum):
@@ -137,7 +145,7 @@ class Author:
 
     def __post_init__(self) -> None:
         if self.written_at.tzinfo is None:
-            raise AuthoredRefused("written_at: expected a time with its zone, got one without")
+            raise AuthoredRefused(_("expected a time with its zone, got one without"), "written_at")
         require_line("job_title", self.job_title)
 
     @property
@@ -170,19 +178,21 @@ Fields = dict[str, Any]
 
 def require_text(name: str, text: object, limit: int = MAX_TEXT_CHARS) -> str:
     if not isinstance(text, str) or not text.strip():
-        raise AuthoredRefused(f"{name}: expected words, got nothing")
+        raise AuthoredRefused(_("expected words, got nothing"), name)
     kept = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if len(kept) > limit:
-        raise AuthoredRefused(f"{name}: expected at most {limit:,} characters, got {len(kept):,}")
+        raise AuthoredRefused(
+            _("expected at most %(most)s characters, got %(count)s", most=limit, count=len(kept)), name
+        )
     if _FORBIDDEN_CONTROL.search(kept):
-        raise AuthoredRefused(f"{name}: expected readable text, got a control character; type it again")
+        raise AuthoredRefused(_("expected readable text, got a control character; type it again"), name)
     return kept
 
 
 def require_line(name: str, text: object, limit: int = MAX_LINE_CHARS) -> str:
     line = require_text(name, text, limit)
     if "\n" in line:
-        raise AuthoredRefused(f"{name}: expected one line, got several")
+        raise AuthoredRefused(_("expected one line, got several"), name)
     return line
 
 
@@ -190,22 +200,24 @@ def require_written_term(name: str, kind: type[E], value: str) -> E:
     try:
         return kind(value)
     except ValueError as error:
-        raise AuthoredRefused(f"{name}: expected one of {', '.join(kind)}") from error
+        raise AuthoredRefused(_("expected one of %(listed)s", listed=", ".join(kind)), name) from error
 
 
 def require_day(name: str, day: object, by: Author, *, may_be_future: bool = False) -> str:
     if not isinstance(day, date) or isinstance(day, datetime):
-        raise AuthoredRefused(f"{name}: expected a date")
+        raise AuthoredRefused(_("expected a date"), name)
     if not may_be_future and day > by.day:
-        raise AuthoredRefused(f"{name}: expected a date not after the day of writing")
+        raise AuthoredRefused(_("expected a date not after the day of writing"), name)
     if abs(day.year - by.day.year) > MAX_NOTE_AGE_YEARS:
-        raise AuthoredRefused(f"{name}: expected a date within {MAX_NOTE_AGE_YEARS} years of the day of writing")
+        raise AuthoredRefused(
+            _("expected a date within %(most)s years of the day of writing", most=str(MAX_NOTE_AGE_YEARS)), name
+        )
     return day.isoformat()
 
 
 def require_part_date(name: str, text: object, by: Author) -> tuple[date, date]:
     """Return the first and the last day that a date as precise as it is known can mean. Raises ``AuthoredRefused``."""
-    wrong = AuthoredRefused(f"{name}: expected 2026, 2026-05 or 2026-05-17")
+    wrong = AuthoredRefused(_("expected 2026, 2026-05 or 2026-05-17"), name)
     if not isinstance(text, str) or _PARTIAL.fullmatch(text) is None:
         raise wrong
     try:
@@ -214,9 +226,11 @@ def require_part_date(name: str, text: object, by: Author) -> tuple[date, date]:
     except (ValueError, OverflowError) as error:
         raise wrong from error
     if first > by.day:
-        raise AuthoredRefused(f"{name}: expected a date not after the day of writing")
+        raise AuthoredRefused(_("expected a date not after the day of writing"), name)
     if by.day.year - first.year > MAX_NOTE_AGE_YEARS:
-        raise AuthoredRefused(f"{name}: expected a date within {MAX_NOTE_AGE_YEARS} years of the day of writing")
+        raise AuthoredRefused(
+            _("expected a date within %(most)s years of the day of writing", most=str(MAX_NOTE_AGE_YEARS)), name
+        )
     return first, last
 
 
@@ -226,7 +240,7 @@ def _month_end(first: date) -> date:
 
 def require_time_of_day(name: str, text: object) -> str:
     if not isinstance(text, str) or not _TIME.fullmatch(text):
-        raise AuthoredRefused(f"{name}: expected a time of day such as 09:30")
+        raise AuthoredRefused(_("expected a time of day such as 09:30"), name)
     return text
 
 
@@ -237,18 +251,20 @@ def is_to_come(day: date, time: str, by: Author) -> bool:
 
 def require_ids(name: str, fragments: Sequence[str], limit: int = MAX_EVIDENCE) -> list[str]:
     if len(fragments) > limit:
-        raise AuthoredRefused(f"{name}: expected at most {limit} fragments, got {len(fragments)}")
+        raise AuthoredRefused(
+            _("expected at most %(most)s fragments, got %(count)s", most=str(limit), count=str(len(fragments))), name
+        )
     try:
         return sorted({require_id(item, name) for item in fragments})
     except Malformed as error:
-        raise AuthoredRefused(f"{name}: expected ids of fragments, 32 hexadecimal characters each") from error
+        raise AuthoredRefused(_("expected ids of fragments, 32 hexadecimal characters each"), name) from error
 
 
 def require_agency_id(name: str, agency: str) -> str:
     try:
         return require_agency(agency, name)
     except Malformed as error:
-        raise AuthoredRefused(f"{name}: expected the id of an agency of the case") from error
+        raise AuthoredRefused(_("expected the id of an agency of the case"), name) from error
 
 
 def given(name: str, value: str | int | bool) -> dict[str, Any]:
@@ -277,7 +293,7 @@ def put_not_before(fields: Fields, name: str, text: str | None, asked: str, firs
     """
     if text is not None:
         if require_part_date(asked, text, by)[1] < first:
-            raise AuthoredRefused(f"{asked}: expected a date not before the first one")
+            raise AuthoredRefused(_("expected a date not before the first one"), asked)
         fields[name] = given(name, text)
 
 

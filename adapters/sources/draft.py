@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from adapters.picture.speech import lazy_gettext
+from adapters.picture.speech import Sentence, lazy_gettext
 from adapters.sources.findings import Finding, FindingCode, Severity
 from policies.vocabulary import Category
 
@@ -172,20 +172,20 @@ class ReadReport:
         self.records_in += 1
         self.drafts.append(draft)
 
-    def refuse(self, code: FindingCode, message: str, locator: str) -> None:
+    def refuse(self, code: FindingCode, message: Sentence, locator: str) -> None:
         """Count one record in and refused, with the reason."""
         self.records_in += 1
         self.refused += 1
         self.findings.append(Finding(code, Severity.REFUSE_RECORD, message, locator))
 
-    def leave_out(self, message: str | None = None, locator: str = "") -> None:
+    def leave_out(self, message: Sentence | None = None, locator: str = "") -> None:
         """Count one record in and not about the child asked for; a message makes it a finding as well."""
         self.records_in += 1
         self.not_about += 1
         if message:
             self.findings.append(Finding(FindingCode.NOT_THE_SUBJECT, Severity.REFUSE_RECORD, message, locator))
 
-    def warn(self, code: FindingCode, message: str, locator: str) -> None:
+    def warn(self, code: FindingCode, message: Sentence, locator: str) -> None:
         """Note something that costs no record."""
         self.findings.append(Finding(code, Severity.WARN, message, locator))
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from adapters.picture.speech import Sentence
+
 
 class Severity(StrEnum):
     """How much a finding costs."""
@@ -76,15 +78,15 @@ class FindingCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing a reader noticed: what was found, what was expected and what to do, in plain English.
+    """One thing a reader noticed: what was found, what was expected and what to do, in plain words.
 
-    A ``message`` may be a sentence (``adapters.picture.speech``), which a page shows in its reader's language.
+    A ``message`` is a sentence: English wherever it is kept or compared, in the reader's language on a page.
     ``at_field`` says the same to somebody who has the field before them, where that is shorter.
     """
 
     code: FindingCode
     severity: Severity
-    message: str
+    message: Sentence
     locator: str
     at_field: str = field(default="", compare=False)
 
@@ -106,6 +108,6 @@ class SourceRefused(Exception):
         self.findings = findings
 
 
-def refuse_file(code: FindingCode, message: str, locator: str = "file") -> SourceRefused:
+def refuse_file(code: FindingCode, message: Sentence, locator: str = "file") -> SourceRefused:
     """Build the refusal of a whole file; the caller raises it."""
     return SourceRefused(Finding(code, Severity.REFUSE_FILE, message, locator))

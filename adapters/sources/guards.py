@@ -108,7 +108,9 @@ def parse_xml(data: bytes, locator: str = "file") -> etree._Element:
     return root
 
 
-_HAS_DOCTYPE = "it contains a document type declaration, which exports never need; remove it or export again"
+_HAS_DOCTYPE = lazy_gettext(
+    "it contains a document type declaration, which exports never need; remove it or export again"
+)
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _ENCODING_ERRORS = frozenset(
     {

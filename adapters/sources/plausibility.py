@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from adapters.picture.speech import lazy_gettext
+from adapters.picture.speech import Sentence, lazy_gettext
 from adapters.sources.findings import Finding, FindingCode, Severity
 
 EARLIEST_YEAR = 1900
@@ -88,7 +88,7 @@ def _too_early(value: date, locator: str) -> Finding:
     return _implausible(lazy_gettext("the date is in the year %(year)s, before %(earliest)s", **years), locator)
 
 
-def _implausible(what: str, locator: str) -> Finding:
+def _implausible(what: Sentence, locator: str) -> Finding:
     message = lazy_gettext("%(what)s; it is kept as written, check it at the source", what=what)
     return Finding(FindingCode.IMPLAUSIBLE_DATE, Severity.WARN, message, locator)
 
@@ -118,7 +118,7 @@ class Period:
     locator: str
 
 
-def overlap_findings(periods: Iterable[Period], what: str) -> list[Finding]:
+def overlap_findings(periods: Iterable[Period], what: Sentence) -> list[Finding]:
     """Return a warning for each period that starts before an earlier one has ended (``what`` names them, in plural).
 
     Starting on the day on which the earlier one ends is no overlap. The order of ``periods`` does not matter.
@@ -131,7 +131,11 @@ def overlap_findings(periods: Iterable[Period], what: str) -> list[Finding]:
                 Finding(
                     FindingCode.OVERLAPPING_PERIODS,
                     Severity.WARN,
-                    f"two {what} of one child overlap: this one starts before that at {longest.locator} has ended",
+                    lazy_gettext(
+                        "two %(what)s of one child overlap: this one starts before that at %(place)s has ended",
+                        what=what,
+                        place=longest.locator,
+                    ),
                     period.locator,
                 )
             )

@@ -10,8 +10,9 @@ from werkzeug.exceptions import NotFound
 
 from adapters.cases import VerifiedCase
 from adapters.hub_client import HubRefused, HubUnreachable
+from adapters.picture.field_names import field_words
 from adapters.picture.provenance import read_piece, short_name
-from adapters.picture.speech import shown
+from adapters.picture.speech import Sentence, capital_first, joined, shown
 from adapters.picture.view import CaseView
 from adapters.picture.words import category_words
 from adapters.refusal import CaseRefused, HomeRefused, LogRefused
@@ -129,7 +130,7 @@ def say_refusal(error: Exception) -> tuple[int, str]:
         return 503, _("Your agency’s key does not count now. Tell the people who run nrm-hub at your agency.")
     if isinstance(error, BundleRefused | HomeRefused):
         return 503, _("The agreement that decides cannot be read here. Tell the people who run nrm-hub at your agency.")
-    return 422, _plain(str(error))
+    return 422, _plain(error)
 
 
 def _say_log(error: LogRefused) -> str:
@@ -145,16 +146,22 @@ def _say_log(error: LogRefused) -> str:
     return said
 
 
-def _plain(text: str) -> str:
+def _plain(error: Exception) -> str:
     """Return a refusal without what one would type in a terminal."""
+    text = str(error)
     for word in ("; nothing was released", ": nrm-adapter", "; run", " (nrm-adapter"):
         text = text.partition(word)[0]
     said: str = text[:1].upper() + text[1:].rstrip(".") + "."
+    words = getattr(error, "words", "")
+    if isinstance(words, Sentence):
+        field = getattr(error, "field", "")
+        named = joined([field_words(field), words], ": ") if field else words
+        said = f"{shown(capital_first(named)).rstrip('.')}."
     if "--without-consent" in text:
         said = _(
             "Some of this was shared on consent, and there is an objection now. Where a duty or the public interest "
             "carries it all the same, say so under “More choices”."
         )
-    if "(--only)" in text:
+    if "(--only)" in str(error):
         said = _("That is more people than a fragment may go to. Name those whom it is for.")
     return said

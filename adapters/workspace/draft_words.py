@@ -5,14 +5,12 @@ Nothing is left out: what cannot be read is named, and an empty field is shown a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _later
-
 from adapters.picture.content import Group, ReadContent, ReadValue, read_content
+from adapters.picture.field_names import field_words
+from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.speech import shown
 from adapters.picture.words import category_words, day_words, span_words, words_for
 from adapters.release.drafts import Draft, DraftState, is_authored
@@ -20,94 +18,92 @@ from adapters.sources.draft import ValueState
 from adapters.workspace.written_kinds import form_of
 from adapters.workspace.written_terms import DATES, OTHER_SERVICE, Asked, Takes, WrittenKind
 
-_PREFIX = re.compile(r"^(?:hub|hte|prs|vic|cas|con|spl|org)_")
-_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|_")
 REVIEW_WORDS = {
-    "hub_RequestTo": _later("Asked of"),
-    "hub_RequestWhat": _later("What is asked"),
-    "hub_RequestWhy": _later("Why"),
-    "hub_Due": _later("Due"),
-    "hub_AnswerTo": _later("Answers"),
-    "hub_AnswerText": _later("Answer"),
-    "hub_RefusedBecause": _later("Refused because"),
-    "hub_Coming": _later("Answer to the invitation"),
-    "hub_View": _later("View"),
-    "hub_PossibleExplanation": _later("Explanation"),
-    "hub_ConcernForFuture": _later("Concerned that the child will be exploited again"),
-    "hub_ElementView": _later("Point of the definition"),
-    "bearing": _later("Bearing"),
-    "exploitation": _later("Type of exploitation"),
-    "evidence": _later("Shown by"),
-    "hub_Follows": _later("What came of"),
-    "hub_DisagreementPoint": _later("Seen differently"),
-    "hub_DisagreementStatus": _later("Stands"),
-    "hub_Position": _later("Position"),
-    "position": _later("Holds"),
-    "hub_Owner": _later("Agency that does it"),
-    "hub_Action": _later("Action"),
-    "hub_ActionWhy": _later("Why"),
-    "hub_ActionState": _later("Stands"),
-    "hub_ActionOutcome": _later("What came of it"),
-    "hub_InvolvesICTG": _later("Independent Child Trafficking Guardian takes part"),
-    "cas_ReferredOrganisation": _later("Service"),
-    "cas_OutgoingReferralDetails": _later("Referred for"),
-    "cas_OutgoingReferralDate": _later("Referred on"),
-    "hub_HeldOn": _later("Held on"),
-    "hub_StartsAt": _later("Starts at, by UK clocks"),
-    "hub_Question": _later("To be decided"),
-    "hub_Attended": _later("Took part"),
-    "hub_Quorate": _later("Everybody was there who must be"),
-    "hub_Minutes": _later("Minutes"),
-    "hub_StatementWords": _later("Words"),
-    "hub_ContextSetting": _later("Place, peers or online"),
-    "hub_ContextName": _later("Called, or where"),
-    "hub_ContextSeen": _later("What was seen or said"),
-    "hub_SeenFrom": _later("Seen, or since"),
-    "hub_SeenTo": _later("Until"),
-    "hub_ContextPeople": _later("Who else was there"),
-    "hub_Movement": _later("How the child came there, or was moved"),
-    "hub_MovedOn": _later("When, or since"),
-    "hub_MovedUntil": _later("Until"),
-    "hub_MovedFrom": _later("From"),
-    "hub_MovedTo": _later("To"),
-    "hub_MovedHow": _later("How"),
-    "hub_MovementAccount": _later("What was seen or said"),
-    "hub_MovedWith": _later("Who was with the child"),
-    "hub_MovedArrangedBy": _later("Who arranged it or paid"),
-    "hub_MissingFrom": _later("Missing since"),
-    "hub_MissingFromPlace": _later("Missing from"),
-    "hub_MissingReportedOn": _later("Reported"),
-    "hub_MissingFoundOn": _later("Came back, or was found"),
-    "hub_PlacedOn": _later("Stays there since"),
-    "hub_PlacedAt": _later("Since the time"),
-    "hub_PlacedUntil": _later("Stayed there until"),
-    "hub_PlaceKind": _later("With whom, or in what"),
-    "hub_PostTown": _later("Town or area"),
-    "hub_PlacementProvider": _later("Looked after there by"),
-    "hub_LegalStatus": _later("Power or order"),
-    "hub_ChildAskedAboutPlace": _later("The child was asked about it"),
-    "hub_PlacementAccount": _later("Why there, and whether it is safe"),
-    "hub_ReturnInterview": _later("Return interview"),
-    "hub_ReturnInterviewOn": _later("Offered or held on"),
-    "hub_MissingAccount": _later("What is known of it"),
-    "hub_ReferralConsidered": _later("Referral to the National Referral Mechanism considered"),
-    "hub_ReferralConsideredOn": _later("Considered"),
-    "hub_ProsecutorTold": _later("Prosecutor told of the exploitation"),
-    "hub_ProsecutorToldOn": _later("Prosecutor told"),
-    "hub_ProsecutorToldBy": _later("Prosecutor told by"),
-    "hub_DefenceTold": _later("Defence told of the exploitation"),
-    "hub_DefenceToldOn": _later("Defence told"),
-    "hub_DefenceToldBy": _later("Defence told by"),
-    "hub_CourtStanding": _later("Court date to come"),
-    "hub_NextCourtDate": _later("Next court date"),
-    "hub_OffenceNote": _later("What else is to be known"),
-    "hub_SourceGrade": _later("Source"),
-    "hub_InfoGrade": _later("Information"),
+    "hub_RequestTo": _("Asked of"),
+    "hub_RequestWhat": _("What is asked"),
+    "hub_RequestWhy": _("Why"),
+    "hub_Due": _("Due"),
+    "hub_AnswerTo": _("Answers"),
+    "hub_AnswerText": _("Answer"),
+    "hub_RefusedBecause": _("Refused because"),
+    "hub_Coming": _("Answer to the invitation"),
+    "hub_View": _("View"),
+    "hub_PossibleExplanation": _("Explanation"),
+    "hub_ConcernForFuture": _("Concerned that the child will be exploited again"),
+    "hub_ElementView": _("Point of the definition"),
+    "bearing": _("Bearing"),
+    "exploitation": _("Type of exploitation"),
+    "evidence": _("Shown by"),
+    "hub_Follows": _("What came of"),
+    "hub_DisagreementPoint": _("Seen differently"),
+    "hub_DisagreementStatus": _("Stands"),
+    "hub_Position": _("Position"),
+    "position": _("Holds"),
+    "hub_Owner": _("Agency that does it"),
+    "hub_Action": _("Action"),
+    "hub_ActionWhy": _("Why"),
+    "hub_ActionState": _("Stands"),
+    "hub_ActionOutcome": _("What came of it"),
+    "hub_InvolvesICTG": _("Independent Child Trafficking Guardian takes part"),
+    "cas_ReferredOrganisation": _("Service"),
+    "cas_OutgoingReferralDetails": _("Referred for"),
+    "cas_OutgoingReferralDate": _("Referred on"),
+    "hub_HeldOn": _("Held on"),
+    "hub_StartsAt": _("Starts at, by UK clocks"),
+    "hub_Question": _("To be decided"),
+    "hub_Attended": _("Took part"),
+    "hub_Quorate": _("Everybody was there who must be"),
+    "hub_Minutes": _("Minutes"),
+    "hub_StatementWords": _("Words"),
+    "hub_ContextSetting": _("Place, peers or online"),
+    "hub_ContextName": _("Called, or where"),
+    "hub_ContextSeen": _("What was seen or said"),
+    "hub_SeenFrom": _("Seen, or since"),
+    "hub_SeenTo": _("Until"),
+    "hub_ContextPeople": _("Who else was there"),
+    "hub_Movement": _("How the child came there, or was moved"),
+    "hub_MovedOn": _("When, or since"),
+    "hub_MovedUntil": _("Until"),
+    "hub_MovedFrom": _("From"),
+    "hub_MovedTo": _("To"),
+    "hub_MovedHow": _("How"),
+    "hub_MovementAccount": _("What was seen or said"),
+    "hub_MovedWith": _("Who was with the child"),
+    "hub_MovedArrangedBy": _("Who arranged it or paid"),
+    "hub_MissingFrom": _("Missing since"),
+    "hub_MissingFromPlace": _("Missing from"),
+    "hub_MissingReportedOn": _("Reported"),
+    "hub_MissingFoundOn": _("Came back, or was found"),
+    "hub_PlacedOn": _("Stays there since"),
+    "hub_PlacedAt": _("Since the time"),
+    "hub_PlacedUntil": _("Stayed there until"),
+    "hub_PlaceKind": _("With whom, or in what"),
+    "hub_PostTown": _("Town or area"),
+    "hub_PlacementProvider": _("Looked after there by"),
+    "hub_LegalStatus": _("Power or order"),
+    "hub_ChildAskedAboutPlace": _("The child was asked about it"),
+    "hub_PlacementAccount": _("Why there, and whether it is safe"),
+    "hub_ReturnInterview": _("Return interview"),
+    "hub_ReturnInterviewOn": _("Offered or held on"),
+    "hub_MissingAccount": _("What is known of it"),
+    "hub_ReferralConsidered": _("Referral to the National Referral Mechanism considered"),
+    "hub_ReferralConsideredOn": _("Considered"),
+    "hub_ProsecutorTold": _("Prosecutor told of the exploitation"),
+    "hub_ProsecutorToldOn": _("Prosecutor told"),
+    "hub_ProsecutorToldBy": _("Prosecutor told by"),
+    "hub_DefenceTold": _("Defence told of the exploitation"),
+    "hub_DefenceToldOn": _("Defence told"),
+    "hub_DefenceToldBy": _("Defence told by"),
+    "hub_CourtStanding": _("Court date to come"),
+    "hub_NextCourtDate": _("Next court date"),
+    "hub_OffenceNote": _("What else is to be known"),
+    "hub_SourceGrade": _("Source"),
+    "hub_InfoGrade": _("Information"),
 }
 """What a field is called where somebody reads it; the form asks for it as a question."""
 STATE_WORDS = {
-    ValueState.EMPTY: "empty in the source",
-    ValueState.ABSENT: "not in the source",
+    ValueState.EMPTY: _("empty in the source"),
+    ValueState.ABSENT: _("not in the source"),
 }
 
 
@@ -199,10 +195,7 @@ def _group(group: Group, asked: Asked | None, names: Mapping[str, str], refs: Ma
 
 
 def _label(field: str) -> str:
-    if field in REVIEW_WORDS:
-        return str(REVIEW_WORDS[field])
-    text = " ".join(part for part in _WORDS.split(_PREFIX.sub("", field)) if part)
-    return text[:1].upper() + text[1:].lower()
+    return REVIEW_WORDS.get(field) or field_words(field)
 
 
 def _line(
@@ -210,7 +203,7 @@ def _line(
 ) -> DraftLine:
     label = _label(field)
     if not value.is_given:
-        return DraftLine(label, STATE_WORDS.get(value.state, shown(words_for(value.state))))
+        return DraftLine(label, shown(STATE_WORDS.get(value.state, words_for(value.state))))
     takes = asked.takes if asked is not None else Takes.TEXT
     text = value.text
     if takes in (Takes.AGENCY, Takes.AGENCIES):

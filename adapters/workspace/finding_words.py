@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
-from adapters.picture.speech import Sentence, shown
+from adapters.picture.speech import shown
 from adapters.sources.findings import Severity
 
 MAX_SHOWN = 200
@@ -27,13 +27,12 @@ _COLUMN = re.compile(r"file:\*:(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class ShownFinding:
-    """One line of the table. ``is_spoken``: its message is in the language of the page, not in English alone."""
+    """One line of the table, in the language of the page."""
 
     severity: str
     place: str
     message: str
     code: str
-    is_spoken: bool
 
 
 def shown_findings(findings: object) -> list[ShownFinding]:
@@ -46,7 +45,6 @@ def shown_findings(findings: object) -> list[ShownFinding]:
             place_words(item["locator"]),
             shown(item["message"]),
             item["code"],
-            isinstance(item["message"], Sentence),
         )
         for item in ordered[:MAX_SHOWN]
     ]

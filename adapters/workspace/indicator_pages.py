@@ -190,7 +190,7 @@ def keep_indicators(case: str) -> AnyResponse | str:
             for code in codes
         ]
     except AuthoredRefused as error:
-        return make_response(_check(case, typed, str(error)), _UNPROCESSABLE)
+        return make_response(_check(case, typed, shown(error.words)), _UNPROCESSABLE)
     store = here.adapter.store
     before = {draft.draft for draft in list_drafts(store, case)}
     ids = tuple(keep_authored(store, case, Category.CONCERN, content, here.clock()) for content in contents)

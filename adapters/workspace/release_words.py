@@ -15,7 +15,6 @@ from adapters.release.pressing import Plan
 from adapters.release.releasing import Planned
 from policies.bundles import load_bundle
 from policies.engine import Bundle
-from policies.explain import UNCONFIRMED_MARK
 from policies.model import Recipient
 from policies.vocabulary import Gateway, OverrideReason, Purpose
 
@@ -178,5 +177,5 @@ def basis_words(on: str) -> str:
         words = condition_words(code) if condition_words(code) != code else words_for(code)
         if words == code.replace("_", " "):
             words = code
-        said.append(f"{shown(words)} ({UNCONFIRMED_MARK})" if mark else shown(words))
+        said.append(f"{shown(words)} ({_('unconfirmed')})" if mark else shown(words))
     return "; ".join(said)

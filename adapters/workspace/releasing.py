@@ -14,6 +14,7 @@ from flask_babel import gettext as _
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
+from adapters.picture.speech import shown
 from adapters.release.drafts import Draft, DraftRefused, list_for_review
 from adapters.release.forms import keep_why
 from adapters.release.pressing import Plan, Pressed, bring_up_to_date, make_plan, press
@@ -200,7 +201,7 @@ def _outcome(pressed: Pressed) -> Outcome:
             said = _("Nobody at %(who)s with this role has a key that counts now: they were given nothing.", who=who)
             problems.append(f"{purpose_name(purpose)}: {said}")
     for problem in pressed.report.problems[:MAX_PROBLEMS]:
-        problems.append(_("Not taken: %(why)s", why=str(problem.get("detail", ""))[:300]))
+        problems.append(_("Not taken: %(why)s", why=shown(problem.get("detail", ""))[:300]))
     return Outcome(
         fragments=len({item for _purpose, released in pressed.released for item in released.fragments}),
         grants=sum(released.grants for _purpose, released in pressed.released),

@@ -11,6 +11,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _later
 
+from adapters.picture.speech import shown
 from adapters.release.strategy import (
     MAX_WHY_CHARS,
     NEVER_ALONE,
@@ -160,7 +161,7 @@ def _build(read: FormReader, by: Author, **said: Any) -> dict[str, Any] | None:
     try:
         return strategy_discussion(by, **said)
     except AuthoredRefused as error:
-        read.note("", str(error))
+        read.note("", shown(error.words))
         return None
 
 

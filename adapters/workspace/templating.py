@@ -11,9 +11,10 @@ from datetime import datetime
 from flask import Flask, has_request_context
 from flask_babel import Babel, format_datetime, get_translations, gettext
 from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
+from markupsafe import Markup, escape
 
 from adapters.picture.neutral import has_mixed_scripts, neutral_text
-from adapters.picture.speech import capital_first, lazy_gettext, shown, speak_through
+from adapters.picture.speech import Sentence, capital_first, lazy_gettext, shown, speak_through
 from adapters.picture.words import category_words, kind_words
 from adapters.workspace import languages
 from adapters.workspace.app import Workspace, current_person, this_session
@@ -54,6 +55,7 @@ def prepare_templates(app: Flask, here: Workspace) -> None:
     app.jinja_env.filters["neutral"] = _flagged
     app.jinja_env.filters["as_typed"] = lambda text: neutral_text(shown(text))
     app.jinja_env.filters["worded"] = lazy_gettext
+    app.jinja_env.filters["field_name"] = _field_name
     app.jinja_env.filters["start"] = capital_first
     app.jinja_env.filters["stored_time"] = parse_time
     app.jinja_env.filters["day_words"] = day_words
@@ -76,6 +78,12 @@ def _flagged(text: str) -> str:
     """Return what somebody wrote, harmless; where letters of one script look like another's it says so (attack 68)."""
     words = neutral_text(shown(text))
     return f"{words} [{gettext('Letters of more than one script')}]" if has_mixed_scripts(words) else words
+
+
+def _field_name(label: str) -> Markup:
+    """Return what a field is called: our own words as they are, a name that its sender made up isolated and marked."""
+    said = escape(neutral_text(shown(label)))
+    return said if isinstance(label, Sentence) else Markup("<bdi>{}</bdi>").format(said)
 
 
 def moment(at: datetime) -> str:

@@ -16,6 +16,7 @@ from werkzeug.datastructures import MultiDict
 
 from adapters.picture.content import read_content
 from adapters.picture.dates import parse_partial
+from adapters.picture.speech import shown
 from adapters.release.forms import written_fields
 from adapters.release.writing import AuthoredRefused, Coming, ReferralState
 from adapters.workspace.day_parts import PARTS, NotADay, typed_date
@@ -371,18 +372,19 @@ def _read_positions(read: ReadForm) -> None:
 
 def place_refusal(kind: WrittenKind, refusal: AuthoredRefused) -> tuple[str, str]:
     """Return at which question a builder's refusal is said, and in which words. Never what was typed."""
-    name, _colon, text = str(refusal).partition(":")
+    name, text = refusal.field, refusal.words
     between = _BETWEEN_FIELDS.get(kind.category, ()) if name == kind.category.value else ()
     for word, question in between:
         if word in text:
             asked = kind.question(question)
-            said = _WRONG_THERE.get((kind.category, question), asked.hint if asked is not None else text.strip())
-            return question, str(said)
+            otherwise = asked.hint if asked is not None else shown(refusal.words)
+            return question, str(_WRONG_THERE.get((kind.category, question), otherwise))
     for part, words in _PLAIN:
         if part in text:
             return (name if kind.question(name) is not None else first_question(kind)), str(words)
     where = name if kind.question(name) is not None else first_question(kind)
-    return where, _("This cannot be kept as it is:%(why)s", why=text if where == name else f" {refusal}")
+    said = shown(refusal.words)
+    return where, _("This cannot be kept as it is: %(why)s", why=said if where == name else f"{name}: {said}")
 
 
 def first_question(kind: WrittenKind) -> str:

@@ -14,6 +14,7 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
+from adapters.picture.speech import shown
 from adapters.picture.words import day_words
 from adapters.release.authored import AuthoredRefused, WordsAre, wishes_and_feelings
 from adapters.release.drafts import keep_authored
@@ -93,7 +94,7 @@ def _content(read: FormReader, role: Role, at: datetime) -> dict[str, Any] | Non
     try:
         return wishes_and_feelings(Author(role, job, at), state=state, **said)
     except AuthoredRefused as error:
-        read.note("", str(error))
+        read.note("", shown(error.words))
         return None
 
 

@@ -12,6 +12,7 @@ from werkzeug.exceptions import NotFound
 
 from adapters.cases import CaseRefused
 from adapters.hub_client import HubRefused, HubUnreachable
+from adapters.picture.speech import shown
 from adapters.refusal import LogRefused
 from adapters.release.consenting import MaybeRecorded
 from adapters.release.drafts import DraftRefused
@@ -101,7 +102,10 @@ def told_plainly() -> Iterator[None]:
         )
         raise NotDone(text) from error
     except (CaseRefused, DraftRefused, AuthoredRefused, Malformed) as error:
-        text = _("The case as it is now does not allow this: %(why)s. Nothing was recorded.", why=str(error))
+        text = _(
+            "The case as it is now does not allow this: %(why)s. Nothing was recorded.",
+            why=shown(getattr(error, "words", str(error))),
+        )
         raise NotDone(text, 409) from error
 
 

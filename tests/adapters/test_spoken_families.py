@@ -7,35 +7,44 @@ it is compared with what an English reader's process makes.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from gettext import GNUTranslations
 
 import pytest
 from markupsafe import escape
 
 from adapters.picture.content import read_content
+from adapters.picture.field_names import FIELD_NAMES, field_words, part_words
 from adapters.picture.model import assemble
-from adapters.picture.speech import Sentence, shown, speaking_through
-from adapters.release.drafts import Draft, DraftState
+from adapters.picture.searching import search
+from adapters.picture.speech import Sentence, lazy_gettext, shown, speaking_through
+from adapters.refusal import CaseRefused
+from adapters.release.drafts import Draft, DraftRefused, DraftState
+from adapters.release.movements import movement
+from adapters.release.strategy import list_attended
+from adapters.release.writing import Author, AuthoredRefused, SourceKind, require_ids, require_line, require_text
 from adapters.sources.charity.codes import code_labels
-from adapters.sources.charity.fields import Kind
+from adapters.sources.charity.fields import COLUMNS, Kind
 from adapters.sources.charity.typed import problems, read_typed, typed_steps
 from adapters.sources.draft import ReadReport
 from adapters.sources.formats import FORMATS
 from adapters.sources.reading import SourceFile, read_source
 from adapters.sources.unread import Unread
+from adapters.workspace.case_facts import say_refusal
 from adapters.workspace.release_words import rule_words
 from keys.canonical import canonical_bytes
 from policies.bundles import load_bundle
 from policies.consent_rules import REASONS
-from policies.vocabulary import Category
+from policies.vocabulary import Category, Role
 from tests.adapters.picture.invented_case import case_view
 from tests.pseudo_language import BEGIN, END, pseudo
 from tests.text_catalogue import texts
 
 TODAY = date(2026, 11, 22)
+BY = Author(Role.LEAD_PROFESSIONAL, "social worker", datetime(2026, 11, 22, 9, tzinfo=UTC))
+KIND = SourceKind.RECORD
 HOSTILE = "%(field)s <b>x</b>"
 """Short enough to be repeated by the reader, and neither a place for a value nor markup wherever it stands."""
 TYPED = {
@@ -176,3 +185,67 @@ def test_the_agreement_that_is_shipped_is_said_and_a_federations_own_words_stand
     listed = set(texts())
     assert {item.sentence for item in shipped.rules.values()} <= listed
     assert {text for item in REASONS.values() for text in (item.why, item.next_act)} <= listed
+
+
+def test_names_of_fields_are_said_and_a_name_that_its_sender_made_up_stands(spoken: GNUTranslations) -> None:
+    """Every field of the standard and of our forms; what a sender called a field is never looked up."""
+    assert len(FIELD_NAMES) > 350
+    assert {column.name for column in COLUMNS} <= set(FIELD_NAMES)
+    own, made_up = field_words("hub_HeldOn"), field_words("hub_FirstName of %(x)s <b>")
+    assert [own, made_up] == ["Held on", "First name of %(x)s <b>"]
+    with speaking_through(lambda: spoken):
+        assert [name for name, words in FIELD_NAMES.items() if not _is_spoken(shown(words))] == []
+        assert not isinstance(made_up, Sentence)
+        assert not isinstance(part_words(own, made_up), Sentence)
+        assert shown(part_words(own, field_words("agency"))) == f"{pseudo('Held on')}: {pseudo('Agency').lower()}"
+
+
+def test_every_field_that_an_invented_case_and_a_typed_record_hold_has_a_name(spoken: GNUTranslations) -> None:
+    """What the search says before a hit, for everything that was sealed; in English it is what it was."""
+    view = case_view()
+    found = search(view, assemble(view), ["e"], 10_000).hits
+    labels = {hit.label for hit in found}
+    assert len(labels) > 25
+    with speaking_through(lambda: spoken):
+        assert {label for label in labels if not _is_spoken(shown(label))} == set()
+    drafts = read_typed({**TYPED, "prs_FirstName": "Robin"}, TODAY).drafts
+    assert drafts
+    assert {name for draft in drafts for name in draft.fields} <= set(FIELD_NAMES)
+
+
+REFUSALS: list[tuple[Callable[[], object], str]] = [
+    (lambda: require_text("view", "  "), "view: expected words, got nothing"),
+    (lambda: require_text("view", "x" * 9, 5), "view: expected at most 5 characters, got 9"),
+    (lambda: require_line("name", "a\nb"), "name: expected one line, got several"),
+    (lambda: require_ids("evidence", ["x"]), "evidence: expected ids of fragments, 32 hexadecimal characters each"),
+    (lambda: list_attended([]), "agencies: expected 1 to 50, got 0"),
+    (
+        lambda: movement(BY, moved_on="2026", account="x", source_kind=SourceKind.RECORD),
+        "movement: expected at least one place",
+    ),
+]
+
+
+@pytest.mark.parametrize(("write", "english"), REFUSALS, ids=[words for _write, words in REFUSALS])
+def test_why_what_somebody_wrote_is_refused_is_said_in_their_language(
+    spoken: GNUTranslations, write: Callable[[], object], english: str
+) -> None:
+    """The refusal's words; its text, which a terminal prints and a log may hold, names the field and is English."""
+    with speaking_through(lambda: spoken):
+        with pytest.raises(AuthoredRefused) as refused:
+            write()
+        assert _is_spoken(shown(refused.value.words))
+    assert str(refused.value) == english
+
+
+def test_a_refusal_to_release_is_said_without_what_one_types_in_a_terminal(spoken: GNUTranslations) -> None:
+    """The page has a sentence; the terminal has the same in English, and what to run."""
+    error = DraftRefused(lazy_gettext("draft %(draft)s is held", draft="0123"), "; nothing was released")
+    assert str(error) == "draft 0123 is held; nothing was released"
+    assert say_refusal(error) == (422, "Draft 0123 is held.")
+    with speaking_through(lambda: spoken):
+        assert say_refusal(error) == (422, f"{pseudo('draft %(draft)s is held') % {'draft': '0123'}}.")
+    assert say_refusal(AuthoredRefused(lazy_gettext("expected words, got nothing"), "necessity"))[1] == (
+        "Necessity: expected words, got nothing."
+    )
+    assert say_refusal(CaseRefused("members: expected 3; run nrm-adapter sync")) == (422, "Members: expected 3.")

@@ -10,6 +10,7 @@ import io
 from collections.abc import Iterator
 
 from adapters.picture.speech import lazy_gettext
+from adapters.picture.words import join_words
 from adapters.sources.charity.table import (
     EMPTY_CELL,
     MAX_RECORD_ROWS,
@@ -22,7 +23,12 @@ from adapters.sources.charity.table import (
 from adapters.sources.findings import FindingCode, SourceRefused, refuse_file
 from adapters.sources.guards import MAX_CELL_CHARS, decode_text
 
-OTHER_SEPARATORS = {";": "semicolon (;)", "\t": "tab", "|": "bar (|)", "!": "exclamation mark (!)"}
+OTHER_SEPARATORS = {
+    ";": lazy_gettext("the semicolon (;)"),
+    "\t": lazy_gettext("the tab"),
+    "|": lazy_gettext("the bar (|)"),
+    "!": lazy_gettext("the exclamation mark (!)"),
+}
 
 
 def read_csv(data: bytes, max_rows: int | None = None) -> Table:
@@ -90,10 +96,13 @@ def require_commas(headings: Row) -> None:
     found = [words for sign, words in OTHER_SEPARATORS.items() if any(sign in cell.text for cell in headings.cells)]
     if not found:
         return
-    with_comma = "the comma and " if len(headings.cells) > 1 else ""
+    signs = [lazy_gettext("the comma"), *found] if len(headings.cells) > 1 else found
     raise refuse_file(
         FindingCode.WRONG_SEPARATOR,
-        f"the columns seem to be separated by {with_comma}the {' and the '.join(found)}; "
-        "save the file as 'CSV (comma separated)' and take the other sign out of the headings",
+        lazy_gettext(
+            "the columns seem to be separated by %(signs)s; save the file as 'CSV (comma separated)' and "
+            "take the other sign out of the headings",
+            signs=join_words(signs),
+        ),
         f"file:{headings.number}",
     )

@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from adapters.picture.speech import joined, lazy_gettext
+from adapters.picture.speech import Sentence, joined, lazy_gettext
 from adapters.sources.charity.fields import COLUMNS, WHO_COLUMNS, Column, Kind, find_by_label, find_by_name, fold
 from adapters.sources.charity.table import MAX_COLUMNS_IN_MESSAGE, CellKind, Row, Table, column_letters
 from adapters.sources.findings import Finding, FindingCode, Severity, refuse_file
@@ -232,7 +232,7 @@ def _unknown(
     return findings
 
 
-def _unknown_message(headings: _Headings, index: int, heading: str, filled: int) -> str:
+def _unknown_message(headings: _Headings, index: int, heading: str, filled: int) -> Sentence:
     if not heading:
         return lazy_gettext("a column without a heading was not read; cells filled: %(count)s", count=str(filled))
     said = {"heading": _shown(heading), "count": str(filled)}

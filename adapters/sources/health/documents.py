@@ -134,7 +134,8 @@ def _section_text(record: Record, section: Element) -> Value | None:
     try:
         root = parse_xml(known.encode(), locator)
     except SourceRefused as refusal:
-        record.refuse_value(refusal.findings[0].code, "the text of this section is not XHTML; it was not read", locator)
+        said = lazy_gettext("the text of this section is not XHTML; it was not read")
+        record.refuse_value(refusal.findings[0].code, said, locator)
         return Value(None, locator, ValueState.UNREADABLE)
     words = "".join(_texts(root))
     text = re.sub(r"[ \t\r\f\v]+", " ", words)

@@ -75,7 +75,7 @@ def _encounter_class(record: Record, coding: Element | None) -> Value:
     words = nhs_codes.ENCOUNTER_CLASS.get(code)
     locator = coding.locate("code")
     if words is None:
-        record.unknown_code(code, "encounter class", locator)
+        record.unknown_code(code, lazy_gettext("encounter class"), locator)
         return Value(None, locator, ValueState.UNREADABLE, as_written=code, code=code, scheme=scheme)
     return Value(words, locator, as_written=coding.text("display"), code=code, scheme=scheme)
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.picture.speech import lazy_gettext
+from adapters.picture.speech import Sentence, joined, lazy_gettext
 from adapters.sources.findings import Finding, FindingCode, Severity, SourceRefused, refuse_file
 from adapters.sources.guards import decode_text, parse_json, parse_xml
 from adapters.sources.health.elements import Document, Element, Notation, Path
@@ -120,13 +120,13 @@ def _load_document(document: Document) -> Delivery:
     if not is_resource_type(kind):
         raise refuse_file(
             FindingCode.NOT_THIS_FORMAT,
-            f"this is not a FHIR R4 resource: {_shown(kind)} is not one of its types",
+            lazy_gettext("this is not a FHIR R4 resource: %(kind)s is not one of its types", kind=_shown(kind)),
         )
     return Delivery((_entry_of(document, (), {}, check_resource(document.content, kind)),))
 
 
 def _shown(code: Any) -> str:
-    return repr(code) if isinstance(code, str) and _SHOWN_CODE.fullmatch(code) else "what stands there"
+    return repr(code) if isinstance(code, str) and _SHOWN_CODE.fullmatch(code) else lazy_gettext("what stands there")
 
 
 def _load_lines(lines: list[tuple[int, str]]) -> Delivery:
@@ -143,7 +143,9 @@ def _load_lines(lines: list[tuple[int, str]]) -> Delivery:
             continue
         kind = content.get("resourceType") if isinstance(content, dict) else None
         if not isinstance(kind, str) or not is_resource_type(kind):
-            message = f"this line is not a FHIR R4 resource: {_shown(kind)} is not one of its types"
+            message = lazy_gettext(
+                "this line is not a FHIR R4 resource: %(kind)s is not one of its types", kind=_shown(kind)
+            )
             findings.append(Finding(FindingCode.SCHEMA_ERROR, Severity.REFUSE_RECORD, message, locator))
             continue
         document = Document(content, Notation.JSON, prefix=locator)
@@ -175,7 +177,11 @@ def _load_bundle(document: Document) -> Delivery:
     if bundle_type not in READ_BUNDLES:
         raise refuse_file(
             FindingCode.NOT_THIS_FORMAT,
-            f"a Bundle of type {_shown(bundle_type)} is not read; expected one of {', '.join(READ_BUNDLES)}",
+            lazy_gettext(
+                "a Bundle of type %(kind)s is not read; expected one of %(listed)s",
+                kind=_shown(bundle_type),
+                listed=", ".join(READ_BUNDLES),
+            ),
             document.root.locate("type"),
         )
     items = content.get("entry", [])
@@ -184,7 +190,8 @@ def _load_bundle(document: Document) -> Delivery:
     _require_count(len(items))
     head = check_resource({name: item for name, item in content.items() if name != "entry"}, "Bundle")
     if head.structure:
-        raise refuse_file(FindingCode.SCHEMA_ERROR, f"the Bundle is not FHIR R4: {head.structure[0].message}")
+        said = lazy_gettext("the Bundle is not FHIR R4: %(why)s", why=head.structure[0].message)
+        raise refuse_file(FindingCode.SCHEMA_ERROR, said)
     # 2. Each entry for itself: first all checks, so that every element knows which values cannot be used.
     checks = [_check_entry(item) for item in items]
     unreadable = {problem.path for problem in head.values}
@@ -210,12 +217,12 @@ def _check_entry(item: dict[str, Any]) -> tuple[Checked, Checked]:
     if shell.structure:
         return shell, Checked()
     if not isinstance(resource, dict):
-        missing = Problem(ProblemKind.STRUCTURE, ("resource",), "this entry of the Bundle holds no resource")
-        return Checked(structure=(missing,)), Checked()
+        said = lazy_gettext("this entry of the Bundle holds no resource")
+        return Checked(structure=(Problem(ProblemKind.STRUCTURE, ("resource",), said),)), Checked()
     kind = resource.get("resourceType")
     if not isinstance(kind, str) or not is_resource_type(kind):
-        unknown = Problem(ProblemKind.STRUCTURE, ("resource",), f"{_shown(kind)} is not a resource of FHIR R4")
-        return Checked(structure=(unknown,)), Checked()
+        said = lazy_gettext("%(kind)s is not a resource of FHIR R4", kind=_shown(kind))
+        return Checked(structure=(Problem(ProblemKind.STRUCTURE, ("resource",), said),)), Checked()
     return shell, Checked() if kind in NOT_CHECKED else check_resource(resource, kind)
 
 
@@ -227,7 +234,8 @@ def _lost(document: Document, path: Path, problem: Problem) -> Finding:
 def _value_finding(document: Document, path: Path, problem: Problem) -> Finding:
     code = FindingCode.BAD_DATE if problem.kind is ProblemKind.BAD_DATE else FindingCode.SCHEMA_ERROR
     locator = document.root.locate(*path, *problem.path)
-    return Finding(code, Severity.REFUSE_VALUE, f"{problem.message}; it is kept as written and not used", locator)
+    message = lazy_gettext("%(what)s; it is kept as written and not used", what=problem.message)
+    return Finding(code, Severity.REFUSE_VALUE, message, locator)
 
 
 def _entry_of(document: Document, path: Path, item: dict[str, Any], checked: Checked) -> Entry:
@@ -251,14 +259,17 @@ def _entry_of(document: Document, path: Path, item: dict[str, Any], checked: Che
     )
 
 
-def describe_structure(problems: tuple[Problem, ...], kind: str) -> str:
+def describe_structure(problems: tuple[Problem, ...], kind: str) -> Sentence:
     """Return why a resource is not FHIR R4, for a person: the first problems and how many more there are."""
-    first = "; ".join(problem.message for problem in problems[:3])
-    more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
-    return f"this {kind} is not FHIR R4: {first}{more}"
+    said = [problem.message for problem in problems[:3]]
+    if len(problems) > 3:
+        said.append(lazy_gettext("and %(more)s more", more=str(len(problems) - 3)))
+    return lazy_gettext("this %(kind)s is not FHIR R4: %(why)s", kind=kind, why=joined(said, "; "))
 
 
-def describe_paths(paths: list[Path], limit: int = 5) -> str:
+def describe_paths(paths: list[Path], limit: int = 5) -> Sentence:
     """Return paths for a person, at most ``limit`` of them, and how many more there are."""
-    shown = ", ".join(describe(path) for path in paths[:limit])
-    return f"{shown} and {len(paths) - limit} more" if len(paths) > limit else shown
+    shown = joined((describe(path) for path in paths[:limit]), ", ")
+    if len(paths) <= limit:
+        return shown
+    return lazy_gettext("%(listed)s and %(more)s more", listed=shown, more=str(len(paths) - limit))

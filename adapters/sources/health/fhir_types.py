@@ -20,6 +20,7 @@ from fhir.resources.R4B import get_fhir_model_class
 from fhir.resources.R4B.resource import Resource
 from fhir_core.utils import determine_version_prefix_from_class, get_fhir_type_name, is_list_type, is_primitive_type
 
+from adapters.picture.speech import Sentence, joined, lazy_gettext
 from adapters.sources.health.elements import Path
 
 MAX_LIST_ITEMS = 2_000
@@ -54,7 +55,7 @@ class Problem:
 
     kind: ProblemKind
     path: Path
-    message: str
+    message: Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,20 +129,21 @@ def _own_problems(data: dict[str, Any], type_name: str, path: Path) -> list[Prob
         here = (*path, name)
         if name in {"modifierExtension", "implicitRules"}:
             # FHIR R4, 2.4.1: whoever does not understand a modifier must not process the resource.
-            problems.append(_structure(here, "changes the meaning of the record in a way this reader does not know"))
+            problems.append(_structure(here, _MODIFIER))
             continue
         if name == "resourceType" or name not in known:
             if name == "resourceType" or name.startswith("_"):
                 continue
-            problems.append(_structure(here, f"is not an element of {type_name} in FHIR R4"))
+            said = lazy_gettext("is not an element of %(kind)s in FHIR R4", kind=type_name)
+            problems.append(_structure(here, said))
             continue
         shape = known[name]
         if shape.is_list != isinstance(found, list):
-            what = "must be a list" if shape.is_list else "may stand only once, and not as a list"
-            problems.append(_structure(here, what))
+            problems.append(_structure(here, _A_LIST if shape.is_list else _NO_LIST))
             continue
         if isinstance(found, list) and len(found) > MAX_LIST_ITEMS:
-            problems.append(_structure(here, f"stands {len(found):,} times, the limit is {MAX_LIST_ITEMS:,}"))
+            said = lazy_gettext("stands %(count)s times, the limit is %(most)s", count=len(found), most=MAX_LIST_ITEMS)
+            problems.append(_structure(here, said))
             continue
         items = enumerate(found) if isinstance(found, list) else [(None, found)]
         for index, item in items:
@@ -155,14 +157,14 @@ def _item_problems(item: Any, shape: Shape, place: Path) -> list[Problem]:
         return []
     if shape.is_primitive:
         if isinstance(item, dict | list):
-            return [_structure(place, "must be a single value")]
+            return [_structure(place, lazy_gettext("must be a single value"))]
         return [] if _has_right_kind(item, shape.type_name) else [_bad_value(place, shape.type_name)]
     if not isinstance(item, dict):
-        return [_structure(place, "must be an object")]
+        return [_structure(place, lazy_gettext("must be an object"))]
     if shape.type_name == "Resource":
         inner = item.get("resourceType")
         if not isinstance(inner, str) or not is_resource_type(inner):
-            return [_structure(place, "is not a resource that FHIR R4 knows")]
+            return [_structure(place, lazy_gettext("is not a resource that FHIR R4 knows"))]
         return _own_problems(item, inner, place)
     return _own_problems(item, shape.type_name, place)
 
@@ -178,13 +180,25 @@ def _has_right_kind(item: Any, type_name: str) -> bool:
 
 def _bad_value(place: Path, type_name: str) -> Problem:
     if type_name in _DATES:
-        expected = "an existing date, YYYY, YYYY-MM or YYYY-MM-DD (with a time: YYYY-MM-DDThh:mm:ss and its zone)"
-        return Problem(ProblemKind.BAD_DATE, place, f"{describe(place)}: this is not a date; expected {expected}")
-    return Problem(ProblemKind.BAD_VALUE, place, f"{describe(place)}: expected a value of FHIR's type {type_name}")
+        said = lazy_gettext(
+            "%(where)s: this is not a date; expected an existing date, YYYY, YYYY-MM or YYYY-MM-DD "
+            "(with a time: YYYY-MM-DDThh:mm:ss and its zone)",
+            where=describe(place),
+        )
+        return Problem(ProblemKind.BAD_DATE, place, said)
+    said = lazy_gettext("%(where)s: expected a value of FHIR's type %(kind)s", where=describe(place), kind=type_name)
+    return Problem(ProblemKind.BAD_VALUE, place, said)
 
 
-def _structure(place: Path, what: str) -> Problem:
-    return Problem(ProblemKind.STRUCTURE, place, f"{describe(place)} {what}")
+_MODIFIER = lazy_gettext("changes the meaning of the record in a way this reader does not know")
+_A_LIST = lazy_gettext("must be a list")
+_NO_LIST = lazy_gettext("may stand only once, and not as a list")
+_OTHER_FORM = lazy_gettext("does not have the form FHIR R4 gives it")
+
+
+def _structure(place: Path, what: Sentence) -> Problem:
+    said = lazy_gettext("%(where)s %(what)s", where=describe(place), what=what)
+    return Problem(ProblemKind.STRUCTURE, place, said)
 
 
 def _empty_values(data: Any, path: Path) -> list[Path]:
@@ -209,14 +223,14 @@ def _take_out(data: dict[str, Any], paths: list[Path]) -> None:
 def _model_problems(data: dict[str, Any], type_name: str) -> list[Problem]:
     model = find_model(type_name)
     if model is None:
-        return [_structure((), f"{type_name[:40]} is not a type of FHIR R4")]
+        return [_structure((), lazy_gettext("%(kind)s is not a type of FHIR R4", kind=type_name[:40]))]
     try:
         model.model_validate(data)
     except pydantic.ValidationError as error:
         return [_from_model(data, type_name, item) for item in error.errors(include_url=False)]
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         # The library lets these through on shapes it does not expect.
-        return [_structure((), "does not have the form FHIR R4 gives it")]
+        return [_structure((), _OTHER_FORM)]
     return []
 
 
@@ -226,14 +240,14 @@ def _from_model(data: dict[str, Any], type_name: str, error: Any) -> Problem:
     kind, text = str(error["type"]), str(error.get("msg", ""))
     found, shape = _look_up(data, type_name, place)
     if kind.endswith("missing"):
-        return _structure(place, "is required and missing")
+        return _structure(place, lazy_gettext("is required and missing"))
     if "but got multiple" in text:
-        return _structure(place, "holds more than one value where FHIR allows one kind of value")
+        return _structure(place, lazy_gettext("holds more than one value where FHIR allows one kind of value"))
     if "is expected from this list" in text:
-        return _structure(place, "lacks a value of which FHIR requires one")
+        return _structure(place, lazy_gettext("lacks a value of which FHIR requires one"))
     if isinstance(found, str | int) and shape is not None and shape.is_primitive:
         return _bad_value(place, shape.type_name)
-    return _structure(place, "does not have the form FHIR R4 gives it")
+    return _structure(place, _OTHER_FORM)
 
 
 def _step(step: str | int) -> str | int:
@@ -258,13 +272,13 @@ def _look_up(data: Any, type_name: str, path: Path) -> tuple[Any, Shape | None]:
     return data, shape
 
 
-def describe(path: Path) -> str:
+def describe(path: Path) -> Sentence:
     """Return a path for a person (``name[0].period.start``); a name that is no FHIR name is not repeated."""
-    words = ""
+    words: list[Sentence] = []
     for step in path:
         if isinstance(step, int):
-            words += f"[{step}]"
+            words.append(Sentence(f"[{step}]"))
         else:
-            name = step if _NAME.fullmatch(step) else "(an element)"
-            words += f".{name}" if words else name
-    return words or "the resource"
+            dot = [Sentence(".")] if words else []
+            words += [*dot, Sentence(step) if _NAME.fullmatch(step) else lazy_gettext("(an element)")]
+    return joined(words, "") if words else lazy_gettext("the resource")

@@ -121,7 +121,7 @@ def _verification(record: Record, identifier: Element) -> list[Value]:
             locator, scheme = coding.locate("code"), coding.text("system")
             words = nhs_codes.VERIFICATION_STATUS.get(number)
             if words is None:
-                record.unknown_code(code, "NHS number verification status", locator)
+                record.unknown_code(code, lazy_gettext("NHS number verification status"), locator)
                 found.append(Value(None, locator, ValueState.UNREADABLE, code, code, scheme))
             else:
                 found.append(Value(words, locator, as_written=code, code=number, scheme=scheme))
@@ -177,7 +177,7 @@ def _ethnicity(record: Record) -> Value:
         return value
     words = nhs_codes.ETHNIC_CATEGORY_ENGLAND.get(value.code)
     if words is None:
-        record.unknown_code(value.code, "NHS ethnic category", value.locator)
+        record.unknown_code(value.code, lazy_gettext("NHS ethnic category"), value.locator)
         return replace(value, value=None, state=ValueState.UNREADABLE, as_written=value.code)
     return replace(value, value=words, as_written=str(value.value) if value.value != words else None)
 
@@ -221,7 +221,7 @@ def _language(record: Record, concept: Element | None) -> Value | None:
     value = coded(concept)
     if value is None or value.code is None:
         return value
-    record.unknown_code(value.code, "ISO 639 languages", value.locator)
+    record.unknown_code(value.code, lazy_gettext("ISO 639 languages"), value.locator)
     return replace(value, value=None, state=ValueState.UNREADABLE, as_written=value.code)
 
 
@@ -252,7 +252,7 @@ def _death(record: Record) -> dict[str, FieldValue]:
             continue
         words = nhs_codes.DEATH_NOTIFICATION.get(value.code)
         if words is None:
-            record.unknown_code(value.code, "death notification status", value.locator)
+            record.unknown_code(value.code, lazy_gettext("death notification status"), value.locator)
         fields["hub_DeathNotification"] = replace(value, value=words or value.value, as_written=str(value.value))
     return fields
 

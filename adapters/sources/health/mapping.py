@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from adapters.picture.speech import lazy_gettext
+from adapters.picture.speech import Sentence, joined, lazy_gettext
 from adapters.sources.draft import FieldValue, Value
 from adapters.sources.findings import Finding, FindingCode, Severity
 from adapters.sources.health.elements import Element
@@ -46,7 +46,7 @@ class Unshared:
     """A record that is not shared, with the reason."""
 
     code: FindingCode
-    message: str
+    message: Sentence
     locator: str
 
 
@@ -54,7 +54,7 @@ class Unshared:
 class Elsewhere:
     """A record that is about something or somebody else than the person it is filed under."""
 
-    message: str
+    message: Sentence
     locator: str
 
 
@@ -73,11 +73,11 @@ class Record:
     is_team_of_plan: bool = False
     findings: list[Finding] = field(default_factory=list)
 
-    def warn(self, code: FindingCode, message: str, locator: str) -> None:
+    def warn(self, code: FindingCode, message: Sentence, locator: str) -> None:
         """Note something that costs nothing."""
         self.findings.append(Finding(code, Severity.WARN, message, locator))
 
-    def refuse_value(self, code: FindingCode, message: str, locator: str) -> None:
+    def refuse_value(self, code: FindingCode, message: Sentence, locator: str) -> None:
         """Note a value that is kept as written and not used."""
         self.findings.append(Finding(code, Severity.REFUSE_VALUE, message, locator))
 
@@ -121,7 +121,11 @@ class Record:
 
     def unknown_code(self, code: str, known: str, locator: str) -> None:
         """Note a code that its list does not have. The code is shown, cut short; it is no content."""
-        message = f"the code {code[:MAX_CODE_SHOWN_CHARS]!r} is not in the list {known}; it is kept as written"
+        message = lazy_gettext(
+            "the code %(code)s is not in the list %(name)s; it is kept as written",
+            code=repr(code[:MAX_CODE_SHOWN_CHARS]),
+            name=known,
+        )
         self.refuse_value(FindingCode.UNKNOWN_CODE, message, locator)
 
     def list_unread(self, read: Iterable[str], read_extensions: Iterable[str] = ()) -> None:
@@ -133,11 +137,18 @@ class Record:
             for item in self.resource.each("extension")
             if item.data.get("url") not in set(read_extensions)
         ]
-        unread = [*dict.fromkeys(names), *(f"extension {url}" for url in dict.fromkeys(urls))]
+        unread = [
+            *(name[:MAX_CODE_SHOWN_CHARS] for name in dict.fromkeys(names)),
+            *(lazy_gettext("extension %(name)s", name=url[:MAX_CODE_SHOWN_CHARS]) for url in dict.fromkeys(urls)),
+        ]
         if unread:
-            shown = ", ".join(name[:MAX_CODE_SHOWN_CHARS] for name in unread[:MAX_NAMES_SHOWN])
-            more = f" and {len(unread) - MAX_NAMES_SHOWN} more" if len(unread) > MAX_NAMES_SHOWN else ""
-            message = f"not shared from this {self.resource.resource_type}: {shown}{more}"
+            listed = joined(unread[:MAX_NAMES_SHOWN], ", ")
+            if len(unread) > MAX_NAMES_SHOWN:
+                more = str(len(unread) - MAX_NAMES_SHOWN)
+                listed = lazy_gettext("%(listed)s and %(more)s more", listed=listed, more=more)
+            message = lazy_gettext(
+                "not shared from this %(kind)s: %(listed)s", kind=self.resource.resource_type, listed=listed
+            )
             self.warn(FindingCode.NOT_MAPPED, message, self.resource.locator)
 
 

@@ -76,7 +76,10 @@ def _require_case(delivery: Delivery) -> None:
     if kinds == {"OperationOutcome"} and not delivery.findings:
         outcome = delivery.entries[0].resource
         if delivery.head is None or any(_is_error(entry.resource) for entry in delivery.entries):
-            message = f"the source answered with an error: {describe_outcome(outcome)}; ask again when it is mended"
+            message = lazy_gettext(
+                "the source answered with an error: %(answer)s; ask again when it is mended",
+                answer=describe_outcome(outcome),
+            )
             raise refuse_file(FindingCode.SOURCE_ERROR, message, outcome.locator)
     if len(delivery.entries) == 1 and delivery.head is None and kinds <= DEFINITIONS:
         message = lazy_gettext(

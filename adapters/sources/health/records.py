@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from adapters.picture.speech import lazy_gettext
+from adapters.picture.speech import Sentence, lazy_gettext
 from adapters.sources.draft import READER_VERSION, DraftFragment, FieldValue, ReadReport, Source, Value
 from adapters.sources.findings import Finding, FindingCode, Severity
 from adapters.sources.health import documents, events, patient, plans, safeguarding
@@ -181,7 +181,10 @@ class RecordReading:
 
     def _read_entry(self, entry: Entry) -> None:
         if entry.kind == "OperationOutcome":
-            message = f"the source adds a message of its own: {describe_outcome(entry.resource)}; it is not a record"
+            message = lazy_gettext(
+                "the source adds a message of its own: %(answer)s; it is not a record",
+                answer=describe_outcome(entry.resource),
+            )
             self._report.warn(FindingCode.SOURCE_ERROR, message, entry.locator)
             return
         reason = self._why_not(entry)
@@ -370,14 +373,14 @@ def _first_step(below: str) -> str:
     return re.split(r"[/\[]", below.lstrip("/"), maxsplit=1)[0]
 
 
-def _cannot_tell(entry: Entry, link: Link) -> str:
+def _cannot_tell(entry: Entry, link: Link) -> Sentence:
     if entry.kind == "Patient":
-        return (
+        return lazy_gettext(
             "this patient cannot be compared with the child asked for: no usable NHS number, or no name and birth date"
         )
     if link.person is None:
-        return "nothing in this record says, in a way that can be used, whose it is"
-    return (
+        return lazy_gettext("nothing in this record says, in a way that can be used, whose it is")
+    return lazy_gettext(
         "this record refers to a patient who is not in this delivery, so nobody can say that it is the child asked "
         "for; deliver the patient's own record with it"
     )
@@ -394,7 +397,7 @@ def describe_outcome(outcome: Element) -> str:
         if diagnostics is not None and diagnostics.strip().casefold() in TELLABLE_DIAGNOSTICS:
             parts.append(diagnostics.strip())
         words.append(", ".join(part[:40] for part in parts if part is not None))
-    return "; ".join(words) or "no reason given"
+    return "; ".join(words) or lazy_gettext("no reason given")
 
 
 def _describe_source(delivery: Delivery) -> tuple[str, str | None]:

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from adapters.picture.speech import Sentence, lazy_gettext
 from adapters.sources.findings import Finding, FindingCode, Severity
-from adapters.sources.health.elements import Element
+from adapters.sources.health.elements import Element, Path
 from adapters.sources.health.fhir_loading import Entry, describe_paths
 
 
@@ -110,7 +111,7 @@ class References:
             Finding(
                 FindingCode.UNRESOLVED_REFERENCE,
                 Severity.WARN,
-                f"{_WORDS[outcome]}: {describe_paths([item.path[len(resource.path) :] for item in found])}",
+                _missed(outcome, [item.path[len(resource.path) :] for item in found]),
                 found[0].locate("reference"),
             )
             for outcome, found in missed.items()
@@ -118,13 +119,20 @@ class References:
         ]
 
 
-_WORDS = {
-    Outcome.MISSING: "what is referred to is not in this delivery",
-    Outcome.NEAR_MISS: "the reference differs from a resource of this delivery only in the case of letters, "
-    "so it was not followed",
-    Outcome.AMBIGUOUS: "several different resources of this delivery have the name that is referred to, "
-    "so none was taken",
-}
+def _missed(outcome: Outcome, paths: list[Path]) -> Sentence:
+    where = describe_paths(paths)
+    if outcome is Outcome.MISSING:
+        return lazy_gettext("what is referred to is not in this delivery: %(where)s", where=where)
+    if outcome is Outcome.NEAR_MISS:
+        return lazy_gettext(
+            "the reference differs from a resource of this delivery only in the case of letters, so it was not "
+            "followed: %(where)s",
+            where=where,
+        )
+    return lazy_gettext(
+        "several different resources of this delivery have the name that is referred to, so none was taken: %(where)s",
+        where=where,
+    )
 
 
 def names_of(entry: Entry) -> list[str]:

@@ -39,6 +39,9 @@ class Subject(StrEnum):
     ADULT = "an adult"
 
 
+_WHOM = {Subject.UNBORN_CHILD: lazy_gettext("an unborn child"), Subject.ADULT: lazy_gettext("an adult")}
+
+
 @dataclass(frozen=True, slots=True)
 class ConcernCode:
     """A code of the table. ``exploitation`` is a type of the NRM, where the code says which."""
@@ -151,7 +154,10 @@ def _concern(
     resource = record.resource
     elsewhere = next((code.subject for _, code in known if code.subject is not None), None)
     if elsewhere is not None:
-        message = f"the code says that this concern is about {elsewhere}, not about the child whose record it is"
+        message = lazy_gettext(
+            "the code says that this concern is about %(whom)s, not about the child whose record it is",
+            whom=_WHOM[elsewhere],
+        )
         return Elsewhere(message, resource.locator)
     found = [(coding, code) for coding, code in known if not code.is_negation]
     if found and len(found) < len(known):

@@ -8,6 +8,7 @@ from datetime import date
 
 from lxml import etree
 
+from adapters.picture.speech import Sentence
 from adapters.sources.draft import DraftFragment, FieldValue, Source, Value
 from adapters.sources.findings import Finding, FindingCode, Severity
 from adapters.sources.police.document import Document
@@ -52,7 +53,7 @@ class CaseContext:
         )
 
 
-def warning(code: FindingCode, message: str, locator: str) -> Finding:
+def warning(code: FindingCode, message: Sentence, locator: str) -> Finding:
     """Build a finding that costs nothing."""
     return Finding(code, Severity.WARN, message, locator)
 

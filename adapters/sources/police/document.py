@@ -14,7 +14,7 @@ from datetime import date
 
 from lxml import etree
 
-from adapters.picture.speech import lazy_gettext
+from adapters.picture.speech import Sentence, lazy_gettext
 from adapters.sources.draft import Value, ValueState
 from adapters.sources.findings import Finding, FindingCode, Severity, refuse_file
 from adapters.sources.guards import MAX_CELL_CHARS
@@ -78,7 +78,11 @@ class Document:
         if records > MAX_RECORD_ELEMENTS:
             raise refuse_file(
                 FindingCode.TOO_LARGE,
-                f"the message has {records:,} defendants, offences and victims, the limit is {MAX_RECORD_ELEMENTS:,}",
+                lazy_gettext(
+                    "the message has %(count)s defendants, offences and victims, the limit is %(most)s",
+                    count=records,
+                    most=MAX_RECORD_ELEMENTS,
+                ),
                 root_path,
             )
         return cls(root, paths)
@@ -165,16 +169,8 @@ class Document:
             return value
         code = str(value.value)
         if re.fullmatch(form, code, re.ASCII) is None or (meanings is not None and code not in meanings):
-            notes.append(
-                Finding(
-                    FindingCode.UNKNOWN_CODE,
-                    Severity.REFUSE_VALUE,
-                    f"{name} has the code {code[:MAX_NAME_CHARS]!r}, expected "
-                    + (f"one of {', '.join(meanings)}" if meanings is not None else f"the form {form}")
-                    + "; it is kept as written and not used",
-                    value.locator,
-                )
-            )
+            message = _unknown_code(name, repr(code[:MAX_NAME_CHARS]), form, meanings)
+            notes.append(Finding(FindingCode.UNKNOWN_CODE, Severity.REFUSE_VALUE, message, value.locator))
             return _unreadable(value)
         meaning = code if meanings is None else meanings[code]
         return Value(meaning, value.locator, as_written=value.as_written, code=code, scheme=scheme)
@@ -187,7 +183,7 @@ class Document:
         written = str(value.value)
         parsed = parse_iso_date(_ZONE.sub("", written))
         if parsed is None:
-            notes.append(_bad(name, "a date, YYYY-MM-DD", value.locator))
+            notes.append(_bad(name, lazy_gettext("a date, YYYY-MM-DD"), value.locator))
             return _unreadable(value), None
         return _rewritten(value, parsed.isoformat()), parsed
 
@@ -198,7 +194,7 @@ class Document:
             return value
         found = _YEAR.fullmatch(str(value.value))
         if found is None:
-            notes.append(_bad(name, "a year of four digits", value.locator))
+            notes.append(_bad(name, lazy_gettext("a year of four digits"), value.locator))
             return _unreadable(value)
         return _rewritten(value, found[1])
 
@@ -206,7 +202,7 @@ class Document:
         """Return a time of day with the zone it was written with."""
         value = self.text(parent, name, notes)
         if value.state is ValueState.GIVEN and _TIME.fullmatch(str(value.value)) is None:
-            notes.append(_bad(name, "a time, hh:mm:ss", value.locator))
+            notes.append(_bad(name, lazy_gettext("a time, hh:mm:ss"), value.locator))
             return _unreadable(value)
         return value
 
@@ -220,12 +216,7 @@ class Document:
         for element, path in self.paths.items():
             has_tail = element is not self.root and (element.tail or "").strip()
             if has_tail or (len(element) and element not in self._read and (element.text or "").strip()):
-                yield Finding(
-                    FindingCode.STRAY_TEXT,
-                    Severity.WARN,
-                    f"there is text between elements, {'behind' if has_tail else 'in'} this one; it was not read",
-                    path,
-                )
+                yield Finding(FindingCode.STRAY_TEXT, Severity.WARN, _BEHIND if has_tail else _INSIDE, path)
 
     def _unread_elements(self) -> Iterable[Finding]:
         for element, path in self.paths.items():
@@ -233,12 +224,18 @@ class Document:
                 continue
             name = local_name(element)
             if name in UNMAPPED_NAMES and etree.QName(element).namespace == LIBRA:
-                code, why = FindingCode.NOT_MAPPED, "no field of a fragment takes it"
+                code, why = FindingCode.NOT_MAPPED, lazy_gettext("no field of a fragment takes it")
             elif etree.QName(element).namespace in (LIBRA, BS7666):
-                code, why = FindingCode.UNKNOWN_BLOCK, "it is unknown, stands twice or stands at another place"
+                code, why = FindingCode.UNKNOWN_BLOCK, _OUT_OF_PLACE
             else:
-                code, why = FindingCode.UNKNOWN_BLOCK, "its namespace is not one of this message"
-            yield Finding(code, Severity.WARN, f"{name[:MAX_NAME_CHARS]} was not read: {why}", path)
+                code, why = FindingCode.UNKNOWN_BLOCK, lazy_gettext("its namespace is not one of this message")
+            said = lazy_gettext("%(name)s was not read: %(why)s", name=name[:MAX_NAME_CHARS], why=why)
+            yield Finding(code, Severity.WARN, said, path)
+
+
+_BEHIND = lazy_gettext("there is text between elements, behind this one; it was not read")
+_INSIDE = lazy_gettext("there is text between elements, in this one; it was not read")
+_OUT_OF_PLACE = lazy_gettext("it is unknown, stands twice or stands at another place")
 
 
 def _require_bounds(element: etree._Element, path: str, deepest: int, count: int) -> None:
@@ -270,10 +267,24 @@ def _rewritten(value: Value, text: str) -> Value:
     return Value(text, value.locator, as_written=written if written != text else None)
 
 
-def _bad(name: str, expected: str, locator: str) -> Finding:
-    return Finding(
-        FindingCode.BAD_DATE,
-        Severity.REFUSE_VALUE,
-        f"{name} cannot be read, expected {expected}; it is kept as written and not used",
-        locator,
+def _unknown_code(name: str, code: str, form: str, meanings: dict[str, str] | None) -> Sentence:
+    if meanings is None:
+        return lazy_gettext(
+            "%(name)s has the code %(code)s, expected the form %(form)s; it is kept as written and not used",
+            name=name,
+            code=code,
+            form=form,
+        )
+    return lazy_gettext(
+        "%(name)s has the code %(code)s, expected one of %(listed)s; it is kept as written and not used",
+        name=name,
+        code=code,
+        listed=", ".join(meanings),
     )
+
+
+def _bad(name: str, expected: Sentence, locator: str) -> Finding:
+    message = lazy_gettext(
+        "%(name)s cannot be read, expected %(wanted)s; it is kept as written and not used", name=name, wanted=expected
+    )
+    return Finding(FindingCode.BAD_DATE, Severity.REFUSE_VALUE, message, locator)

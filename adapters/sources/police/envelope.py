@@ -116,12 +116,16 @@ def unwrap(data: bytes) -> Unwrapped:
 
 def _only(found: list[etree._Element], name: str, path: str) -> etree._Element:
     if len(found) != 1:
-        amount = "no" if not found else str(len(found))
-        raise refuse_file(
-            FindingCode.SCHEMA_ERROR,
-            f"the envelope has {amount} {name} elements, expected one; export one case a file",
-            path,
+        message = lazy_gettext(
+            "the envelope has %(count)s %(name)s elements, expected one; export one case a file",
+            count=str(len(found)),
+            name=name,
         )
+        if not found:
+            message = lazy_gettext(
+                "the envelope has no %(name)s elements, expected one; export one case a file", name=name
+            )
+        raise refuse_file(FindingCode.SCHEMA_ERROR, message, path)
     return found[0]
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lxml import etree
 
+from adapters.picture.speech import Sentence, lazy_gettext, lazy_ngettext
 from adapters.sources.draft import DraftFragment, FieldValue, Value, ValueState
 from adapters.sources.findings import Finding, FindingCode
 from adapters.sources.plausibility import event_date_finding, parse_iso_date, period_finding
@@ -86,7 +87,9 @@ def offence(
         group |= _defendant_only(context, party, details, others, notes)
         victims = len(doc.children(element, "OtherPartyVictim"))
         if victims:
-            message = f"left out: {victims} {'victim' if victims == 1 else 'victims'} of this offence"
+            message = lazy_ngettext(
+                "left out: %(num)s victim of this offence", "left out: %(num)s victims of this offence", victims
+            )
             notes.append(warning(FindingCode.THIRD_PARTY, message, doc.path(element)))
     hint = _hint(context, party, code, wording, timing.start)
     if hint:
@@ -240,7 +243,7 @@ def has_facts(context: CaseContext, element: etree._Element) -> bool:
 # Suggestions
 
 
-def _hint(context: CaseContext, party: Party, code: Value, wording: Value, start: date | None) -> str | None:
+def _hint(context: CaseContext, party: Party, code: Value, wording: Value, start: date | None) -> Sentence | None:
     was_child = _was_child(party.birth_date, start or context.today)
     if was_child is False or code.state is not ValueState.GIVEN:
         return None
@@ -248,7 +251,8 @@ def _hint(context: CaseContext, party: Party, code: Value, wording: Value, start
     for hint in load_hints():
         is_worded = not hint.words or not words.isdisjoint(hint.words)
         if hint.role is party.role and str(code.value).upper().startswith(hint.code_prefix) and is_worded:
-            return hint.says if was_child else f"{hint.says} (the age is not certain)"
+            says = lazy_gettext(hint.says)
+            return says if was_child else lazy_gettext("%(what)s (the age is not certain)", what=says)
     return None
 
 

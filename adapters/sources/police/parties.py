@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from lxml import etree
 
+from adapters.picture.speech import Sentence, lazy_gettext
 from adapters.sources.draft import Value, ValueState
 from adapters.sources.findings import Finding
 from adapters.sources.identifiers import check_asn, check_pnc_id
@@ -28,6 +29,14 @@ class PartyRole(StrEnum):
     DEFENDANT = "defendant"
     VICTIM = "victim"
     GUARDIAN = "parent or guardian"
+
+
+ROLE_WORDS: Mapping[PartyRole, Sentence] = {
+    PartyRole.DEFENDANT: lazy_gettext("defendant"),
+    PartyRole.VICTIM: lazy_gettext("victim"),
+    PartyRole.GUARDIAN: lazy_gettext("parent or guardian"),
+}
+"""A role in what is said of a message; what is kept of a record has the role itself."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

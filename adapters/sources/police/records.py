@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from adapters.picture.speech import lazy_gettext
+from adapters.picture.speech import Sentence, lazy_gettext
 from adapters.sources.draft import DraftFragment
 from adapters.sources.findings import Finding, FindingCode
 from adapters.sources.police import contacts, offences, persons
 from adapters.sources.police.case import CaseContext, warning
 from adapters.sources.police.parties import (
+    ROLE_WORDS,
     Party,
     PartyRole,
     read_defendant,
@@ -27,6 +28,11 @@ from adapters.sources.police.privacy import OthersInText
 
 Builder = Callable[[Party | None], DraftFragment | Finding]
 """Takes the party asked for (None: everybody is read); returns the draft, or the reason why there is none."""
+
+
+_ONE_DEFENDANT = lazy_gettext("this defendant")
+_ONE_OFFENCE = lazy_gettext("this offence of one defendant")
+_ONE_VICTIM = lazy_gettext("this victim of one offence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,7 @@ class _Listing:
         """Find everybody before anything is mapped: a text must be checked against all of them."""
         doc, year = self.context.doc, self.context.today.year
         for defendant in doc.children(self.context.case, "Defendant"):
-            if self._is_repeated("defendant", signature(defendant), defendant, "this defendant"):
+            if self._is_repeated("defendant", signature(defendant), defendant, _ONE_DEFENDANT):
                 continue
             party = read_defendant(doc, defendant, f"{self.key}/defendant-{len(self.defendants) + 1}", year)
             self.defendants.append((defendant, party))
@@ -109,7 +115,7 @@ class _Listing:
             self._add_refused((), organisation, FindingCode.NOT_THE_SUBJECT, message)
         if party is None:
             if organisation is None:
-                self._add_refused((), defendant, FindingCode.SCHEMA_ERROR, "a Defendant names nobody")
+                self._add_refused((), defendant, FindingCode.SCHEMA_ERROR, lazy_gettext("a Defendant names nobody"))
             return
         self._add_person(party)
         guardian = self.found.guardians.get(party.key)
@@ -134,7 +140,7 @@ class _Listing:
         context, doc = self.context, self.context.doc
         facts = doc.child(element, "ProsecutionFacts")
         whose = () if party is None else (party,)
-        if self._is_repeated(doc.path(defendant), signature(element), element, "this offence of one defendant"):
+        if self._is_repeated(doc.path(defendant), signature(element), element, _ONE_OFFENCE):
             return
         if party is None:
             details = doc.child(element, "BaseOffenceDetails")
@@ -155,7 +161,7 @@ class _Listing:
         party = self.victims[signature(record)]
         details = doc.child(element, "BaseOffenceDetails")
         offence = signature(element if details is None else details)
-        if self._is_repeated(party.key, offence, record, "this victim of one offence"):
+        if self._is_repeated(party.key, offence, record, _ONE_VICTIM):
             return
         if party.element is record:
             self._add_person(party)
@@ -171,13 +177,15 @@ class _Listing:
         key = alone[0].key if len(alone) == 1 else self.key
         self._add(parties, element, lambda _: persons.officer(context, element, key))
 
-    def _is_repeated(self, scope: str, said: object, element: etree._Element, what: str) -> bool:
+    def _is_repeated(self, scope: str, said: object, element: etree._Element, what: Sentence) -> bool:
         if (scope, said) not in self.seen:
             self.seen.add((scope, said))
             return False
         doc = self.context.doc
         doc.leave(element)
-        message = f"{what} stands in the message twice with the same content; it was read once"
+        message = lazy_gettext(
+            "%(what)s stands in the message twice with the same content; it was read once", what=what
+        )
         self.found.duplicates.append(warning(FindingCode.DUPLICATE_RECORD, message, doc.path(element)))
         return True
 
@@ -186,14 +194,14 @@ class _Listing:
         if first is not None and not any(party.is_person for party in parties):
             message = lazy_gettext(
                 "a %(value)s without name, birth date and sex cannot be read as a person (it may be an organisation)",
-                value=first.role.value,
+                value=ROLE_WORDS[first.role],
             )
             self._add_refused(parties, element, FindingCode.SCHEMA_ERROR, message)
             return
         self.found.records.append(Record(parties, self.context.doc.path(element), build))
 
     def _add_refused(
-        self, parties: tuple[Party, ...], element: etree._Element, code: FindingCode, message: str
+        self, parties: tuple[Party, ...], element: etree._Element, code: FindingCode, message: Sentence
     ) -> None:
         path = self.context.doc.path(element)
         self.found.records.append(Record(parties, path, lambda _: warning(code, message, path)))

@@ -28,7 +28,7 @@ from xmlschema.validators import (
     XsdType,
 )
 
-from adapters.picture.speech import lazy_gettext
+from adapters.picture.speech import Sentence, lazy_gettext
 from adapters.sources.findings import Finding, FindingCode, Severity
 from adapters.sources.police.envelope import local_name
 
@@ -41,22 +41,29 @@ MAX_EXPECTED_SHOWN = 8
 MAX_PATTERN_CHARS = 60
 """A longer pattern tells a reader nothing."""
 
+_WHOLE = lazy_gettext("a whole number")
 _BUILT_IN = {
-    "date": "a date, YYYY-MM-DD",
-    "time": "a time, hh:mm:ss",
-    "gYear": "a year of four digits",
-    "integer": "a whole number",
-    "int": "a whole number",
-    "byte": "a whole number",
-    "boolean": "true or false",
+    "date": lazy_gettext("a date, YYYY-MM-DD"),
+    "time": lazy_gettext("a time, hh:mm:ss"),
+    "gYear": lazy_gettext("a year of four digits"),
+    "integer": _WHOLE,
+    "int": _WHOLE,
+    "byte": _WHOLE,
+    "boolean": lazy_gettext("true or false"),
 }
-_FACETS: tuple[tuple[type[XsdFacet], str], ...] = (
-    (XsdMaxLengthFacet, "at most {} characters"),
-    (XsdMinLengthFacet, "at least {} characters"),
-    (XsdLengthFacet, "{} characters"),
-    (XsdMinInclusiveFacet, "at least {}"),
-    (XsdMaxInclusiveFacet, "at most {}"),
-)
+
+
+def _facet(validator: XsdFacet) -> Sentence | None:
+    said = str(validator.value)
+    if isinstance(validator, XsdMaxLengthFacet):
+        return lazy_gettext("at most %(most)s characters", most=said)
+    if isinstance(validator, XsdMinLengthFacet):
+        return lazy_gettext("at least %(least)s characters", least=said)
+    if isinstance(validator, XsdLengthFacet):
+        return lazy_gettext("%(count)s characters", count=said)
+    if isinstance(validator, XsdMinInclusiveFacet):
+        return lazy_gettext("at least %(least)s", least=said)
+    return lazy_gettext("at most %(most)s", most=said) if isinstance(validator, XsdMaxInclusiveFacet) else None
 
 
 @functools.cache
@@ -104,40 +111,50 @@ def _drop_instance_attributes(root: etree._Element, paths: dict[etree._Element, 
     return findings
 
 
-def _say(error: XMLSchemaValidationError, name: str) -> str:
+def _say(error: XMLSchemaValidationError, name: str) -> Sentence:
     if isinstance(error, XMLSchemaChildrenValidationError):
         return _say_children(error, name)
     validator = error.validator
     if isinstance(validator, XsdAttribute | XsdAttributeGroup):
-        return f"the attributes of {name} are not those of the schema: one is missing, unknown or has another value"
+        return lazy_gettext(
+            "the attributes of %(name)s are not those of the schema: one is missing, unknown or has another value",
+            name=name,
+        )
     if isinstance(validator, XsdElement):
-        return f"{name} does not hold what the schema describes (text where elements should be, or the reverse)"
+        return lazy_gettext(
+            "%(name)s does not hold what the schema describes (text where elements should be, or the reverse)",
+            name=name,
+        )
     expected = _expected(validator)
     if expected:
-        return f"the value of {name} is not one the schema allows, expected {expected}"
-    return f"{name} is not as the schema describes it"
+        return lazy_gettext(
+            "the value of %(name)s is not one the schema allows, expected %(wanted)s", name=name, wanted=expected
+        )
+    return lazy_gettext("%(name)s is not as the schema describes it", name=name)
 
 
-def _say_children(error: XMLSchemaChildrenValidationError, name: str) -> str:
+def _say_children(error: XMLSchemaChildrenValidationError, name: str) -> Sentence:
     names = [getattr(item, "local_name", None) for item in error.expected or ()]
     expected = [name for name in names if isinstance(name, str)]
     shown = ", ".join(expected[:MAX_EXPECTED_SHOWN])
-    wanted = f"; expected here: {shown}" if shown else ""
+    said = lazy_gettext("%(name)s is not complete", name=name)
     if error.invalid_tag:
         found = etree.QName(error.invalid_tag).localname
-        return f"in {name} the element {found} stands where the schema does not allow it{wanted}"
-    return f"{name} is not complete{wanted}"
+        said = lazy_gettext(
+            "in %(name)s the element %(found)s stands where the schema does not allow it", name=name, found=found
+        )
+    return lazy_gettext("%(what)s; expected here: %(listed)s", what=said, listed=shown) if shown else said
 
 
-def _expected(validator: object) -> str | None:
+def _expected(validator: object) -> Sentence | None:
     if isinstance(validator, XsdPatternFacets):
-        patterns = " or ".join(str(pattern) for pattern in validator.regexps)
-        return f"the pattern {patterns}" if len(patterns) <= MAX_PATTERN_CHARS else "another form"
+        patterns = " | ".join(str(pattern) for pattern in validator.regexps)
+        if len(patterns) > MAX_PATTERN_CHARS:
+            return lazy_gettext("another form")
+        return lazy_gettext("the pattern %(pattern)s", pattern=patterns)
     if isinstance(validator, XsdEnumerationFacets):
-        return "one of " + ", ".join(str(choice) for choice in validator.enumeration[:MAX_EXPECTED_SHOWN])
+        listed = ", ".join(str(choice) for choice in validator.enumeration[:MAX_EXPECTED_SHOWN])
+        return lazy_gettext("one of %(listed)s", listed=listed)
     if isinstance(validator, XsdType):
         return _BUILT_IN.get(validator.root_type.local_name or "")
-    for facet, words in _FACETS:
-        if isinstance(validator, facet):
-            return words.format(validator.value)
-    return None
+    return _facet(validator) if isinstance(validator, XsdFacet) else None

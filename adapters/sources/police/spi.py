@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from lxml import etree
 
-from adapters.picture.speech import lazy_gettext
+from adapters.picture.speech import Sentence, joined, lazy_gettext, lazy_ngettext
 from adapters.sources.draft import READER_VERSION, ReadReport, Source, ValueState
 from adapters.sources.findings import Finding, FindingCode, Severity, refuse_file
 from adapters.sources.guards import require_size
@@ -165,13 +165,16 @@ def _leave_the_others(context: CaseContext, listed: CaseRecords, chosen: tuple[P
     # A parent or guardian of the child is part of the child's own record.
     own = [listed.guardians[party.key] for party in chosen if party.key in listed.guardians]
     roles = Counter(party.role for party in listed.parties if party not in chosen and party not in own)
-    told = ", ".join(f"{count} other {_PLURALS[role] if count > 1 else role.value}" for role, count in roles.items())
+    told = joined((_others(role, count) for role, count in roles.items()), ", ")
     if told:
-        report.warn(FindingCode.THIRD_PARTY, f"left out, with their addresses: {told}", where)
+        report.warn(
+            FindingCode.THIRD_PARTY, lazy_gettext("left out, with their addresses: %(others)s", others=told), where
+        )
 
 
-_PLURALS = {
-    PartyRole.DEFENDANT: "defendants",
-    PartyRole.VICTIM: "victims",
-    PartyRole.GUARDIAN: "parents or guardians",
-}
+def _others(role: PartyRole, count: int) -> Sentence:
+    if role is PartyRole.DEFENDANT:
+        return lazy_ngettext("%(num)s other defendant", "%(num)s other defendants", count)
+    if role is PartyRole.VICTIM:
+        return lazy_ngettext("%(num)s other victim", "%(num)s other victims", count)
+    return lazy_ngettext("%(num)s other parent or guardian", "%(num)s other parents or guardians", count)

@@ -16,7 +16,7 @@ from datetime import date
 
 from lxml import etree
 
-from adapters.picture.speech import joined, lazy_gettext
+from adapters.picture.speech import Sentence, joined, lazy_gettext
 from adapters.sources.draft import ReadReport, Value, ValueState
 from adapters.sources.findings import Finding, FindingCode, Severity, refuse_file
 from adapters.sources.guards import parse_xml
@@ -44,7 +44,7 @@ def read(source: SourceFile, subject: Subject | None) -> ReadReport:
     Raises ``SourceRefused`` where the file as a whole cannot be read.
     """
     # 1. Parse behind the guards, and make sure it is this census.
-    _require_count("tags", source.data.count(b"<"), MAX_TAGS)
+    _require_count(lazy_gettext("tags"), source.data.count(b"<"), MAX_TAGS)
     root = parse_xml(source.data, source.name)
     _require_census(root)
     # 2. The year, and with it the schema.
@@ -80,18 +80,24 @@ def _require_census(root: etree._Element) -> None:
     if str(root.tag) != "Message":
         raise refuse_file(
             FindingCode.NOT_THIS_FORMAT,
-            f"this is not a children in need census: it begins with {shown(str(root.tag))}, expected 'Message'",
+            lazy_gettext(
+                "this is not a children in need census: it begins with %(tag)s, expected 'Message'",
+                tag=shown(str(root.tag)),
+            ),
         )
     collection = (root.findtext("Header/CollectionDetails/Collection") or "").strip()
     if collection not in {"", "CIN"}:
         raise refuse_file(
-            FindingCode.NOT_THIS_FORMAT, f"the header names the collection {shown(collection)}, expected 'CIN'"
+            FindingCode.NOT_THIS_FORMAT,
+            lazy_gettext(
+                "the header names the collection %(collection)s, expected 'CIN'", collection=shown(collection)
+            ),
         )
-    _require_count("children", sum(len(block) for block in root.iterfind("Children")), MAX_CHILDREN)
+    _require_count(lazy_gettext("children"), sum(len(block) for block in root.iterfind("Children")), MAX_CHILDREN)
     has_child = False
     for child in root.iterfind("Children/Child"):
         has_child = True
-        _require_count("elements for one child", sum(1 for _ in child.iter()), MAX_ELEMENTS_PER_CHILD)
+        _require_count(lazy_gettext("elements for one child"), sum(1 for _ in child.iter()), MAX_ELEMENTS_PER_CHILD)
     if not has_child:
         if collection:
             raise refuse_file(FindingCode.IS_TEMPLATE, lazy_gettext("this census holds no child; no records were read"))
@@ -101,10 +107,16 @@ def _require_census(root: etree._Element) -> None:
         )
 
 
-def _require_count(what: str, count: int, limit: int) -> None:
+def _require_count(what: Sentence, count: int, limit: int) -> None:
     if count > limit:
         raise refuse_file(
-            FindingCode.TOO_LARGE, f"the file has {count:,} {what}, the limit is {limit:,}; export a shorter period"
+            FindingCode.TOO_LARGE,
+            lazy_gettext(
+                "the file has %(count)s %(what)s, the limit is %(most)s; export a shorter period",
+                count=count,
+                what=what,
+                most=limit,
+            ),
         )
 
 
@@ -114,24 +126,45 @@ def _year(root: etree._Element, chosen: int | None) -> tuple[int, list[Finding]]
     date_text = (root.findtext("Header/CollectionDetails/ReferenceDate") or "").strip()
     reference = parse_iso_date(date_text[:10])
     year = int(year_text) if re.fullmatch(r"[0-9]{4}", year_text) else None
-    told = f"header says year {shown(year_text) if year_text else 'nothing'}, reference date says " + (
-        reference.isoformat() if reference else "nothing that can be read" if date_text else "nothing"
-    )
+    told = _told(shown(year_text) if year_text else "", reference, date_text)
     place = "/Message[1]/Header[1]"
     if chosen is not None:
         if chosen not in CIN_YEARS:
-            said = f"there is no schema for {chosen}; choose one of {_KNOWN_YEARS} ({told})"
+            said = lazy_gettext(
+                "there is no schema for %(year)s; choose one of %(years)s (%(told)s)",
+                year=str(chosen),
+                years=_KNOWN_YEARS,
+                told=told,
+            )
             raise refuse_file(FindingCode.WRONG_YEAR, said, place)
         if chosen == year and reference is not None and reference.year == year:
             return chosen, _reference_day_findings(reference, place)
-        said = f"{told}; read with the schema of {chosen}, as a person chose"
+        said = lazy_gettext(
+            "%(told)s; read with the schema of %(year)s, as a person chose", told=told, year=str(chosen)
+        )
         return chosen, [Finding(FindingCode.WRONG_YEAR, Severity.WARN, said, place)]
     is_contradicted = reference is not None and reference.year != year
     is_unreadable = bool(date_text) and reference is None
     if year not in CIN_YEARS or is_contradicted or is_unreadable:
-        said = f"{told}; there are schemas for {_KNOWN_YEARS}: choose the year to read this file with: --year YEAR"
+        said = lazy_gettext(
+            "%(told)s; there are schemas for %(years)s: choose the year to read this file with: --year YEAR",
+            told=told,
+            years=_KNOWN_YEARS,
+        )
         raise refuse_file(FindingCode.WRONG_YEAR, said, place)
     return year, _reference_day_findings(reference, place)
+
+
+def _told(year: str, reference: date | None, date_text: str) -> Sentence:
+    nothing = lazy_gettext("nothing that can be read") if date_text else _NOTHING
+    return lazy_gettext(
+        "header says year %(year)s, reference date says %(day)s",
+        year=year or _NOTHING,
+        day=reference.isoformat() if reference else nothing,
+    )
+
+
+_NOTHING = lazy_gettext("nothing")
 
 
 def _reference_day_findings(reference: date | None, place: str) -> list[Finding]:
@@ -227,7 +260,7 @@ def _check_same_child(report: ReadReport, child: MappedChild, identities: dict[s
 
 
 def _warn_nothing_found(report: ReadReport, subject: Subject) -> None:
-    said: str = lazy_gettext(
+    said = lazy_gettext(
         "nothing about the child asked for was found in this file; this does not mean that there is nothing"
     )
     if not {"la_child_id", "upn"} & set(subject.identifiers):

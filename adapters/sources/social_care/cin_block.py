@@ -12,7 +12,7 @@ from datetime import date
 
 from lxml import etree
 
-from adapters.picture.speech import lazy_gettext
+from adapters.picture.speech import Sentence, lazy_gettext
 from adapters.sources.draft import Value, ValueState
 from adapters.sources.findings import Finding, FindingCode, Severity
 from adapters.sources.identifiers import check_upn
@@ -53,7 +53,14 @@ class Block:
         bare = text.strip()
         if len(bare) > MAX_IDENTIFIER_CHARS:
             return self._refused(
-                name, text, locator, f"it has {len(bare)} characters, expected at most {MAX_IDENTIFIER_CHARS}"
+                name,
+                text,
+                locator,
+                lazy_gettext(
+                    "it has %(count)s characters, expected at most %(most)s",
+                    count=str(len(bare)),
+                    most=str(MAX_IDENTIFIER_CHARS),
+                ),
             )
         return Value(bare, locator, as_written=text if text != bare else None)
 
@@ -104,7 +111,7 @@ class Block:
             return found
         text, locator = found
         if not _SMALL_NUMBER.fullmatch(text.strip()):
-            return self._refused(name, text, locator, "expected a whole number")
+            return self._refused(name, text, locator, lazy_gettext("expected a whole number"))
         return Value(int(text), locator)
 
     def day(self, name: str, check: DateCheck | None = event_date_finding) -> tuple[Value, date | None]:
@@ -144,13 +151,16 @@ class Block:
         locator = self.place.of(elements[0])
         text = elements[0].text or ""
         if len(elements) > 1:
-            return self._refused(name, text, locator, f"it stands {len(elements)} times, expected once")
+            why = lazy_gettext("it stands %(count)s times, expected once", count=str(len(elements)))
+            return self._refused(name, text, locator, why)
         if not text.strip():
             return Value(None, locator, ValueState.EMPTY)
         return text, locator
 
-    def _refused(self, name: str, text: str, locator: str, why: str) -> Value:
-        message = f"{name} cannot be read: {why} ({self.year} census)"
+    def _refused(self, name: str, text: str, locator: str, why: Sentence) -> Value:
+        message = lazy_gettext(
+            "%(name)s cannot be read: %(why)s (%(year)s census)", name=name, why=why, year=str(self.year)
+        )
         self.findings.append(refused_value(FindingCode.SCHEMA_ERROR, message, locator))
         return _unreadable(text, locator)
 

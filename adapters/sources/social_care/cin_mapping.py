@@ -37,6 +37,12 @@ from policies.vocabulary import Category
 FORMAT_ID = "cin-census-xml"
 
 
+_PLANS = {
+    "child_in_need": lazy_gettext("child in need plans"),
+    "child_protection": lazy_gettext("child protection plans"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Census:
     """What the header says of the whole file. ``year`` is the year of the schema it is read with."""
@@ -104,7 +110,7 @@ class _ChildReader:
         self._identity(identifiers, local_id, upn, former)
         for details in self.child.iterfind("CINdetails"):
             self._referral(details)
-        findings = [item for what, periods in self.periods.items() for item in overlap_findings(periods, what)]
+        findings = [item for kind, periods in self.periods.items() for item in overlap_findings(periods, _PLANS[kind])]
         records = self.records if self.about else [_not_attributable(record) for record in self.records]
         return MappedChild(self.about, given_id, numbers, self.base, records, findings)
 
@@ -327,7 +333,7 @@ class _ChildReader:
         block.check_period(start, end, ended.locator)
         if start is not None and (ended.state is ValueState.ABSENT or (end is not None and end >= start)):
             period = Period(start, end, block.locator)
-            known = self.periods.setdefault(f"{kind.replace('_', ' ')} plans", [])
+            known = self.periods.setdefault(kind, [])
             if all((start, end) != (other.start, other.end) for other in known):  # a repetition is no overlap
                 known.append(period)
         plan = {
@@ -343,7 +349,7 @@ def _not_attributable(record: Record) -> Record:
     locator = record.locator if isinstance(record, Refusal) else record.source.locator
     return Refusal(
         FindingCode.SCHEMA_ERROR,
-        "the child has neither LAchildID nor UPN, so nothing says whose record this is",
+        lazy_gettext("the child has neither LAchildID nor UPN, so nothing says whose record this is"),
         locator,
     )
 

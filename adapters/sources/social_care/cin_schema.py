@@ -21,17 +21,19 @@ from xmlschema.validators import (
     XsdGroup,
 )
 
-from adapters.picture.speech import lazy_gettext
+from adapters.picture.speech import Sentence, lazy_gettext
+from adapters.picture.words import join_words
 from adapters.sources.findings import Finding, FindingCode, Severity
 from adapters.sources.social_care.codes import CIN_YEARS, cin_codes, cin_schema_path
 from adapters.sources.social_care.records import refused_value, shown
 
-PATTERN_WORDS: Mapping[str, str] = {
-    "LEA": "three digits",
-    "SerialNo": "at least three digits",
-    "NumberOfPreviousCPP": "a whole number",
-    "Year": "a year of four digits",
-    "DateTime": "a date and time (YYYY-MM-DDThh:mm:ss)",
+_ANOTHER_FORM = lazy_gettext("another form")
+PATTERN_WORDS: Mapping[str, Sentence] = {
+    "LEA": lazy_gettext("three digits"),
+    "SerialNo": lazy_gettext("at least three digits"),
+    "NumberOfPreviousCPP": lazy_gettext("a whole number"),
+    "Year": lazy_gettext("a year of four digits"),
+    "DateTime": lazy_gettext("a date and time (YYYY-MM-DDThh:mm:ss)"),
 }
 """What to say of elements whose values have a form and no list; every other such element is a date."""
 
@@ -124,14 +126,24 @@ def structure_findings(place: Place, year: int, *, depth: int | None = None) -> 
             elif other_years := _years_with(str(element.tag), name):
                 yield refused_value(
                     FindingCode.SCHEMA_ERROR,
-                    f"{name} is not an element of the {year} census: it belongs to {_listed(other_years)}; not read",
+                    lazy_gettext(
+                        "%(name)s is not an element of the %(year)s census: it belongs to %(years)s; not read",
+                        name=name,
+                        year=str(year),
+                        years=join_words(other_years),
+                    ),
                     place.of(child),
                 )
             else:
                 yield Finding(
                     FindingCode.UNKNOWN_BLOCK,
                     Severity.WARN,
-                    f"the {year} census has no element {shown(name)} in {element.tag}; it was not read",
+                    lazy_gettext(
+                        "the %(year)s census has no element %(name)s in %(parent)s; it was not read",
+                        year=str(year),
+                        name=shown(name),
+                        parent=str(element.tag),
+                    ),
                     place.of(child),
                 )
 
@@ -142,10 +154,6 @@ def _has_stray_text(element: etree._Element) -> bool:
 
 def _years_with(parent: str, name: str) -> list[str]:
     return [str(year) for year in CIN_YEARS if name in child_names(year).get(parent, frozenset())]
-
-
-def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def schema_findings(place: Place, year: int, schema_path: str, already_said: frozenset[str]) -> Iterator[Finding]:
@@ -193,7 +201,12 @@ def _order_finding(
     if missing:
         return refused_value(
             FindingCode.SCHEMA_ERROR,
-            f"{element.tag} is not complete: the {year} census requires {' or '.join(missing)} here",
+            lazy_gettext(
+                "%(name)s is not complete: the %(year)s census requires %(wanted)s here",
+                name=str(element.tag),
+                year=str(year),
+                wanted=" / ".join(missing),
+            ),
             place.of(element),
         )
     if unexpected is None:
@@ -217,10 +230,13 @@ def _value_finding(element: etree._Element, place: Place, year: int) -> Finding:
         )
     if allowed:
         return code_finding(name, element.text or "", year, locator)
-    expected = PATTERN_WORDS.get(name, "another form")
-    return refused_value(
-        FindingCode.SCHEMA_ERROR, f"{name} is not as in the {year} census: expected {expected}", locator
+    said = lazy_gettext(
+        "%(name)s is not as in the %(year)s census: expected %(wanted)s",
+        name=name,
+        year=str(year),
+        wanted=PATTERN_WORDS.get(name, _ANOTHER_FORM),
     )
+    return refused_value(FindingCode.SCHEMA_ERROR, said, locator)
 
 
 def code_finding(name: str, code: str, year: int, locator: str) -> Finding:
@@ -228,6 +244,12 @@ def code_finding(name: str, code: str, year: int, locator: str) -> Finding:
     allowed = ", ".join(cin_codes(year)[name])
     return refused_value(
         FindingCode.SCHEMA_ERROR,
-        f"{name} {shown(code)} is not allowed in the {year} census; allowed: {allowed}",
+        lazy_gettext(
+            "%(name)s %(code)s is not allowed in the %(year)s census; allowed: %(listed)s",
+            name=name,
+            code=shown(code),
+            year=str(year),
+            listed=allowed,
+        ),
         locator,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from adapters.picture.speech import lazy_gettext
+from adapters.picture.speech import Sentence, lazy_gettext
 from adapters.sources.draft import DraftFragment, FieldValue, ReadReport, Value
 from adapters.sources.findings import Finding, FindingCode, Severity
 
@@ -23,7 +23,7 @@ class Refusal:
     """A record that becomes no fragment, with the reason."""
 
     code: FindingCode
-    message: str
+    message: Sentence
     locator: str
 
 
@@ -89,7 +89,7 @@ def _sorted(part: Mapping[str, Value]) -> list[tuple[str, Value]]:
     return sorted(part.items())
 
 
-def refused_value(code: FindingCode, message: str, locator: str) -> Finding:
+def refused_value(code: FindingCode, message: Sentence, locator: str) -> Finding:
     """Return the finding for one value that is not read; its record stays."""
     return Finding(code, Severity.REFUSE_VALUE, message, locator)
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 
-from adapters.picture.speech import lazy_gettext
+from adapters.picture.speech import Sentence, lazy_gettext
 from adapters.sources.draft import ReadReport
 from adapters.sources.findings import Finding, FindingCode, Severity, SourceRefused, refuse_file
 from adapters.sources.plausibility import Period, overlap_findings, parse_day_first
@@ -28,10 +28,10 @@ from adapters.sources.social_care.ssda903_tables import Row, Table, read_table
 from adapters.sources.subject import Subject
 from policies.vocabulary import AgencyKind
 
-_PERIODS: Mapping[str, tuple[str, str, str]] = {
-    "episodes": ("DECOM", "DEC", "episodes of being looked after"),
-    "missing": ("MIS_START", "MIS_END", "missing or away episodes"),
-    "dolo": ("DOLO_START", "DOLO_END", "deprivation of liberty orders"),
+_PERIODS: Mapping[str, tuple[str, str, Sentence]] = {
+    "episodes": ("DECOM", "DEC", lazy_gettext("episodes of being looked after")),
+    "missing": ("MIS_START", "MIS_END", lazy_gettext("missing or away episodes")),
+    "dolo": ("DOLO_START", "DOLO_END", lazy_gettext("deprivation of liberty orders")),
 }
 """Tables whose rows are periods of one child that should not overlap."""
 
@@ -190,7 +190,7 @@ def _conflicts(
     table: Table, row: Row, child: str, first_said: dict[tuple[str, str], tuple[str, str]]
 ) -> Iterator[Finding]:
     """Compare what every table repeats. The values themselves stay out of the report: the places lead to them."""
-    for column, words in (("DOB", "birth dates"), ("SEX", "sexes")):
+    for column, words in (("DOB", lazy_gettext("birth dates")), ("SEX", lazy_gettext("sexes"))):
         text = row.cells.get(column, "").strip()
         said = SEX.get(text, "") if column == "SEX" else text
         if not said:
@@ -201,7 +201,11 @@ def _conflicts(
             yield Finding(
                 FindingCode.CONFLICT_IN_DELIVERY,
                 Severity.WARN,
-                f"two {words} of one child differ: here and at {other_place}; both are kept as written",
+                lazy_gettext(
+                    "two %(what)s of one child differ: here and at %(place)s; both are kept as written",
+                    what=words,
+                    place=other_place,
+                ),
                 place,
             )
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from datetime import date
 
-from adapters.picture.speech import lazy_gettext
+from adapters.picture.speech import Sentence, lazy_gettext
 from adapters.sources.draft import Value, ValueState
 from adapters.sources.findings import Finding, FindingCode, Severity
 from adapters.sources.identifiers import check_upn, is_postcode
@@ -68,7 +68,9 @@ class Cells:
         if value.state is ValueState.GIVEN and not check_upn(str(value.value)):
             self._warn(
                 FindingCode.BAD_UPN,
-                "UPN is not a valid pupil number (form or check letter); it is kept as written",
+                lazy_gettext(
+                    "%(name)s is not a valid pupil number (form or check letter); it is kept as written", name="UPN"
+                ),
                 value.locator,
             )
         return value
@@ -97,13 +99,23 @@ class Cells:
         written = text if text != bare else None
         return Value(known.text, locator, code=bare, scheme=return_scheme(column), as_written=written)
 
-    def _unknown_words(self, column: str, code: str) -> str:
+    def _unknown_words(self, column: str, code: str) -> Sentence:
         codes = return_codes()[column]
         allowed = ", ".join(item.code for item in codes.values() if item.is_known_in(self.year))
-        when = "any return" if self.year is None else f"the {self.year} return"
+        when = lazy_gettext("any return")
+        if self.year is not None:
+            when = lazy_gettext("the %(year)s return", year=str(self.year))
+        said: dict[str, str] = {"column": column, "code": shown(code), "return": when, "listed": allowed}
         known = codes.get(code)
-        also = f"; it belongs to the returns {known.first_year} to {known.last_year}" if known else ""
-        return f"{column} {shown(code)} is not a code of {when}{also}; allowed: {allowed}"
+        if known is None:
+            return lazy_gettext("%(column)s %(code)s is not a code of %(return)s; allowed: %(listed)s", **said)
+        return lazy_gettext(
+            "%(column)s %(code)s is not a code of %(return)s; it belongs to the returns %(first)s to %(last)s; "
+            "allowed: %(listed)s",
+            **said,
+            first=str(known.first_year),
+            last=str(known.last_year),
+        )
 
     def sex(self) -> Value:
         """Return the recorded sex as M, F or U, with the code as written beside it."""
@@ -143,7 +155,8 @@ class Cells:
         if month.lower() == "zz":
             return Value(year, locator, as_written=text)
         if not 1 <= int(month) <= 12:
-            self.findings.append(refused_value(FindingCode.BAD_DATE, f"{column} names no month", locator))
+            said = lazy_gettext("%(column)s names no month", column=column)
+            self.findings.append(refused_value(FindingCode.BAD_DATE, said, locator))
             return _unreadable(text, locator)
         return Value(f"{year}-{month}", locator, as_written=text)
 
@@ -157,11 +170,11 @@ class Cells:
         """Whether the cell holds anything."""
         return bool(self.row.cells.get(column, "").strip())
 
-    def conflict(self, message: str, locator: str) -> None:
+    def conflict(self, message: Sentence, locator: str) -> None:
         """Warn of two statements that do not agree."""
         self._warn(FindingCode.CONFLICT_IN_DELIVERY, message, locator)
 
-    def _warn(self, code: FindingCode, message: str, locator: str) -> None:
+    def _warn(self, code: FindingCode, message: Sentence, locator: str) -> None:
         self.findings.append(Finding(code, Severity.WARN, message, locator))
 
     def _given(self, column: str) -> tuple[str, str] | Value:

@@ -21,7 +21,7 @@ from policies.vocabulary import Category
 
 FORMAT_ID = "ssda903-csv"
 
-NOT_SHARED = (
+NOT_SHARED = lazy_gettext(
     "health and other outcomes (oc2) are not shared by default: strengths-and-difficulties scores, convictions and "
     "substance misuse are counted here and stay in the return"
 )
@@ -177,11 +177,15 @@ def _placement(cells: Cells, delivery: Delivery) -> _Part:
         placement["is_followed_same_day"] = Value(is_followed, why_ended.locator)
         if not is_followed:
             cells.conflict(
-                "REC X1 says that another episode starts the day this one ends; the delivery holds no such episode",
+                lazy_gettext(
+                    "REC X1 says that another episode starts the day this one ends; the delivery holds no such episode"
+                ),
                 why_ended.locator,
             )
     elif why_ended.state is ValueState.GIVEN and ended.state in {ValueState.EMPTY, ValueState.ABSENT}:
-        cells.conflict("REC says why the episode ended, but DEC says no day on which it did", why_ended.locator)
+        cells.conflict(
+            lazy_gettext("REC says why the episode ended, but DEC says no day on which it did"), why_ended.locator
+        )
     summary = f"Looked after from {_shown(started)} to {_shown(ended)}: {_shown(place)}; {_shown(status)}"
     return _Part(Category.PLACEMENT, {"hub_Placement": (placement,)}, summary, started, ended)
 

@@ -11,7 +11,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from adapters.picture.speech import lazy_gettext
+from adapters.picture.speech import Sentence, joined, lazy_gettext
 from adapters.sources.findings import Finding, FindingCode, Severity, refuse_file
 from adapters.sources.guards import MAX_CELL_CHARS, decode_text
 from adapters.sources.plausibility import is_month_first_only
@@ -20,7 +20,12 @@ from adapters.sources.social_care.records import shown
 MAX_ROWS = 100_000
 MAX_COLUMNS = 200
 MAX_HEADING_CHARS = 1000
-OTHER_SEPARATORS = {";": "a semicolon", "\t": "a tab", "|": "a bar", "!": "an exclamation mark"}
+OTHER_SEPARATORS = {
+    ";": lazy_gettext("a semicolon"),
+    "\t": lazy_gettext("a tab"),
+    "|": lazy_gettext("a bar"),
+    "!": lazy_gettext("an exclamation mark"),
+}
 OWN_COLUMNS_TO_KNOW = 2
 """So many columns that only one table has are enough to know it, even if CHILD is missing."""
 
@@ -30,7 +35,7 @@ class TableKind:
     """What a table is called and which columns it has. Without the required ones its rows say nothing."""
 
     name: str
-    title: str
+    title: Sentence
     required: tuple[str, ...]
     optional: tuple[str, ...]
     dates: frozenset[str] = frozenset()
@@ -44,29 +49,31 @@ class TableKind:
 TABLES: tuple[TableKind, ...] = (
     TableKind(
         "header",
-        "looked-after children",
+        lazy_gettext("looked-after children"),
         ("CHILD", "SEX", "DOB"),
         ("ETHNIC", "UPN", "MOTHER", "MC_DOB"),
         frozenset({"DOB", "MC_DOB"}),
     ),
     TableKind(
         "episodes",
-        "episodes of being looked after",
+        lazy_gettext("episodes of being looked after"),
         ("CHILD", "DECOM", "LS", "PLACE"),
         ("RNE", "CIN", "PLACE_PROVIDER", "DEC", "REC", "REASON_PLACE_CHANGE", "HOME_POST", "PL_POST", "URN"),
         frozenset({"DECOM", "DEC"}),
     ),
     TableKind(
         "missing",
-        "missing and away episodes",
+        lazy_gettext("missing and away episodes"),
         ("CHILD", "MISSING", "MIS_START", "MIS_END"),
         ("DOB",),
         frozenset({"DOB", "MIS_START", "MIS_END"}),
     ),
-    TableKind("uasc", "unaccompanied children", ("CHILD", "DUC"), ("SEX", "DOB"), frozenset({"DOB", "DUC"})),
+    TableKind(
+        "uasc", lazy_gettext("unaccompanied children"), ("CHILD", "DUC"), ("SEX", "DOB"), frozenset({"DOB", "DUC"})
+    ),
     TableKind(
         "oc2",
-        "health and other outcomes",
+        lazy_gettext("health and other outcomes"),
         ("CHILD",),
         (
             "DOB",
@@ -83,39 +90,43 @@ TABLES: tuple[TableKind, ...] = (
         ),
         frozenset({"DOB"}),
     ),
-    TableKind("reviews", "reviews", ("CHILD", "REVIEW", "REVIEW_CODE"), ("DOB",), frozenset({"DOB", "REVIEW"})),
-    TableKind("oc3", "care leavers", ("CHILD",), ("DOB", "IN_TOUCH", "ACTIV", "ACCOM"), frozenset({"DOB"})),
+    TableKind(
+        "reviews", lazy_gettext("reviews"), ("CHILD", "REVIEW", "REVIEW_CODE"), ("DOB",), frozenset({"DOB", "REVIEW"})
+    ),
+    TableKind(
+        "oc3", lazy_gettext("care leavers"), ("CHILD",), ("DOB", "IN_TOUCH", "ACTIV", "ACCOM"), frozenset({"DOB"})
+    ),
     TableKind(
         "prev_perm",
-        "earlier permanence arrangements",
+        lazy_gettext("earlier permanence arrangements"),
         ("CHILD", "PREV_PERM"),
         ("DOB", "LA_PERM", "DATE_PERM"),
         frozenset({"DOB"}),
     ),
     TableKind(
         "placed_adoption",
-        "children placed for adoption",
+        lazy_gettext("children placed for adoption"),
         ("CHILD", "DATE_PLACED"),
         ("DOB", "DATE_PLACED_CEASED", "REASON_PLACED_CEASED"),
         frozenset({"DOB", "DATE_PLACED", "DATE_PLACED_CEASED"}),
     ),
     TableKind(
         "ad1",
-        "adoption decisions",
+        lazy_gettext("adoption decisions"),
         ("CHILD", "DATE_INT"),
         ("DOB", "DATE_MATCH", "FOSTER_CARE", "NB_ADOPTR", "SEX_ADOPTR", "LS_ADOPTR"),
         frozenset({"DOB", "DATE_INT", "DATE_MATCH"}),
     ),
     TableKind(
         "social_worker",
-        "social workers",
+        lazy_gettext("social workers"),
         ("CHILD", "SW_ID", "SW_DECOM"),
         ("DOB", "SW_DEC", "SW_REASON"),
         frozenset({"DOB", "SW_DECOM", "SW_DEC"}),
     ),
     TableKind(
         "dolo",
-        "deprivation of liberty orders",
+        lazy_gettext("deprivation of liberty orders"),
         ("CHILD", "DOLO_START", "DOLO_END"),
         ("DOB",),
         frozenset({"DOB", "DOLO_START", "DOLO_END"}),
@@ -141,7 +152,7 @@ class Table:
     file_name: str
     columns: tuple[str, ...]
     rows: list[Row] = field(default_factory=list)
-    unfit: list[tuple[int, FindingCode, str]] = field(default_factory=list)
+    unfit: list[tuple[int, FindingCode, Sentence]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     month_first: frozenset[str] = frozenset()
     """Date columns in which some value is a date only month-first, so that none of them can be trusted."""
@@ -244,7 +255,10 @@ def _require_table(file_name: str, headings: Sequence[str]) -> TableKind:
         if any(separator in heading for heading in headings):
             raise refuse_file(
                 FindingCode.WRONG_SEPARATOR,
-                f"the columns seem to be separated by {words}, expected a comma; save it as comma-separated CSV",
+                lazy_gettext(
+                    "the columns seem to be separated by %(sign)s, expected a comma; save it as comma-separated CSV",
+                    sign=words,
+                ),
                 place,
             )
     kind = find_table(headings)
@@ -258,29 +272,52 @@ def _require_table(file_name: str, headings: Sequence[str]) -> TableKind:
     names = [plain_heading(heading) for heading in headings]
     repeated = sorted({name for name in names if name and names.count(name) > 1})
     if repeated:
-        where = "; ".join(
-            f"{shown(name)} in columns {', '.join(str(at + 1) for at, other in enumerate(names) if other == name)}"
-            for name in repeated
+        where = joined(
+            (
+                lazy_gettext(
+                    "%(name)s in columns %(columns)s",
+                    name=shown(name),
+                    columns=", ".join(str(at + 1) for at, other in enumerate(names) if other == name),
+                )
+                for name in repeated
+            ),
+            "; ",
         )
-        raise refuse_file(FindingCode.DUPLICATE_COLUMN, f"two columns have one heading: {where}", place)
+        raise refuse_file(
+            FindingCode.DUPLICATE_COLUMN, lazy_gettext("two columns have one heading: %(where)s", where=where), place
+        )
     missing = [name for name in kind.required if name not in names]
     if missing:
         raise refuse_file(FindingCode.MISSING_COLUMN, _missing_words(kind, missing, names), place)
     return kind
 
 
-def _missing_words(kind: TableKind, missing: Sequence[str], names: Sequence[str]) -> str:
+def _missing_words(kind: TableKind, missing: Sequence[str], names: Sequence[str]) -> Sentence:
     unknown = [name for name in names if name not in kind.columns]
     near = {name: difflib.get_close_matches(name, unknown, n=2, cutoff=0.5) for name in missing}
-    said = [name + (f" (near: {', '.join(map(shown, near[name]))})" if near[name] else "") for name in missing]
-    return f"the table of {kind.title} needs the column {', '.join(said)}; it is not there"
+    said = [
+        lazy_gettext("%(name)s (near: %(listed)s)", name=name, listed=", ".join(map(shown, near[name])))
+        if near[name]
+        else name
+        for name in missing
+    ]
+    return lazy_gettext(
+        "the table of %(title)s needs the column %(columns)s; it is not there",
+        title=kind.title,
+        columns=joined(said, ", "),
+    )
 
 
 def _note_columns(table: Table, headings: Sequence[str]) -> None:
     for position, name in enumerate(table.columns, start=1):
         if name not in table.kind.columns:
-            words = shown(headings[position - 1]) if name else f"{position} (it has no heading)"
-            said = f"the table of {table.kind.title} has no column {words}; it was not read"
+            said = lazy_gettext(
+                "the table of %(title)s has no column %(column)s; it was not read",
+                title=table.kind.title,
+                column=shown(headings[position - 1])
+                if name
+                else lazy_gettext("%(position)s (it has no heading)", position=str(position)),
+            )
             table.findings.append(
                 Finding(FindingCode.UNKNOWN_COLUMN, Severity.WARN, said, table.locator(1, name or str(position)))
             )

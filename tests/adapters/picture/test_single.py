@@ -7,10 +7,10 @@ from dataclasses import replace
 from invented_case import COUNCIL, POLICE, case_view, fid, fragments, opened, record, value
 from lxml import html
 
+from adapters.picture.field_names import field_words
 from adapters.picture.model import assemble
 from adapters.picture.page import Framing, PageLinks, render_fragment
 from adapters.picture.single import FragmentCard, NotShown, find_card
-from adapters.picture.words import field_words
 from policies.vocabulary import Category
 
 FRAMING = Framing(PageLinks("/f/", "/c", "/e"), {})
