@@ -20,6 +20,7 @@ from adapters.release.drafts import Draft, keep_authored, list_drafts
 from adapters.release.movements import ReturnInterview, missing_episode, movement
 from adapters.release.offence_answers import CourtStanding, offence_answer
 from adapters.release.quoting import inherited_handling
+from adapters.release.relations import RelationRole, relation
 from adapters.release.strategy import (
     Attendance,
     DiscussionAction,
@@ -53,6 +54,7 @@ BUILDERS: Mapping[Category, Callable[..., dict[str, Any]]] = {
     Category.CONTEXT: context,
     Category.MOVEMENT: movement,
     Category.MISSING_EPISODE: missing_episode,
+    Category.RELATION: relation,
     Category.OFFENCE: offence_answer,
 }
 _FLAGS = frozenset(
@@ -65,6 +67,9 @@ _FLAGS = frozenset(
         "referral_considered",
         "prosecutor_told",
         "defence_told",
+        "lives_with_child",
+        "said_to_exploit",
+        "safe_to_contact",
     }
 )
 _LISTS = frozenset({"derived_from", "agencies", "evidence_relied_on", "actions"})
@@ -81,6 +86,7 @@ _TERMS: Mapping[str, type[StrEnum]] = {
     "info_grade": InfoGrade,
     "return_interview": ReturnInterview,
     "court": CourtStanding,
+    "who": RelationRole,
 }
 _STATES: Mapping[Category, type[StrEnum]] = {
     Category.WISHES_AND_FEELINGS: WishesState,

@@ -82,6 +82,7 @@ FORMS: Mapping[Category, dict[str, Any]] = {
         "source_kind": "child_account",
     },
     Category.MISSING_EPISODE: {"missing_from": "2026-02-03", "account": "Invented.", "source_kind": "record"},
+    Category.RELATION: {"who": "mother", "account": "Invented.", "source_kind": "record"},
     Category.OFFENCE: {"follows": "a" * 32, "prosecutor_told": True, "source_kind": "record"},
     Category.SERVICE_REFERRAL: {
         "to_service": "Invented service",
@@ -253,6 +254,7 @@ def test_the_guide_says_what_a_field_takes(category: Category) -> None:
             "info_grade",
             "return_interview",
             "court",
+            "who",
         )
         if name in written_fields(category)
     }

@@ -26,6 +26,7 @@ from adapters.release.authored import (
 from adapters.release.contexts import ContextSetting, context
 from adapters.release.movements import ReturnInterview, missing_episode, movement
 from adapters.release.offence_answers import CourtStanding, offence_answer
+from adapters.release.relations import RelationRole, relation
 from policies.vocabulary import Category, Role, WishesState
 
 AUTHOR = authored.Author(Role.LEAD_PROFESSIONAL, "social worker", datetime(2026, 5, 25, 10, 0, tzinfo=UTC))
@@ -140,6 +141,15 @@ def missing(**changes: Any) -> dict[str, Any]:
     return missing_episode(AUTHOR, **{**given, **changes})
 
 
+def relate(**changes: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {
+        "who": RelationRole.AUNT_OR_UNCLE,
+        "account": "Her aunt sent her there",
+        "source_kind": SourceKind.CHILD_ACCOUNT,
+    }
+    return relation(AUTHOR, **{**given, **changes})
+
+
 def done_about_offence(**changes: Any) -> dict[str, Any]:
     given: dict[str, Any] = {"follows": "a" * 32, "prosecutor_told": True, "source_kind": SourceKind.RECORD}
     return offence_answer(AUTHOR, **{**given, **changes})
@@ -198,6 +208,7 @@ BUILDERS: dict[Category, Callable[..., dict[str, Any]]] = {
     Category.CONTEXT: describe,
     Category.MOVEMENT: move,
     Category.MISSING_EPISODE: missing,
+    Category.RELATION: relate,
     Category.OFFENCE: done_about_offence,
     Category.VOTE: cast,
     Category.DECISION: decision,
@@ -460,3 +471,28 @@ def test_largest_decision_fits_a_sealed_fragment() -> None:
         reasons_by_element="ä" * writing.MAX_TEXT_CHARS,
     )
     assert len(json.dumps(content, ensure_ascii=False).encode()) < 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"who": "trafficker"}, "who: expected one of mother, father"),
+        ({"called": "x" * 301}, "called: expected at most 300 characters, got 301"),
+        ({"account": "x" * 4_001}, "account: expected at most 4,000 characters, got 4,001"),
+        ({"known_from": "2026-06"}, "known_from: expected a date not after the day of writing"),
+        ({"known_from": "2026-04", "known_until": "2026-03"}, "known_until: expected a date not before the first"),
+        ({"safe_to_contact": "no"}, "safe_to_contact: expected true or false"),
+    ],
+)
+def test_a_relation_that_cannot_be_so_is_refused(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(AuthoredRefused, match=words):
+        relate(**changes)
+
+
+def test_a_relation_says_what_was_answered_and_nothing_of_what_was_not() -> None:
+    content = relate(called="Wren Example", said_to_exploit=True, safe_to_contact=False, known_from="2026-04")
+    assert content["summary"] == (
+        "Aunt or uncle: Wren Example; said to have exploited the child, which is no finding; not safe to contact"
+    )
+    assert content["observed"] == {"from": "2026-04"}
+    assert "hub_LivesWithChild" not in content["fields"]
