@@ -164,6 +164,18 @@ def examples(today: date) -> Mapping[str, dict[str, Any]]:
             "source_kind": "professional_observation",
             "derived_from": [],
         },
+        "relation": {
+            **_by("practitioner", "Social worker"),
+            "who": "aunt or uncle",
+            "called": "Wren Example (invented)",
+            "lives_with_child": True,
+            "said_to_exploit": True,
+            "safe_to_contact": False,
+            "known_from": _lately(today)[:7],
+            "account": "The child says that her aunt sent her to the flat. Nobody has asked the aunt.",
+            "source_kind": "child_account",
+            "derived_from": [],
+        },
         "offence": {
             **_by("practitioner", "Officer in the case"),
             "follows": FRAGMENT,

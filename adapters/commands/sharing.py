@@ -176,8 +176,8 @@ def write(kind: str, form: Path, case: str) -> None:
     """Write a fragment yourself (the child's wishes, a view, a request …) as a draft. Prints the draft's id.
 
     KIND is one of answer, context, disagreement, meeting, missing_episode, movement, offence (what was done about one),
-    placement, professional_view, request, safeguarding_action, service_referral, strategy_discussion, subject_card,
-    wishes_and_feelings. Everything else comes from records: nrm-adapter read.
+    placement, professional_view, relation, request, safeguarding_action, service_referral, strategy_discussion,
+    subject_card, wishes_and_feelings. Everything else comes from records: nrm-adapter read.
 
     FORM is a JSON file, or - for standard input, with role, job_title and the fields of the kind: docs/forms.md lists
     them with their terms, and --example prints one that is filled in.

@@ -245,6 +245,14 @@ def _events(piece: Piece) -> Rows:
 
 def _people(piece: Piece) -> Rows:
     """Yield who is on record around the child: what they are to the child, and their name where one is given."""
+    account = piece.content.find("hub_RelationAccount")
+    if account is not None:
+        # Written by hand: the line says what else was answered, whether it is safe to ask them above all.
+        yield (
+            Setting.PEOPLE,
+            _row(piece, joined([piece.line, account.text], ". "), provenance=piece.provenance(account)),
+        )
+        return
     found = False
     for field, setting in (("hub_Relation", Setting.PEOPLE), ("hub_Professional", Setting.PROFESSIONALS)):
         for group in piece.content.groups.get(field, ()):

@@ -108,6 +108,7 @@ _ACCOUNTS = frozenset(
         "hub_MovementAccount",
         "hub_OffenceNote",
         "hub_PlacementAccount",
+        "hub_RelationAccount",
         "seen",
     }
 )

@@ -22,6 +22,7 @@ from adapters.release.movements import ReturnInterview, missing_episode, movemen
 from adapters.release.offence_answers import CourtStanding, offence_answer
 from adapters.release.placements import LegalStatus, PlaceKind, placement
 from adapters.release.quoting import inherited_handling
+from adapters.release.relations import RelationRole, relation
 from adapters.release.strategy import (
     Attendance,
     DiscussionAction,
@@ -56,6 +57,7 @@ BUILDERS: Mapping[Category, Callable[..., dict[str, Any]]] = {
     Category.MOVEMENT: movement,
     Category.MISSING_EPISODE: missing_episode,
     Category.PLACEMENT: placement,
+    Category.RELATION: relation,
     Category.OFFENCE: offence_answer,
 }
 _FLAGS = frozenset(
@@ -69,6 +71,9 @@ _FLAGS = frozenset(
         "prosecutor_told",
         "defence_told",
         "child_asked",
+        "lives_with_child",
+        "said_to_exploit",
+        "safe_to_contact",
     }
 )
 _LISTS = frozenset({"derived_from", "agencies", "evidence_relied_on", "actions"})
@@ -87,6 +92,7 @@ _TERMS: Mapping[str, type[StrEnum]] = {
     "court": CourtStanding,
     "place_kind": PlaceKind,
     "legal_status": LegalStatus,
+    "who": RelationRole,
 }
 _STATES: Mapping[Category, type[StrEnum]] = {
     Category.WISHES_AND_FEELINGS: WishesState,

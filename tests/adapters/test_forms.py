@@ -91,6 +91,7 @@ FORMS: Mapping[Category, dict[str, Any]] = {
         "account": "Invented.",
         "source_kind": "record",
     },
+    Category.RELATION: {"who": "mother", "account": "Invented.", "source_kind": "record"},
     Category.OFFENCE: {"follows": "a" * 32, "prosecutor_told": True, "source_kind": "record"},
     Category.SERVICE_REFERRAL: {
         "to_service": "Invented service",
@@ -264,6 +265,7 @@ def test_the_guide_says_what_a_field_takes(category: Category) -> None:
             "court",
             "place_kind",
             "legal_status",
+            "who",
         )
         if name in written_fields(category)
     }

@@ -35,6 +35,8 @@ from adapters.nrm.from_events import first_chance_answer
 from adapters.nrm.gaps import list_gaps, render_gaps
 from adapters.picture.model import OpenedFragment, assemble
 from adapters.release import authored
+from adapters.release.relations import RelationRole, relation
+from adapters.release.writing import SourceKind
 from policies.case import read_consents as read_statements
 from policies.model import AgencyId, Handling, MemberId, Recipient
 from policies.vocabulary import AgePath, Category, HandlingInstruction
@@ -402,6 +404,21 @@ def test_names_of_other_people_are_taken_out_of_every_narrative() -> None:
     assert "Sammie" not in everything
     assert made.get("professional-insight").remarks == ("2 names of other people taken out",)
     assert "sibling" in (made.get("family").value or "")
+
+
+def test_of_a_relation_written_by_hand_the_referral_form_has_the_role_and_no_name() -> None:
+    made = relation(
+        AUTHOR,
+        who=RelationRole.SIBLING,
+        called="Sammie Quillmere",
+        account="Sammie was there",
+        source_kind=SourceKind.CHILD_ACCOUNT,
+    )
+    found = draft([*fragments(), opened("r", COUNCIL, Category.RELATION, made)])
+    everything = json.dumps([item.value for item in found.fields])
+    assert "brother or sister" in (found.get("family").value or "")
+    assert "Sammie" not in everything
+    assert "Quillmere" not in everything
 
 
 def test_redaction_takes_whole_words_only() -> None:

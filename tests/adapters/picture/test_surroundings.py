@@ -17,6 +17,7 @@ from adapters.picture.page import FOLDED_OVER, Framing, PageLinks, render_body, 
 from adapters.picture.single import FragmentCard, find_card
 from adapters.release.contexts import ContextSetting, context
 from adapters.release.observations import observation
+from adapters.release.relations import RelationRole, relation
 from adapters.release.writing import SourceKind
 from policies.vocabulary import Category
 
@@ -164,6 +165,21 @@ def test_people_and_professionals_stand_by_role_and_name_without_how_to_reach_th
         Setting.PROFESSIONALS: ["Social worker: J Invented, Northshire Council"],
     }
     assert "960001" not in repr(found)
+
+
+def test_a_relation_written_by_hand_says_whether_it_is_safe_to_ask_and_how_it_is_known() -> None:
+    content = relation(
+        AUTHOR,
+        who=RelationRole.MOTHER,
+        account="The child is afraid of her",
+        source_kind=SourceKind.CHILD_ACCOUNT,
+        safe_to_contact=False,
+    )
+    (topic,) = surroundings(opened("r", CHARITY, Category.RELATION, content)).topics
+    (row,) = topic.rows
+    assert topic.setting is Setting.PEOPLE
+    assert row.text == "Mother; not safe to contact. The child is afraid of her"
+    assert row.provenance.source_kind is SourceKind.CHILD_ACCOUNT
 
 
 def test_events_give_places_and_a_transit_is_a_movement() -> None:

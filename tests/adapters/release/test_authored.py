@@ -27,6 +27,7 @@ from adapters.release.contexts import ContextSetting, context
 from adapters.release.movements import ReturnInterview, missing_episode, movement
 from adapters.release.offence_answers import CourtStanding, offence_answer
 from adapters.release.placements import LegalStatus, PlaceKind, placement
+from adapters.release.relations import RelationRole, relation
 from policies.vocabulary import Category, Role, WishesState
 
 AUTHOR = authored.Author(Role.LEAD_PROFESSIONAL, "social worker", datetime(2026, 5, 25, 10, 0, tzinfo=UTC))
@@ -151,6 +152,15 @@ def stay(**changes: Any) -> dict[str, Any]:
     return placement(AUTHOR, **{**given, **changes})
 
 
+def relate(**changes: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {
+        "who": RelationRole.AUNT_OR_UNCLE,
+        "account": "Her aunt sent her there",
+        "source_kind": SourceKind.CHILD_ACCOUNT,
+    }
+    return relation(AUTHOR, **{**given, **changes})
+
+
 def done_about_offence(**changes: Any) -> dict[str, Any]:
     given: dict[str, Any] = {"follows": "a" * 32, "prosecutor_told": True, "source_kind": SourceKind.RECORD}
     return offence_answer(AUTHOR, **{**given, **changes})
@@ -210,6 +220,7 @@ BUILDERS: dict[Category, Callable[..., dict[str, Any]]] = {
     Category.MOVEMENT: move,
     Category.MISSING_EPISODE: missing,
     Category.PLACEMENT: stay,
+    Category.RELATION: relate,
     Category.OFFENCE: done_about_offence,
     Category.VOTE: cast,
     Category.DECISION: decision,
@@ -492,3 +503,28 @@ def test_a_stay_begins_at_its_hour_under_its_order() -> None:
     assert (status["value"], status["code"], status["scheme"]) == ("police_protection", "L1", "ssda903-ls")
     assert "to" not in stay(placed_until=None)["observed"]
     assert stay(child_asked=False)["summary"] == "Foster care, the child was not asked"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"who": "trafficker"}, "who: expected one of mother, father"),
+        ({"called": "x" * 301}, "called: expected at most 300 characters, got 301"),
+        ({"account": "x" * 4_001}, "account: expected at most 4,000 characters, got 4,001"),
+        ({"known_from": "2026-06"}, "known_from: expected a date not after the day of writing"),
+        ({"known_from": "2026-04", "known_until": "2026-03"}, "known_until: expected a date not before the first"),
+        ({"safe_to_contact": "no"}, "safe_to_contact: expected true or false"),
+    ],
+)
+def test_a_relation_that_cannot_be_so_is_refused(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(AuthoredRefused, match=words):
+        relate(**changes)
+
+
+def test_a_relation_says_what_was_answered_and_nothing_of_what_was_not() -> None:
+    content = relate(called="Wren Example", said_to_exploit=True, safe_to_contact=False, known_from="2026-04")
+    assert content["summary"] == (
+        "Aunt or uncle: Wren Example; said to have exploited the child, which is no finding; not safe to contact"
+    )
+    assert content["observed"] == {"from": "2026-04"}
+    assert "hub_LivesWithChild" not in content["fields"]
