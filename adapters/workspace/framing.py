@@ -41,9 +41,9 @@ def framing_of(opened: OpenCase) -> Framing:
 
 
 def _write(case: str) -> dict[str, str]:
-    """Return where whoever asks writes of places, journeys, missing, placements, by kind; nothing for who may not."""
+    """Return where whoever asks writes of what stands around the child, by kind; nothing for who may not."""
     may = writable(require_case(case).roles)
-    kinds = (Category.CONTEXT, Category.MOVEMENT, Category.MISSING_EPISODE, Category.PLACEMENT)
+    kinds = (Category.CONTEXT, Category.MOVEMENT, Category.MISSING_EPISODE, Category.PLACEMENT, Category.RELATION)
     return {kind.value: url_for("writing.form", case=case, kind=kind.value) for kind in kinds if kind in may}
 
 

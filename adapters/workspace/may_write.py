@@ -24,6 +24,7 @@ WRITTEN = frozenset(
         Category.MOVEMENT,
         Category.MISSING_EPISODE,
         Category.PLACEMENT,
+        Category.RELATION,
         Category.OFFENCE,
     }
 )

@@ -402,14 +402,16 @@ def prefill(kind: WrittenKind, content: Mapping[str, Any]) -> Typed:
             typed[f"{asked.name}-count"] = str(max(len(groups), asked.first))
             for number, group in enumerate(groups):
                 for part in asked.parts:
-                    values = [value.text for value in group.get(part.stored, ()) if value.is_given]
-                    _fill(typed, part, f"{asked.name}-{number}-{part.name}", values)
+                    texts = [value.text for value in group.get(part.stored, ()) if value.is_given]
+                    _fill(typed, part, f"{asked.name}-{number}-{part.name}", texts)
         elif asked.name == "derived_from":
             _fill(typed, asked, asked.name, list(read.derived_from))
         elif asked.name == "source_kind":
             _fill(typed, asked, asked.name, [read.source_kind.value])
         else:
-            _fill(typed, asked, asked.name, [value.text for value in read.given(asked.stored)])
+            field, _dot, name = asked.stored.partition(".")
+            values = [value for group in read.groups.get(field, ()) for value in group.get(name, ())]
+            _fill(typed, asked, asked.name, [item.text for item in values or read.given(field) if item.is_given])
     if kind.category is Category.SERVICE_REFERRAL:
         _fill_referral(kind, typed)
     return typed

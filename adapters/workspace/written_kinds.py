@@ -15,6 +15,7 @@ from adapters.workspace.written_context import CONTEXT
 from adapters.workspace.written_movements import MISSING, MOVEMENT
 from adapters.workspace.written_offence import OFFENCE_ANSWER
 from adapters.workspace.written_placement import PLACEMENT
+from adapters.workspace.written_relation import RELATION
 from adapters.workspace.written_terms import (
     BEARING_TERMS,
     ELEMENT_TERMS,
@@ -237,6 +238,7 @@ KINDS: Mapping[Category, WrittenKind] = {
         MOVEMENT,
         MISSING,
         PLACEMENT,
+        RELATION,
         ACTION,
         REFERRAL,
         WrittenKind(

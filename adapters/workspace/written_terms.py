@@ -14,6 +14,7 @@ from adapters.release.contexts import ContextSetting, InfoGrade, SourceGrade
 from adapters.release.movements import ReturnInterview
 from adapters.release.offence_answers import CourtStanding
 from adapters.release.placements import LegalStatus, PlaceKind
+from adapters.release.relations import RelationRole
 from adapters.release.writing import (
     MAX_LINE_CHARS,
     ActionState,
@@ -196,6 +197,20 @@ INTERVIEW_TERMS = (
     (ReturnInterview.OFFERED.value, _("Offered, not held yet")),
     (ReturnInterview.HELD.value, _("Held")),
     (ReturnInterview.DECLINED.value, _("Offered, and the child did not want it")),
+)
+RELATION_TERMS = (
+    (RelationRole.MOTHER.value, _("Mother")),
+    (RelationRole.FATHER.value, _("Father")),
+    (RelationRole.STEP_PARENT.value, _("Step-parent")),
+    (RelationRole.PARTNER_OF_PARENT.value, _("Partner of a parent")),
+    (RelationRole.SIBLING.value, _("Brother or sister")),
+    (RelationRole.GRANDPARENT.value, _("Grandparent")),
+    (RelationRole.AUNT_OR_UNCLE.value, _("Aunt or uncle")),
+    (RelationRole.OTHER_RELATIVE.value, _("Another relative")),
+    (RelationRole.CARER.value, _("Carer")),
+    (RelationRole.OTHER_CHILD.value, _("Another child in the household")),
+    (RelationRole.OTHER_ADULT.value, _("Another adult in the household")),
+    (RelationRole.OTHER.value, _("Somebody else, and you say who below")),
 )
 PLACE_KIND_TERMS = (
     (PlaceKind.PARENTS.value, _("With parents")),
