@@ -82,6 +82,10 @@ CANNOT_SAY = _(
 )
 
 
+MARKING = _("OFFICIAL-SENSITIVE")
+"""How what a case holds is to be handled, whatever its records say besides."""
+
+
 @dataclass(frozen=True, slots=True)
 class AgencyRow:
     """One agency of the case and what of it is in this picture.
@@ -324,7 +328,7 @@ def _header(view: CaseView, pieces: Sequence[Piece], ages: tuple[AgeReading, ...
         case_opened_at=view.opened_at,
         days_open=days_open,
         opened_words=since_words(days_open),
-        marking=_("OFFICIAL-SENSITIVE"),
+        marking=MARKING,
         latest_meeting=latest.summarise("Meeting") if latest is not None else None,
         quorum=quorum,
         quorum_words=QUORUM_WORDS[quorum] if latest is not None else _("no meeting was opened"),

@@ -12,6 +12,7 @@ from werkzeug.exceptions import NotFound
 from adapters.workspace.app import current_person
 from adapters.workspace.cases import held_case, my_cases
 from adapters.workspace.may_write import RECORDERS, writable
+from adapters.workspace.opened import OpenCase
 
 PAGES = (
     ("cases.picture", _("Picture")),
@@ -57,11 +58,16 @@ def case_links(case: str) -> list[Link]:
 
 def case_names(case: str) -> str:
     """Return the names of the child of a case, as whoever asks has it open now; nothing where they have not."""
+    held = held_now(case)
+    return "" if held is None else " / ".join(held.picture.header.names)
+
+
+def held_now(case: str) -> OpenCase | None:
+    """Return a case as whoever asks has it open now, on a page of any state; None where they have not."""
     person = current_person()
     if person is None or not person.two_factor or person.unlocked is None:
-        return ""
+        return None
     try:
-        held = held_case(case)
+        return held_case(case)
     except (NotFound, LookupError):
-        return ""
-    return "" if held is None else " / ".join(held.picture.header.names)
+        return None

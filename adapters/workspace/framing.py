@@ -6,8 +6,6 @@ from flask import render_template, url_for
 
 from adapters.picture.notes import Notes
 from adapters.picture.page import Framing, PageLinks, render_body
-from adapters.picture.speech import joined
-from adapters.picture.words import words_for
 from adapters.workspace.app import current_person, open_keys, workspace
 from adapters.workspace.cases import require_case
 from adapters.workspace.may_write import writable
@@ -80,19 +78,11 @@ def show_picture(opened: OpenCase) -> str:
 
 
 def render_opened(template: str, opened: OpenCase, **values: object) -> str:
-    """Render a page that shows something of an opened case, with what printing adds."""
-    use, view = opened.picture.record_of_use, opened.view
-    instructions = sorted({item for row in opened.picture.evidence for item in row.provenance.instructions})
+    """Render a page that shows something of an opened case."""
     return render_template(
         template,
         case=opened.case,
         opened=opened,
         held_address=url_for("cases.picture", case=opened.case, held="1"),
-        marking=joined([opened.picture.header.marking, *(words_for(item) for item in instructions)], "; "),
-        reader=(view.reader.member or "")[:8],
-        reader_roles=joined([words_for(role) for role in view.reader_roles], ", "),
-        for_what=words_for(opened.purpose),
-        manifest=use.manifest_digest,
-        printed_at=workspace().clock(),
         **values,
     )

@@ -29,6 +29,7 @@ from adapters.workspace.languages import (
     page_language,
     time_words,
 )
+from adapters.workspace.paper import paper_head
 from policies.model import parse_time
 
 
@@ -66,6 +67,7 @@ def prepare_templates(app: Flask, here: Workspace) -> None:
     app.jinja_env.globals["integrity"] = here.assets.integrity
     app.jinja_env.globals["agency_name"] = neutral_text(here.adapter.home.name)
     app.jinja_env.globals["case_links"] = case_links
+    app.jinja_env.globals["paper_head"] = paper_head
     app.jinja_env.globals["case_names"] = case_names
     app.jinja_env.globals["category"] = category_words
     app.jinja_env.globals["agency_kind"] = kind_words
