@@ -13,10 +13,10 @@ from flask_babel import gettext as _
 
 from adapters.cases import NOT_SIGNED_YET, VerifiedCase
 from adapters.picture.speech import lazy_gettext, shown
-from adapters.picture.words import category_words, words_for
+from adapters.picture.words import category_words, plain_summary, words_for
 from adapters.release.consent_effect import Change, ConsentEffect, GrantEffect
 from adapters.release.consent_events import ConsentReceipt
-from adapters.release.drafts import DraftState, list_drafts
+from adapters.release.drafts import DraftState, is_authored, list_drafts
 from adapters.runtime import Adapter
 from adapters.store.monitor_rows import reads
 from adapters.store.rows import own_fragments
@@ -82,6 +82,12 @@ class Line:
     rests_on: str
     name: str = field(default="", repr=False)
     """What this agency calls the member, one of its own; empty for everybody else."""
+    fragment: str = ""
+
+    @property
+    def on(self) -> str:
+        """What for, and what it rests on."""
+        return f"{self.purpose}, {self.rests_on}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +281,7 @@ def _line(
         purpose=str(plain.PURPOSES[Purpose(item.basis.purpose)]),
         rests_on=words_for(item.basis.gateway),
         name=people.get((item.recipient.agency, member), ""),
+        fragment=str(item.header.fragment),
     )
 
 
@@ -286,7 +293,11 @@ def _roles(verified: VerifiedCase, agency: str, member: str | None) -> tuple[str
 def _summaries(adapter: Adapter, case: str, readable: Collection[Category]) -> dict[str, str]:
     """Return the own line of each record of these kinds that this agency released in a case, by fragment."""
     drafts = list_drafts(adapter.store, case, [DraftState.RELEASED])
-    lines = {item.draft: item.summary[:SUMMARIES] for item in drafts if item.category in readable}
+    lines = {
+        item.draft: shown(plain_summary(item.summary[:SUMMARIES], is_authored=is_authored(item.content)))
+        for item in drafts
+        if item.category in readable
+    }
     with adapter.store.write() as session:
         return {row.fragment: lines[row.draft] for row in own_fragments(session, case) if lines.get(row.draft)}
 

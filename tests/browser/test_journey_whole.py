@@ -163,7 +163,7 @@ def test_the_whole_journey(town: Town, new_desktop: NewDesktop) -> None:
     town.hear()
     # 3. Consent is taken back in between: what they had open is given up; opened again, it is gone, with the reason.
     reader.goto(health.address("wishes"))
-    take_back(care, writer, ends=2)
+    take_back(care, writer, ends=1)
     scene[HEALTH].sync()
     reader.goto(health.address("wishes"))
     says(reader, "it has changed since you opened it")
