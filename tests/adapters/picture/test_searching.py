@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from invented_case import COUNCIL, POLICE, case_view, fragments, opened, record, value
 
@@ -43,6 +45,63 @@ def test_all_words_in_a_fragment_and_a_phrase_together() -> None:
     assert find("blue lorry", items).fragments == 0
     assert find("“the van”", items).fragments == 2
     assert find('"van  WAS"', [_note("the van\nwas")]).fragments == 1
+
+
+def test_a_word_is_found_where_a_word_begins_with_it() -> None:
+    """Within another word it is not; after a hyphen, an apostrophe or a stroke a word begins."""
+    for text in ("car", "the cars", "her carers agree", "fern-care", "l'car", "van/car", "(car)"):
+        assert find("car", [_note(text)]).fragments == 1, text
+    for text in ("a scar", "so-cial vicar", "oscar", "Scarborough", "123car"):
+        assert find("car", [_note(text)]).fragments == 0, text
+    assert find('"an was"', [_note("the van was blue")]).fragments == 0
+    assert find("मोह", [_note("मोहन आया")]).fragments == 1
+    assert find("हन", [_note("मोहन आया")]).fragments == 0
+
+
+def test_scripts_without_spaces_are_searched_at_every_letter() -> None:
+    assert marked(find("餐馆", [_note("他在餐馆工作")])) == ["餐馆"]
+
+
+def test_what_holds_more_of_the_words_stands_first() -> None:
+    """Fragments with all words in one text, whole words before beginnings; then texts with fewer, last the rest."""
+    items = [
+        _note("Her carers agree", "apart", cco_CaseComment=value("a grey coat")),
+        _note("greyish, careful", "begun", cco_CaseComment=value("care")),
+        _note("car", "whole", cco_CaseComment=value("Taken home in a grey car"), hub_View=value("a grey card")),
+    ]
+    found = find("grey car", items)
+    assert [line(hit) for hit in found.hits] == [
+        "Taken home in a grey car",
+        "a grey card",
+        "car",
+        "greyish, careful",
+        "care",
+        "a grey coat",
+        "Her carers agree",
+    ]
+    assert found.fragments == 3
+    assert find("car", items).hits[0].fragment == items[2].header.fragment
+
+
+def test_the_line_is_cut_where_the_words_stand_together() -> None:
+    (hit,) = find("grey car", [_note("care " + "and so on " * 60 + "a grey car" + " after" * 60)]).hits
+    assert "a grey car after" in line(hit)
+    assert [part.text for part in hit.parts if part.is_found] == ["grey", "car"]
+
+
+@pytest.mark.parametrize("code", [COUNCIL, "lead_professional", "7c4a7fbbdedf61cf7bc4843b28bcc718"])
+def test_an_agencys_id_or_a_code_is_no_hit_of_its_words(code: str) -> None:
+    """It is found by the whole of it only; the same letters in a sentence are words like any other."""
+    items = [_note("Nothing else", hub_Attended=[value(code)])]
+    assert find(code[:4], items).hits == ()
+    assert marked(find(code.upper(), items)) == [code]
+    assert marked(find(code[:4], [_note(f"Said by {code} today")])) == [code[:4]]
+
+
+def test_a_text_of_nothing_but_findings_is_cut_in_time() -> None:
+    began = time.monotonic()
+    assert find("a zebra", [_note("a " * 50_000, "x", hub_View=value("zebra"))]).fragments == 1
+    assert time.monotonic() - began < 10
 
 
 def test_every_text_value_of_every_fragment_is_searched() -> None:
