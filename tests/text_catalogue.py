@@ -33,6 +33,7 @@ from adapters.workspace.record_pages import OWN_WORDS
 from keys.sign_in import WORDS
 from policies.bundles import load_bundle
 from policies.consent_rules import REASONS
+from policies.explain import NOTHING_TO_SHOW
 
 FOLDERS = (
     TRANSLATIONS.parent,
@@ -94,6 +95,8 @@ def _found() -> Iterator[tuple[str, str | tuple[str, ...], str | None]]:
     for shipped in load_bundle().rules.values():
         # The agreement that is shipped; a federation's own sentences stand as it wrote them.
         yield "policies/bundle", shipped.sentence, None
+        yield "policies/bundle", shipped.owner, None
+    yield "policies/explain.py", NOTHING_TO_SHOW, None
     for reason in REASONS.values():
         for text in (reason.why, reason.next_act):
             yield "policies/consent_rules.py", text, None

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime
 
+from adapters.picture.provenance import numbered_name
+from adapters.picture.refusal_words import refusal_words
 from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.speech import lazy_ngettext
 from adapters.picture.versions import Versions
-from adapters.picture.view import CaseView
+from adapters.picture.view import CaseView, LastLook
 from adapters.picture.words import join_words
+from policies.vocabulary import Category
 
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """A fragment that was shown last time and is not now, and why, where it is known."""
+    """A fragment that was shown last time and is not now, and why, where it is known.
+
+    ``ref`` is its short name, or the beginning of its id where that was not kept. ``category``, ``agency`` and its
+    ``name`` are None where they are not known.
+    """
 
     fragment: str
     why: str
+    ref: str
+    category: Category | None = None
+    agency: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +42,9 @@ class Changes:
     gone: tuple[Gone, ...]
     sentence: str
 
+
+SHORT_ID = 8
+"""Characters of an id that stand for it where it has no better name."""
 
 NOT_SAID = _("It is not among what you are given now. Its agency can say why.")
 
@@ -45,10 +60,12 @@ def list_changes(view: CaseView, versions: Versions) -> Changes | None:
     ]
     new = [piece for piece in fresh if piece not in corrected]
     now = {item.header.fragment for item in view.opened} | {item.fragment for item in view.not_written}
-    reasons = {item.fragment: item.sentence for item in view.refused}
+    reasons = {item.fragment: refusal_words(view, item) for item in view.refused}
     reasons |= {item.fragment: _("It failed its check: %(why)s.", why=item.reason) for item in view.unverified}
     reasons |= dict.fromkeys(view.withheld_by_hub, _("The hub keeps it back."))
-    gone = tuple(Gone(name, reasons.get(name, NOT_SAID)) for name in sorted(shown - now))
+    gone = tuple(
+        _name_gone(view, view.before, name, reasons.get(name, NOT_SAID)) for name in _missing(view.before, now)
+    )
     counts = [
         words
         for count, words in (
@@ -70,3 +87,21 @@ def list_changes(view: CaseView, versions: Versions) -> Changes | None:
         gone=gone,
         sentence=_("%(what)s.", what=join_words(counts)) if counts else _("Nothing is new, and nothing is gone."),
     )
+
+
+def _missing(before: LastLook, now: Container[str]) -> list[str]:
+    """Return what was shown and is not now, in the order of the case's entries where they are known."""
+    gone = [name for name in before.shown if name not in now]
+    return sorted(gone, key=lambda name: (before.called[name].case_seq if name in before.called else 0, name))
+
+
+def _name_gone(view: CaseView, before: LastLook, name: str, why: str) -> Gone:
+    called = before.called.get(name)
+    if called is not None:
+        agency = view.name_of(called.agency)
+        return Gone(name, why, numbered_name(called.case_seq), called.category, called.agency, agency)
+    refused = next((item for item in view.refused if item.fragment == name and item.agency), None)
+    if refused is not None:
+        agency = view.name_of(refused.agency)
+        return Gone(name, why, name[:SHORT_ID], refused.category, refused.agency, agency)
+    return Gone(name, why, name[:SHORT_ID])

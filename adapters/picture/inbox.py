@@ -12,13 +12,13 @@ from typing import Any
 
 from adapters.cases import CaseRefused
 from adapters.picture.answer import fragment_id
-from adapters.picture.view import LastLook
+from adapters.picture.view import LastLook, ShownBefore
 from adapters.store.database import Session, Store
 from adapters.store.rows import inbox_of_case, inbox_of_reader
 from adapters.store.tables import InboxRow
 from keys.storage import StorageRefused
 from policies.reading import parse_time
-from policies.vocabulary import Purpose
+from policies.vocabulary import Category, Purpose
 
 INTAKE = "0" * 32
 """Stands for the agency's intake key where the inbox wants a member."""
@@ -27,19 +27,23 @@ NOTES = "notes"
 """The member of a kept answer that holds its reader's own notes, by fragment."""
 
 
+CALLED = "called"
+"""The member of a kept answer that says what was shown is called: number of the entry, category, agency. No content."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeptPull:
     """One answer to one pull as it came, less what was deleted since.
 
     ``pull`` is the signed statement that asked, ``dropped`` the deleted fragments with the rules that refuse them,
-    ``shown`` the fragments that its reader was shown then.
+    ``shown`` the fragments that its reader was shown then, and what they are called: None where that was not kept.
     """
 
     lines: list[Any]
     pull: str
     pulled_at: str
     dropped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    shown: tuple[str, ...] = ()
+    shown: Mapping[str, ShownBefore | None] = field(default_factory=dict)
 
     def without(self, refused: Mapping[str, tuple[str, ...]]) -> KeptPull:
         """Return the answer without the lines (ciphertext, grant, receipt) of these fragments."""
@@ -70,7 +74,12 @@ class Inbox:
                     "pull": pull.pull,
                     "pulled_at": pull.pulled_at,
                     "dropped": {name: list(rules) for name, rules in pull.dropped.items()},
-                    "shown": list(pull.shown),
+                    "shown": sorted(pull.shown),
+                    CALLED: {
+                        name: [item.case_seq, item.category.value, item.agency]
+                        for name, item in pull.shown.items()
+                        if item is not None
+                    },
                     NOTES: self._notes_still_of(row, pull),
                 },
             )
@@ -135,7 +144,8 @@ class Inbox:
         except (CaseRefused, StorageRefused):
             # A kept answer that is damaged must not keep its reader from a new one.
             return None
-        return LastLook(parse_time(kept.pulled_at), frozenset(kept.shown))
+        called = {name: item for name, item in kept.shown.items() if item is not None}
+        return LastLook(parse_time(kept.pulled_at), frozenset(kept.shown), called)
 
     def forget(self, case: str, member: str) -> int:
         """Delete every answer that was kept of a case for a person; return how many there were."""
@@ -171,8 +181,13 @@ def _open(store: Store, row: InboxRow) -> KeptPull:
         pull=data["pull"],
         pulled_at=data["pulled_at"],
         dropped={name: tuple(rules) for name, rules in data["dropped"].items()},
-        shown=tuple(data.get("shown", ())),
+        shown={name: _read_called(data.get(CALLED, {}).get(name)) for name in data.get("shown", ())},
     )
+
+
+def _read_called(kept: list[Any] | None) -> ShownBefore | None:
+    # An answer that an earlier release kept says only which fragments there were.
+    return None if kept is None else ShownBefore(int(kept[0]), Category(kept[1]), str(kept[2]))
 
 
 def _row_name(case: str, reader: str, purpose: str) -> str:

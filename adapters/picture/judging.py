@@ -19,6 +19,7 @@ from adapters.following import LogRefused
 from adapters.picture.answer import Given, Listing, VerifiedAnswer, manifest_of
 from adapters.picture.erased_words import NOT_UNDONE, erased_words
 from adapters.picture.referral import find_referral
+from adapters.picture.refusal_words import named_rules
 from adapters.picture.view import Awaited, CaseView, NotGiven, OpenedFragment, RefusedFragment, Unverified
 from keys.directory import Directory
 from keys.private import PrivateKey
@@ -198,6 +199,7 @@ class Judged:
         unverified: Sequence[Unverified],
         manifest_digest: str,
     ) -> CaseView:
+        rule_words, rule_owners = named_rules(self.bundle)
         return CaseView(
             case=self.case.state,
             agency_names=self._names,
@@ -220,7 +222,8 @@ class Judged:
             refusals=tuple(_public_part(item) for item in self.case.refusals),
             manifest_digest=manifest_digest,
             awaited=self.awaited,
-            rule_words={rule.id: rule.sentence for rule in self.bundle.rules.values() if not rule.silent},
+            rule_words=rule_words,
+            rule_owners=rule_owners,
             unconfirmed=frozenset(code.value for code, entry in entries(self.bundle).items() if not entry.is_confirmed),
         )
 

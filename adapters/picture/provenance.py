@@ -157,7 +157,12 @@ def _is_reworded(content: ReadContent) -> bool:
 
 def short_name(opened: OpenedFragment) -> str:
     """Return F and the number of a fragment's entry in its case: the same for every reader and at every look."""
-    return f"F{opened.case_seq}"
+    return numbered_name(opened.case_seq)
+
+
+def numbered_name(case_seq: int) -> str:
+    """Return the short name of the fragment whose entry has this number in its case."""
+    return f"F{case_seq}"
 
 
 def read_piece(opened: OpenedFragment, kind: AgencyKind | None) -> Piece:

@@ -128,7 +128,7 @@ class Receiver:
         self._notice_overrides(judged)
         opened = judged.open(reading_keys(member, keys), purpose)
         before = None if member is None else self.inbox.last_look(case, member, purpose)
-        shown = tuple(sorted(item.header.fragment for item in opened.view.opened))
+        shown = opened.view.name_shown()
         self.inbox.keep(case, member, purpose, replace(pull.without(judged.refused_now), shown=shown))
         self._drop_refused(case, besides=(member, purpose))
         return replace(opened, view=replace(opened.view, before=before))

@@ -70,7 +70,9 @@ def _changes(picture: Picture, console: Console) -> None:
         lines = [changes.sentence]
         lines += [f"New: {', '.join(changes.new)}"] if changes.new else []
         lines += [f"New versions: {', '.join(changes.corrected)}"] if changes.corrected else []
-        lines += [f"Not shown any more: {item.fragment[:8]}. {item.why}" for item in changes.gone]
+        for item in changes.gone:
+            what = [item.ref, category_words(item.category) if item.category else "", item.name or ""]
+            lines.append(f"Not shown any more: {', '.join(part for part in what if part)}. {item.why}")
         _lines(console, f"Since you last looked, {day_words(changes.since)}", lines)
 
 

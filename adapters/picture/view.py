@@ -118,11 +118,24 @@ class ReadingsKnown:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownBefore:
+    """What a fragment that was shown is called: the number of its entry, its kind, its agency. No content."""
+
+    case_seq: int
+    category: Category
+    agency: str
+
+
+@dataclass(frozen=True, slots=True)
 class LastLook:
-    """When the reader pulled the case for this purpose before, and the ids of the fragments shown to them then."""
+    """When the reader pulled the case for this purpose before, and the ids of the fragments shown to them then.
+
+    ``called`` says of them what they are called; of what was shown before that was kept, it says nothing.
+    """
 
     at: datetime
     shown: frozenset[str]
+    called: Mapping[str, ShownBefore] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +148,10 @@ class CaseView:
 
     A view that is to be written to a file holds in ``opened`` what may be written, and in ``not_written`` what the
     reader has opened besides. ``rule_words`` gives the sentence of each rule that may be named to the reader,
-    ``unconfirmed`` the gateways and bases that nobody has checked against the law. ``before`` is None where the reader
-    has not looked before, and where an answer that was kept is opened again. ``readings`` is None where the log was not
-    asked who opened the case; ``readings_known`` says how far they are known, None: of the own agency's records only.
+    ``rule_owners`` whom to ask about it, ``unconfirmed`` the gateways and bases that nobody has checked against the
+    law. ``before`` is None where the reader has not looked before, and where an answer that was kept is opened again.
+    ``readings`` is None where the log was not asked who opened the case; ``readings_known`` says how far they are
+    known, None: of the own agency's records only.
     """
 
     case: CaseState
@@ -160,6 +174,7 @@ class CaseView:
     not_written: tuple[RefusedFragment, ...] = ()
     awaited: tuple[Awaited, ...] = ()
     rule_words: Mapping[str, str] = field(default_factory=dict)
+    rule_owners: Mapping[str, str] = field(default_factory=dict)
     unconfirmed: frozenset[str] = frozenset()
     referral: Referral | None = None
     before: LastLook | None = None
@@ -183,6 +198,13 @@ class CaseView:
             raise PictureRefused("opened fragments: expected each once, got one twice")
         if self.at.tzinfo is None or self.opened_at.tzinfo is None:
             raise PictureRefused("times of the view: expected them with their zone")
+
+    def name_shown(self) -> dict[str, ShownBefore]:
+        """Return what each opened fragment is called, for the next look."""
+        return {
+            item.header.fragment: ShownBefore(item.case_seq, item.header.category, item.header.agency)
+            for item in self.opened
+        }
 
     @property
     def today(self) -> date:

@@ -9,11 +9,11 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _later
 
 from adapters.cases import VerifiedCase
-from adapters.picture.speech import lazy_gettext, shown
+from adapters.picture.refusal_words import rule_sentence
+from adapters.picture.speech import Sentence, shown
 from adapters.picture.words import category_words, condition_words, words_for
 from adapters.release.pressing import Plan
 from adapters.release.releasing import Planned
-from policies.bundles import load_bundle
 from policies.engine import Bundle
 from policies.model import Recipient
 from policies.vocabulary import Gateway, OverrideReason, Purpose
@@ -147,10 +147,8 @@ def rule_words(bundle: Bundle, rule: str) -> tuple[str, bool]:
 
     What a federation or an agency wrote into its own is never looked up: it stands as it was written.
     """
-    sentence, shipped = bundle.rules[rule].sentence, load_bundle().rules.get(rule)
-    if shipped is None or shipped.sentence != sentence:
-        return sentence, False
-    return shown(lazy_gettext(sentence)), True
+    sentence = rule_sentence(bundle.rules[rule])
+    return shown(sentence), isinstance(sentence, Sentence)
 
 
 def recipient_words(

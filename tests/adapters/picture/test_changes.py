@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
-from invented_case import AT, COUNCIL, case_view, fid, opened, record
+import pytest
+from invented_case import AT, CHARITY, COUNCIL, case_view, fid, opened, record
+from lxml import html
+from rich.console import Console
 
 from adapters.picture.changes import NOT_SAID, Changes
 from adapters.picture.model import Picture, assemble
 from adapters.picture.page import render_page
-from adapters.picture.view import LastLook, OpenedFragment
+from adapters.picture.refusal_words import named_rules
+from adapters.picture.speech import Sentence
+from adapters.picture.terminal import print_picture
+from adapters.picture.view import LastLook, OpenedFragment, RefusedFragment, ShownBefore
 from adapters.store.rows import inbox_of_case
+from policies.bundles import load_bundle
+from policies.explain import NOTHING_TO_SHOW
 from policies.vocabulary import Category
 from tests.scene import CARE, HEALTH, Scene
+
+RULE = "consent-gateway-needs-consent"
 
 
 def note(name: str, *, version: int = 1, supersedes: str | None = None) -> OpenedFragment:
@@ -61,6 +73,56 @@ def test_what_is_refused_now_says_by_which_sentence() -> None:
     assert why[fid("refused")] == "The originator has not released this to you."
     assert why[fid("withheld")] == "The hub keeps it back."
     assert why[fid("unverified")] == "It failed its check: the signature does not verify."
+
+
+def gone_from(refused: RefusedFragment, *, is_called: bool, **words: Any) -> Picture:
+    """The picture of somebody from whom one fragment was taken that they were shown two days ago."""
+    called = {refused.fragment: ShownBefore(121, Category.IDENTITY, CHARITY)} if is_called else {}
+    before = LastLook(AT - timedelta(days=2), frozenset({refused.fragment}), called)
+    return assemble(replace(case_view([]), refused=(refused,), before=before, **words))
+
+
+def printed(picture: Picture) -> str:
+    console = Console(width=400, record=True, file=io.StringIO())
+    print_picture(picture, console)
+    return console.export_text()
+
+
+def test_what_is_gone_is_called_by_its_number_kind_and_agency_and_why_by_the_rules_sentence() -> None:
+    """On the page and in a terminal; the id of fragment and rule are nowhere in it."""
+    sentences, owners = named_rules(load_bundle())
+    item = RefusedFragment(fid("withdrawn"), CHARITY, Category.IDENTITY, (RULE,), f"Not shared with you under {RULE}.")
+    picture = gone_from(item, is_called=True, rule_words=sentences, rule_owners=owners)
+    (gone,) = changes(picture).gone
+    assert (gone.ref, gone.category, gone.agency) == ("F121", Category.IDENTITY, CHARITY)
+    assert isinstance(gone.why, Sentence)
+    page = html.fromstring(render_page(picture))
+    said = " ".join(page.xpath("string(//h2[@id='changes']/following-sibling::ul[1])").split())
+    why = (
+        "It is not shared with you now. What would have to be true: Where consent is the gateway, a consent that is "
+        "given, current and covers this sharing must be recorded. Whom to ask: information governance group of the "
+        "safeguarding partnership."
+    )
+    assert said == f"Not shown any more: F121, Identity, Harbour Charity. {why}"
+    assert f"Not shown any more: F121, Identity, Harbour Charity. {why}" in printed(picture)
+
+
+def test_what_an_earlier_release_kept_is_called_by_the_beginning_of_its_id() -> None:
+    item = RefusedFragment(fid("withdrawn"), CHARITY, Category.IDENTITY, (RULE,), "Its sentence.")
+    picture = gone_from(item, is_called=False)
+    assert f"Not shown any more: {fid('withdrawn')[:8]}, Identity, Harbour Charity. Its sentence." in printed(picture)
+    (gone,) = changes(gone_from(replace(item, agency=""), is_called=False)).gone
+    assert (gone.ref, gone.category, gone.name) == (fid("withdrawn")[:8], None, None)
+
+
+@pytest.mark.parametrize(
+    ("rules", "sentence"), [((RULE,), NOTHING_TO_SHOW), (("of-nobody", RULE), "Its sentence."), ((), "No rule.")]
+)
+def test_a_rule_that_may_not_be_named_is_not_said_in_words_either(rules: tuple[str, ...], sentence: str) -> None:
+    sentences, owners = named_rules(load_bundle())
+    item = RefusedFragment(fid("withdrawn"), CHARITY, Category.IDENTITY, rules, sentence)
+    (gone,) = changes(gone_from(item, is_called=True, rule_words=sentences, rule_owners=owners)).gone
+    assert gone.why == sentence
 
 
 def test_nothing_new_is_said() -> None:

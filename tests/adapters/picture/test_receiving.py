@@ -15,7 +15,11 @@ import pytest
 from adapters.cases import CaseRefused
 from adapters.commands.base import EXPECTED
 from adapters.following import LogRefused
+from adapters.picture.changes import Gone
+from adapters.picture.model import assemble
 from adapters.picture.receiving import Opened
+from adapters.picture.view import CaseView
+from adapters.store.rows import inbox_of_case
 from keys.envelopes import SealedFragment
 from policies.vocabulary import Gateway, Purpose
 from tests.attacks.hostile import lie
@@ -150,6 +154,38 @@ def test_a_withdrawal_deletes_from_kept_pulls(scene: Scene) -> None:
     health.follower.sync_cases()
     assert ON_CONSENT["summary"] not in summaries(reopened(health, scene.main, "voter"))
     assert summaries(health.pull(scene.main, "voter")) == summaries(again)
+
+
+def test_after_a_withdrawal_the_next_pull_says_what_is_gone_and_keeps_no_content(scene: Scene) -> None:
+    """From the sealed answer of the pull before; one that an earlier release kept is read as it is."""
+    party, case = scene[HEALTH], scene.main
+    first = party.pull(case, "voter").view
+    lost = next(item for item in first.opened if item.content == ON_CONSENT)
+    with party.store.read() as session:
+        (row,) = [row for row in inbox_of_case(session, case) if row.member == party.people["voter"]]
+        name = f"inbox:{case}:{row.member}:{row.purpose}"
+        kept = party.store.open_json(name, row.sealed_answer)
+    assert set(kept["called"]) == set(kept["shown"]) == {item.header.fragment for item in first.opened}
+    assert kept["called"][lost.header.fragment] == [lost.case_seq, lost.header.category.value, CHARITY]
+    scene[CHARITY].book.record_consent(case, consent("withdrawn"))
+    view = party.pull(case, "voter").view
+    (gone,) = gone_from(view)
+    assert (gone.ref, gone.category, gone.agency) == (f"F{lost.case_seq}", lost.header.category, CHARITY)
+    assert gone.why.startswith("It is not shared with you now. What would have to be true: Where consent is the")
+    del kept["called"]
+    with party.store.write() as session:
+        (row,) = [row for row in inbox_of_case(session, case) if row.member == party.people["voter"]]
+        row.sealed_answer = party.store.seal_json(name, kept)
+    (gone,) = gone_from(party.pull(case, "voter").view)
+    assert (gone.ref, gone.name) == (lost.header.fragment[:8], view.name_of(CHARITY))
+    assert gone_from(party.pull(case, "voter").view) == ()
+
+
+def gone_from(view: CaseView) -> tuple[Gone, ...]:
+    """What a picture says is gone since its reader last looked."""
+    changes = assemble(view).changes
+    assert changes is not None
+    return changes.gone
 
 
 def _is_of(line: dict[str, Any], digest: str) -> bool:
