@@ -19,35 +19,40 @@ _OWN = """
     hub_ASN hub_AbsentReason hub_Access hub_AccessAgent hub_AccessSubtype hub_Action hub_ActionOutcome
     hub_ActionState hub_ActionWhy hub_Alias hub_AnswerText hub_AnswerTo hub_AskAgainOn hub_AskedByRole
     hub_AskedOn hub_Assessment hub_AssessmentFactors hub_Attachment hub_Attended hub_BestPlacedToAsk
-    hub_BirthTime hub_BirthdatePrecision hub_Birthplace hub_BusinessPhone hub_CRO hub_CareLeaver hub_CaseAbout
-    hub_ClosureDate hub_Coming hub_CommunicationNeeds hub_Competence hub_Concern hub_ConcernForFuture
-    hub_ConsentCategory hub_ConsentDetail hub_ConsentGivenBy hub_ConsentOrganisation hub_ConsentPurpose
-    hub_ContextName hub_ContextPeople hub_ContextSeen hub_ContextSetting hub_CourtDocumentLanguage
-    hub_CourtHearingLanguage hub_CourtStanding hub_DeathDate hub_DeathNotification hub_DecisionAction
-    hub_DefenceTold hub_DefenceToldBy hub_DefenceToldOn hub_Disability hub_DisagreementPoint
-    hub_DisagreementStatus hub_DiscussionAction hub_DiscussionOutcome hub_DiscussionState hub_Dissent hub_Due
-    hub_ElementView hub_Ethnicity hub_EvidenceReliedOn hub_ExpectedBirthdate hub_ExploitationType hub_Follows
+    hub_BirthTime hub_BirthdatePrecision hub_Birthplace hub_BusinessPhone hub_CRO hub_CareLeaver
+    hub_CaseAbout hub_ChildAskedAboutPlace hub_ClosureDate hub_Coming hub_CommunicationNeeds
+    hub_Competence hub_Concern hub_ConcernForFuture hub_ConsentCategory hub_ConsentDetail
+    hub_ConsentGivenBy hub_ConsentOrganisation hub_ConsentPurpose hub_ContextName hub_ContextPeople
+    hub_ContextSeen hub_ContextSetting hub_CourtDocumentLanguage hub_CourtHearingLanguage
+    hub_CourtStanding hub_DeathDate hub_DeathNotification hub_DecisionAction hub_DefenceTold
+    hub_DefenceToldBy hub_DefenceToldOn hub_Disability hub_DisagreementPoint hub_DisagreementStatus
+    hub_DiscussionAction hub_DiscussionOutcome hub_DiscussionState hub_Dissent hub_Due hub_ElementView
+    hub_Ethnicity hub_EvidenceReliedOn hub_ExpectedBirthdate hub_ExploitationType hub_Follows
     hub_FormerNHSNumber hub_FormerUPN hub_GivenByRole hub_HealthContact hub_HealthContactPlace
     hub_HealthContactReason hub_HealthContactType hub_HeldOn hub_HistoricEvent hub_HomeOfficeReference
-    hub_HowAsked hub_HowToJoin hub_InfoGrade hub_InitialConferenceDate hub_Interpreter hub_InterpreterRequired
-    hub_Invitation hub_Invited hub_InvolvesICTG hub_IsMother hub_LA hub_LAChildID hub_LanguageNeeds
-    hub_LessWeight hub_LetterOwner hub_Minutes hub_MissingAccount hub_MissingEpisode hub_MissingFoundOn
-    hub_MissingFrom hub_MissingFromPlace hub_MissingReportedOn hub_MovedArrangedBy hub_MovedFrom hub_MovedHow
-    hub_MovedOn hub_MovedTo hub_MovedUntil hub_MovedWith hub_Movement hub_MovementAccount hub_NHSNumber
-    hub_NHSNumberIsTest hub_NHSNumberStatus hub_NRMReference hub_NameSuffix hub_NameText hub_Narrative
-    hub_NextCourtDate hub_NextHearing hub_NextSteps hub_NoFixedAbode hub_NoFurtherAction hub_NotVotedAgency
-    hub_NumberOfChildrenPrecision hub_Occupation hub_OccupationCode hub_Offence hub_OffenceNote hub_OtherAddress
-    hub_OtherEmail hub_OtherLanguage hub_OtherTelecom hub_Outcome hub_OwnWords hub_Owner hub_PNCID
-    hub_PerceivedBirthYear hub_Period hub_Placement hub_PlacementOption hub_Plan hub_PlanReviews hub_PlannedFor
-    hub_PoliceProtectionConsidered hub_PoliceProtectionWhy hub_Position hub_PossibleExplanation hub_PostTown
-    hub_PreviouslyReported hub_PrimaryNeed hub_Professional hub_ProsecutorTold hub_ProsecutorToldBy
-    hub_ProsecutorToldOn hub_Provenance hub_Question hub_Quorate hub_Reasons hub_ReferralConsidered
-    hub_ReferralConsideredOn hub_RefusedBecause hub_Relation hub_RelationAddress hub_RelationAlias
-    hub_RelationRole hub_RelationTelecom hub_RequestTo hub_RequestWhat hub_RequestWhy hub_ReturnInterview
-    hub_ReturnInterviewOn hub_SafeToUse hub_SeenFrom hub_SeenTo hub_Sensitivity hub_Sex hub_SourceGrade
-    hub_StartsAt hub_StatementKind hub_StatementWords hub_ThresholdMet hub_ToldAboutNRM hub_TraffickingEvent
-    hub_TrustedPerson hub_UPN hub_UPNUnknownReason hub_UPRN hub_USRN hub_View hub_VoteWarning hub_VotedAgency
-    hub_WantsPeopleToKnow hub_WhatWasTold hub_WishesState hub_WordsAre
+    hub_HowAsked hub_HowToJoin hub_InfoGrade hub_InitialConferenceDate hub_Interpreter
+    hub_InterpreterRequired hub_Invitation hub_Invited hub_InvolvesICTG hub_IsMother hub_LA hub_LAChildID
+    hub_LanguageNeeds hub_LegalStatus hub_LessWeight hub_LetterOwner hub_LivesWithChild hub_Minutes
+    hub_MissingAccount hub_MissingEpisode hub_MissingFoundOn hub_MissingFrom hub_MissingFromPlace
+    hub_MissingReportedOn hub_MovedArrangedBy hub_MovedFrom hub_MovedHow hub_MovedOn hub_MovedTo
+    hub_MovedUntil hub_MovedWith hub_Movement hub_MovementAccount hub_NHSNumber hub_NHSNumberIsTest
+    hub_NHSNumberStatus hub_NRMReference hub_NameSuffix hub_NameText hub_Narrative hub_NextCourtDate
+    hub_NextHearing hub_NextSteps hub_NoFixedAbode hub_NoFurtherAction hub_NotVotedAgency
+    hub_NumberOfChildrenPrecision hub_Occupation hub_OccupationCode hub_Offence hub_OffenceNote
+    hub_OtherAddress hub_OtherEmail hub_OtherLanguage hub_OtherTelecom hub_Outcome hub_OwnWords hub_Owner
+    hub_PNCID hub_PerceivedBirthYear hub_Period hub_PlaceKind hub_PlacedAt hub_PlacedOn hub_PlacedUntil
+    hub_Placement hub_PlacementAccount hub_PlacementOption hub_PlacementProvider hub_Plan hub_PlanReviews
+    hub_PlannedFor hub_PoliceProtectionConsidered hub_PoliceProtectionWhy hub_Position
+    hub_PossibleExplanation hub_PostTown hub_PreviouslyReported hub_PrimaryNeed hub_Professional
+    hub_ProsecutorTold hub_ProsecutorToldBy hub_ProsecutorToldOn hub_Provenance hub_Question hub_Quorate
+    hub_Reasons hub_ReferralConsidered hub_ReferralConsideredOn hub_RefusedBecause hub_Relation
+    hub_RelationAccount hub_RelationAddress hub_RelationAlias hub_RelationFrom hub_RelationRole
+    hub_RelationTelecom hub_RelationUntil hub_RequestTo hub_RequestWhat hub_RequestWhy hub_ReturnInterview
+    hub_ReturnInterviewOn hub_SafeToContact hub_SafeToUse hub_SaidToExploit hub_SeenFrom hub_SeenTo
+    hub_Sensitivity hub_Sex hub_SourceGrade hub_StartsAt hub_StatementKind hub_StatementWords
+    hub_ThresholdMet hub_ToldAboutNRM hub_TraffickingEvent hub_TrustedPerson hub_UPN hub_UPNUnknownReason
+    hub_UPRN hub_USRN hub_View hub_VoteWarning hub_VotedAgency hub_WantsPeopleToKnow hub_WhatWasTold
+    hub_WishesState hub_WordsAre
 """
 _PARTS = """
     accommodation action active activity address agency alcohol_amount alcohol_method answer arrest_date

@@ -35,6 +35,7 @@ from adapters.sources.reading import SourceFile, read_source
 from adapters.sources.unread import Unread
 from adapters.workspace.case_facts import say_refusal
 from adapters.workspace.release_words import rule_words
+from adapters.workspace.written_kinds import FORMS
 from keys.canonical import canonical_bytes
 from policies.bundles import load_bundle
 from policies.consent_rules import REASONS
@@ -250,3 +251,10 @@ def test_a_refusal_to_release_is_said_without_what_one_types_in_a_terminal(spoke
         "Necessity: expected words, got nothing."
     )
     assert say_refusal(CaseRefused("members: expected 3; run nrm-adapter sync")) == (422, "Members: expected 3.")
+
+
+def test_every_field_that_a_form_writes_has_a_name_of_ours() -> None:
+    """A name that is not listed is taken for one that its sender made up: it would be English in any language."""
+    asked = [item for kind in FORMS.values() for item in kind.questions]
+    stored = {item.stored.partition(".")[0] for item in asked} | {part.stored for item in asked for part in item.parts}
+    assert {name for name in stored if name and name not in FIELD_NAMES} == set()
