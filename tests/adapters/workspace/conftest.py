@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.runtime import Adapter
+from adapters.workspace.security import CLIENT_PER_MINUTE, PERSON_PER_MINUTE, Rate
 from tests.adapters.workspace.desk import AGENCY, Desk
 from tests.scene import Scene, opened_keys
 
@@ -48,3 +49,6 @@ def _at_its_own_time(request: pytest.FixtureRequest) -> Iterator[None]:
         desk: Desk = request.getfixturevalue("shared")
         desk.later = desk.later * 0
         desk.end_all()
+        # One test asks for every page there is; the next one has its own minute.
+        desk.here.per_person = Rate(PERSON_PER_MINUTE)
+        desk.here.per_client = Rate(CLIENT_PER_MINUTE)
