@@ -369,13 +369,12 @@ def statement_detail(
     put_optional(fields, "hub_Competence", competence, MAX_SHORT_CHARS)
     put_optional(fields, "hub_WhatWasTold", told, MAX_SHORT_CHARS)
     put_optional(fields, "hub_Interpreter", interpreter, MAX_LINE_CHARS)
-    kind = require_written_term("source_kind", SourceKind, source_kind)
     day = by.day.isoformat()
     return render_content(
         Category.STATEMENT_DETAIL,
         f"The words of a statement of {statement_kind}",
         fields,
         by,
-        kind,
+        source_kind,
         observed_from=day,
     )

@@ -94,7 +94,7 @@ def context(
         f"{SUMMARIES[setting]}: {require_line('name', name)}",
         fields,
         by,
-        require_written_term("source_kind", SourceKind, source_kind),
+        source_kind,
         observed_from=seen_from,
         observed_to=seen_to,
         derived_from=derived_from,

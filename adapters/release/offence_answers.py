@@ -19,6 +19,7 @@ from adapters.release.writing import (
     Fields,
     SourceKind,
     given,
+    put_flag,
     put_follows,
     put_line,
     put_optional,
@@ -81,7 +82,7 @@ def offence_answer(
         "What was done about an offence",
         fields,
         by,
-        require_written_term("source_kind", SourceKind, source_kind),
+        source_kind,
         observed_from=by.day.isoformat(),
         derived_from=put_follows(fields, follows),
     )
@@ -90,10 +91,7 @@ def offence_answer(
 def _put_answer(
     fields: Fields, by: Author, field: str, asked: str, said: bool | None, on: str | None, on_asked: str
 ) -> None:
-    if said is not None:
-        if not isinstance(said, bool):
-            raise AuthoredRefused(_("expected true or false"), asked)
-        fields[field] = given(field, said)
+    put_flag(fields, field, said, asked)
     if on is not None:
         if said is not True:
             raise AuthoredRefused(_("expected no day where it was not done"), on_asked)

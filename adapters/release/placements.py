@@ -19,6 +19,7 @@ from adapters.release.writing import (
     SourceKind,
     given,
     is_to_come,
+    put_flag,
     put_follows,
     put_line,
     put_not_before,
@@ -118,16 +119,13 @@ def placement(
         fields["hub_LegalStatus"] = Value(
             status.value, "form:hub_LegalStatus", code=CODES[status], scheme=LEGAL_STATUS_SCHEME
         ).to_json()
-    if child_asked is not None:
-        if not isinstance(child_asked, bool):
-            raise AuthoredRefused(_("expected true or false"), "child_asked")
-        fields["hub_ChildAskedAboutPlace"] = given("hub_ChildAskedAboutPlace", child_asked)
+    put_flag(fields, "hub_ChildAskedAboutPlace", child_asked, "child_asked")
     return render_content(
         Category.PLACEMENT,
         _summary(kind, status, town, provider, child_asked),
         fields,
         by,
-        require_written_term("source_kind", SourceKind, source_kind),
+        source_kind,
         observed_from=since,
         observed_to=placed_until,
         derived_from=[*derived_from, *put_follows(fields, follows)],

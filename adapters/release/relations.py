@@ -11,15 +11,14 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from adapters.picture.speech import lazy_gettext as _
 from adapters.release.contexts import InfoGrade, SourceGrade, put_grades
 from adapters.release.writing import (
     MAX_REQUEST_CHARS,
     Author,
-    AuthoredRefused,
     Fields,
     SourceKind,
     given,
+    put_flag,
     put_not_before,
     render_content,
     require_line,
@@ -99,12 +98,9 @@ def relation(
         ("safe_to_contact", safe_to_contact),
     )
     for name, answer in answers:
-        if answer is None:
-            continue
-        if not isinstance(answer, bool):
-            raise AuthoredRefused(_("expected true or false"), name)
-        fields[_STORED[name]] = given(_STORED[name], answer)
-        said.append(_SAID[name][0 if answer else 1])
+        put_flag(fields, _STORED[name], answer, name)
+        if answer is not None:
+            said.append(_SAID[name][0 if answer else 1])
     first = date.min
     if known_from is not None:
         first = require_part_date("known_from", known_from, by)[0]
@@ -116,7 +112,7 @@ def relation(
         "; ".join(said),
         fields,
         by,
-        require_written_term("source_kind", SourceKind, source_kind),
+        source_kind,
         observed_from=known_from,
         observed_to=known_until,
         derived_from=derived_from,

@@ -286,6 +286,14 @@ def put_line(fields: Fields, name: str, value: str | None, asked: str) -> None:
         fields[name] = given(name, require_line(asked, value))
 
 
+def put_flag(fields: Fields, name: str, value: bool | None, asked: str) -> None:
+    """Put a yes or a no where it is given; ``asked`` is what the form calls it. Raises ``AuthoredRefused``."""
+    if value is not None:
+        if not isinstance(value, bool):
+            raise AuthoredRefused(_("expected true or false"), asked)
+        fields[name] = given(name, value)
+
+
 def put_not_before(fields: Fields, name: str, text: str | None, asked: str, first: date, by: Author) -> None:
     """Put a date as precise as it is known, where it is given and can lie on ``first`` or after it.
 
@@ -322,6 +330,7 @@ def render_content(
     derived_from: Sequence[str] = (),
     restricted: bool = False,
 ) -> dict[str, Any]:
+    kind = require_written_term("source_kind", SourceKind, source_kind)
     observed = {"from": observed_from, "to": observed_to}
     content: dict[str, Any] = {
         "kind": category.value,
@@ -336,7 +345,7 @@ def render_content(
             "extracted_at": render_time(by.written_at),
             "author_role": by.role.value,
             "job_title": require_line("job_title", by.job_title),
-            "source_kind": source_kind.value,
+            "source_kind": kind.value,
         },
         "restricted": restricted,
         "findings": [],
