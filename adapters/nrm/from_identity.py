@@ -9,7 +9,7 @@ from adapters.nrm.collecting import Collector, provenance_of
 from adapters.nrm.lists import FormList, find_label, find_nationality, language_name
 from adapters.picture.content import find_part
 from adapters.picture.dates import Precision, parse_partial
-from adapters.picture.placements import newest_stays
+from adapters.picture.followups import newest_records
 from adapters.picture.provenance import Piece
 from policies.vocabulary import Category
 
@@ -19,7 +19,8 @@ _SEXES = {"M": "male", "F": "female"}
 
 def collect_identity_fields(pieces: Sequence[Piece], into: Collector, today: date) -> None:
     """Offer names, birth date, gender, nationality, language, references, background and where the child stays."""
-    stays = newest_stays(pieces)
+    relations = newest_records(pieces, Category.RELATION)
+    stays = newest_records(pieces, Category.PLACEMENT)
     for piece in pieces:
         if piece.category in (Category.IDENTITY, Category.SUBJECT_CARD):
             _names(piece, into)
@@ -29,7 +30,7 @@ def collect_identity_fields(pieces: Sequence[Piece], into: Collector, today: dat
             _children(piece, into)
             _language(piece, into)
             _background(piece, into)
-        if piece.category is Category.RELATION:
+        if piece in relations:
             _family(piece, into)
         is_stay = piece in stays if piece.category is Category.PLACEMENT else piece.category is Category.CONTACT
         if is_stay and _is_current(piece, today):

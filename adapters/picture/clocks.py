@@ -20,9 +20,9 @@ from holidays import country_holidays
 
 from adapters.picture.dates import PartialDate, Precision, parse_partial
 from adapters.picture.decided import Decided, decided_words, find_decided, held_on
+from adapters.picture.followups import newest_records
 from adapters.picture.identity import AgeReading, agree
 from adapters.picture.missing import interview_note, was_interview_offered
-from adapters.picture.placements import newest_stays
 from adapters.picture.provenance import Piece, Statement
 from adapters.picture.referral import Referral, Route, Scope, decide_route
 from adapters.picture.section47 import find_conference_start
@@ -251,7 +251,7 @@ def clocks_to_watch(clocks: Sequence[Clock], stage: CaseStage) -> tuple[Clock, .
 
 def _said(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Clock]:
     refused: set[str] = set()
-    for piece in newest_first(newest_stays(pieces, view)):
+    for piece in newest_first(newest_records(pieces, Category.PLACEMENT, view)):
         if order_of(piece) == POLICE_PROTECTION and piece.period is not None and not _is_past(piece, view):
             clock = _of(ClockKind.POLICE_PROTECTION_72H, piece.period.start, piece, view, _("from its beginning"))
             note = _("It ended then by law; no record that you opened says what followed.")

@@ -8,14 +8,16 @@ Observations stand where their code belongs (nrm.md 6.3); those that were looked
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from adapters.picture.content import Group, find_part
 from adapters.picture.elements import concern_parts, concern_words, plain_term, was_not_seen
+from adapters.picture.followups import find_chains, newer_versions
 from adapters.picture.provenance import Piece, Provenance
 from adapters.picture.speech import capital_first, changed, joined
 from adapters.picture.speech import lazy_gettext as _
+from adapters.picture.view import CaseView
 from adapters.picture.words import day_words, span_words
 from policies.vocabulary import Category
 
@@ -71,7 +73,10 @@ _NAME_PARTS = ("FirstName", "MiddleName", "SecondName")
 
 @dataclass(frozen=True, slots=True)
 class ContextRow:
-    """One thing that a record says. ``when`` is empty where the record's own time says it."""
+    """One thing that a record says. ``when`` is empty where the record's own time says it.
+
+    ``later`` is the fragment of the newest record that follows this one, empty where none does.
+    """
 
     text: str
     code: str
@@ -79,6 +84,7 @@ class ContextRow:
     observer: str
     when: str
     provenance: Provenance
+    later: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +105,32 @@ class Surroundings:
     silent: str
 
 
-def read_surroundings(pieces: Sequence[Piece]) -> Surroundings:
-    """Lay what the pieces hold where it belongs, in the order in which it was shared."""
+def read_surroundings(pieces: Sequence[Piece], view: CaseView | None = None) -> Surroundings:
+    """Lay what the pieces hold where it belongs, in the order in which it was shared.
+
+    ``view`` says which fragments stand in other ones' place.
+    """
     found: dict[Setting, list[ContextRow]] = {setting: [] for setting in Setting}
+    later = _followed(pieces, view)
     for piece in pieces:
         for setting, row in _rows(piece):
-            found[setting].append(row)
+            found[setting].append(replace(row, later=later.get(piece.fragment, "")))
     topics = [ContextTopic(setting, LABELS[setting], tuple(rows)) for setting, rows in found.items() if rows]
     return Surroundings(
         NOT_A_FINDING, tuple(topics), _silence([LABELS[item] for item, rows in found.items() if not rows])
     )
+
+
+def _followed(pieces: Sequence[Piece], view: CaseView | None) -> Mapping[str, str]:
+    """Return for each record of somebody around the child that a later one follows the newest of them."""
+    relations = [piece for piece in pieces if piece.category is Category.RELATION]
+    chains = find_chains(relations, None if view is None else newer_versions(view))
+    return {
+        piece.fragment: chain.newest.fragment
+        for chain in chains
+        for piece in (chain.first, *chain.later)
+        if piece is not chain.newest
+    }
 
 
 def _silence(labels: Sequence[str]) -> str:

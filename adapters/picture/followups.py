@@ -12,6 +12,7 @@ from adapters.picture.provenance import Piece, Statement
 from adapters.picture.view import CaseView
 from adapters.uk_time import uk_day
 from policies.model import Header
+from policies.vocabulary import Category
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,19 @@ def find_chains(pieces: Sequence[Piece], newer: Mapping[str, str] | None = None)
     for piece in sorted(pieces, key=lambda item: (item.opened.log_index, item.fragment)):
         chains.setdefault(_first_of(piece, known, newer), []).append(piece)
     return tuple(_stand(known[first], listed) for first, listed in chains.items())
+
+
+def newest_records(pieces: Sequence[Piece], category: Category, view: CaseView | None = None) -> list[Piece]:
+    """Return the records of one kind among the pieces without those that a later one of the same agency follows.
+
+    Where one agency says that something ended and another does not, both stand. ``view`` says which fragments stand in
+    other ones' place. In the log's order of each chain's first record.
+    """
+    listed = [piece for piece in pieces if piece.category is category]
+    found: list[Piece] = []
+    for standing in find_chains(listed, None if view is None else newer_versions(view)):
+        found += {piece.agency: piece for piece in (standing.first, *standing.later)}.values()
+    return found
 
 
 def _first_of(piece: Piece, known: dict[str, Piece], newer: Mapping[str, str] | None) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adapters.picture.dates import parse_partial
-from adapters.picture.followups import Standing, find_chains, newer_versions
+from adapters.picture.followups import Standing, find_chains, newer_versions, newest_records
 from adapters.picture.provenance import Piece, read_piece
 from adapters.picture.speech import joined
 from adapters.picture.speech import lazy_gettext as _
@@ -66,6 +66,11 @@ def current_of(view: CaseView, category: Category) -> Sequence[Piece]:
     ordered = sorted(view.opened, key=lambda item: (item.log_index, item.header.fragment))
     opened = [item for item in ordered if item.header.category is category]
     return sort_versions([read_piece(item, view.kind_of(item.header.agency)) for item in opened]).current
+
+
+def newest_of(view: CaseView, category: Category) -> list[Piece]:
+    """Return the newest record of each chain of one kind of which something was opened, one for each agency in it."""
+    return newest_records(current_of(view, category), category, view)
 
 
 def was_interview_offered(returned: Piece, pieces: Sequence[Piece]) -> bool:

@@ -255,7 +255,7 @@ def assemble(view: CaseView) -> Picture:
         question=frame_question(view, pieces, elements.types),
         identity=identity,
         chronology=build_chronology(pieces),
-        surroundings=read_surroundings(pieces),
+        surroundings=read_surroundings(pieces, view),
         elements=elements,
         evidence=tuple(_evidence(piece, versions) for piece in pieces),
         disagreements=find_disagreements(view, pieces, identity),

@@ -13,10 +13,9 @@ from datetime import date
 from adapters.picture.dates import PartialDate, Precision, parse_partial
 from adapters.picture.decided import Decided, find_decided, held_on, outcome_words
 from adapters.picture.elements import TypeAlleged, concern_groups
-from adapters.picture.followups import Standing, Step, find_chains, list_steps
+from adapters.picture.followups import Standing, Step, find_chains, list_steps, newest_records
 from adapters.picture.gaps import hours_since
 from adapters.picture.missing import find_episodes
-from adapters.picture.placements import newest_stays
 from adapters.picture.provenance import Piece, Statement
 from adapters.picture.speech import joined, lazy_ngettext
 from adapters.picture.speech import lazy_gettext as _
@@ -145,7 +144,7 @@ def assess_safety(view: CaseView, pieces: Sequence[Piece]) -> Safety:
     """Answer where the child stays, whether they are missing, and what protects them, from the newest records."""
     found = first_concern(pieces)
     today = view.today
-    stays = newest_stays(pieces, view)
+    stays = newest_records(pieces, Category.PLACEMENT, view)
     staying = [*stays, *(piece for piece in pieces if piece.category is not Category.PLACEMENT and piece.address)]
     hours = hours_since(view)
     plans = [piece for piece in pieces if piece.category is Category.PLAN]

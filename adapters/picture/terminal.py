@@ -127,6 +127,7 @@ def _surroundings(picture: Picture, console: Console) -> None:
         lines.append(topic.label)
         lines += [
             f"  {row.text}{f', {row.place}' if row.place else ''}{f', {row.when}' if row.when else ''}"
+            f"{f' (there is a later record of them: {picture.ref_of(row.later)})' if row.later else ''}"
             f"{_source(picture, row.provenance)}"
             for row in topic.rows
         ]

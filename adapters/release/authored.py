@@ -47,6 +47,7 @@ from adapters.release.writing import (
     render_content,
     require_agency_id,
     require_day,
+    require_due,
     require_ids,
     require_line,
     require_text,
@@ -195,7 +196,7 @@ def request(by: Author, *, to_agency: str, what: str, why: str, due: date) -> di
         "hub_RequestTo": given("hub_RequestTo", require_agency_id("to_agency", to_agency)),
         "hub_RequestWhat": given("hub_RequestWhat", require_text("what", what, MAX_REQUEST_CHARS)),
         "hub_RequestWhy": given("hub_RequestWhy", require_text("why", why, MAX_REQUEST_CHARS)),
-        "hub_Due": given("hub_Due", require_day("due", due, by, may_be_future=True)),
+        "hub_Due": given("hub_Due", require_due("due", due, by)),
     }
     day = by.day
     if due < day:
@@ -328,7 +329,7 @@ def disagreement(
         ],
     }
     if due is not None:
-        fields["hub_Due"] = given("hub_Due", require_day("due", due, by, may_be_future=True))
+        fields["hub_Due"] = given("hub_Due", require_due("due", due, by))
     put_optional(fields, "hub_PossibleExplanation", explanation)
     before = put_follows(fields, follows)
     quoted = sorted({*before, *(fragment for item in positions for fragment in item.evidence)})

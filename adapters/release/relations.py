@@ -19,6 +19,7 @@ from adapters.release.writing import (
     SourceKind,
     given,
     put_flag,
+    put_follows,
     put_not_before,
     render_content,
     require_line,
@@ -76,11 +77,13 @@ def relation(
     source_grade: SourceGrade | None = None,
     info_grade: InfoGrade | None = None,
     derived_from: Sequence[str] = (),
+    follows: str | None = None,
 ) -> dict[str, Any]:
     """Somebody around a child: what they are to them, what is known of that, how it is known.
 
     The three answers are left out where nobody knows. ``known_from`` and ``known_until`` are ISO dates, months or
-    years: only as precise as they are known. Raises ``AuthoredRefused``.
+    years: only as precise as they are known. ``follows`` is the fragment of an earlier record of the same person: that
+    one stays as it was written. Raises ``AuthoredRefused``.
     """
     role = require_written_term("who", RelationRole, who)
     person = {"role": given("role", role.value)}
@@ -115,5 +118,5 @@ def relation(
         source_kind,
         observed_from=known_from,
         observed_to=known_until,
-        derived_from=derived_from,
+        derived_from=[*derived_from, *put_follows(fields, follows)],
     )

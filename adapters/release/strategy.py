@@ -25,6 +25,7 @@ from adapters.release.writing import (
     render_content,
     require_agency_id,
     require_day,
+    require_due,
     require_line,
     require_text,
     require_time_of_day,
@@ -298,7 +299,7 @@ def _put_actions(fields: Fields, by: Author, actions: Sequence[DiscussionAction]
         {
             "action": given("action", require_text("action", item.action, MAX_WHY_CHARS)),
             "owner": given("owner", require_agency_id("owner", item.owner)),
-            "due": given("due", require_day("due", item.due, by, may_be_future=True)),
+            "due": given("due", require_due("due", item.due, by)),
         }
         for item in actions
     ]

@@ -25,6 +25,8 @@ MAX_LINE_CHARS = 300
 MAX_REQUEST_CHARS = 4_000
 MAX_EVIDENCE = 200
 MAX_NOTE_AGE_YEARS = 30
+MAX_DUE_DAYS = 366
+"""How far ahead an agency may be asked for something: what is due later than that was mistyped."""
 
 _JWS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _FORBIDDEN_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -213,6 +215,14 @@ def require_day(name: str, day: object, by: Author, *, may_be_future: bool = Fal
             _("expected a date within %(most)s years of the day of writing", most=str(MAX_NOTE_AGE_YEARS)), name
         )
     return day.isoformat()
+
+
+def require_due(name: str, day: object, by: Author) -> str:
+    """Return the day by which another agency is asked to act, as ``2026-05-17``. Raises ``AuthoredRefused``."""
+    due = require_day(name, day, by, may_be_future=True)
+    if date.fromisoformat(due) > by.day + timedelta(days=MAX_DUE_DAYS):
+        raise AuthoredRefused(_("expected a day within a year of the day of writing"), name)
+    return due
 
 
 def require_part_date(name: str, text: object, by: Author) -> tuple[date, date]:

@@ -54,6 +54,7 @@ def _follow(case: str) -> dict[str, str]:
         Category.SERVICE_REFERRAL: Category.SERVICE_REFERRAL.value,
         Category.MISSING_EPISODE: Category.MISSING_EPISODE.value,
         Category.PLACEMENT: Category.PLACEMENT.value,
+        Category.RELATION: Category.RELATION.value,
         Category.OFFENCE: OFFENCE_ANSWER.slug,
     }
     found = {

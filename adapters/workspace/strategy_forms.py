@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from flask_babel import gettext as _
@@ -24,7 +24,7 @@ from adapters.release.strategy import (
     PlacementReason,
     strategy_discussion,
 )
-from adapters.release.writing import Author, AuthoredRefused, Coming, is_to_come
+from adapters.release.writing import MAX_DUE_DAYS, Author, AuthoredRefused, Coming, is_to_come
 from adapters.workspace.form_reading import MAX_SHORT, FormReader
 
 OWN_ANSWERS: Mapping[str, object] = {
@@ -216,4 +216,6 @@ def _action(read: FormReader, number: int, table: Table) -> DiscussionAction | N
     action = read.text(what, _("Write what was agreed"), MAX_SHORT)
     owner = read.choice(who, tuple(table.agencies), _("Choose who does it"))
     due = read.day(f"action-{number}-due", _("Write by when"))
+    if due is not None and due > table.today + timedelta(days=MAX_DUE_DAYS):
+        read.note(f"action-{number}-due", _("Check the year: it is too far from today"))
     return None if action is None or owner is None or due is None else DiscussionAction(action, owner, due)

@@ -206,7 +206,7 @@ def read_typed(kind: WrittenKind, typed: Typed, choices: Choices) -> ReadForm:
     if kind.category is Category.PROFESSIONAL_VIEW:
         _read_elements(typed, read)
     if kind.category is Category.DISAGREEMENT:
-        _read_positions(read)
+        _read_positions(typed, read)
     return read
 
 
@@ -363,10 +363,13 @@ def _read_elements(typed: Typed, read: ReadForm) -> None:
             )
 
 
-def _read_positions(read: ReadForm) -> None:
-    positions = read.fields.get("positions") or []
-    agencies = [item.get("agency") for item in positions]
-    if len(positions) < 2 or len(set(agencies)) != len(agencies):
+def _read_positions(typed: Typed, read: ReadForm) -> None:
+    named = [typed.get(f"positions-{number}-agency") for number in range(MAX_GROUPS)]
+    for number, agency in enumerate(named):
+        if agency and agency in named[:number]:
+            problem = _("What this agency holds stands above already. Say it there, or choose another agency")
+            read.errors.setdefault(f"positions-{number}-agency", problem)
+    if len({agency for agency in named if agency}) < 2:
         read.errors.setdefault("positions", _("Give what at least two agencies hold, each agency once"))
 
 

@@ -14,11 +14,10 @@ from werkzeug.exceptions import NotFound
 
 from adapters.picture.content import read_content
 from adapters.picture.disagreements import DisagreementItem, DisagreementKind
-from adapters.picture.missing import list_episodes
+from adapters.picture.missing import list_episodes, newest_of
 from adapters.picture.neutral import neutral_text
 from adapters.picture.offence_answers import OFFENDER_ROLES
 from adapters.picture.offences import VICTIM, OffenceRow
-from adapters.picture.placements import list_stays
 from adapters.picture.provenance import Piece
 from adapters.picture.requests import list_requests
 from adapters.picture.situation import ActionRow
@@ -43,6 +42,7 @@ _SAID_ANEW = ("state", "outcome", "derived_from", "account", "return_interview",
 _OF_RECORDS: Mapping[Category, tuple[str, str]] = {
     Category.MISSING_EPISODE: ("missing_from", "found_on"),
     Category.PLACEMENT: ("placed_on", "placed_until"),
+    Category.RELATION: ("known_from", "known_until"),
 }
 """Kinds of which any record may be followed, of a file too: the questions of their days."""
 
@@ -139,7 +139,24 @@ def stays(held: OpenCase | None, may: frozenset[Category]) -> list[Matter]:
             _("no end on record") if piece.period is None or piece.period.end is None else _("an end is on record"),
             FORMS[Category.PLACEMENT.value].slug,
         )
-        for piece in list_stays(held.view)
+        for piece in newest_of(held.view, Category.PLACEMENT)
+    ]
+
+
+def people_around(held: OpenCase | None, may: frozenset[Category]) -> list[Matter]:
+    """Return who is on record around the child, each by the newest record, where somebody may write of one."""
+    if held is None or Category.RELATION not in may:
+        return []
+    return [
+        Matter(piece.fragment, piece.line, held.view.name_of(piece.agency), FORMS[Category.RELATION.value].slug)
+        for piece in _relations(held)
+    ]
+
+
+def _relations(held: OpenCase) -> list[Piece]:
+    """Return the newest records of people; of an agency's workers somebody else writes."""
+    return [
+        piece for piece in newest_of(held.view, Category.RELATION) if not piece.content.groups.get("hub_Professional")
     ]
 
 
@@ -220,7 +237,9 @@ def _followable(form: WrittenKind, held: OpenCase) -> set[str]:
 
 def _records(form: WrittenKind, held: OpenCase) -> list[Piece]:
     if form.category is Category.PLACEMENT:
-        return list_stays(held.view)
+        return newest_of(held.view, Category.PLACEMENT)
+    if form.category is Category.RELATION:
+        return _relations(held)
     return [piece for item in list_episodes(held.view) for piece in item.records]
 
 

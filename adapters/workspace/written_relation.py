@@ -8,7 +8,7 @@ from adapters.release.writing import MAX_REQUEST_CHARS
 from adapters.workspace.written_context import GRADES
 from adapters.workspace.written_movements import HOW_KNOWN
 from adapters.workspace.written_terms import RELATION_TERMS, Asked, Takes, WrittenKind
-from adapters.workspace.written_work import QUOTED
+from adapters.workspace.written_work import FOLLOWS, QUOTED
 from policies.vocabulary import Category
 
 _WHEN = _("Only as precisely as it is known: a day, a month and year, or the year alone.")
@@ -19,6 +19,7 @@ RELATION = WrittenKind(
     _("Record somebody around the child"),
     _("When a relative, a carer or somebody of the household matters for the child’s safety: one person at a time."),
     (
+        FOLLOWS,
         Asked(
             "who",
             Takes.CHOICE,

@@ -421,6 +421,27 @@ def test_of_a_relation_written_by_hand_the_referral_form_has_the_role_and_no_nam
     assert "Quillmere" not in everything
 
 
+def test_a_relation_that_was_written_of_again_is_one_relation_and_each_of_its_names_is_taken_out() -> None:
+    first = {"called": "Sammie Quillmere", "account": "Sammie was there", "source_kind": SourceKind.CHILD_ACCOUNT}
+    again = {**first, "called": "Sam Featherton", "account": "She is called otherwise now"}
+    view = authored.professional_view(AUTHOR, view="Sammie and Featherton were named.")
+    before = opened("b", COUNCIL, Category.RELATION, relation(AUTHOR, who=RelationRole.CARER, **first))
+    later = relation(AUTHOR, who=RelationRole.SIBLING, follows=before.header.fragment, **again)
+    made = draft(
+        [
+            *fragments(),
+            before,
+            opened("a", COUNCIL, Category.RELATION, later),
+            opened("v", COUNCIL, Category.PROFESSIONAL_VIEW, view),
+        ]
+    )
+    assert "carer" not in (made.get("family").value or "")
+    assert "brother or sister" in (made.get("family").value or "")
+    everything = json.dumps([item.value for item in made.fields])
+    assert "Sammie" not in everything
+    assert "Featherton" not in everything
+
+
 def test_redaction_takes_whole_words_only() -> None:
     """A name inside another word stays, two names in a row become one mark."""
     assert redact("Sam met Samuel", ("Sam",)) == (f"{REDACTED} met Samuel", 1)

@@ -370,6 +370,7 @@ REFUSALS: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
     (wishes, {"state": "happy"}, "state: expected one of recorded"),
     (ask, {"to_agency": "Not An Id"}, "to_agency: expected the id of an agency"),
     (ask, {"due": date(2026, 5, 24)}, "due: expected a day not before the day of asking"),
+    (ask, {"due": date(2031, 5, 26)}, "due: expected a day within a year of the day of writing"),
     (reply, {"to_request": "x"}, "to_request: expected ids of fragments"),
     (view, {"elements": [authored.ElementView(Element.PURPOSE, authored.Bearing.SUPPORTS, (ONE,))]}, "purpose names"),
     (

@@ -122,6 +122,11 @@ INVITED = Invitation("fern-care", InvitationAnswer.WILL_COME, Attendance.REMOTEL
         (OLD, {"invitations": [INVITED, INVITED]}, "each of another agency"),
         (OLD, {"discussion_actions": [DiscussionAction("x", "No Such", date(2026, 3, 22))]}, "owner: expected the id"),
         (OLD, {"discussion_actions": [DiscussionAction("x", "fern-care", date(2026, 3, 22))] * 51}, "at most 50"),
+        (
+            OLD,
+            {"discussion_actions": [DiscussionAction("x", "fern-care", date(2027, 4, 1))]},
+            "due: expected a day within",
+        ),
         (PLANNED, {"held_on": date(2026, 3, 19)}, "expected a day that is not over"),
         (PLANNED, {"reasons": None}, "planned needs the reasons"),
         (PLANNED, {"agencies": []}, "agencies: expected 1 to 50, got 0"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -59,6 +60,41 @@ def test_a_relative_is_written_released_and_read_elsewhere(fresh: TwoDesks) -> N
     assert TOLD in part_of(page, "voice")
     assert "/write/relation" not in page, "members of the panel write no record of their agency"
     assert panel.get(f"/cases/{case}/write/relation").status_code == 404
+
+
+def test_what_has_changed_is_said_in_a_later_record_and_both_stand(fresh: TwoDesks) -> None:
+    """The earlier record keeps its words and names the later one: whether somebody is safe to ask may change."""
+    case, council = fresh.scene.main, fresh.council.unlocked()
+    write(fresh, council, "relation", relation_form(safe_to_contact="yes"))
+    share(fresh, council)
+    around = re.compile(rf"/cases/{case}/write/relation\?follows=([0-9a-f]{{32}})")
+    page = council.get(f"/cases/{case}/picture?held=1").text
+    (earlier,) = [name for name in around.findall(page) if is_about(page, name)]
+    address = f"/cases/{case}/write/relation?follows={earlier}"
+    assert f'href="{address}"' in council.get(f"/cases/{case}/write").text
+    form = html.fromstring(council.get(address).text)
+    assert form.xpath("string(//input[@name='called']/@value)") == CALLED
+    assert form.xpath("string(//input[@name='known_from-year']/@value)") == str(now().year - 1)
+    assert form.xpath("string(//textarea[@name='account'])").strip() == ""
+    write(fresh, council, "relation", relation_form(follows=earlier, account="She threatened her (invented)"))
+    share(fresh, council)
+    fresh.open_case(council)
+    page = council.get(f"/cases/{case}/picture?held=1").text
+    said = part_of(page, "surroundings")
+    assert TOLD in said
+    assert "She threatened her (invented)" in said
+    assert said.count("There is a later record of them:") == 1
+    assert said.index("; safe to contact") < said.index("There is a later record") < said.index("not safe to contact")
+    (later,) = [name for name in around.findall(page) if is_about(page, name)]
+    assert later != earlier
+    answer = send(council, f"/cases/{case}/write/relation", **relation_form(follows="0" * 32))
+    assert "follows" in [anchor for anchor, _ in problems_of(answer)]
+
+
+def is_about(page: str, fragment: str) -> bool:
+    """Whether the link beside a fragment's row is that of the person whom these tests invent."""
+    (found,) = html.fromstring(page).xpath(f"//*[@id='surroundings']/..//a[contains(@href, 'follows={fragment}')]")
+    return CALLED in found.text_content()
 
 
 def test_each_refusal_names_its_field_and_keeps_every_word(fresh: TwoDesks) -> None:

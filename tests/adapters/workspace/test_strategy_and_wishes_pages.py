@@ -183,6 +183,7 @@ def test_a_discussion_was_not_held_at_a_time_that_is_still_to_come(desks: TwoDes
         ("strategy/record", HELD, {"police_protection_why": ""}, "Write why police", "police_protection_why"),
         ("strategy/record", HELD, {"outcome": ""}, "Write what was decided", "outcome"),
         ("strategy/record", HELD, {"action-1-owner": ""}, "Choose who does it", "action-1-owner"),
+        ("strategy/record", HELD, {"action-1-due-year": "2099"}, "Check the year", "action-1-due-day"),
         ("strategy/record", HELD, {"action-2": "x"}, "Write by when", "action-2-due-day"),
         ("strategy/record", HELD, {"plan": "0" * 32}, "This plan is not known here any more", "plan"),
     ],

@@ -294,11 +294,22 @@ def test_words_that_are_too_long_stay_and_the_refusal_says_how_long(desks: TwoDe
     assert "z" * 4_001 in answer.text
 
 
+def test_an_agency_that_stands_twice_is_refused_at_the_second_place(desks: TwoDesks) -> None:
+    typed = {"positions-count": "3"}
+    for number, agency in enumerate((CARE, POLICE, CARE)):
+        typed |= {f"positions-{number}-agency": agency, f"positions-{number}-position": "words"}
+    answer = send(desks.council.unlocked(), f"/cases/{desks.scene.main}/write/disagreement", **typed)
+    problems = dict(problems_of(answer))
+    assert "stands above already" in problems["positions-2-agency"]
+    assert not {"positions", "positions-0-agency", "positions-1-agency"} & set(problems)
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({"due-day": "31", "due-month": "2"}, "Enter a real day"),
         ({**day_parts("due", -1)}, "The day must be today or later"),
+        ({**day_parts("due", 400)}, "Check the year: it is too far from today"),
         ({"to_agency": "nobody-here"}, "Choose an agency of this case"),
         ({"job_title": ""}, "Enter your job"),
         ({"role": "panel_chair"}, "Choose as what you write"),
