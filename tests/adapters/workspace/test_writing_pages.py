@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 
 from adapters.release.drafts import DraftState, keep_authored, list_drafts
 from adapters.store.tables import DraftRow, OutboxRow
-from policies.vocabulary import Category
+from policies.vocabulary import Category, Role
 from tests.adapters.picture.test_receiving import consent
 from tests.adapters.workspace.desk import Browser
 from tests.adapters.workspace.writing_desks import AgencyDesk, TwoDesks, both
@@ -160,6 +160,38 @@ def test_each_form_opens_and_says_what_is_missing(desks: TwoDesks, kind: str) ->
     linked = set(re.findall(r'<a href="#([^"]+)"', answer.text)) - {"main-content"}
     assert linked
     assert all(f'id="{name}"' in answer.text for name in linked)
+
+
+@pytest.mark.parametrize("kind", ["request", "answer", "professional_view", "disagreement", "meeting"])
+def test_somebody_with_two_roles_says_as_what_they_write(desks: TwoDesks, kind: str) -> None:
+    case, chair = desks.scene.main, desks.chair.unlocked()
+    desks.open_case(chair)
+    page = chair.get(f"/cases/{case}/write/{kind}")
+    assert page.status_code == 200
+    assert "As what do you write?" in page.text
+    assert "Chair of the panel" in page.text
+    assert "Voting member of the panel" in page.text
+    answer = send(chair, f"/cases/{case}/write/{kind}", job_title="Officer (invented)")
+    assert "Choose as what you write" in answer.text
+
+
+def test_somebody_with_two_roles_says_as_what_they_share_against_an_objection(fresh: TwoDesks) -> None:
+    case, care = fresh.scene.main, fresh.scene[CARE]
+    listed = care.book.load(case).state.membership.members
+    both_roles = (Role.LEAD_PROFESSIONAL, Role.PRACTITIONER)
+    care.book.change_members(
+        case, [replace(item, roles=both_roles) if item.agency == CARE else item for item in listed]
+    )
+    fresh.see()
+    council = fresh.council.unlocked()
+    fresh.open_case(council)
+    typed = {**request_form(), "to_agency": POLICE, "role": "lead_professional"}
+    assert send(council, f"/cases/{case}/write/request", **typed).status_code == 303
+    begun = send(council, f"/cases/{case}/drafts", draft=drafts_of(fresh.council))
+    page = council.get(begun.headers["Location"])
+    assert page.status_code == 200
+    assert "As what do you decide this?" in page.text
+    assert "Practitioner" in page.text
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ import pytest
 
 from adapters.runtime import Adapter
 from tests.adapters.workspace.desk import AGENCY, Browser, Desk
-from tests.scene import CARE, Scene, opened_keys
+from tests.scene import CARE, POLICE, Scene, opened_keys
 
-LABELS = {AGENCY: "voter", CARE: "lead"}
+LABELS = {AGENCY: "voter", CARE: "lead", POLICE: "chair"}
 
 
 @dataclass
@@ -32,22 +32,24 @@ class AgencyDesk(Desk):
 
 @dataclass
 class TwoDesks:
-    """The hospital's voting member, the council's lead professional."""
+    """The hospital's voting member, the council's lead professional, the chair of the panel."""
 
     scene: Scene
     panel: AgencyDesk
     council: AgencyDesk
+    chair: AgencyDesk
+    """Of the police, whose chair votes too: a person with two roles."""
 
     def see(self) -> None:
         """Let the witnesses see what was sent, and both agencies take it in."""
         self.scene.witness()
-        for desk in (self.panel, self.council):
+        for desk in (self.panel, self.council, self.chair):
             desk.adapter.follower.sync()
             desk.adapter.follower.sync_cases()
 
     def later(self, by: timedelta) -> None:
         """Move both clocks."""
-        self.panel.later = self.council.later = by
+        self.panel.later = self.council.later = self.chair.later = by
 
     def open_case(self, browser: Browser) -> None:
         """Pull the case in a browser."""
@@ -64,10 +66,10 @@ def both(scene_source: Path, make_scene: Callable[[], Scene]) -> Iterator[TwoDes
         scene = make_scene().embed()
         scene.witness()
         made = []
-        for agency in (AGENCY, CARE):
+        for agency in LABELS:
             adapter = Adapter(scene[agency].home, environ=environs[agency])
             adapter.__dict__["client"] = scene[agency].client
             made.append(AgencyDesk(scene, adapter, environs[agency], agency=agency))
-        yield TwoDesks(scene, made[0], made[1])
+        yield TwoDesks(scene, *made)
         for desk in made:
             desk.adapter.store.close()
