@@ -98,6 +98,8 @@ class VerifiedAnswer:
     past: dict[str, Listing] = field(default_factory=dict)
     """What was disclosed to the reader before they were out of the case, and not since: neither opened nor missed."""
     not_given: dict[tuple[str, NotGivenCode], int] = field(default_factory=dict)
+    for_others: dict[tuple[str, Purpose], str] = field(default_factory=dict)
+    """What was disclosed to the reader for another purpose than this one, and not for this: its originator."""
     silent_since: set[str] = field(default_factory=set)
     """Originators that disclosed something to the reader before they were out of the case, and nothing since."""
 
@@ -188,6 +190,7 @@ def _verify_lines(
             _collect_listings(answer, statement, purpose, is_past=presence.is_past(statement.members))
         else:
             answer.doubted |= {item["fragment"] for item in statement.members["items"]}
+    answer.for_others = {key: by for key, by in answer.for_others.items() if key[0] not in answer.listings}
     _collect_not_given(answer, presence, directory)
     # 4. What came.
     for line in groups.get("fragment", ()):
@@ -205,6 +208,7 @@ def _name_erased(answer: VerifiedAnswer, erased: Collection[str]) -> None:
     gone = sorted(set(answer.withheld) & set(erased))
     answer.withheld = sorted(set(answer.withheld) - set(gone))
     answer.refused |= dict.fromkeys(gone, (ERASED_RULE,))
+    answer.for_others = {key: by for key, by in answer.for_others.items() if key[0] not in erased}
 
 
 def verify_entry(receipt: Mapping[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
@@ -317,6 +321,8 @@ def _collect_listings(answer: VerifiedAnswer, statement: Statement, purpose: Pur
         for item in got["items"]:
             basis, decision = bases[item["basis"]], got["decisions"][item["decision"]]
             if basis.purpose is not purpose:
+                if not is_past:
+                    answer.for_others[require_id(item["fragment"], "fragment"), basis.purpose] = statement.issuer
                 continue
             listings[item["fragment"]] = Listing(
                 fragment=require_id(item["fragment"], "fragment"),

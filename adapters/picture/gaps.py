@@ -16,10 +16,10 @@ from adapters.picture.speech import joined, lazy_ngettext, lowered
 from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.versions import Versions
 from adapters.picture.view import CaseView, RefusedFragment, Unverified
-from adapters.picture.words import category_words, count_words, day_words, join_words
+from adapters.picture.words import category_words, count_words, day_words, join_words, words_for
 from adapters.uk_time import uk_day
 from policies.explain import NOTHING_TO_SHOW
-from policies.vocabulary import AgencyKind, Category, NotGivenCode
+from policies.vocabulary import AgencyKind, Category, NotGivenCode, Purpose
 
 SILENCE_SENTENCE = _(
     "Silence is not absence. What is not on this page may still be true. An agency that has not answered may hold it, "
@@ -131,6 +131,15 @@ class RefusalGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class OfAnotherPurpose:
+    """What the reader was given for a purpose that is not this picture's: how many fragments, in words, of whom."""
+
+    purpose: Purpose
+    count: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Gaps:
     """The section. ``sequence`` is what does not fit together between versions.
 
@@ -155,6 +164,7 @@ class Gaps:
     not_known: tuple[str, ...]
     sequence: tuple[str, ...]
     unreadable: tuple[str, ...]
+    of_other_purposes: tuple[OfAnotherPurpose, ...] = ()
 
 
 def find_gaps(view: CaseView, versions: Versions, not_known: Sequence[str]) -> Gaps:
@@ -179,7 +189,22 @@ def find_gaps(view: CaseView, versions: Versions, not_known: Sequence[str]) -> G
         not_known=tuple(not_known),
         sequence=versions.notes,
         unreadable=tuple(joined([piece.ref, note], ": ") for piece in pieces for note in piece.content.notes),
+        of_other_purposes=tuple(_of_other_purposes(view)),
     )
+
+
+def _of_other_purposes(view: CaseView) -> Iterator[OfAnotherPurpose]:
+    for purpose in dict.fromkeys(item.purpose for item in view.for_others):
+        given = [item for item in view.for_others if item.purpose is purpose]
+        count = sum(item.count for item in given)
+        sentence = lazy_ngettext(
+            "%(num)s fragment was given to you for another purpose, %(purpose)s: by %(agencies)s.",
+            "%(num)s fragments were given to you for another purpose, %(purpose)s: by %(agencies)s.",
+            count,
+            purpose=words_for(purpose.value),
+            agencies=join_words([view.name_of(item.agency) for item in given]),
+        )
+        yield OfAnotherPurpose(purpose, count, sentence)
 
 
 def _silent(view: CaseView, pieces: Sequence[Piece]) -> Iterator[SilentAgency]:
@@ -188,7 +213,7 @@ def _silent(view: CaseView, pieces: Sequence[Piece]) -> Iterator[SilentAgency]:
         item.agency for item in view.not_given if item.count > 0
     }
     # What waits is not silence: the log has it.
-    speaking |= {item.agency for item in view.awaited}
+    speaking |= {item.agency for item in view.awaited} | {item.agency for item in view.for_others}
     days = max((view.today - uk_day(view.opened_at)).days, 0)
     for agency, kind in view.case.membership.agencies:
         if agency not in speaking:

@@ -6,6 +6,7 @@ The hub's word that the policy refuses a fragment is decided again here: what it
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,7 +21,15 @@ from adapters.picture.answer import Given, Listing, VerifiedAnswer, manifest_of
 from adapters.picture.erased_words import NOT_UNDONE, erased_words
 from adapters.picture.referral import find_referral
 from adapters.picture.refusal_words import named_rules
-from adapters.picture.view import Awaited, CaseView, NotGiven, OpenedFragment, RefusedFragment, Unverified
+from adapters.picture.view import (
+    Awaited,
+    CaseView,
+    ForAnotherPurpose,
+    NotGiven,
+    OpenedFragment,
+    RefusedFragment,
+    Unverified,
+)
 from keys.directory import Directory
 from keys.private import PrivateKey
 from keys.sealing import ChannelKey, OpenRefused, open_channel, open_fragment, unwrap
@@ -179,6 +188,11 @@ class Judged:
         statements = {name: [item.digest for item in getattr(self.case, name)] for name in FOLLOWED.values()}
         return Opened(view, manifest, statements)
 
+    def _for_others(self) -> tuple[ForAnotherPurpose, ...]:
+        counted = Counter((purpose, agency) for (_, purpose), agency in self.answer.for_others.items())
+        in_order = sorted(counted.items(), key=lambda item: (list(Purpose).index(item[0][0]), item[0][1]))
+        return tuple(ForAnotherPurpose(purpose, agency, count) for (purpose, agency), count in in_order)
+
     def _emergency(self, given: Given) -> str | None:
         """Return by which emergency release a fragment was given, of those that two people signed who might."""
         channel = self.answer.channels[given.listing.channel]
@@ -222,6 +236,7 @@ class Judged:
             refusals=tuple(_public_part(item) for item in self.case.refusals),
             manifest_digest=manifest_digest,
             awaited=self.awaited,
+            for_others=self._for_others(),
             rule_words=rule_words,
             rule_owners=rule_owners,
             unconfirmed=frozenset(code.value for code, entry in entries(self.bundle).items() if not entry.is_confirmed),

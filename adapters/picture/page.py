@@ -66,6 +66,8 @@ class PageLinks:
     evidence: str
     follow: Mapping[str, str] = field(default_factory=dict)
     """By category: what stands before a fragment's id in the address of the form that says what came of it."""
+    purposes: str = ""
+    """What stands before a purpose in the address that opens the case for it."""
     write: Mapping[str, str] = field(default_factory=dict)
     """By category: the form for places, journeys, times of missing or placements; nothing for who may not write it."""
 

@@ -165,7 +165,8 @@ def _parts(group: Group) -> Iterator[tuple[str, ReadValue]]:
 
 
 def _said(label: str, value: ReadValue) -> Said:
-    is_rewritten = value.is_given and value.as_written is not None and value.as_written != value.text
+    # What could not be read is what the source has, all the more.
+    is_rewritten = value.as_written not in (None, "", value.text)
     return Said(
         label=label,
         text=value.text,

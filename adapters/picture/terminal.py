@@ -186,6 +186,7 @@ def _gaps(picture: Picture, console: Console) -> None:
             f"{title}, {item.name}: {item.count_words} ({item.kinds}). {item.sentence} {' '.join(item.meaning)}".strip()
             for item in groups
         ]
+    lines += [str(item.sentence) for item in gaps.of_other_purposes]
     lines += [
         f"{item.name} does not share {category_words(item.category).lower()}: {words_for(item.code)} "
         f"({day_words(item.issued_at)})"

@@ -68,6 +68,15 @@ class NotGiven:
 
 
 @dataclass(frozen=True, slots=True)
+class ForAnotherPurpose:
+    """How many fragments an agency gave this reader for another purpose than the view's, and not for that."""
+
+    purpose: Purpose
+    agency: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Awaited:
     """An agency that has brought fragments to the case and has told no key with which this reader reads what of them
     they are given: they are new, or lost a key.
@@ -151,7 +160,7 @@ class CaseView:
     ``rule_owners`` whom to ask about it, ``unconfirmed`` the gateways and bases that nobody has checked against the
     law. ``before`` is None where the reader has not looked before, and where an answer that was kept is opened again.
     ``readings`` is None where the log was not asked who opened the case; ``readings_known`` says how far they are
-    known, None: of the own agency's records only.
+    known, None: of the own agency's records only. ``for_others`` is what the reader was given for other purposes.
     """
 
     case: CaseState
@@ -180,6 +189,7 @@ class CaseView:
     before: LastLook | None = None
     readings: tuple[Reading, ...] | None = None
     readings_known: ReadingsKnown | None = None
+    for_others: tuple[ForAnotherPurpose, ...] = ()
 
     def require_whole(self) -> None:
         """Raise ``PictureRefused`` where fragments are of another case, stand twice, or are too many."""

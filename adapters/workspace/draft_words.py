@@ -6,7 +6,7 @@ Nothing is left out: what cannot be read is named, and an empty field is shown a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapters.picture.content import Group, ReadContent, ReadValue, read_content
 from adapters.picture.field_names import field_words
@@ -122,6 +122,8 @@ class DraftLine:
     code: str = ""
     depth: int = 0
     is_words: bool = False
+    as_written: str = ""
+    """What the source has, where it is not the text: it is sealed with the record, so whoever releases it reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,7 @@ def _group(group: Group, asked: Asked | None, names: Mapping[str, str], refs: Ma
     for name, values in group.items():
         for value in values:
             line = _line(name, value, parts.get(name), names, refs)
-            found.append(DraftLine(line.label, line.text, line.code, 1, line.is_words))
+            found.append(replace(line, depth=1))
     return found
 
 
@@ -208,8 +210,12 @@ def _line(
     field: str, value: ReadValue, asked: Asked | None, names: Mapping[str, str], refs: Mapping[str, str]
 ) -> DraftLine:
     label = _label(field)
+    as_written = value.as_written if value.as_written not in (None, value.text) else ""
     if not value.is_given:
-        return DraftLine(label, shown(STATE_WORDS.get(value.state, words_for(value.state))))
+        words = shown(STATE_WORDS.get(value.state, words_for(value.state)))
+        # A value that could not be read may have its code or its raw value with it all the same.
+        left = [str(item) for item in (value.value, value.code) if item not in (None, as_written)]
+        return DraftLine(label, words, as_written="; ".join(filter(None, [as_written, *left])))
     takes = asked.takes if asked is not None else Takes.TEXT
     text = value.text
     if takes in (Takes.AGENCY, Takes.AGENCIES):
@@ -221,4 +227,4 @@ def _line(
     elif takes is Takes.CHOICE and asked is not None:
         text = str({term: words for term, words in asked.terms if term != OTHER_SERVICE}.get(text, text))
     code = value.code if value.code is not None and value.code != text else ""
-    return DraftLine(label, text, code, is_words=takes in (Takes.TEXT, Takes.LINE))
+    return DraftLine(label, text, code, is_words=takes in (Takes.TEXT, Takes.LINE), as_written=as_written or "")

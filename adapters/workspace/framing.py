@@ -31,6 +31,7 @@ def framing_of(opened: OpenCase) -> Framing:
             chronology=url_for("listing.chronology", case=case),
             evidence=url_for("listing.evidence", case=case),
             follow=_follow(case),
+            purposes=url_for("cases.picture", case=case, purpose="-").removesuffix("-"),
             write=_write(case),
         ),
         own_notes(case).texts(),

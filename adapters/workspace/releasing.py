@@ -283,6 +283,7 @@ def _terms_page(mine: MyCase, token: str, form: TermsForm) -> AnyResponse:
             gone=[names.get(agency, agency) for agency, is_here in asked if not is_here],
             only_asked=bool(asked) and all(item.category is Category.REQUEST for item in _drafts_of(mine, chosen)),
             purposes=PURPOSE_CHOICES,
+            usual=mine.purpose,
             gateways=GATEWAY_CHOICES,
             overrides=OVERRIDE_CHOICES,
             may_override=may_override(mine.roles),

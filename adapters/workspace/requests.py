@@ -6,7 +6,8 @@ from flask import Blueprint, Flask, redirect, render_template
 from werkzeug.wrappers import Response as AnyResponse
 
 from adapters.picture.requests import list_requests
-from adapters.picture.words import day_words
+from adapters.picture.speech import shown
+from adapters.picture.words import day_words, words_for
 from adapters.workspace.access import Need, needs
 from adapters.workspace.app import workspace
 from adapters.workspace.case_facts import require_writer
@@ -21,6 +22,7 @@ requests = Blueprint("requests", __name__)
 def add_request_pages(app: Flask) -> None:
     """Add the page."""
     app.jinja_env.filters["written_day"] = day_words
+    app.jinja_env.filters["purpose_name"] = lambda purpose: shown(words_for(purpose.value))
     app.register_blueprint(requests)
 
 
@@ -44,5 +46,6 @@ def show_requests(case: str) -> AnyResponse | str:
         opened_at=held.at,
         may_ask=Category.REQUEST in may,
         because=dict(BECAUSE_TERMS),
+        elsewhere=held.picture.gaps.of_other_purposes,
         address=picture_address(case, held.purpose),
     )

@@ -147,6 +147,38 @@ def test_a_request_is_asked_answered_and_read(fresh: TwoDesks) -> None:
     assert "Answered" in page
 
 
+def test_what_is_given_for_another_purpose_is_said_and_led_to(fresh: TwoDesks) -> None:
+    """A request released for safeguarding is in no picture for the panel: that one, and its requests, say so."""
+    case, panel, council = fresh.scene.main, fresh.panel.unlocked(), fresh.council.unlocked()
+    assert send(panel, f"/cases/{case}/write/request", **request_form()).status_code == 303
+    begun = send(panel, f"/cases/{case}/drafts", draft=drafts_of(fresh.panel))
+    terms = html.fromstring(panel.get(begun.headers["Location"]).text)
+    (usual,) = terms.xpath("//*[contains(@class, 'govuk-checkboxes__hint')][contains(., 'opens for this first')]")
+    assert usual.getparent().xpath("string(.//input/@value)") == "panel_review"
+    only = terms.xpath("//input[@name='only'][@checked]/@value")
+    confirm = send(panel, begun.headers["Location"], purposes=["safeguarding"], only=only)
+    page = panel.get(confirm.headers["Location"])
+    assert send(panel, confirm.headers["Location"], shown=shown_digest(page)).status_code == 303
+    fresh.see()
+    fresh.open_case(council)
+    picture = council.get(f"/cases/{case}/picture?held=1").text
+    assert SECRET not in picture
+    found = html.fromstring(picture)
+    said = "1 fragment was given to you for another purpose, safeguarding: by"
+    assert said in " ".join(found.xpath("string(//main)").split())
+    address = f"/cases/{case}/picture?purpose=safeguarding"
+    assert len(found.xpath(f"//a[@href='{address}']")) == 2, "in the head and under the gaps"
+    requests = council.get(f"/cases/{case}/requests").text
+    assert SECRET not in requests
+    assert said in requests
+    assert f'href="{address}"' in requests
+    assert "In what you have open, nobody has asked your agency" in requests
+    theirs = council.get(address).text
+    assert SECRET in theirs
+    assert "for another purpose, safeguarding" not in theirs
+    assert SECRET in council.get(f"/cases/{case}/requests").text
+
+
 @pytest.mark.parametrize("kind", ["request", "answer", "professional_view", "disagreement", "meeting"])
 def test_each_form_opens_and_says_what_is_missing(desks: TwoDesks, kind: str) -> None:
     case, browser = desks.scene.main, desks.panel.unlocked()
@@ -160,6 +192,36 @@ def test_each_form_opens_and_says_what_is_missing(desks: TwoDesks, kind: str) ->
     linked = set(re.findall(r'<a href="#([^"]+)"', answer.text)) - {"main-content"}
     assert linked
     assert all(f'id="{name}"' in answer.text for name in linked)
+
+
+def test_whoever_releases_reads_all_that_is_sealed(fresh: TwoDesks) -> None:
+    """What a reader of files could not read, or wrote otherwise, goes with the record as the source has it."""
+    case, council, panel = fresh.scene.main, fresh.council.unlocked(), fresh.panel.unlocked()
+    told, days, code = "about 3 weeks, aunt at 5 Hiddenlane (invented)", "3. of May (invented)", "ZZ-14-invented"
+    base = {"locator": "file:3:7", "scheme": None, "code": None}
+    fields = {
+        "cas_IncomingReferralDate": {**base, "value": None, "state": "unreadable", "as_written": told},
+        "hub_ObservedOn": {**base, "value": "2026-05-03", "state": "given", "as_written": days},
+        "vic_MethodsOfControl": [{**base, "value": None, "state": "unreadable", "as_written": None, "code": code}],
+        "hub_Concern": [{"seen": {**base, "value": None, "state": "unreadable", "as_written": told}}],
+    }
+    content = {"kind": "concern", "summary": "Invented", "fields": fields, "source": {"format": "table"}}
+    name = keep_authored(fresh.council.adapter.store, case, Category.CONCERN, content, now())
+    review = council.get(f"/cases/{case}/drafts").text
+    confirm = begin(fresh.council, council, name)
+    for page in (review, council.get(confirm).text):
+        assert page.count(told) == 2
+        assert days in page
+        assert code in page
+        assert "As written in the source, and shared with it:" in page
+    assert send(council, confirm, shown=shown_digest(council.get(confirm))).status_code == 303
+    fresh.see()
+    fresh.open_case(panel)
+    found = panel.post(f"/cases/{case}/search", form_of="/", words="hiddenlane").text
+    (address,) = set(re.findall(rf'href="(/cases/{case}/fragments/[^"#]+)', found))
+    shown = panel.get(address).text
+    assert shown.count(told) == 2
+    assert days in shown
 
 
 @pytest.mark.parametrize("kind", ["request", "answer", "professional_view", "disagreement", "meeting"])
