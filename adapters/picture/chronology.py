@@ -12,19 +12,15 @@ from datetime import date
 
 from adapters.picture.content import Group, find_part
 from adapters.picture.dates import Period, parse_partial
+from adapters.picture.happened import event_words, what_happened
 from adapters.picture.provenance import Piece, Provenance
-from adapters.picture.speech import joined
-from adapters.picture.speech import lazy_gettext as _
-from adapters.picture.words import PRECISION_WORDS, span_words, words_for
+from adapters.picture.words import PRECISION_WORDS, span_words
 from policies.vocabulary import AgencyKind, Category
 
 MAX_OVERLAP_DAYS = 31
 """Only accounts of an event, not of a state: a plan of two years overlaps everything and says nothing by it."""
 
 MAX_OVERLAPS_SHOWN = 20
-TO_CONSIDER = "To consider, not concluded:"
-"""Begins what a reading program adds to a record for people to think about."""
-
 MAX_OPEN_ACCOUNTS = 500
 """Accounts compared with one another at any one time, so that the work grows with the number of rows only."""
 
@@ -83,40 +79,18 @@ def _rows(piece: Piece) -> Iterable[ChronologyRow]:
         groups = [group for group in piece.content.groups.get(name, ()) if find_part(group, "date")]
         if groups:
             return [_event_row(piece, group) for group in groups]
-    return [_row(piece, _what_happened(piece), piece.period)]
+    return [_row(piece, what_happened(piece), piece.period)]
 
 
 def _event_row(piece: Piece, group: Group) -> ChronologyRow:
     when = find_part(group, "date")
     start = parse_partial(when.text) if when is not None else None
-    words = [part.text for name in ("type", "city", "country", "description") if (part := find_part(group, name))]
+    words = event_words(group)
     return _row(
         piece,
         ", ".join(words) or piece.line,
         Period(start, None) if start is not None else None,
     )
-
-
-def _what_happened(piece: Piece) -> str:
-    """Return what a record says, in words: an offence by its wording, with its code beside it and never alone."""
-    summary = piece.line
-    if piece.category is not Category.OFFENCE:
-        return summary
-    said: list[str] = []
-    for group in piece.content.parts("hub_Offence"):
-        wording, code, role = (find_part(group, name) for name in ("wording", "code", "role"))
-        if wording is None:
-            return summary
-        text: str = wording.text
-        if code is not None:
-            text = _("%(offence)s (offence code %(code)s)", offence=text, code=code.text)
-        if role is not None:
-            text = _("%(offence)s; role of the child: %(role)s", offence=text, role=words_for(role.text))
-        said.append(text)
-    if not said:
-        return summary
-    hint = summary.partition(TO_CONSIDER)
-    return joined([*said, f"{hint[1]}{hint[2]}" if hint[1] else ""], ". ")
 
 
 def _as_written(piece: Piece, period: Period | None) -> str:

@@ -61,6 +61,10 @@ _PEERS = {
     "vic_MethodOfRecruitment": _("Recruitment"),
     "vic_RelationshipToTrafficker": _("Relationship to the person who exploited the child"),
 }
+_LOCATIONS = {
+    "vic_LocationOfRecruitment": _("Where the child was recruited"),
+    "vic_LocationOfExploitation": _("Where the child is or was exploited"),
+}
 _WRITTEN = {"place": Setting.PLACES, "peers": Setting.PEERS, "online": Setting.ONLINE}
 """What somebody says that a record of kind ``context`` describes (``adapters.release.contexts``), and its part."""
 _MOVED = (
@@ -158,6 +162,7 @@ def _rows(piece: Piece) -> Rows:
         yield from _people(piece)
     yield from _observed(piece)
     yield from _events(piece)
+    yield from _located(piece)
     for name, label in _PEERS.items():
         for value in piece.content.given(name):
             yield (
@@ -240,6 +245,21 @@ def _observed(piece: Piece) -> Rows:
                 provenance=piece.provenance(value),
             ),
         )
+
+
+def _located(piece: Piece) -> Rows:
+    """Yield where a child was recruited or exploited, and where an offence is said to have been, as recorded."""
+    for name, label in _LOCATIONS.items():
+        for value in piece.content.given(name):
+            yield (
+                Setting.PLACES,
+                _row(piece, joined([label, value.text], ": "), provenance=piece.provenance(value)),
+            )
+    for group in piece.content.groups.get("hub_Offence", ()):
+        place, wording = find_part(group, "place"), _said(group, "wording") or _said(group, "code")
+        if place is not None:
+            text = joined([_("Place of an offence on record"), place.text], ": ")
+            yield Setting.PLACES, _row(piece, joined([text, wording], "; "), provenance=piece.provenance(place))
 
 
 def _events(piece: Piece) -> Rows:

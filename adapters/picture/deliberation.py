@@ -26,7 +26,8 @@ class DeliberationRow:
     """One view, meeting, vote or decision. ``outcome_words`` says a vote's or a decision's outcome.
 
     ``turnout`` is of a decision that names who voted: which agencies did and which of the panel did not; ``notes`` are
-    what to know before relying on it, and what a meeting's statement of its quorum is.
+    what to know before relying on it, and what a meeting's statement of its quorum is. ``relied_on`` are the fragments
+    on which a decision rests, ``actions`` what it asks for, ``letter_owner`` who writes to the child.
     """
 
     kind: Category
@@ -39,6 +40,10 @@ class DeliberationRow:
     dissent: str
     held_on: str
     statement: Statement
+    relied_on: tuple[str, ...] = ()
+    less_weight: str = ""
+    actions: tuple[str, ...] = ()
+    letter_owner: str = ""
 
 
 def list_deliberation(view: CaseView, pieces: Sequence[Piece]) -> tuple[DeliberationRow, ...]:
@@ -61,6 +66,10 @@ def list_deliberation(view: CaseView, pieces: Sequence[Piece]) -> tuple[Delibera
                 dissent=content.text("hub_Dissent"),
                 held_on=content.text("hub_HeldOn") or content.observed_from or "",
                 statement=piece.state("Words", words) if words is not None else piece.summarise("Words"),
+                relied_on=tuple(value.text for value in content.given("hub_EvidenceReliedOn")),
+                less_weight=content.text("hub_LessWeight"),
+                actions=tuple(value.text for value in content.given("hub_DecisionAction")),
+                letter_owner=content.text("hub_LetterOwner"),
             )
         )
     return tuple(rows)

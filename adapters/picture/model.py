@@ -50,7 +50,7 @@ from adapters.picture.view import (
     RefusedFragment,
     Unverified,
 )
-from adapters.picture.voice import Voice, hear_child
+from adapters.picture.voice import Voice, hear_child, is_told_by_child
 from adapters.picture.words import INFORMATION_GRADES, SOURCE_GRADES
 from adapters.sources.subject import normalise_name
 from adapters.uk_time import uk_day
@@ -374,7 +374,7 @@ def _evidence(piece: Piece, versions: Versions) -> EvidenceRow:
     return EvidenceRow(
         ref=piece.ref,
         summary=piece.line,
-        is_childs_words=provenance.source_kind.value == "child_account",
+        is_childs_words=is_told_by_child(piece),
         is_restricted=piece.content.is_restricted,
         source_grade=source_grade,
         info_grade=info_grade,
@@ -389,6 +389,9 @@ def _evidence(piece: Piece, versions: Versions) -> EvidenceRow:
 
 
 def _note_words(piece: Piece) -> Iterator[Statement]:
+    if piece.category is Category.HEALTH_CONTACT:
+        for reason in piece.content.given("hub_HealthContactReason"):
+            yield piece.state(_("Reason for the contact"), reason)
     if piece.category is not Category.NARRATIVE:
         return
     parts = (find_part(group, "text") for group in piece.content.parts("hub_Narrative"))

@@ -93,6 +93,7 @@ def _voice(picture: Picture, console: Console) -> None:
         if entry.wants_people_to_know:
             lines.append(f"Wants people to know: “{entry.wants_people_to_know}”")
     lines += [f"{absence.sentence} {absence.reason}".strip() for absence in voice.absences]
+    lines += [f"Consent now: {item.sentence}. {item.why}" for item in voice.standing]
     _lines(console, "The child's voice", lines)
 
 
@@ -267,6 +268,11 @@ def _deliberation(picture: Picture, console: Console) -> None:
         title = category_words(row.kind) + (f", {row.outcome_words}" if row.outcome_words else "")
         lines.append(f"{title}, {day_words(row.held_on)}: {row.words}{_source(picture, row.statement.provenance)}")
         lines += [f"  {text}" for text in (row.turnout_words, *row.notes) if text]
+        lines += [f"  Asks for: {text}" for text in row.actions]
+        if row.relied_on:
+            lines.append(f"  Rests on: {', '.join(picture.ref_of(item) for item in row.relied_on)}")
+        if row.less_weight:
+            lines.append(f"  Given less weight: {row.less_weight}")
         if row.dissent:
             lines.append(f"  Dissent, in its own words: {row.dissent}")
     _lines(console, "Views and decisions", lines or ["No view, meeting, vote or decision was opened."])

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.picture.consent_standing import ConsentStanding, read_consent_standing
 from adapters.picture.provenance import Piece, Provenance, Statement
 from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.view import CaseView
@@ -98,6 +99,8 @@ class Voice:
     absences: tuple[VoiceAbsence, ...]
     other_accounts: tuple[Statement, ...]
     consents: tuple[ConsentRow, ...]
+    standing: tuple[ConsentStanding, ...] = ()
+    """Where consent stands now, by all of these."""
 
 
 _NO_ACCOUNTS = (Category.WISHES_AND_FEELINGS, Category.STATEMENT_DETAIL)
@@ -131,7 +134,15 @@ def hear_child(view: CaseView, pieces: Sequence[Piece]) -> Voice:
         sentence = _("The child's wishes and feelings are not recorded. The reason given is below.")
     else:
         sentence = NOT_RECORDED
-    return Voice(bool(entries), sentence, entries, tuple(absences), others, _consents(view, pieces))
+    consents, standing = _consents(view, pieces), read_consent_standing(view)
+    return Voice(bool(entries), sentence, entries, tuple(absences), others, consents, standing)
+
+
+def is_told_by_child(piece: Piece) -> bool:
+    """Whether a record holds what the child said: one that says why they were not heard holds none of it."""
+    if piece.category is Category.WISHES_AND_FEELINGS:
+        return bool(piece.content.text("hub_OwnWords"))
+    return piece.content.source_kind is SourceKind.CHILD_ACCOUNT
 
 
 def _account(piece: Piece) -> Iterator[Statement]:

@@ -224,13 +224,18 @@ _ALL: Mapping[str, str] = {
     **ROLE_WORDS,
 }
 _DAY_IN_TEXT = re.compile(
-    r"(?<![\w/.:-])\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:Z|[+-]\d{2}:?\d{2})?)?(?![\w/:+-])",
+    r"(?<![\w/.:-])\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:Z|[+-]\d{2}:?\d{2})?)?(?![\w/:+-])"
+    r"|(?<=, )\d{4}-\d{2}$",
     re.ASCII,
 )
 _TWO_DAYS = re.compile(r"(?<=[\d:Z-]{3}), (?:to )?(?=\d{4}-\d{2}-\d{2})", re.ASCII)
 _CAPITALS = re.compile(r"(?<=from: )[A-Z]{4,}(?: [A-Z]+)*(?![a-z])")
-_TERM = re.compile(r"(?<=^Method of control: )(?:[A-Z][a-z]+)+$")
-"""A term of a code list in a line that holds nothing else: never a name."""
+_TERM = re.compile(
+    r"(?<=^Method of control: )(?:[A-Z][a-z]+)+$"
+    r"|(?<=^Trafficking, as recorded by the organisation: )(?:[A-Z][A-Za-z]+(?:, |$))+$"
+    r"|(?<=^Event of trafficking: )(?:[A-Z][a-z]+)+(?=,|$)"
+)
+"""Terms of a code list in a line that holds nothing else: never a name."""
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _MONTHS: tuple[str, ...] = (
     lazy_pgettext("month", "January"),

@@ -12,6 +12,7 @@ from flask_babel import format_date, format_datetime
 from flask_babel import gettext as _
 
 from adapters.cases import NOT_SIGNED_YET, VerifiedCase
+from adapters.picture.consent_standing import STATE_WORDS, SUBJECT_WORDS, subjects_of
 from adapters.picture.speech import lazy_gettext, shown
 from adapters.picture.words import category_words, plain_summary, words_for
 from adapters.release.consent_effect import Change, ConsentEffect, GrantEffect
@@ -28,7 +29,7 @@ from keys.certificates import NotCertified
 from policies.case import parse_consent
 from policies.consent import Consent
 from policies.model import parse_time
-from policies.vocabulary import AgePath, Category, ConsentReason, ConsentState, ConsentSubject, GivenBy, Purpose
+from policies.vocabulary import Category, ConsentReason, ConsentState, ConsentSubject, GivenBy, Purpose
 
 DAY_AND_TIME = "d MMMM y, HH:mm z"
 SUMMARIES = 120
@@ -119,14 +120,13 @@ class Seen:
 def list_standing(verified: VerifiedCase, at: datetime) -> list[Standing]:
     """Return where each consent of a case stands: a child's one, an adult's four."""
     path = verified.state.membership.age_path
-    subjects = tuple(ConsentSubject) if path is AgePath.ADULT else (ConsentSubject.SHARING,)
     found = []
-    for subject in subjects:
+    for subject in subjects_of(path):
         answer = verified.state.consent.answer(subject, path, at)
         found.append(
             Standing(
-                str(plain.SUBJECTS[subject]),
-                str(plain.STATES[answer.state]),
+                shown(SUBJECT_WORDS[subject]),
+                shown(STATE_WORDS[answer.state]),
                 tuple(str(item) for item in plain.MEANS[answer.state]),
                 shown(lazy_gettext(answer.reason.why)),
                 shown(lazy_gettext(answer.reason.next_act)),
@@ -174,9 +174,9 @@ def describe_codes(verified: VerifiedCase, members: Mapping[str, Any]) -> list[t
     """Return the codes of a statement as names and words."""
     state = ConsentState(members["state"])
     told = [
-        (_("About"), str(plain.SUBJECTS[ConsentSubject(members["subject"])])),
+        (_("About"), shown(SUBJECT_WORDS[ConsentSubject(members["subject"])])),
         (_("Whose word"), speaker_words(verified, members["given_by"], members["giver"])),
-        (_("What is recorded"), str(plain.STATES[state])),
+        (_("What is recorded"), shown(STATE_WORDS[state])),
     ]
     if members["reason"] != ConsentReason.NONE.value:
         told.append((_("Reason"), str(plain.REASONS[ConsentReason(members["reason"])])))
@@ -213,8 +213,8 @@ def list_history(adapter: Adapter, verified: VerifiedCase, held: OpenCase | None
                 when=format_datetime(statement.issued_at, DAY_AND_TIME),
                 agency=agency_name(adapter, statement.issuer),
                 who=speaker_words(verified, members["given_by"], members["giver"]),
-                subject=str(plain.SUBJECTS[ConsentSubject(members["subject"])]),
-                state=str(plain.STATES[state]),
+                subject=shown(SUBJECT_WORDS[ConsentSubject(members["subject"])]),
+                state=shown(STATE_WORDS[state]),
                 is_end=state is not ConsentState.GIVEN,
                 details=tuple(describe_codes(verified, members)[3:]),
                 counted=None if effect is None else {name: int(effect[name]) for name in ("ends", "stays", "opens")},
@@ -236,7 +236,7 @@ def show_agreements(adapter: Adapter, verified: VerifiedCase, agreements: Sequen
                 day=format_date(made[item.digest].issued_at, "d MMMM y"),
                 agency=agency_name(adapter, made[item.digest].issuer),
             ),
-            "subject": str(plain.SUBJECTS[item.subject]),
+            "subject": shown(SUBJECT_WORDS[item.subject]),
         }
         for item in reversed(agreements)
     ]

@@ -18,7 +18,6 @@ from policies.vocabulary import (
     Competence,
     ConsentReason,
     ConsentState,
-    ConsentSubject,
     InterpreterUse,
     Purpose,
     ToldState,
@@ -92,22 +91,6 @@ PURPOSES: Mapping[Purpose, Words] = {
     Purpose.PANEL_REVIEW: _("Review by the panel"),
     Purpose.RECONSIDERATION: _("Asking for a decision to be looked at again"),
     Purpose.SERVICE_PROVISION: _("Getting support"),
-}
-SUBJECTS: Mapping[ConsentSubject, Words] = {
-    ConsentSubject.SHARING: _("Sharing what was told in confidence"),
-    ConsentSubject.REFERRAL: _("Being referred to the National Referral Mechanism"),
-    ConsentSubject.SUPPORT: _("Getting support"),
-    ConsentSubject.INVESTIGATION: _("Helping an investigation"),
-}
-STATES: Mapping[ConsentState, Words] = {
-    ConsentState.NONE_RECORDED: _("No agreement or refusal is recorded"),
-    ConsentState.GIVEN: _("Agreed"),
-    ConsentState.REFUSED: _("Said no"),
-    ConsentState.WITHDRAWN: _("Taken back"),
-    ConsentState.INVALID: _("Found not to have been a real agreement"),
-    ConsentState.NOT_SOUGHT: _("Nobody was asked"),
-    ConsentState.LACKS_CAPACITY: _("Cannot decide this now"),
-    ConsentState.NOT_REQUIRED: _("Not needed"),
 }
 _ON_A_DUTY = _("What is shared on a duty, to keep the child safe, goes on being shared and shows its reason.")
 MEANS: Mapping[ConsentState, tuple[Words, ...]] = {

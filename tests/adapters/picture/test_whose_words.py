@@ -13,8 +13,8 @@ from adapters.release import authored
 from adapters.release.contexts import ContextSetting, InfoGrade, SourceGrade, context
 from adapters.release.movements import movement
 from adapters.release.placements import PlaceKind, placement
-from adapters.release.writing import SourceKind
-from policies.vocabulary import Category, Role
+from adapters.release.writing import SourceKind, WordsAre
+from policies.vocabulary import Category, Role, WishesState
 
 BY = authored.Author(Role.LEAD_PROFESSIONAL, "Social worker (invented)", AT)
 TOLD = "The taxi was waiting and she knew the driver (invented)"
@@ -80,3 +80,20 @@ def test_look_alike_letters_are_flagged_wherever_the_words_stand() -> None:
     assert page.count("Letters of more than one script") >= 3
     plain = movement(BY, moved_on="2026", from_place="Plain", account=TOLD, source_kind=SourceKind.RECORD)
     assert "Letters of more than one script" not in render_page(picture_of(plain))
+
+
+def test_that_a_child_was_not_heard_is_no_word_of_theirs() -> None:
+    """Nor does the page leave open whether anybody asked whom the child trusts."""
+    absent = authored.wishes_and_feelings(
+        BY, state=WishesState.CHILD_NOT_READY, absent_reason="Tired (invented)", ask_again_on=AT.date()
+    )
+    found = picture_of(absent)
+    assert [row.is_childs_words for row in found.evidence] == [False]
+    assert "Nobody has recorded whom the child trusts." in render_page(found)
+    assert "Nobody has recorded who is best placed to ask them." in render_page(found)
+    said = {"own_words": TOLD, "asked_on": AT.date(), "how": "At home", "words_are": WordsAre.AS_SAID}
+    heard = authored.wishes_and_feelings(BY, state=WishesState.RECORDED, trusted_person="Her aunt (invented)", **said)
+    found = picture_of(heard)
+    assert [row.is_childs_words for row in found.evidence] == [True]
+    assert "Nobody has recorded whom the child trusts." not in render_page(found)
+    assert "Nobody has recorded who is best placed to ask them." in render_page(found)

@@ -1,0 +1,161 @@
+"""A row of the chronology says what happened, and the picture what a decision, a place or a contact holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from invented_case import AT, CHARITY, COUNCIL, HEALTH, POLICE, case_view, fid, opened, record, value
+from lxml import html
+
+from adapters.picture.context import Setting
+from adapters.picture.model import Picture, assemble
+from adapters.picture.page import render_page
+from adapters.picture.view import ForAnotherPurpose
+from adapters.release import authored
+from adapters.release.actions import service_referral
+from adapters.release.writing import ReferralState, WordsAre
+from policies.vocabulary import Category, Purpose, Role, WishesState
+
+BY = authored.Author(Role.LEAD_PROFESSIONAL, "Social worker (invented)", AT)
+TRAIN = "Taken by train to the coast by an older boy (invented)"
+BRUISES = "Bruises to both arms, said to be from a fall (invented)"
+
+
+def made(agency: str, category: Category, content: dict[str, Any], name: str = "it") -> Picture:
+    return assemble(case_view([opened(name, agency, category, content)]))
+
+
+def only_row(picture: Picture) -> str:
+    (row,) = picture.chronology
+    return str(row.statement)
+
+
+def text_of(picture: Picture) -> str:
+    return " ".join(html.fromstring(render_page(picture)).text_content().split())
+
+
+def test_an_event_of_trafficking_says_which_where_and_how() -> None:
+    fields = {
+        "hte_Type": value("Transit"),
+        "hte_Date": value("2026-04"),
+        "hte_City": value("Eastbourne"),
+        "hte_Description": value(TRAIN),
+    }
+    content = record(Category.TRAFFICKING_EVENT, "Event of trafficking: Transit, 2026-04", fields, start="2026-04")
+    said = only_row(made(CHARITY, Category.TRAFFICKING_EVENT, content))
+    assert said == f"Event of trafficking: transit, April 2026. Eastbourne. {TRAIN}"
+
+
+def test_a_status_reads_as_words() -> None:
+    summary = "Trafficking, as recorded by the organisation: PossibleVictimOfTrafficking, Other"
+    content = record(Category.CONCERN, summary, {}, start="2026-04")
+    said = only_row(made(CHARITY, Category.CONCERN, content))
+    assert said == "Trafficking, as recorded by the organisation: possible victim of trafficking, other"
+
+
+def test_what_an_emergency_contact_was_for_stands_in_its_row_and_in_the_evidence() -> None:
+    content = record(
+        Category.HEALTH_CONTACT,
+        "Health contact, emergency: 2026-02-09",
+        {"hub_HealthContactReason": [value(BRUISES)]},
+        start="2026-02-09",
+    )
+    picture = made(HEALTH, Category.HEALTH_CONTACT, content)
+    assert only_row(picture) == f"Health contact, emergency: 9 February 2026. {BRUISES}"
+    (evidence,) = picture.evidence
+    assert [(str(item.label), item.text) for item in evidence.words] == [("Reason for the contact", BRUISES)]
+
+
+def test_wishes_a_referral_and_a_discussion_say_what_they_hold() -> None:
+    told = {"own_words": TRAIN, "asked_on": AT.date(), "how": "At home", "words_are": WordsAre.AS_SAID}
+    heard = authored.wishes_and_feelings(BY, state=WishesState.RECORDED, **told)
+    assert only_row(made(COUNCIL, Category.WISHES_AND_FEELINGS, heard)).endswith(f": {TRAIN}")
+    sent = service_referral(
+        BY,
+        to_service="advocate",
+        what_for="Somebody on her side (invented)",
+        referred_on=AT.date(),
+        state=ReferralState.REFUSED,
+        outcome="No place",
+    )
+    said = only_row(made(COUNCIL, Category.SERVICE_REFERRAL, sent))
+    assert "advocate: Somebody on her side (invented)" in said
+    assert "refused" in said
+    held = record(
+        Category.STRATEGY_DISCUSSION,
+        "A strategy discussion",
+        {"hub_DiscussionState": value("held"), "hub_DiscussionOutcome": value("An enquiry (invented)")},
+        start="2026-05-19",
+    )
+    said = only_row(made(COUNCIL, Category.STRATEGY_DISCUSSION, held))
+    assert said == "A strategy discussion: took place. An enquiry (invented)"
+
+
+def test_a_decision_stands_with_all_that_it_holds() -> None:
+    """Evidence relied on, evidence given less weight, actions (nrm.md 7, section 13); its actions in the plan too."""
+    ask, weighed = "Guardian to meet the child this week (invented)", "The note without a date (invented)"
+    relied = {"hub_EvidenceReliedOn": [value(fid("seen")), value(fid("elsewhere"))]}
+    fields = {
+        "hub_Question": value("rg"),
+        "hub_Outcome": value("positive"),
+        "hub_Reasons": value("She was moved (invented)"),
+        "hub_DecisionAction": [value(ask)],
+        "hub_LessWeight": value(weighed),
+        "hub_LetterOwner": value("The chair (invented)"),
+        **relied,
+    }
+    content = record(Category.DECISION, "The panel's decision", fields, start="2026-05-21")
+    seen = opened("seen", POLICE, Category.CONCERN, record(Category.CONCERN, "Seen (invented)", {}, start="2026-05-01"))
+    picture = assemble(case_view([seen, opened("decided", COUNCIL, Category.DECISION, content)]))
+    (row,) = picture.deliberation
+    assert (row.actions, row.less_weight, row.letter_owner) == ((ask,), weighed, "The chair (invented)")
+    assert row.relied_on == (fid("seen"), fid("elsewhere"))
+    page = text_of(picture)
+    ref = picture.ref_of(fid("seen"))
+    assert f"Rests on: {ref}, {fid('elsewhere')[:8]} (not among what you opened)" in page
+    assert f"Given less weight: {weighed}" in page
+    assert page.count(ask) == 2
+    assert "Asked for by the decision of 21 May 2026" in page
+    happened = next(item.statement for item in picture.chronology if item.category is Category.DECISION)
+    assert happened == "The panel's decision: positive on reasonable grounds. She was moved (invented)"
+
+
+def test_where_a_child_was_recruited_or_exploited_and_an_offence_was_are_places() -> None:
+    fields = {"vic_LocationOfRecruitment": value("Croydon"), "vic_LocationOfExploitation": value("Hastings")}
+    history = record(Category.CONCERN, "Trafficking (invented)", fields)
+    offence = {"wording": value("Possession (invented)"), "place": value("A railway station")}
+    charged = record(Category.OFFENCE, "Offence", {"hub_Offence": [offence]})
+    picture = assemble(
+        case_view([opened("h", CHARITY, Category.CONCERN, history), opened("o", POLICE, Category.OFFENCE, charged)])
+    )
+    (places,) = [item for item in picture.surroundings.topics if item.setting is Setting.PLACES]
+    assert sorted(str(row.text) for row in places.rows) == [
+        "Place of an offence on record: A railway station; Possession (invented)",
+        "Where the child is or was exploited: Hastings",
+        "Where the child was recruited: Croydon",
+    ]
+    silent = picture.surroundings.silent.partition("entry for:")[2]
+    assert "places;" not in silent
+
+
+def test_where_consent_stands_is_said_before_what_was_said_of_it() -> None:
+    page = text_of(assemble(case_view([])))
+    stands = page.index("Sharing what was told in confidence: No agreement or refusal is recorded.")
+    assert stands < page.index("What was said, the newest first:")
+
+
+def test_what_was_given_for_another_purpose_is_no_silence() -> None:
+    given = (
+        ForAnotherPurpose(Purpose.SAFEGUARDING, POLICE, 2),
+        ForAnotherPurpose(Purpose.SAFEGUARDING, HEALTH, 1),
+        ForAnotherPurpose(Purpose.SERVICE_PROVISION, CHARITY, 1),
+    )
+    view = replace(case_view([]), for_others=given)
+    picture = assemble(view)
+    first, second = picture.gaps.of_other_purposes
+    assert (first.purpose, first.count, second.count) == (Purpose.SAFEGUARDING, 3, 1)
+    assert first.sentence.startswith("3 fragments were given to you for another purpose, safeguarding: by ")
+    assert not {POLICE, HEALTH, CHARITY} & {item.agency for item in picture.gaps.silent}
+    assert text_of(picture).count(first.sentence) == 2
+    assert assemble(case_view([])).gaps.of_other_purposes == ()
