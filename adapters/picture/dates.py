@@ -49,6 +49,10 @@ class PartialDate:
         """Whether both can mean the same day."""
         return self.first <= other.last and other.first <= self.last
 
+    def holds(self, other: PartialDate) -> bool:
+        """Whether the other says the same more exactly."""
+        return self.first <= other.first and other.last <= self.last and self.precision is not other.precision
+
 
 def parse_partial(text: object) -> PartialDate | None:
     """Read an ISO 8601 date of any of the four precisions, or return None: an unreadable date is no date."""

@@ -15,7 +15,7 @@ from adapters.nrm.typology import CONCERN_TYPES, INDICATORS, UNTYPED_CONCERNS, P
 from adapters.picture.content import Group, find_part
 from adapters.picture.dates import Precision
 from adapters.picture.elements import concern_groups, recorded_status
-from adapters.picture.identity import Identity
+from adapters.picture.identity import Identity, IdentityField, more_exact
 from adapters.picture.offence_answers import (
     OffenceAnswer,
     accused_in,
@@ -27,7 +27,7 @@ from adapters.picture.provenance import Piece, Statement
 from adapters.picture.speech import joined, lazy_ngettext
 from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.view import CaseView
-from adapters.picture.words import day_words, span_words
+from adapters.picture.words import day_words, join_words, span_words
 from adapters.release.writing import DisagreementStatus
 from policies.vocabulary import AgencyKind, Category
 
@@ -170,16 +170,19 @@ def _in_identity(view: CaseView, identity: Identity) -> Iterator[DisagreementIte
     for field in identity.fields:
         if field.conflict:
             sides = [
-                (joined([field.label, _shown(field.field, value.text)], ": "), value.statements)
-                for value in field.values
+                (joined([field.label, _shown(field, value.text)], ": "), value.statements) for value in field.values
             ]
             yield _computed(
                 view, DisagreementKind.IDENTITY, _("%(field)s differs between records", field=field.label), sides
             )
 
 
-def _shown(field: str, text: str) -> str:
-    return day_words(text) if field == "prs_Birthdate" else text
+def _shown(field: IdentityField, text: str) -> str:
+    if field.field != "prs_Birthdate":
+        return text
+    fits = [day_words(item) for item in more_exact(field, text)]
+    day = day_words(text)
+    return _("%(day)s, which agrees with %(days)s", day=day, days=join_words(fits)) if fits else day
 
 
 def _offender_or_victim(view: CaseView, pieces: Sequence[Piece]) -> Iterator[DisagreementItem]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from adapters.nrm.typology import (
     CONCERN_TYPES,
@@ -124,10 +124,22 @@ class _Board:
     looked_for: list[LookedFor] = field(default_factory=list)
 
     def lay(self, slot: Slot, item: CellItem, *, supports: bool) -> None:
-        (self.supporting if supports else self.undermining).setdefault(slot, []).append(item)
+        """Lay an item in its cell. What one place of a record says in two codes stands once, with both."""
+        cell = (self.supporting if supports else self.undermining).setdefault(slot, [])
+        for number, other in enumerate(cell):
+            if not item.is_judgement and not other.is_judgement and _place_of(other) == _place_of(item) is not None:
+                codes = dict.fromkeys(code for code in (other.code, item.code) if code)
+                cell[number] = replace(other, code=", ".join(codes) or None)
+                return
+        cell.append(item)
 
     def allege(self, kind: ExploitationType, statement: Statement) -> None:
         self.types.setdefault(kind, []).append(statement)
+
+
+def _place_of(item: CellItem) -> tuple[str, str] | None:
+    provenance = item.statement.provenance
+    return (provenance.fragment, provenance.locator) if provenance.locator else None
 
 
 def build_elements(pieces: Sequence[Piece], age_path: AgePath) -> Elements:
@@ -273,7 +285,9 @@ def _lay_concerns(piece: Piece, board: _Board) -> None:
         elif slot is not None:
             if code in CONCERN_TYPES:
                 board.allege(CONCERN_TYPES[code], statement)
-            item = CellItem(concern_words(value), code, is_judgement=False, statement=statement)
+            seen = find_part(group, "seen", "context")
+            words = joined([concern_words(value), *([] if seen is None else [seen.text])], ": ")
+            item = CellItem(words, code, is_judgement=False, statement=statement)
             board.lay(slot, item, supports=True)
 
 

@@ -193,12 +193,14 @@ def read_ages(
 ) -> tuple[AgeReading, ...]:
     """Return what each recorded birth date means today, and for the pilot on the day of the referral.
 
-    Where two dates differ both are read; nobody picks one here. ``age_path`` is that of the case now.
+    Where two dates differ both are read; nobody picks one here. One that another says more exactly (2012 beside 17 May
+    2012) does not differ from it and is not read. ``age_path`` is that of the case now.
     """
     field = identity.field("prs_Birthdate")
     path, judged_on = (age_path, today) if referral is None else (referral.age_path, referral.day)
     readings = []
-    for value in field.values if field is not None else ():
+    values = [] if field is None else [value for value in field.values if not more_exact(field, value.text)]
+    for value in values:
         born = parse_partial(value.text)
         ages = age_range(born, today) if born is not None else None
         if born is not None and ages is not None:
@@ -207,6 +209,13 @@ def read_ages(
             scope = Scope.NOT_CERTAIN if then is None else _scope(then, path)
             readings.append(AgeReading(value.text, value.precision or "", ages, scope, value.statements))
     return tuple(readings)
+
+
+def more_exact(field: IdentityField, text: str) -> tuple[str, ...]:
+    """Return the recorded birth dates that say the same as one of them more exactly; of another field none."""
+    born = parse_partial(text) if field.field == "prs_Birthdate" else None
+    others = [] if born is None else [parse_partial(value.text) for value in field.values]
+    return tuple(other.text for other in others if born is not None and other is not None and born.holds(other))
 
 
 def _scope(ages: AgeRange, age_path: AgePath) -> Scope:

@@ -162,11 +162,13 @@ def test_the_18th_birthday_is_counted(after: int, state: ClockState, words: str)
 
 
 def test_birth_dates_that_differ_are_both_counted_and_nobody_picks_one() -> None:
-    clock = birthday(referred("2010-03-14", "2010-03"))
+    clock = birthday(referred("2010-03", "2010-02-28"))
     assert clock.words == (
-        "88 days left: the child turns 18 between 1 March 2028 and 31 March 2028, by the birth dates on record."
+        "86 days left: the child turns 18 between 28 February 2028 and 31 March 2028, by the birth dates on record."
     )
-    assert (clock.state, clock.due) == (ClockState.WARNING, "2028-03-01")
+    assert (clock.state, clock.due) == (ClockState.WARNING, "2028-02-28")
+    less_exact = birthday(referred("2010-03-14", "2010-03"))
+    assert less_exact.words == "101 days left: the child turns 18 on 14 March 2028.", "the month does not differ"
     between = birthday(referred("2010-03-14", "2010-03-01", after=95))
     assert between.state is ClockState.OVER
     assert between.words == "The child turns 18 between 1 March 2028 and 14 March 2028, by the birth dates on record."

@@ -159,3 +159,18 @@ def test_what_was_given_for_another_purpose_is_no_silence() -> None:
     assert not {POLICE, HEALTH, CHARITY} & {item.agency for item in picture.gaps.silent}
     assert text_of(picture).count(first.sentence) == 2
     assert assemble(case_view([])).gaps.of_other_purposes == ()
+
+
+def test_the_matrix_lists_what_one_place_of_a_record_says_once_and_with_what_was_seen() -> None:
+    kinds = {**value("Criminal exploitation", "/a/b"), "code": "CRI"}
+    concern = {"concern": {**value("Gangs", "/a/b"), "code": "24A"}, "seen": value("Two phones (invented)", "/a/c")}
+    fields = {"hub_ExploitationType": [{"type": kinds}], "hub_Concern": [concern]}
+    picture = made(COUNCIL, Category.CONCERN, record(Category.CONCERN, "Concern (invented)", fields))
+    (purpose,) = [row for row in picture.elements.rows if row.exploitation is not None]
+    assert len(purpose.supporting) == 1
+    assert purpose.supporting[0].code == "CRI, 24A"
+    apart = {"hub_Concern": [{**concern, "concern": {**value("Gangs", "/a/d"), "code": "24A"}}]}
+    picture = made(COUNCIL, Category.CONCERN, record(Category.CONCERN, "Concern (invented)", {**fields, **apart}))
+    (purpose,) = [row for row in picture.elements.rows if row.exploitation is not None]
+    assert [item.code for item in purpose.supporting] == ["CRI", "24A"]
+    assert str(purpose.supporting[1].text) == "Gangs: Two phones (invented)"

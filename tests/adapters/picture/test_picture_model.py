@@ -205,6 +205,25 @@ def test_year_and_full_date_that_agree_are_no_conflict() -> None:
     assert field is not None
     assert not field.conflict
     assert {item.precision for item in field.values} == {"year", "day"}
+    assert [reading.birth_date for reading in picture.header.ages] == ["2010-05-17"]
+
+
+def test_a_year_beside_two_days_is_no_third_age() -> None:
+    """It agrees with the one that lies in it, and its agency is still named; a year in which neither lies differs."""
+    born = {POLICE: "2010", HEALTH: "2010-05-17", COUNCIL: "2009-05-17", CHARITY: "2008"}
+    items = [
+        opened(agency, agency, Category.IDENTITY, record(Category.IDENTITY, "Identity", {"prs_Birthdate": value(day)}))
+        for agency, day in born.items()
+    ]
+    picture = assemble(case_view(items))
+    assert sorted(reading.birth_date for reading in picture.header.ages) == ["2008", "2009-05-17", "2010-05-17"]
+    (found,) = [item for item in picture.disagreements if item.kind is DisagreementKind.IDENTITY]
+    assert sorted(str(position.text) for position in found.positions) == [
+        "Date of birth: 17 May 2009",
+        "Date of birth: 17 May 2010",
+        "Date of birth: 2008",
+        "Date of birth: 2010, which agrees with 17 May 2010",
+    ]
 
 
 def test_relatives_names_are_not_the_childs() -> None:
