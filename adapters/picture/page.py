@@ -23,6 +23,7 @@ from markupsafe import Markup, escape
 
 from adapters.picture.beside import SideBySide, lay_side_by_side
 from adapters.picture.chronology import ChronologyRow
+from adapters.picture.discussion_words import discussion_words
 from adapters.picture.glance import at_a_glance
 from adapters.picture.model import EvidenceRow, Picture
 from adapters.picture.neutral import has_mixed_scripts, neutral_text
@@ -288,6 +289,7 @@ def _environment() -> Environment:
         kind=_harmless(kind_words),
         category=_harmless(category_words),
         words=_harmless(words_for),
+        discussion=_harmless(discussion_words),
         condition=_harmless(condition_words),
         in_sentence=join_words,
         start=capital_first,

@@ -11,6 +11,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _later
 
+from adapters.picture.discussion_words import INVITED_ANSWER_WORDS, PLACE_REASON_WORDS
 from adapters.picture.speech import shown
 from adapters.release.strategy import (
     MAX_WHY_CHARS,
@@ -37,31 +38,6 @@ PLACES, ACTIONS = 3, 5
 """Places to stay and agreed actions that one form has room for."""
 NOT_INVITED = "not_invited"
 _TIME = re.compile(r"([01]?[0-9]|2[0-3])[:.]([0-5][0-9])", re.ASCII)
-
-REASONS: Mapping[str, object] = {
-    PlacementReason.SAFE_FROM_EXPLOITERS.value: _later("Safe from the people who exploit the child"),
-    PlacementReason.CHILD_WISHES.value: _later("What the child wants"),
-    PlacementReason.TRUSTED_PEOPLE.value: _later("Near people whom the child trusts"),
-    PlacementReason.FAMILY.value: _later("Brothers, sisters, family"),
-    PlacementReason.HEALTH.value: _later("Health"),
-    PlacementReason.EDUCATION.value: _later("School or college"),
-    PlacementReason.CULTURE_AND_LANGUAGE.value: _later("Language, faith, culture"),
-    PlacementReason.SPECIALIST_CARE.value: _later("Carers who know about exploitation"),
-    PlacementReason.AVAILABLE_NOW.value: _later("Has a place now"),
-    PlacementReason.AGE.value: _later("Age"),
-    PlacementReason.COST.value: _later("Cost"),
-}
-ANSWERS: Mapping[str, object] = {
-    InvitationAnswer.WILL_COME.value: _later("Said they would come"),
-    InvitationAnswer.SENDS_VIEWS.value: _later("Sent their views"),
-    InvitationAnswer.CANNOT_COME.value: _later("Said they could not come"),
-    InvitationAnswer.NO_ANSWER.value: _later("Did not answer"),
-}
-ATTENDANCES: Mapping[str, object] = {
-    Attendance.IN_THE_ROOM.value: _later("In the room"),
-    Attendance.REMOTELY.value: _later("Remotely"),
-    Attendance.NOT_THERE.value: _later("Not there"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +154,9 @@ def _time_of_day(read: FormReader, problem: str = "") -> str | None:
 def _invitations(read: FormReader, table: Table) -> list[Invitation]:
     found = []
     for agency, name in table.agencies.items():
-        answer = read.choice(f"answer-{agency}", (*ANSWERS, NOT_INVITED), _("Say what %(name)s answered", name=name))
+        answer = read.choice(
+            f"answer-{agency}", (*INVITED_ANSWER_WORDS, NOT_INVITED), _("Say what %(name)s answered", name=name)
+        )
         if answer in (None, NOT_INVITED):
             continue
         there = read.term(f"attended-{agency}", Attendance, _("Say whether %(name)s took part", name=name))
@@ -195,7 +173,9 @@ def _place(read: FormReader, number: int) -> PlacementOption | None:
     if not any(read.raw(name) for name in names) and not read.form.getlist(f"place-{number}-reasons"):
         return None
     option = read.line(names[0], _("Write which place to stay was considered"))
-    codes = read.choices(f"place-{number}-reasons", tuple(REASONS), _("Tick the reasons that were looked at"))
+    codes = read.choices(
+        f"place-{number}-reasons", tuple(PLACE_REASON_WORDS), _("Tick the reasons that were looked at")
+    )
     if codes and {PlacementReason(code) for code in codes} <= NEVER_ALONE:
         read.note(
             f"place-{number}-reasons",

@@ -5,7 +5,7 @@ Each is a record of its own, a draft until somebody releases it: the invitation 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from werkzeug.exceptions import NotFound
 
 from adapters.cases import CaseRefused, VerifiedCase
 from adapters.picture.clocks import ClockKind, case_clocks
+from adapters.picture.discussion_words import ATTENDANCE_WORDS, INVITED_ANSWER_WORDS, PLACE_REASON_WORDS
 from adapters.picture.situation import ActionRow
 from adapters.picture.speech import shown
 from adapters.picture.words import day_words
@@ -33,11 +34,8 @@ from adapters.workspace.may_write import writable
 from adapters.workspace.opened import OpenCase
 from adapters.workspace.strategy_forms import (
     ACTIONS,
-    ANSWERS,
-    ATTENDANCES,
     OWN_ANSWERS,
     PLACES,
-    REASONS,
     Table,
     read_held,
     read_not_held,
@@ -58,6 +56,10 @@ def add_strategy_pages(app: Flask) -> None:
     app.register_blueprint(strategy)
 
 
+def _spoken(words: Mapping[str, str]) -> dict[str, str]:
+    return {code: shown(text) for code, text in words.items()}
+
+
 @strategy.get("/cases/<case>/strategy")
 @needs(Need.UNLOCKED)
 def show(case: str) -> str:
@@ -74,9 +76,9 @@ def show(case: str) -> str:
         picture=picture_address(case),
         may_write=writer_role(mine) is not None,
         kept=request.args.get("kept") == "1",
-        answers=ANSWERS,
-        attendances=ATTENDANCES,
-        reasons=REASONS,
+        answers=_spoken(INVITED_ANSWER_WORDS),
+        attendances=_spoken(ATTENDANCE_WORDS),
+        reasons=_spoken(PLACE_REASON_WORDS),
         own_answers=OWN_ANSWERS,
         to_answer=_to_answer(mine, held),
         on=day_words,
@@ -194,9 +196,9 @@ def _form(
         replies={row.statement.provenance.fragment: row.discussion.invited for row in rows or () if row.discussion},
         own_answers=OWN_ANSWERS,
         table=_table(case, workspace().clock()),
-        answers=ANSWERS,
-        attendances=ATTENDANCES,
-        reasons=REASONS,
+        answers=_spoken(INVITED_ANSWER_WORDS),
+        attendances=_spoken(ATTENDANCE_WORDS),
+        reasons=_spoken(PLACE_REASON_WORDS),
         on=day_words,
         places=range(1, PLACES + 1),
         actions=range(1, ACTIONS + 1),

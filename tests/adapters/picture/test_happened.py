@@ -174,3 +174,23 @@ def test_the_matrix_lists_what_one_place_of_a_record_says_once_and_with_what_was
     (purpose,) = [row for row in picture.elements.rows if row.exploitation is not None]
     assert [item.code for item in purpose.supporting] == ["CRI", "24A"]
     assert str(purpose.supporting[1].text) == "Gangs: Two phones (invented)"
+
+
+def test_a_discussion_reads_as_on_its_own_page() -> None:
+    invited = {"agency": value(POLICE), "answer": value("will_come"), "attendance": value("not_there")}
+    option = {
+        "option": value("A foster family (invented)"),
+        "reason": [value("safe_from_exploiters"), value("unheard_of")],
+        "why": value("Far away"),
+        "is_chosen": value("yes"),
+    }
+    fields = {
+        "hub_DiscussionState": value("held"),
+        "hub_HeldOn": value("2026-05-19"),
+        "hub_Invitation": [invited],
+        "hub_PlacementOption": [option],
+    }
+    held = record(Category.STRATEGY_DISCUSSION, "A strategy discussion", fields, start="2026-05-19")
+    page = text_of(made(COUNCIL, Category.STRATEGY_DISCUSSION, held))
+    assert "by this record: Said they would come; Not there" in page
+    assert "Safe from the people who exploit the child; Unheard of: Far away" in page
