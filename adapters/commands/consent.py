@@ -19,6 +19,8 @@ from adapters.release.forms import author_of, require_fields
 from policies.model import Malformed, render_time, require_term
 from policies.vocabulary import AgePath, ConsentSubject, Purpose
 
+_WORDS = frozenset({"words", "told_words", "competence_words", "interpreter_words"})
+
 
 @click.command()
 @click.argument("case")
@@ -44,7 +46,7 @@ def consent(case: str, form: Path, dry_run: bool) -> None:
         require_fields("a consent", said, {name for name, item in CONSENT.items() if item.is_required}, set(CONSENT))
         members = consent_members(said)
         at = adapter.clock()
-        words = detail_content(said, author_of(dict(said), at)) if "words" in said else None
+        words = detail_content(said, author_of(dict(said), at)) if _WORDS & set(said) else None
         purpose = require_term(Purpose, said.get("purpose", Purpose.PANEL_REVIEW.value), "purpose")
         with unless_it_narrows(adapter, case, members):
             adapter.follower.sync_cases()

@@ -206,7 +206,9 @@ def _consents(view: CaseView, pieces: Sequence[Piece]) -> tuple[ConsentRow, ...]
 def _consent_row(item: Mapping[str, Any], details: Mapping[str, Piece]) -> ConsentRow:
     state, detail = str(item.get("state", "")), item.get("detail")
     piece = details.get(str(detail.get("fragment"))) if isinstance(detail, Mapping) else None
-    words = piece.content.find("hub_StatementWords") if piece is not None else None
+    # Where nobody said anything, how it was found that they cannot decide.
+    named = ("hub_StatementWords", "hub_Competence") if piece is not None else ()
+    words = next((found for name in named if piece is not None and (found := piece.content.find(name))), None)
     return ConsentRow(
         subject=str(item.get("subject", "")),
         state=state,

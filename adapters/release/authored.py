@@ -343,7 +343,7 @@ def statement_detail(
     by: Author,
     *,
     statement_kind: str,
-    words: str,
+    words: str | None,
     source_kind: SourceKind,
     given_by_role: str | None = None,
     competence: str | None = None,
@@ -355,17 +355,17 @@ def statement_detail(
 
     ``statement_kind`` is a term of ``STATEMENT_KINDS``. ``competence`` says who judged, and how, whether the person
     understands (Gillick, capacity), ``told`` what they were told, ``interpreter`` who interpreted; all three belong to
-    consent only.
+    consent only. ``words`` is None where nobody said anything and ``competence`` says how it was found that they cannot
+    decide. Raises ``AuthoredRefused``.
     """
     if statement_kind not in STATEMENT_KINDS:
         raise AuthoredRefused(_("expected one of %(listed)s", listed=", ".join(STATEMENT_KINDS)), "statement_kind")
     for name, value in (("competence", competence), ("told", told), ("interpreter", interpreter)):
         if value is not None and statement_kind != "consent":
             raise AuthoredRefused(_("expected with consent only"), name)
-    fields: Fields = {
-        "hub_StatementKind": given("hub_StatementKind", statement_kind),
-        "hub_StatementWords": given("hub_StatementWords", require_text("words", words)),
-    }
+    fields: Fields = {"hub_StatementKind": given("hub_StatementKind", statement_kind)}
+    if words is not None or competence is None:
+        fields["hub_StatementWords"] = given("hub_StatementWords", require_text("words", words))
     put_optional(fields, "hub_GivenByRole", given_by_role, MAX_LINE_CHARS)
     put_optional(fields, "hub_Competence", competence, MAX_SHORT_CHARS)
     put_optional(fields, "hub_WhatWasTold", told, MAX_SHORT_CHARS)

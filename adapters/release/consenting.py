@@ -122,7 +122,7 @@ def detail_content(said: Mapping[str, Any], by: Author) -> dict[str, Any]:
     return statement_detail(
         by,
         statement_kind=said.get("statement_kind", "consent"),
-        words=said["words"],
+        words=said.get("words"),
         source_kind=require_term(SourceKind, said.get("source_kind", SourceKind.CHILD_ACCOUNT.value), "source_kind"),
         given_by_role=said.get("given_by"),
         competence=said.get("competence_words"),

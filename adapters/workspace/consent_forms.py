@@ -123,7 +123,7 @@ def read_consent(asked: Asked, read: FormReader, today: date) -> Said | None:
         "wishes": None if wishes is None else wishes.value,
     }
     _require_understood(asked, read, codes)
-    words, job = _read_words(read, codes)
+    words, job = _read_words(asked, read, codes)
     return None if read.problems else Said(codes, words, job)
 
 
@@ -225,7 +225,7 @@ def _require_understood(asked: Asked, read: FormReader, codes: Mapping[str, Any]
         read.note("told", _("Nobody agrees to what they were not told. Tell them, then ask again"))
 
 
-def _read_words(read: FormReader, codes: Mapping[str, Any]) -> tuple[dict[str, str], str]:
+def _read_words(asked: Asked, read: FormReader, codes: Mapping[str, Any]) -> tuple[dict[str, str], str]:
     words = {
         "words": read.text("words"),
         "told_words": read.text("told_words", limit=MAX_SHORT),
@@ -235,13 +235,16 @@ def _read_words(read: FormReader, codes: Mapping[str, Any]) -> tuple[dict[str, s
     found = {name: text for name, text in words.items() if text is not None}
     if not any(read.raw(name) for name in words):
         return {}, ""
-    if not read.raw("words"):
+    # How it was found that somebody cannot decide is said also where they said nothing.
+    is_found = asked.kind is Kind.CANNOT_DECIDE and "competence_words" in found
+    if not read.raw("words") and not is_found:
         read.note("words", _("Write what was said as well, or leave the other words out"))
     job = read.line("job_title", _("Write your job: the words travel with it, not with your name"), MAX_LINE)
     try:
         giver = GivenBy(codes.get("given_by", ""))
     except ValueError:
         giver = GivenBy.NOBODY
-    found["source_kind"] = SOURCES.get(giver, SourceKind.CHILD_ACCOUNT).value
+    said_by = SOURCES.get(giver, SourceKind.CHILD_ACCOUNT) if "words" in found else SourceKind.PROFESSIONAL_OBSERVATION
+    found["source_kind"] = said_by.value
     found["given_by"] = giver.value
     return found, job or ""

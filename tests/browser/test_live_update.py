@@ -68,4 +68,7 @@ def test_a_page_that_is_nobodys_is_taken_away(
     expect(main.get_by_role("link", name=where)).to_be_visible()
     expect(page.get_by_text("Who read what your agency shared")).to_have_count(0)
     assert AGENCY not in main.inner_text()
+    # Whoever is signed out is not named on a shared desk, nor told until when they are signed in.
+    expect(page.get_by_text("You are signed in as")).to_have_count(0 if fault == "signed out" else 1)
+    expect(page.get_by_role("button", name="Sign out")).to_have_count(0 if fault == "signed out" else 1)
     assert desktop.problems == []

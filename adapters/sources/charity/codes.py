@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import pycountry
 
+from adapters.nrm.lists import nationality_codes
 from adapters.picture.speech import lazy_pgettext
 from adapters.sources.charity.fields import fold
 
@@ -148,7 +149,33 @@ _OTHER_COUNTRY_NAMES = {
     "Virgin Islands (U.S.)": "VI",
     "UK": "GB",
     "Great Britain": "GB",
+    "England": "GB",
+    "English": "GB",
+    "Northern Ireland": "GB",
+    "Northern Irish": "GB",
+    "Scotland": "GB",
+    "Scottish": "GB",
+    "Wales": "GB",
+    "Welsh": "GB",
+    "Burma": "MM",
+    "Ivory Coast": "CI",
+    "Kosovo": "XK",
+    "North Korea": "KP",
+    "Palestine": "PS",
+    "South Korea": "KR",
 }
+_OTHER_LANGUAGE_NAMES = {
+    "Cantonese": "yue",
+    "Dari": "prs",
+    "Farsi": "fas",
+    "Kurmanji": "kmr",
+    "Mandarin": "cmn",
+    "Pashto": "pus",
+    "Romani": "rom",
+    "Sorani": "ckb",
+    "Sylheti": "syl",
+}
+"""What people call languages that ISO 639-3 names in another way."""
 
 
 def find_code(field_name: str, text: str) -> str | None:
@@ -210,6 +237,9 @@ def _countries() -> dict[str, str]:
         for attribute in ("alpha_2", "alpha_3", "name", "official_name", "common_name"):
             if name := getattr(country, attribute, None):
                 known.setdefault(fold(name), country.alpha_2)
+    # People write "Vietnamese" where a nationality is asked for. What is a country's own name stays that.
+    for code, nationality in nationality_codes().items():
+        known.setdefault(fold(nationality), code)
     return known
 
 
@@ -226,4 +256,6 @@ def _languages() -> dict[str, str]:
         for language in pycountry.languages:
             if name := getattr(language, attribute, None):
                 known.setdefault(fold(name), language.alpha_3)
+    for name, code in _OTHER_LANGUAGE_NAMES.items():
+        known.setdefault(fold(name), code)
     return known

@@ -245,7 +245,16 @@ def _coded(column: Column, code: str | None, scheme: str, written: str, place: s
     if scheme == codes.HTCDS_SCHEME:
         said["allowed"] = f" ({', '.join(codes.allowed_codes(column.name))})"
     message = _("%(value)s is not in the list of '%(field)s'%(allowed)s; it is kept as written", value=shown, **said)
-    at_field = _("This is not in the list of '%(field)s'%(allowed)s", **said)
+    at_field = {
+        codes.COUNTRY_SCHEME: _(
+            "No country or nationality of this name is known here. Write the country in English; if nobody knows it, "
+            "leave this empty"
+        ),
+        codes.LANGUAGE_SCHEME: _(
+            "No language of this name is known here. Write its English name, without the dialect, or leave this empty "
+            "and write it in a comment"
+        ),
+    }.get(scheme) or _("This is not in the list of '%(field)s'%(allowed)s", **said)
     finding = Finding(FindingCode.UNKNOWN_CODE, Severity.REFUSE_VALUE, message, place, at_field=at_field)
     return _unreadable(written, place, finding)
 

@@ -54,6 +54,8 @@
       const answer = await fetch(line.dataset.news, { redirect: "manual", cache: "no-store", credentials: "same-origin" });
       if (answer.status === 401) {
         close(line.dataset.ended, line.dataset.signIn, "/sign-in");
+        // Who was signed in here, and until when, is over: whoever comes to this desk next does not read it.
+        document.querySelector("footer form[action='/sign-out']")?.remove();
       } else if (answer.status === 403 || answer.type === "opaqueredirect") {
         close(line.dataset.locked, line.dataset.unlock, "/unlock");
       } else if (answer.status === 404) {

@@ -82,11 +82,12 @@ def test_country_is_understood_loosely(written: str, code: str) -> None:
     assert codes.find_country(written) == code
 
 
-def test_demonym_is_no_country() -> None:
-    """A nationality in words is kept as written, not turned into a country by guess."""
-    report = read_rows([["prs_SecondName", "prs_Citizenship"], ["Invented", "Vietnamese"]])
-    (unread,) = values(of(report, Category.IDENTITY)[0], "prs_Citizenship")
-    assert (unread.state, unread.as_written) == (ValueState.UNREADABLE, "Vietnamese")
+def test_a_nationality_in_words_is_understood_and_kept_as_written() -> None:
+    """Those of the Home Office form; any other word stays as written and becomes no country by guess."""
+    report = read_rows([["prs_SecondName", "prs_Citizenship"], ["Invented", "Vietnamese; Hutsul"]])
+    read, unread = values(of(report, Category.IDENTITY)[0], "prs_Citizenship")
+    assert (read.state, read.code, read.as_written) == (ValueState.GIVEN, "VN", "Vietnamese")
+    assert (unread.state, unread.as_written) == (ValueState.UNREADABLE, "Hutsul")
 
 
 @pytest.mark.parametrize(
@@ -359,3 +360,26 @@ def test_planned_end_may_lie_in_the_future() -> None:
     rows = [["prs_SecondName", "spl_PlannedEndDate", "spl_ActualEndDate"], ["Invented", "2027-03-31", "2027-03-31"]]
     places = [item.locator for item in read_rows(rows).findings if item.code is FindingCode.IMPLAUSIBLE_DATE]
     assert places == ["file:2:3"]
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        *((name, "GB") for name in ("British", "Great Britain", "england", "Welsh", "UK")),
+        ("Vietnamese", "VN"),
+        ("Kosovo", "XK"),
+        ("Palestine", "PS"),
+        ("Georgia", "GE"),
+        ("Unknown", None),
+    ],
+)
+def test_a_nationality_is_understood_as_people_write_it(written: str, code: str | None) -> None:
+    assert codes.find_country(written) == code
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [("Farsi", "fas"), ("mandarin", "cmn"), ("Pashto", "pus"), ("Romani", "rom"), ("Dari", "prs"), ("Elvish", None)],
+)
+def test_a_language_is_understood_as_people_call_it(written: str, code: str | None) -> None:
+    assert codes.find_language(written) == code

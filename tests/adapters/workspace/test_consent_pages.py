@@ -18,11 +18,12 @@ from lxml import html
 from adapters.case_sync import CaseSync
 from adapters.excluding import plan_add
 from adapters.hub_client import HubClient, HubRefused, HubUnreachable
+from adapters.picture.consent_standing import STATE_WORDS
 from adapters.refusal import CaseRefused, LogRefused
 from adapters.release.consent_effect import Change
 from adapters.release.outbox import Outbox
 from adapters.workspace import cases
-from adapters.workspace.consent_words import GROUPS, MEANS, NRM_OF_AN_ADULT, STATES
+from adapters.workspace.consent_words import GROUPS, MEANS, NRM_OF_AN_ADULT
 from policies.vocabulary import Category, ConsentState
 from tests.adapters.workspace.desk import Browser
 from tests.adapters.workspace.two_desks import (
@@ -277,6 +278,20 @@ def test_what_was_recorded_is_never_said_not_to_be_and_words_are_sealed_once(
     assert f"{CANARY}</textarea>" in unclear.text
 
 
+def test_how_it_was_found_that_a_child_cannot_decide_is_recorded_without_words_of_theirs(desks: TwoDesks) -> None:
+    """The reasons matter most where nobody said anything: they are a professional's, not the child's."""
+    writer = desks.care.unlocked()
+    found = "The play specialist asked in pictures; she turned away (invented)"
+    form = {**AGREED, "competence_words": found, "job_title": "Nurse (invented)"}
+    recorded(desks, writer, "cannot-decide", form)
+    desks.hear()
+    picture = writer.get(desks.address("picture?purpose=panel_review")).text
+    assert found in picture
+    voice = picture[picture.index('id="voice"') : picture.index('id="safety"')]
+    assert found in voice
+    assert "Sharing what was told in confidence: Cannot decide this now." in voice
+
+
 @pytest.mark.parametrize(
     ("kind", "changed", "problem", "field"),
     [
@@ -448,7 +463,7 @@ def test_where_nobody_agreed_the_page_says_that_nothing_rests_on_consent(wrong: 
     with desks.care.app.test_request_context():
         for state in (ConsentState.NONE_RECORDED, ConsentState.NOT_SOUGHT):
             assert str(MEANS[state][0]) == "Nothing is being shared on the basis of consent."
-        assert str(STATES[ConsentState.NONE_RECORDED]) == "No agreement or refusal is recorded"
+        assert str(STATE_WORDS[ConsentState.NONE_RECORDED]) == "No agreement or refusal is recorded"
         told = " ".join(map(str, NRM_OF_AN_ADULT))
     assert "The case closes and Home Office support ends." in told
     assert "must still notify the Home Office, without naming them." in told
