@@ -19,7 +19,7 @@ SOCIAL_CARE_EXPORT = _(
 )
 HEALTH_EXPORT = _("export FHIR R4 (JSON or XML), which the health reader takes")
 INTELLIGENCE = _("a person must decide what of it may be shared, and write that into the case")
-ATTACH = _("it holds no records that a program can read; attach it to the case as a document")
+ATTACH = _("it holds no records that a program can read; write by hand what matters of it, and where it is kept")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from flask_babel import format_date, format_datetime
+from flask_babel import format_datetime
 from flask_babel import gettext as _
 
 from adapters.cases import NOT_SIGNED_YET, VerifiedCase
@@ -227,15 +227,17 @@ def list_history(adapter: Adapter, verified: VerifiedCase, held: OpenCase | None
 def show_agreements(adapter: Adapter, verified: VerifiedCase, agreements: Sequence[Consent]) -> list[dict[str, str]]:
     """Return agreements as answers to choose from: whose, about what, recorded when and by whom."""
     made = {item.digest: item for item in verified.consents}
+    counts = {item.digest for item in verified.state.consent.in_force}
     return [
         {
             "value": item.digest,
             "text": _(
                 "%(who)s, recorded on %(day)s by %(agency)s",
                 who=speaker_words(verified, item.given_by.value, item.giver),
-                day=format_date(made[item.digest].issued_at, "d MMMM y"),
+                day=format_datetime(made[item.digest].issued_at, DAY_AND_TIME),
                 agency=agency_name(adapter, made[item.digest].issuer),
-            ),
+            )
+            + ("" if item.digest in counts else _(" (they have said something else since)")),
             "subject": shown(SUBJECT_WORDS[item.subject]),
         }
         for item in reversed(agreements)

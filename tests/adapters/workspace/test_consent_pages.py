@@ -292,6 +292,17 @@ def test_how_it_was_found_that_a_child_cannot_decide_is_recorded_without_words_o
     assert "Sharing what was told in confidence: Cannot decide this now." in voice
 
 
+def test_two_agreements_of_one_day_can_be_told_apart(desks: TwoDesks) -> None:
+    """By the time of day, and by which of them a later word has taken the place of."""
+    writer = desks.care.unlocked()
+    recorded(desks, writer, "agreed", AGREED)
+    form = html.fromstring(writer.get(desks.address("consent/record/not-real")).text)
+    listed = [" ".join(item.text_content().split()) for item in form.xpath("//label[contains(., 'recorded on')]")]
+    assert len(listed) == 2
+    assert all(re.search(r"recorded on \d+ \w+ \d{4}, \d\d:\d\d (GMT|BST) by ", item) for item in listed), listed
+    assert ["they have said something else since" in item for item in listed] == [False, True]
+
+
 @pytest.mark.parametrize(
     ("kind", "changed", "problem", "field"),
     [
