@@ -11,6 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from adapters.picture.content import read_content
 from adapters.release.drafts import Draft
+from adapters.release.strategy import DiscussionState
 from adapters.release.writing import MAX_LINE_CHARS, MAX_TEXT_CHARS, AuthoredRefused, require_line, require_text
 from adapters.uk_time import last_uk_day, uk_day_end
 from adapters.workspace.in_hand import Chosen
@@ -117,6 +118,17 @@ def asked_agencies(drafts: Sequence[Draft]) -> list[str]:
             named = read_content(draft.content, draft.category).text("hub_RequestTo")
             found.update({named: None} if named else {})
     return list(found)
+
+
+def addressed_agencies(draft: Draft) -> list[str]:
+    """Return the agencies to which a draft speaks: whom a request asks, whom a planned strategy discussion invites."""
+    if draft.category is Category.REQUEST:
+        return asked_agencies([draft])
+    if draft.category is not Category.STRATEGY_DISCUSSION:
+        return []
+    content = read_content(draft.content, draft.category)
+    is_planned = content.text("hub_DiscussionState") == DiscussionState.PLANNED.value
+    return [item.text for item in content.given("hub_Invited")] if is_planned else []
 
 
 def _read_until(form: TermsForm) -> datetime | None:

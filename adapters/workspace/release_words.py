@@ -14,6 +14,7 @@ from adapters.picture.speech import Sentence, shown
 from adapters.picture.words import category_words, condition_words, words_for
 from adapters.release.pressing import Plan
 from adapters.release.releasing import Planned
+from adapters.workspace.release_terms import addressed_agencies
 from policies.engine import Bundle
 from policies.model import Recipient
 from policies.vocabulary import Gateway, OverrideReason, Purpose
@@ -140,6 +141,26 @@ def read_plan(
         bases = {on for item in listed for _name, on in item.given}
         cards.append(PurposeCard(purpose_name(purpose), tuple(listed), bases.pop() if len(bases) == 1 else ""))
     return tuple(cards)
+
+
+def overlooked(plan: Plan, names: Mapping[str, str], own: str) -> list[tuple[str, str]]:
+    """Return which draft speaks to an agency none of whose people or intake would get it, for whichever purpose.
+
+    As the draft's name on the page and the agency's. ``own`` is the agency that releases.
+    """
+    numbers = {item.draft: number for number, item in enumerate(plan.drafts, start=1)}
+    found: dict[tuple[str, str], bool] = {}
+    for _purpose, planned in plan.planned:
+        for item in planned:
+            key = draft_name(item, numbers), str(item.recipient.agency)
+            found[key] = found.get(key, False) or item.decision.is_permit
+    said = []
+    for draft in plan.drafts:
+        name = f"{numbers[draft.draft]}. {shown(category_words(draft.category))}"
+        for agency in addressed_agencies(draft):
+            if agency != own and not found.get((name, agency), False):
+                said.append((name, names.get(agency, agency)))
+    return said
 
 
 def rule_words(bundle: Bundle, rule: str) -> tuple[str, bool]:

@@ -14,8 +14,12 @@ import pytest
 from lxml import html
 from werkzeug.test import TestResponse
 
+from adapters.release.authored import request as build_request
 from adapters.release.drafts import DraftState, keep_authored, list_drafts
+from adapters.release.strategy import DiscussionState, strategy_discussion
+from adapters.release.writing import Author
 from adapters.store.tables import DraftRow, OutboxRow
+from adapters.workspace.release_terms import addressed_agencies
 from policies.vocabulary import Category, Role
 from tests.adapters.picture.test_receiving import consent
 from tests.adapters.workspace.desk import Browser
@@ -192,6 +196,39 @@ def test_each_form_opens_and_says_what_is_missing(desks: TwoDesks, kind: str) ->
     linked = set(re.findall(r'<a href="#([^"]+)"', answer.text)) - {"main-content"}
     assert linked
     assert all(f'id="{name}"' in answer.text for name in linked)
+
+
+def test_whom_a_draft_speaks_to_and_who_gets_nothing_of_it_is_named(desks: TwoDesks) -> None:
+    """A request whose agency was taken out, a plan that invites whoever the purpose leaves out."""
+    case, panel = desks.scene.main, desks.panel.unlocked()
+    store, at = desks.panel.adapter.store, now()
+    by = Author(Role.PANEL_VOTING, "Named nurse (invented)", at)
+    week = at.date() + timedelta(days=7)
+    asks = build_request(by, to_agency=CARE, what="What is held", why="To plan", due=week)
+    plan = strategy_discussion(
+        by,
+        state=DiscussionState.PLANNED,
+        held_on=week,
+        starts_at="09:30",
+        agencies=[CARE, POLICE],
+        reasons="Seen far from home (invented)",
+        how_to_join="By telephone",
+    )
+    request = keep_authored(store, case, Category.REQUEST, asks, at)
+    discussion = keep_authored(store, case, Category.STRATEGY_DISCUSSION, plan, at)
+    listed = {item.draft: item for item in list_drafts(store, case, [DraftState.DRAFT])}
+    assert addressed_agencies(listed[request]) == [CARE]
+    assert sorted(addressed_agencies(listed[discussion])) == sorted([CARE, POLICE])
+    page = panel.get(begin(desks.panel, panel, request, only=[HEALTH])).text
+    (warning,) = html.fromstring(page).xpath("//*[contains(@class, 'govuk-warning-text__text')]")
+    said = " ".join(warning.text_content().split())
+    assert "1. Request speaks to" in said
+    assert "and nobody there gets it. Choose another purpose, or tick them." in said
+    page = panel.get(begin(desks.panel, panel, request)).text
+    assert "nobody there gets it" not in page
+    with store.write() as session:
+        for name in (request, discussion):
+            session.delete(session.get(DraftRow, name))
 
 
 def test_whoever_releases_reads_all_that_is_sealed(fresh: TwoDesks) -> None:
