@@ -15,6 +15,7 @@ from adapters.picture.speech import shown
 from adapters.picture.words import category_words, day_words, span_words, words_for
 from adapters.release.drafts import Draft, DraftState, is_authored
 from adapters.sources.draft import ValueState
+from adapters.workspace.finding_words import place_words
 from adapters.workspace.written_kinds import form_of
 from adapters.workspace.written_terms import DATES, OTHER_SERVICE, Asked, Takes, WrittenKind
 
@@ -107,6 +108,8 @@ REVIEW_WORDS = {
     "hub_InfoGrade": _("Information"),
 }
 """What a field is called where somebody reads it; the form asks for it as a question."""
+TYPED = "typed by hand"
+"""What stands as the source of a typed record, sealed as all of it."""
 STATE_WORDS = {
     ValueState.EMPTY: _("empty in the source"),
     ValueState.ABSENT: _("not in the source"),
@@ -177,11 +180,17 @@ def read_card(draft: Draft, names: Mapping[str, str], refs: Mapping[str, str], m
         findings=content.findings,
         notes=content.notes,
         observed=_observed(content, kind),
-        source=from_whom if written else str(system or ""),
+        source=from_whom if written else _record_source(content, str(system or "")),
         lines=tuple(lines),
         is_written=written,
         can_correct=may_write and written and kind is not None and draft.why_again is None,
     )
+
+
+def _record_source(content: ReadContent, system: str) -> str:
+    """Return from which kind of file, and where in it: two drafts of the same words are told apart by that."""
+    where = place_words(content.source_locator) if content.source_locator and system != TYPED else ""
+    return ", ".join(text for text in (system, where) if text)
 
 
 def _observed(content: ReadContent, kind: WrittenKind | None) -> str:

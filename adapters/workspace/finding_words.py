@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from flask_babel import gettext as _
@@ -35,14 +35,15 @@ class ShownFinding:
     code: str
 
 
-def shown_findings(findings: object) -> list[ShownFinding]:
-    """Return findings as lines, the gravest first, at most ``MAX_SHOWN``."""
+def shown_findings(findings: object, place: Callable[[str], str] | None = None) -> list[ShownFinding]:
+    """Return findings as lines, the gravest first, at most ``MAX_SHOWN``. ``place`` says where one stands."""
+    where = place or place_words
     listed: Iterable[Mapping[str, str]] = findings if isinstance(findings, list | tuple) else ()
     ordered = sorted(listed, key=lambda item: _ORDER.index(item["severity"]))
     return [
         ShownFinding(
             str(severity_words[item["severity"]]),
-            place_words(item["locator"]),
+            where(item["locator"]),
             shown(item["message"]),
             item["code"],
         )

@@ -113,7 +113,10 @@ def warnings(comparison: Comparison) -> list[str]:
         said.append(_("A number differs. Numbers seldom differ for one child: check it in your own system."))
     if comparison.may_be_sibling:
         said.append(
-            _("Family name and date of birth agree, the first name does not: this may be a twin, brother or sister.")
+            _(
+                "Family name and date of birth agree or nearly agree, the first name does not. This may be a twin, a "
+                "brother or a sister."
+            )
         )
     return said
 

@@ -6,7 +6,7 @@ It becomes what a file with that one row would become (``adapters.sources.charit
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flask import make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -21,7 +21,7 @@ from adapters.picture.speech import shown
 from adapters.picture.words import day_words
 from adapters.sources.charity.codes import code_labels
 from adapters.sources.charity.fields import Kind
-from adapters.sources.charity.typed import TypedField, TypedStep, problems, read_typed, typed_steps
+from adapters.sources.charity.typed import TypedField, TypedStep, field_at, problems, read_typed, typed_steps
 from adapters.sources.draft import ReadReport
 from adapters.sources.findings import Severity
 from adapters.sources.people import people_in
@@ -30,6 +30,7 @@ from adapters.workspace.access import Need, needs, shows_again
 from adapters.workspace.app import workspace
 from adapters.workspace.cases import held_case
 from adapters.workspace.day_parts import PARTS, NotADay, typed_date
+from adapters.workspace.draft_words import TYPED
 from adapters.workspace.finding_words import shown_findings
 from adapters.workspace.form_reading import is_shown_again
 from adapters.workspace.match_words import describe_child, lines, warnings
@@ -134,9 +135,17 @@ def _check(case: str, typed: Mapping[str, str], report: ReadReport) -> str:
         ],
         is_empty=report.is_refused,
         drafts=len(report.drafts),
-        findings=shown_findings(notes),
+        findings=shown_findings(notes, _question_at),
         compared=compared,
     )
+
+
+def _question_at(locator: str) -> str:
+    """Return what the form asks where a finding stands: it has no rows and columns."""
+    name = field_at(locator)
+    found = (item for step in typed_steps() for item in step.fields if item.column.name == name)
+    asked = next(found, None)
+    return shown(asked.label) if asked is not None else str(_("the record as a whole"))
 
 
 @intake.post("/cases/<case>/record/check")
@@ -149,7 +158,9 @@ def keep_record(case: str) -> AnyResponse | str:
     report = _read(typed)
     if report.is_refused:
         return make_response(_check(case, typed, report), _UNPROCESSABLE)
-    work.put_kept(keep(here, case, _("a typed record"), report.drafts, report.to_json()["findings"]))
+    # It is read as a file's one row is; nobody is to look for that file later.
+    drafts = [replace(item, source=replace(item.source, system=TYPED)) for item in report.drafts]
+    work.put_kept(keep(here, case, _("a typed record"), drafts, report.to_json()["findings"]))
     work.drop_form(case, FORM)
     return redirect(url_for("intake.kept", case=case), _SEE_OTHER)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
+from lxml import html
 
 from adapters.nrm.indicators import indicator_groups
 from adapters.release.drafts import Draft, list_drafts
@@ -76,7 +78,9 @@ def test_a_typed_record_becomes_what_its_file_would(front: FrontDesk, browser: B
     kept = added(front, new)
     assert len(kept) == 3
     by_text = sorted((dict(item.content) for item in kept), key=str)
-    assert by_text == sorted((item.to_content() for item in expected.drafts), key=str)
+    by_hand = [replace(item, source=replace(item.source, system="typed by hand")) for item in expected.drafts]
+    assert by_text == sorted((item.to_content() for item in by_hand), key=str)
+    assert "typed by hand" in browser.get(front.at("drafts")).text
     assert "Nothing was typed yet" in browser.get(front.at("record/check")).text
 
 
@@ -87,8 +91,8 @@ def test_a_typed_record_becomes_what_its_file_would(front: FrontDesk, browser: B
          "is not a date"),
         (1, {"prs_Birthdate.year": "11"}, "prs_Birthdate.year", "is not a date"),
         (1, {"prs_Birthdate.day": "4", "prs_Birthdate.year": "2011"}, "prs_Birthdate.month", "is not a date"),
-        (1, {"prs_Citizenship": "Nowhereland"}, "prs_Citizenship", "is not in the list"),
-        (1, {"prs_PrimaryLanguage": "Nolanguage"}, "prs_PrimaryLanguage", "is not in the list"),
+        (1, {"prs_Citizenship": "Nowhereland"}, "prs_Citizenship", "No country or nationality of this name"),
+        (1, {"prs_PrimaryLanguage": "Nolanguage"}, "prs_PrimaryLanguage", "No language of this name"),
         (1, {"prs_FirstName": "x" * 301}, "prs_FirstName", "may have 300 characters"),
         (3, {"vic_AgeWhenTrafficked": "young"}, "vic_AgeWhenTrafficked", "whole number"),
         (3, {"vic_TraffickingStatus": "Invented"}, "vic_TraffickingStatus", "is not in the list"),
@@ -123,13 +127,24 @@ def test_an_empty_record_is_not_kept(front: FrontDesk, browser: Browser, new: li
     assert added(front, new) == []
 
 
+def test_a_finding_of_a_typed_record_names_its_question(front: FrontDesk, browser: Browser) -> None:
+    """There is no row and no column for whoever typed it."""
+    browser.post(front.at("record/1"), prs_FirstName="Rowan", prs_SecondName="Madeup-Testcase")
+    browser.post(front.at("record/2"), prs_MailingCountry="Nowhereland")
+    shown = browser.get(front.at("record/check")).text
+    found = html.fromstring(shown).xpath("//td[@data-label='Where']")
+    assert [item.text_content().strip() for item in found] == ["Country"]
+    assert "row 2" not in shown
+    browser.post(front.at("record/put-aside"))
+
+
 def test_another_childs_record_is_seen_to_differ(front: FrontDesk, browser: Browser) -> None:
     browser.post(
         front.at("record/1"), prs_FirstName="Rowan", prs_SecondName="Madeup-Testcase", **{"prs_Birthdate.year": "2011"}
     )
     shown = browser.get(front.at("record/check")).text
     assert "Differs" in shown
-    assert "twin, brother or sister" in shown
+    assert "This may be a twin, a brother or a sister." in " ".join(shown.split())
 
 
 def test_what_was_typed_is_forgotten(front: FrontDesk, browser: Browser) -> None:

@@ -61,7 +61,7 @@ def test_a_file_is_read_its_child_confirmed_and_the_records_kept(front: FrontDes
     order = [shown.index(f'id="who-{number}"') for number in range(3)]
     assert shown.index("Juniper Madeup-Testcase, born 17 May 2011") > order[0]
     assert order == sorted(order)
-    assert "this may be a twin, brother or sister" in shown
+    assert "This may be a twin, a brother or a sister." in shown
     assert kept(front) == []
     answer = choose_first(front, browser, data)
     assert answer.status_code == 303
