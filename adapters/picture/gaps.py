@@ -245,6 +245,9 @@ def _held_back(view: CaseView) -> Iterator[HeldBack]:
     for item in view.not_given:
         if item.count > 0:
             sentence = CODE_SENTENCES[item.code]
+            if item.agency == view.reader.agency:
+                # Nobody asks the agency that is their own as if it were another.
+                sentence = joined([sentence, _("It is your own: somebody else there has it.")])
             name = view.name_of(item.agency)
             yield HeldBack(item.agency, view.kind_of(item.agency), name, item.code, item.count, sentence)
 

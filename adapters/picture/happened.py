@@ -11,7 +11,7 @@ from adapters.picture.elements import plain_term
 from adapters.picture.provenance import Piece
 from adapters.picture.speech import joined
 from adapters.picture.speech import lazy_gettext as _
-from adapters.picture.words import day_words, words_for
+from adapters.picture.words import day_words, standing_words, words_for
 from policies.vocabulary import Category
 
 TO_CONSIDER = "To consider, not concluded:"
@@ -89,7 +89,8 @@ def _decision(piece: Piece) -> list[str]:
 def _referral(piece: Piece) -> list[str]:
     content = piece.content
     said = (content.text("cas_ReferredOrganisation"), content.text("cas_OutgoingReferralDetails"))
-    return [joined([text for text in (piece.line, *said) if text], ": "), words_for(content.text("hub_ActionState"))]
+    state = standing_words(content.text("hub_ActionState"), piece.category)
+    return [joined([text for text in (piece.line, *said) if text], ": "), state]
 
 
 def _action(piece: Piece) -> list[str]:

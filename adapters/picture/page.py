@@ -39,6 +39,7 @@ from adapters.picture.words import (
     join_words,
     kind_words,
     span_words,
+    standing_words,
     words_for,
 )
 
@@ -290,6 +291,7 @@ def _environment() -> Environment:
         category=_harmless(category_words),
         words=_harmless(words_for),
         discussion=_harmless(discussion_words),
+        standing=lambda state, kind: _harmless(lambda item: standing_words(item, kind))(state),
         condition=_harmless(condition_words),
         in_sentence=join_words,
         start=capital_first,

@@ -13,7 +13,7 @@ from adapters.picture.elements import CellItem
 from adapters.picture.model import Picture
 from adapters.picture.neutral import neutral_text
 from adapters.picture.provenance import Provenance
-from adapters.picture.words import category_words, count_words, day_words, kind_words, words_for
+from adapters.picture.words import category_words, count_words, day_words, kind_words, standing_words, words_for
 
 MAX_CHRONOLOGY_ROWS = 60
 
@@ -250,7 +250,7 @@ def _plan(picture: Picture, console: Console) -> None:
     _lines(console, "Risk and plan", lines)
     lines = [
         f"{row.what} ({row.owner_name}, {f'due {day_words(row.due)}' if row.due else 'no day'}"
-        f"{', overdue' if row.is_overdue else ''}): {words_for(row.state) or 'state not recorded'}"
+        f"{', overdue' if row.is_overdue else ''}): {standing_words(row.state, row.kind) or 'state not recorded'}"
         f"{f', says {row.said_by}' if row.said_by else ''}{f': {row.outcome}' if row.outcome else ''}"
         f"{_source(picture, row.statement.provenance)}"
         for row in picture.plan

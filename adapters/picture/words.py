@@ -314,6 +314,13 @@ def span_words(start: object, end: object) -> str:
     return _("%(start)s to %(end)s", start=day_words(start), end=day_words(end))
 
 
+def standing_words(state: str, kind: Category) -> str:
+    """Return where an action or a referral to a service stands: a referral under way waits for its answer."""
+    if kind is Category.SERVICE_REFERRAL and state == "in_progress":
+        return _("sent, no answer yet")
+    return words_for(state)
+
+
 def plain_summary(text: str, *, is_authored: bool = False) -> str:
     """Return the line that a program made of a record with its dates and list words as people write them.
 

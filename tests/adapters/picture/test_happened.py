@@ -194,3 +194,25 @@ def test_a_discussion_reads_as_on_its_own_page() -> None:
     page = text_of(made(COUNCIL, Category.STRATEGY_DISCUSSION, held))
     assert "by this record: Said they would come; Not there" in page
     assert "Safe from the people who exploit the child; Unheard of: Far away" in page
+
+
+def test_a_referral_without_an_answer_waits_and_what_the_own_agency_holds_is_its_own() -> None:
+    sent = service_referral(
+        BY,
+        to_service="advocate",
+        what_for="Somebody on her side",
+        referred_on=AT.date(),
+        state=ReferralState.IN_PROGRESS,
+    )
+    picture = made(COUNCIL, Category.SERVICE_REFERRAL, sent)
+    assert "sent, no answer yet" in only_row(picture)
+    assert "sent, no answer yet" in text_of(picture)
+    view = case_view([])
+    (own,) = [
+        item
+        for item in assemble(replace(view, reader=replace(view.reader, agency=POLICE))).gaps.held_back
+        if item.agency == POLICE
+    ]
+    assert own.sentence.endswith("It is your own: somebody else there has it.")
+    (other,) = [item for item in assemble(view).gaps.held_back if item.agency == POLICE]
+    assert not other.sentence.endswith("somebody else there has it.")

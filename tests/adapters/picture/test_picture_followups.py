@@ -190,7 +190,7 @@ def test_each_invited_agencys_own_answers_stand_beside_what_the_convener_wrote()
     assert planned.came_of_it == (fid("held"),)
     page = render_page(made)
     assert "Its own answer, 25 May 2026: not coming: <bdi>The ward is closed (invented)</bdi>" in page
-    assert "by this record no answer" in page
+    assert "by this record: Did not answer" in page
 
 
 def test_only_an_invited_agency_answers_and_only_that_plan() -> None:
