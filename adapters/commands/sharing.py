@@ -33,6 +33,7 @@ from adapters.release.forms import BUILDERS, author_of, content_for, keep_why, l
 from adapters.release.releasing import Planned, ReleaseTerms
 from adapters.runtime import Adapter, system_clock
 from adapters.sources.draft import ReadReport
+from adapters.sources.formats import warn_of_origin
 from adapters.sources.reading import read_file
 from adapters.sources.subject import IDENTIFIER_KEYS, Subject
 from policies.model import Recipient
@@ -148,6 +149,9 @@ def read(
     if case is not None:
         with opened(home_option()) as adapter:
             new, known = keep_records(adapter.store, case, found.drafts, adapter.clock())
+            origin = warn_of_origin(found.format, adapter.home.kind)
+        if origin:
+            click.echo(f"warning: {origin}", err=True)
         click.echo(f"{count(new, 'draft')} kept, {known} {'was' if known == 1 else 'were'} here already", err=True)
 
 

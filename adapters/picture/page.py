@@ -21,6 +21,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from adapters.erasures import RULE as ERASED_RULE
 from adapters.picture.beside import SideBySide, lay_side_by_side
 from adapters.picture.chronology import ChronologyRow
 from adapters.picture.discussion_words import discussion_words
@@ -177,6 +178,7 @@ def _render(
             agency_names={row.agency: row.name for row in picture.agencies},
             instructions=sorted({item for row in picture.evidence for item in row.provenance.instructions}),
             not_written={item.fragment for item in picture.gaps.not_written},
+            refused={item.fragment: item.rules == (ERASED_RULE,) for item in picture.gaps.refused},
             rule_words={item.rule: item.sentence for item in picture.record_of_use.rules},
             unconfirmed_of=lambda p: _unconfirmed_of(p, unconfirmed),
             span=span_words,

@@ -9,6 +9,7 @@ import zipfile
 from types import MappingProxyType
 
 from adapters.picture.speech import lazy_gettext
+from adapters.picture.words import KIND_WORDS
 from adapters.sources.charity.htcds import FORMATS as CHARITY_FORMATS
 from adapters.sources.findings import FindingCode, refuse_file
 from adapters.sources.guards import OLE2_MAGIC, open_workbook_archive
@@ -20,6 +21,7 @@ from adapters.sources.social_care.cin import FORMAT as CIN_FORMAT
 from adapters.sources.social_care.ssda903 import FORMAT as SSDA903_FORMAT
 from adapters.sources.tables import identify_text, identify_workbook
 from adapters.sources.unread import Unread
+from policies.vocabulary import AgencyKind
 
 FORMATS: tuple[Format, ...] = (FHIR_FORMAT, CIN_FORMAT, SSDA903_FORMAT, SPI_FORMAT, *CHARITY_FORMATS)
 """Every format with a reader."""
@@ -62,6 +64,24 @@ def identify(source: SourceFile) -> Format:
     what to export instead, and for one that breaks a guard on the way.
     """
     return _BY_ID[_identify(source.data)]
+
+
+def warn_of_origin(format_id: str, own: AgencyKind) -> str:
+    """Return what to say where a file's format is that of another kind of agency's systems, else nothing.
+
+    What an agency releases, others read as what that agency says: a copy of somebody else's record would count as a
+    second source of the same thing. HTCDS, the charities' standard, is for anybody.
+    """
+    kind = _BY_ID[format_id].kind
+    if kind in (own, AgencyKind.CHARITY):
+        return ""
+    return lazy_gettext(
+        "Files of this format come from the systems of: %(theirs)s. Your agency is: %(own)s. Take it in only if these "
+        "are your agency’s own records: everybody reads them as what your agency says. What another agency recorded, "
+        "it shares itself; you can ask it for that.",
+        theirs=KIND_WORDS[kind],
+        own=KIND_WORDS[own],
+    )
 
 
 def _identify(data: bytes) -> str:

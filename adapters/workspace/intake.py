@@ -19,7 +19,7 @@ from adapters.matching import Described, rank
 from adapters.release.drafts import Draft, DraftState, Match, matches_of, take_back
 from adapters.sources.draft import DraftFragment, ReadReport
 from adapters.sources.findings import FindingCode
-from adapters.sources.formats import FORMATS
+from adapters.sources.formats import FORMATS, warn_of_origin
 from adapters.sources.guards import MAX_FILE_BYTES
 from adapters.sources.people import FilePerson, people_in, records_of
 from adapters.sources.reading import SourceFile, read_source
@@ -209,6 +209,7 @@ def _side_by_side(case: str, waiting: Upload, problem: str = "") -> str:
         problem=problem,
         upload=waiting,
         findings=shown_findings(waiting.report["findings"]),
+        origin=warn_of_origin(str(waiting.report["format"]), workspace().adapter.home.kind),
         people=[
             {
                 "name": name_of(person.described),

@@ -8,10 +8,11 @@ from typing import Any
 from invented_case import AT, CHARITY, COUNCIL, HEALTH, POLICE, case_view, fid, opened, record, value
 from lxml import html
 
+from adapters.erasures import RULE as ERASED_RULE
 from adapters.picture.context import Setting
 from adapters.picture.model import Picture, assemble
 from adapters.picture.page import render_page
-from adapters.picture.view import ForAnotherPurpose
+from adapters.picture.view import ForAnotherPurpose, RefusedFragment
 from adapters.release import authored
 from adapters.release.actions import service_referral
 from adapters.release.writing import ReferralState, WordsAre
@@ -119,6 +120,21 @@ def test_a_decision_stands_with_all_that_it_holds() -> None:
     assert "Asked for by the decision of 21 May 2026" in page
     happened = next(item.statement for item in picture.chronology if item.category is Category.DECISION)
     assert happened == "The panel's decision: positive on reasonable grounds. She was moved (invented)"
+
+
+def test_evidence_of_a_decision_that_is_gone_or_refused_is_called_that() -> None:
+    fields = {
+        "hub_Question": value("rg"),
+        "hub_Outcome": value("positive"),
+        "hub_EvidenceReliedOn": [value(fid("gone")), value(fid("kept"))],
+    }
+    decided = opened("decided", COUNCIL, Category.DECISION, record(Category.DECISION, "Decided", fields))
+    refused = (
+        RefusedFragment(fid("gone"), POLICE, Category.CONCERN, (ERASED_RULE,), "Erased."),
+        RefusedFragment(fid("kept"), POLICE, Category.CONCERN, ("purpose-not-granted",), "Not for this purpose."),
+    )
+    page = text_of(assemble(case_view([decided], refused=refused)))
+    assert f"Rests on: {fid('gone')[:8]} (erased), {fid('kept')[:8]} (refused to you)" in page
 
 
 def test_where_a_child_was_recruited_or_exploited_and_an_offence_was_are_places() -> None:

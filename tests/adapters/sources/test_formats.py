@@ -13,11 +13,13 @@ import openpyxl
 import pytest
 from charity_files import csv_bytes, refusal_codes, saved, template, workbook
 
+from adapters.picture.words import KIND_WORDS
 from adapters.sources.findings import FindingCode, SourceRefused
-from adapters.sources.formats import FORMATS, identify
-from adapters.sources.reading import SourceFile, read_source
+from adapters.sources.formats import FORMATS, identify, warn_of_origin
+from adapters.sources.reading import Format, SourceFile, read_source
 from adapters.sources.tables import PEEKED_CHARS
 from adapters.sources.unread import Unread
+from policies.vocabulary import AgencyKind
 
 TODAY = date(2026, 11, 21)
 FHIR, CIN, SSDA903, SPI = "fhir-r4", "cin-census-xml", "ssda903-csv", "spi-newcase"
@@ -408,3 +410,13 @@ def test_damaged_bytes_never_raise_anything_else(samples_dir: Path) -> None:
             with suppress(SourceRefused):
                 identified(copy)
     assert tried == 180
+
+
+@pytest.mark.parametrize("item", FORMATS, ids=lambda item: item.format_id)
+def test_a_format_of_another_kind_of_agency_is_said_to_be_one(item: Format) -> None:
+    assert warn_of_origin(item.format_id, item.kind) == ""
+    said = str(warn_of_origin(item.format_id, AgencyKind.HOUSING))
+    if item.kind is AgencyKind.CHARITY:
+        assert said == ""
+    else:
+        assert f"systems of: {KIND_WORDS[item.kind]}. Your agency is: Housing." in said

@@ -74,6 +74,15 @@ def test_a_file_is_read_its_child_confirmed_and_the_records_kept(front: FrontDes
     assert not any("other one" in str(draft.content) or "somebody else" in str(draft.content) for draft in drafts)
 
 
+def test_a_file_of_another_kind_of_agency_is_said_to_be_one(front: FrontDesk, browser: Browser) -> None:
+    theirs = Path("demo/files/police-spi-new-case.xml").read_bytes()
+    send(browser, front.at("upload"), {"file": ("case.xml", theirs)})
+    said = browser.get(front.at("upload/whose")).text
+    assert "come from the systems of: Police. Your agency is: Children’s social care." in said
+    send(browser, front.at("upload"), {"file": ("cases.csv", table(HERS))})
+    assert "come from the systems of" not in browser.get(front.at("upload/whose")).text
+
+
 def test_the_drafts_are_those_of_the_command_line(front: FrontDesk, browser: Browser, tmp_path: Path) -> None:
     path = tmp_path / "cases.csv"
     path.write_bytes(table(TWIN, HERS))
