@@ -54,6 +54,8 @@ BESIDE_SHOWN = 10
 BESIDE_OPEN = 2
 """Groups of accounts side by side that stand open on a framed picture; the earlier ones fold out."""
 
+NAMED_UP_TO = 6
+"""Records that are new stand with kind and agency, up to so many; of more stand the numbers, on one line."""
 FOLDED_OVER = 6
 """Rows of a list that stand open on a framed picture, which is read on telephones too; the others fold out."""
 WORDS_FOLDED_OVER = 300
@@ -148,7 +150,7 @@ def _render(
         for fragment in (row.provenance.fragment, *(old.fragment for old in row.older))
     }
     refs = {fragment: row.ref for fragment, row in by_fragment.items()}
-    place = {row.ref: row.provenance.fragment for row in picture.evidence}
+    by_ref = {row.ref: row for row in picture.evidence}
     links, notes, people = (None, {}, {}) if framing is None else (framing.links, framing.notes, framing.people)
     unconfirmed = frozenset(picture.record_of_use.unconfirmed)
     reader_agency = picture.record_of_use.reader_agency
@@ -172,7 +174,8 @@ def _render(
             timeline=build_timeline(picture) if template in _WHOLE else None,
             refs=refs,
             address_of=address_of,
-            place_of=lambda ref: address_of(place[ref]),
+            place_of=lambda ref: address_of(by_ref[ref].provenance.fragment),
+            by_ref=by_ref,
             notes_of=notes_of,
             own_name=lambda agency, member: people.get(member, "") if agency == reader_agency else "",
             agency_names={row.agency: row.name for row in picture.agencies},
@@ -182,6 +185,7 @@ def _render(
             rule_words={item.rule: item.sentence for item in picture.record_of_use.rules},
             unconfirmed_of=lambda p: _unconfirmed_of(p, unconfirmed),
             span=span_words,
+            named_up_to=NAMED_UP_TO,
             folded_over=FOLDED_OVER,
             words_folded_over=WORDS_FOLDED_OVER,
             beside_open=BESIDE_OPEN,

@@ -3,20 +3,21 @@ the words of a page."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from flask_babel import gettext as _
 from werkzeug.exceptions import NotFound
 
 from adapters.cases import VerifiedCase
 from adapters.hub_client import HubRefused, HubUnreachable
+from adapters.picture.content import read_content
 from adapters.picture.field_names import field_words
 from adapters.picture.provenance import read_piece, short_name
 from adapters.picture.speech import Sentence, capital_first, joined, shown
 from adapters.picture.view import CaseView
 from adapters.picture.words import category_words
 from adapters.refusal import CaseRefused, HomeRefused, LogRefused
-from adapters.release.drafts import DraftRefused
+from adapters.release.drafts import DraftRefused, DraftState, list_for_review
 from adapters.release.quoting import QuoteRefused
 from adapters.release.writing import AuthoredRefused
 from adapters.workspace.app import HubBusy, this_session, workspace
@@ -71,6 +72,23 @@ def require_reviewer(case: str) -> tuple[MyCase, frozenset[Category]]:
     if not may:
         raise NotFound
     return mine, may
+
+
+def answers_on_the_way(mine: MyCase) -> Mapping[str, DraftState]:
+    """Return which requests and invitations this agency has written an answer to, by the fragment answered.
+
+    A draft, or a held one, comes before one that was released: that one is on its way to whoever opens the case again,
+    or was released for another purpose. Only of drafts that are the asker's to review.
+    """
+    if Category.ANSWER not in releasable(mine.roles):
+        return {}
+    found: dict[str, DraftState] = {}
+    for item in list_for_review(workspace().adapter.store, mine.case):
+        if item.category is Category.ANSWER:
+            asked = read_content(item.content, item.category).text("hub_AnswerTo")
+            if found.get(asked, DraftState.RELEASED) is DraftState.RELEASED:
+                found[asked] = item.state
+    return found
 
 
 def load_case(case: str) -> VerifiedCase:

@@ -10,7 +10,7 @@ from adapters.picture.speech import shown
 from adapters.picture.words import day_words, words_for
 from adapters.workspace.access import Need, needs
 from adapters.workspace.app import workspace
-from adapters.workspace.case_facts import require_writer
+from adapters.workspace.case_facts import answers_on_the_way, require_writer
 from adapters.workspace.cases import held_case, picture_address
 from adapters.workspace.written_terms import BECAUSE_TERMS
 from policies.vocabulary import Category
@@ -30,7 +30,7 @@ def add_request_pages(app: Flask) -> None:
 @needs(Need.UNLOCKED)
 def show_requests(case: str) -> AnyResponse | str:
     """What waits for this agency's answer, what it asked others, and what was answered."""
-    _mine, may = require_writer(case)
+    mine, may = require_writer(case)
     held = held_case(case)
     if held is None:
         return redirect(picture_address(case), _SEE_OTHER)
@@ -44,6 +44,7 @@ def show_requests(case: str) -> AnyResponse | str:
         others=[item for item in found if own not in (item.from_agency, item.to_agency)],
         name_of=held.view.name_of,
         opened_at=held.at,
+        on_the_way=answers_on_the_way(mine),
         may_ask=Category.REQUEST in may,
         because=dict(BECAUSE_TERMS),
         elsewhere=held.picture.gaps.of_other_purposes,

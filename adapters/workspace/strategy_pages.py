@@ -27,6 +27,7 @@ from adapters.release.writing import Author
 from adapters.uk_time import uk_day
 from adapters.workspace.access import Need, needs, shows_again
 from adapters.workspace.app import workspace
+from adapters.workspace.case_facts import answers_on_the_way
 from adapters.workspace.cases import MyCase, held_case, picture_address, require_case
 from adapters.workspace.consent_views import agency_name
 from adapters.workspace.form_reading import FormReader, is_shown_again
@@ -81,6 +82,8 @@ def show(case: str) -> str:
         reasons=_spoken(PLACE_REASON_WORDS),
         own_answers=OWN_ANSWERS,
         to_answer=_to_answer(mine, held),
+        on_the_way=answers_on_the_way(mine),
+        own_agency=workspace().adapter.home.agency,
         on=day_words,
     )
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from invented_case import AT, CHARITY, COUNCIL, case_view, fid, opened, record
+from invented_case import AT, CHARITY, COUNCIL, NAMES, case_view, fid, opened, record
 from lxml import html
 from rich.console import Console
 
@@ -63,6 +63,23 @@ def test_new_corrected_and_gone_are_told_apart() -> None:
     page = render_page(picture)
     assert "Since you last looked, 1 June 2026, 09:30 BST" in page
     assert page.count("New to you") == page.count(">New version<") == 1
+    council, new, newer = NAMES[COUNCIL], picture.ref_of(fid("fresh")), picture.ref_of(fid("newer"))
+    assert listed_changes(page)[:2] == [f"New: {new}, Concern, {council}", f"New versions: {newer}, Concern, {council}"]
+
+
+def listed_changes(page: str) -> list[str]:
+    found = html.fromstring(page).xpath("//h2[@id='changes']/following-sibling::ul[1]/li")
+    return [" ".join(item.text_content().split()) for item in found]
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_up_to_six_that_are_new_are_called_by_kind_and_agency(more: int) -> None:
+    picture = looked([note("same"), *(note(f"fresh{number}") for number in range(6 + more))], "same")
+    lines = listed_changes(render_page(picture))
+    if more:
+        assert lines == [f"New: {', '.join(changes(picture).new)}"]
+    else:
+        assert lines == [f"New: {ref}, Concern, {NAMES[COUNCIL]}" for ref in changes(picture).new]
 
 
 def test_what_is_refused_now_says_by_which_sentence() -> None:

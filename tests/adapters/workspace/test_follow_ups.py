@@ -362,6 +362,7 @@ def test_an_invited_agency_answers_itself_and_both_see_it_beside_the_conveners_w
     assert "Room 2, or by video" in form.text
     remote = {**fields_of(form.text), **HEALTH_BY, "coming": "coming_remotely", "text": "A named nurse (invented)"}
     write(fresh.panel, panel, "invitation_answer", **remote)
+    assert "Your agency has released an answer" in panel.get(f"/cases/{case}/strategy").text
     silent = {**fields_of(form.text), **HEALTH_BY, "coming": "not_coming"}
     refused = send(panel, f"/cases/{case}/write/invitation_answer", **silent)
     assert [where for where, _words in problems_of(refused)] == ["text"]
@@ -376,6 +377,7 @@ def test_an_invited_agency_answers_itself_and_both_see_it_beside_the_conveners_w
         assert "The ward is closed (invented)" in page
         assert "A named nurse (invented)" in page
         assert "no answer of its own was opened" in page
+        assert "Your agency has released an answer" not in page
         assert "The ward is closed (invented)" in browser.get(f"/cases/{case}/picture?held=1").text
     record = council.get(link_to(council.get(f"/cases/{case}/strategy"), "Record what came of it"))
     assert "The ward is closed (invented)" in record.text

@@ -135,8 +135,11 @@ def test_a_request_is_asked_answered_and_read(fresh: TwoDesks) -> None:
         "role": "lead_professional",
         "job_title": "Social worker (invented)",
     }
+    in_drafts, released = "Your agency has an answer among its drafts", "Your agency has released an answer"
+    assert in_drafts not in page
     answer = send(council, f"/cases/{case}/write/answer", **typed)
     assert answer.status_code == 303, problems_of(answer)
+    assert in_drafts in council.get(f"/cases/{case}/requests").text
     review = council.get(f"/cases/{case}/drafts").text
     assert ANSWER in review
     assert "Social worker (invented)" in review
@@ -144,7 +147,14 @@ def test_a_request_is_asked_answered_and_read(fresh: TwoDesks) -> None:
     assert mine[0].content["derived_from"] == [fragment]
     assert "handling" in mine[0].content
     assert "Released and sent" in release(fresh.council, council, mine[0].draft).text
+    page = council.get(f"/cases/{case}/requests").text
+    assert in_drafts not in page
+    assert released in page
     fresh.see()
+    fresh.open_case(council)
+    page = council.get(f"/cases/{case}/requests").text
+    assert released not in page
+    assert ANSWER in page
     fresh.open_case(panel)
     page = panel.get(f"/cases/{case}/requests").text
     assert ANSWER in page
