@@ -14,6 +14,7 @@ from adapters.picture.content import Group, find_part
 from adapters.picture.dates import Period, parse_partial
 from adapters.picture.happened import event_words, what_happened
 from adapters.picture.provenance import Piece, Provenance
+from adapters.picture.strategy import is_planned
 from adapters.picture.words import PRECISION_WORDS, span_words
 from policies.vocabulary import AgencyKind, Category
 
@@ -79,7 +80,13 @@ def _rows(piece: Piece) -> Iterable[ChronologyRow]:
         groups = [group for group in piece.content.groups.get(name, ()) if find_part(group, "date")]
         if groups:
             return [_event_row(piece, group) for group in groups]
-    return [_row(piece, what_happened(piece), piece.period)]
+    return [_row(piece, what_happened(piece), _planned(piece) or piece.period)]
+
+
+def _planned(piece: Piece) -> Period | None:
+    """Return the day for which a strategy discussion was called together: its record has no other."""
+    day = parse_partial(piece.content.text("hub_PlannedFor")) if is_planned(piece) else None
+    return None if day is None else Period(day, None)
 
 
 def _event_row(piece: Piece, group: Group) -> ChronologyRow:

@@ -178,20 +178,19 @@ def _risk_window(view: CaseView, pieces: Sequence[Piece], since_opened: Clock) -
     held = [on for piece in pieces if was_held(piece) and (on := held_on(piece)) is not None and on.last >= start]
     if held:
         on = min(held, key=lambda item: item.first)
-        after = max((on.first - start).days, 0)
         words = lazy_ngettext(
             "A strategy discussion was held on %(day)s, %(num)s day after.",
             "A strategy discussion was held on %(day)s, %(num)s days after.",
-            after,
+            max((on.first - start).days, 0),
             day=day_words(on.text),
         )
-        return replace(clock, state=ClockState.MET, words=words)
+        late = [_("The first 72 hours were over by then.")] if on.first.isoformat() > clock.due[:10] else []
+        return replace(clock, state=ClockState.MET, words=joined([words, *late]))
     if clock.state is ClockState.OVER:
-        days = (view.today - start).days
         words = lazy_ngettext(
             "Time ran out on %(day)s, %(num)s day since it began.",
             "Time ran out on %(day)s, %(num)s days since it began.",
-            days,
+            (view.today - start).days,
             day=day_words(clock.due),
         )
         return replace(clock, words=joined([words, _("You opened no record of a strategy discussion since.")]))
@@ -261,13 +260,15 @@ def _said(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Clock]:
         (piece.period.end, piece) for piece in ended if piece.period is not None and piece.period.end is not None
     ]
     returns.sort(key=lambda item: (item[0].first, item[0].time or "", item[1].opened.log_index), reverse=True)
-    for place, (end, piece) in enumerate(returns):
+    said: set[ClockState] = set()
+    for end, piece in returns:
         if was_interview_offered(piece, ended):
             break
         clock = _of(ClockKind.RHI_72H, end, piece, view, _("from a return on record"))
         clock = replace(clock, words=joined([clock.words, interview_note(view, piece, pieces)]))
-        # Of earlier returns only those whose time still runs: what ran out is said once.
-        if place == 0 or clock.state is ClockState.RUNNING:
+        # What still runs is said of each return; what ran out once, of the newest of which it did.
+        if clock.state in (ClockState.RUNNING, ClockState.WARNING) or clock.state not in said:
+            said.add(clock.state)
             yield clock
     conference = find_conference_start(pieces, str(view.case.membership.lead))
     if conference is not None:
@@ -276,9 +277,8 @@ def _said(view: CaseView, pieces: Sequence[Piece]) -> Iterator[Clock]:
         for decided in find_decided(pieces, question):
             if decided.outcome == Outcome.NEGATIVE and decided.piece.fragment not in refused:
                 refused.add(decided.piece.fragment)
-                since = _(
-                    "from the newest decision on %(question)s, which is negative", question=lowered(words_for(question))
-                )
+                asked = lowered(words_for(question))
+                since = _("from the newest decision on %(question)s, which is negative", question=asked)
                 yield _of(ClockKind.RECONSIDERATION, decided.on, decided.piece, view, since)
 
 

@@ -298,7 +298,8 @@ def _people(piece: Piece) -> Rows:
     found = False
     for field, setting in (("hub_Relation", Setting.PEOPLE), ("hub_Professional", Setting.PROFESSIONALS)):
         for group in piece.content.groups.get(field, ()):
-            name = _said(group, "name") or " ".join(text for part in _NAME_PARTS if (text := _said(group, part)))
+            parts = [text for part in (*_NAME_PARTS, "NameText") if (text := _said(group, part))]
+            name = _said(group, "name") or " ".join(parts)
             said = [text for text in (name, _said(group, "organisation")) if text]
             role = _begin(_said(group, "role")) or _("Role not recorded")
             yield setting, _row(piece, joined([role, ", ".join(said)], ": "))

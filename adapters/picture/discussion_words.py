@@ -27,15 +27,16 @@ INVITED_ANSWER_WORDS: Mapping[str, str] = {
     InvitationAnswer.SENDS_VIEWS.value: _("Sent their views"),
     InvitationAnswer.CANNOT_COME.value: _("Said they could not come"),
     InvitationAnswer.NO_ANSWER.value: _("Did not answer"),
+    InvitationAnswer.NOT_INVITED.value: _("Was not invited"),
 }
 ATTENDANCE_WORDS: Mapping[str, str] = {
     Attendance.IN_THE_ROOM.value: _("In the room"),
     Attendance.REMOTELY.value: _("Remotely"),
     Attendance.NOT_THERE.value: _("Not there"),
 }
-_ALL: Mapping[str, str] = {**PLACE_REASON_WORDS, **INVITED_ANSWER_WORDS, **ATTENDANCE_WORDS}
+DISCUSSION_WORDS: Mapping[str, str] = {**PLACE_REASON_WORDS, **INVITED_ANSWER_WORDS, **ATTENDANCE_WORDS}
 
 
 def discussion_words(code: str) -> str:
     """Return what a code of a strategy discussion is called; one that is not known in words of its own."""
-    return _ALL.get(code) or capital_first(words_for(code))
+    return DISCUSSION_WORDS.get(code) or capital_first(words_for(code))

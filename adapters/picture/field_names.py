@@ -84,10 +84,14 @@ def part_words(group: str, part: str) -> str:
     return f"{group}: {part.lower()}"
 
 
+_CALLED = {"hub_StartsAt": "Starts at, by UK clocks", "prs_SecondName": "Family name"}
+
+
 def _readable(name: str) -> str:
-    # A time of day that was typed without its zone says in its name whose clocks it is by.
-    if name == "hub_StartsAt":
-        return "Starts at, by UK clocks"
+    # A time of day that was typed without its zone says in its name whose clocks it is by; HTCDS counts names, people
+    # do not.
+    if name in _CALLED:
+        return _CALLED[name]
     plain = _PREFIX.sub("", name).replace("_", " ").strip()
     spaced = _CAMEL.sub(" ", plain)
     words = " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in spaced.split())

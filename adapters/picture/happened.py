@@ -11,7 +11,8 @@ from adapters.picture.elements import plain_term
 from adapters.picture.provenance import Piece
 from adapters.picture.speech import joined
 from adapters.picture.speech import lazy_gettext as _
-from adapters.picture.words import day_words, standing_words, words_for
+from adapters.picture.strategy import was_held
+from adapters.picture.words import standing_words, words_for
 from policies.vocabulary import Category
 
 TO_CONSIDER = "To consider, not concluded:"
@@ -72,11 +73,9 @@ def _wishes(piece: Piece) -> list[str]:
 
 def _discussion(piece: Piece) -> list[str]:
     content = piece.content
-    standing = {"planned": _("planned"), "not_held": _("did not take place")}.get(content.text("hub_DiscussionState"))
-    day = content.text("hub_PlannedFor")
-    line = joined([piece.line, standing or _("took place")], ": ")
-    words = content.text("hub_DiscussionOutcome") or content.text("hub_Reasons")
-    return [joined([line, day_words(day)], ", ") if day else line, words]
+    # The line of a plan, and of one that was not held, says so itself.
+    line = joined([piece.line, _("took place")], ": ") if was_held(piece) else piece.line
+    return [line, content.text("hub_DiscussionOutcome") or content.text("hub_Reasons")]
 
 
 def _decision(piece: Piece) -> list[str]:

@@ -35,6 +35,8 @@ LABELS: Mapping[str, str] = {
     "prs_PrimaryLanguage": _("First language"),
     "prs_SecondaryLanguage": _("Second language"),
     "hub_InterpreterRequired": _("Interpreter needed"),
+    "hub_Disability": _("Disability or learning need"),
+    "hub_Ethnicity": _("Ethnicity as recorded"),
     "hub_NHSNumber": _("NHS number"),
     "hub_LAChildID": _("Local authority's own number"),
     "hub_UPN": _("Unique pupil number"),
@@ -44,7 +46,7 @@ EXPECTED = ("prs_FirstName", "prs_SecondName", "prs_Birthdate", "hub_Sex", "prs_
 _NAMES = frozenset({"prs_FirstName", "prs_MiddleName", "prs_SecondName"})
 _NAME_PARTS = ("FirstName", "MiddleName", "SecondName")
 _UNKNOWN = frozenset({"U", "NonSpecifiedUnknown"})
-_MANY = frozenset({"hub_Alias", "prs_Citizenship", "hub_LAChildID"})
+_MANY = frozenset({"hub_Alias", "prs_Citizenship", "hub_LAChildID", "hub_Disability", "hub_Ethnicity"})
 
 
 @dataclass(frozen=True, slots=True)

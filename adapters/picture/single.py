@@ -6,7 +6,7 @@ the picture says of it, and no content.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from adapters.picture.content import Group, ReadContent, ReadValue
@@ -18,6 +18,10 @@ from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.view import CaseView
 from adapters.sources.draft import ValueState
 
+_AGENCIES = frozenset(
+    {"hub_Invited", "hub_Attended", "hub_RequestTo", "hub_Owner", "hub_LetterOwner", "agency", "owner"}
+)
+"""Fields that hold an agency's id, which people know by its name."""
 STATE_WORDS = {
     ValueState.EMPTY: _("left empty in the source"),
     ValueState.ABSENT: _("not in the source"),
@@ -121,10 +125,10 @@ def _card(view: CaseView, picture: Picture, row: EvidenceRow, fragment: str) -> 
         row=row,
         provenance=piece.provenance(),
         summary=piece.line,
-        said=tuple(_list_said(piece.content)),
+        said=tuple(_list_said(piece.content, view.agency_names)),
         notes=piece.content.notes,
         versions=chain if len(chain) > 1 else (),
-        compared=_compare([pieces[item.fragment] for item in chain]) if len(chain) > 1 else (),
+        compared=_compare([pieces[item.fragment] for item in chain], view.agency_names) if len(chain) > 1 else (),
         quoted_by=tuple(
             Quote(other.provenance.fragment, other.summary, other.provenance.agency)
             for other in picture.evidence
@@ -145,17 +149,17 @@ def _card(view: CaseView, picture: Picture, row: EvidenceRow, fragment: str) -> 
     )
 
 
-def _list_said(content: ReadContent) -> Iterator[Said]:
+def _list_said(content: ReadContent, names: Mapping[str, str]) -> Iterator[Said]:
     for name, values in content.singles.items():
         for value in values:
-            yield _said(field_words(name), value)
+            yield _said(field_words(name), value, names if name in _AGENCIES else {})
     for name, groups in content.groups.items():
         for number, group in enumerate(groups, start=1):
             which = field_words(name)
             if len(groups) > 1:
                 which = joined([which, str(number)]) if isinstance(which, Sentence) else f"{which} {number}"
             for part, value in _parts(group):
-                yield _said(part_words(which, field_words(part)), value)
+                yield _said(part_words(which, field_words(part)), value, names if part in _AGENCIES else {})
 
 
 def _parts(group: Group) -> Iterator[tuple[str, ReadValue]]:
@@ -164,12 +168,12 @@ def _parts(group: Group) -> Iterator[tuple[str, ReadValue]]:
             yield part, value
 
 
-def _said(label: str, value: ReadValue) -> Said:
+def _said(label: str, value: ReadValue, names: Mapping[str, str]) -> Said:
     # What could not be read is what the source has, all the more.
     is_rewritten = value.as_written not in (None, "", value.text)
     return Said(
         label=label,
-        text=value.text,
+        text=names.get(value.text, value.text),
         state="" if value.is_given else STATE_WORDS.get(value.state, _("says nothing")),
         code=value.code if value.code and value.code != value.text else "",
         as_written=(value.as_written or "") if is_rewritten else "",
@@ -178,12 +182,12 @@ def _said(label: str, value: ReadValue) -> Said:
     )
 
 
-def _compare(pieces: list[Piece]) -> tuple[Compared, ...]:
+def _compare(pieces: list[Piece], names: Mapping[str, str]) -> tuple[Compared, ...]:
     """Lay versions side by side, field by field: their own lines first."""
     columns = []
     for piece in pieces:
         column: dict[str, str] = {_("In one line"): piece.line}
-        for item in _list_said(piece.content):
+        for item in _list_said(piece.content, names):
             text = item.text or item.state
             column[item.label] = joined([column[item.label], text], "; ") if item.label in column else text
         columns.append(column)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from adapters.picture.content import find_part
 from adapters.picture.dates import PartialDate, Precision, parse_partial
 from adapters.picture.decided import Decided, find_decided, held_on, outcome_words
 from adapters.picture.elements import TypeAlleged, concern_groups
@@ -21,7 +22,7 @@ from adapters.picture.speech import joined, lazy_ngettext
 from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.strategy import Discussion, read_discussion, was_held
 from adapters.picture.view import CaseView
-from adapters.picture.words import count_words, day_words
+from adapters.picture.words import category_words, count_words, day_words, span_words
 from adapters.release.writing import ActionState, Outcome, Question
 from policies.vocabulary import AgePath, Category
 
@@ -237,7 +238,10 @@ def _staying(pieces: Sequence[Piece], today: date, decided: tuple[Statement, ...
     statements = list(decided)
     for piece in (piece for piece in newest_first(pieces) if _is_current(piece, today)):
         line = piece.line
-        if piece.period is None:
+        since = _address_time(piece)
+        if since:
+            line = _("%(what)s (at this address, by the record: %(when)s)", what=line, when=since)
+        elif piece.period is None:
             line = _("%(what)s (no date in the source; it may not be where the child is now)", what=line)
         account = piece.content.find("hub_PlacementAccount")
         if account is not None:
@@ -245,6 +249,17 @@ def _staying(pieces: Sequence[Piece], today: date, decided: tuple[Statement, ...
         statements.append(Statement(found.label, line, piece.provenance(account)))
     sentence = found.sentence if found.statements or not decided else _("What records say now:")
     return Topic(found.name, found.label, sentence, tuple(statements), found.earlier, found.earlier_words)
+
+
+def _address_time(piece: Piece) -> str:
+    """Return since when and until when a contact record says that its address holds, empty where it does not."""
+    for group in piece.content.groups.get("hub_Period", ()):
+        named, start, end = (find_part(group, name) for name in ("field", "start", "end"))
+        if named is not None and named.text == "prs_Mailing":
+            if start is not None and end is None:
+                return _("since %(day)s", day=day_words(start.text))
+            return span_words(None if start is None else start.text, None if end is None else end.text)
+    return ""
 
 
 def _missing(view: CaseView, pieces: Sequence[Piece]) -> Topic:
@@ -375,13 +390,14 @@ def _action(view: CaseView, standing: Standing) -> ActionRow:
 
 def _discussed(view: CaseView, piece: Piece, pieces: Sequence[Piece]) -> ActionRow:
     row, discussion = _row(view, piece), read_discussion(view, piece, pieces)
-    due = discussion.day if discussion.is_planned else row.due
     is_awaited = discussion.is_planned and not discussion.came_of_it
     return replace(
         row,
-        due=due,
+        what=category_words(piece.category),
+        due=discussion.day,
         state=discussion.state,
-        is_overdue=is_awaited and _is_overdue(view, due, discussion.state),
+        is_overdue=is_awaited and _is_overdue(view, discussion.day, discussion.state),
+        outcome=discussion.outcome,
         discussion=discussion,
     )
 
@@ -395,7 +411,7 @@ def _is_overdue(view: CaseView, due: str, state: str) -> bool:
 def _row(view: CaseView, piece: Piece) -> ActionRow:
     content = piece.content
     owner, due, state = (content.text(name) for name in ("hub_Owner", "hub_Due", "hub_ActionState"))
-    what = content.find("hub_Action") or content.find("cas_OutgoingReferralDetails") or content.find("hub_NextSteps")
+    what = content.find("hub_Action") or content.find("cas_OutgoingReferralDetails")
     target = content.text("cas_ReferredOrganisation")
     words = what.text if what is not None else content.summary
     return ActionRow(

@@ -21,6 +21,7 @@ from adapters.picture.strategy import came_of, is_planned
 from adapters.picture.versions import sort_versions
 from adapters.picture.view import CaseView
 from adapters.picture.voice import ABSENCE_SENTENCES
+from adapters.release.writing import Coming
 from policies.vocabulary import CaseStage, Category
 
 AHEAD = timedelta(days=7)
@@ -85,6 +86,49 @@ def list_invitations(view: CaseView, agency: str) -> tuple[Invited, ...]:
             time = time if _TIME.fullmatch(time) else ""
             found.append(Invited(piece.fragment, piece.agency, day, time, piece.content.text("hub_Reasons")))
     return tuple(sorted(found, key=lambda item: (item.day or "9999", item.starts_at, item.fragment)))
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A strategy discussion to come in which an agency takes part: on which day (ISO) and when, why; and whether that
+    agency calls it together.
+    """
+
+    fragment: str
+    day: str
+    starts_at: str
+    why: str
+    is_ours: bool
+
+
+def list_ahead(view: CaseView, agency: str) -> tuple[Ahead, ...]:
+    """Return the discussions that are planned, the soonest first: that an agency calls together, or said it comes to.
+
+    The newest of its answers counts. One is ahead until its day is over or its convener has said what came of it.
+    """
+    pieces = _of(view, {Category.STRATEGY_DISCUSSION, Category.ANSWER})
+    found = []
+    for plan in pieces:
+        day = _day(plan.content.text("hub_PlannedFor")) if is_planned(plan) else ""
+        if not day or day < view.today.isoformat() or any(came_of(plan, piece) for piece in pieces):
+            continue
+        if plan.agency == agency or _comes(plan, pieces, agency):
+            time = plan.content.text("hub_StartsAt")
+            time = time if _TIME.fullmatch(time) else ""
+            found.append(Ahead(plan.fragment, day, time, plan.content.text("hub_Reasons"), plan.agency == agency))
+    return tuple(sorted(found, key=lambda item: (item.day, item.starts_at, item.fragment)))
+
+
+def _comes(plan: Piece, pieces: Sequence[Piece], agency: str) -> bool:
+    said = [
+        piece.content.text("hub_Coming")
+        for piece in pieces
+        if piece.category is Category.ANSWER
+        and piece.agency == agency
+        and piece.content.text("hub_AnswerTo") == plan.fragment
+        and piece.content.text("hub_Coming")
+    ]
+    return bool(said) and said[-1] in (Coming.IN_PERSON.value, Coming.REMOTELY.value)
 
 
 def _is_answered(plan: Piece, pieces: Sequence[Piece], agency: str) -> bool:

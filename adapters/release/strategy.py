@@ -48,12 +48,13 @@ class DiscussionState(StrEnum):
 
 
 class InvitationAnswer(StrEnum):
-    """What an agency that was invited answered."""
+    """What an agency that was invited answered; ``not_invited``: it was not, and took part all the same."""
 
     WILL_COME = "will_come"
     SENDS_VIEWS = "sends_views"
     CANNOT_COME = "cannot_come"
     NO_ANSWER = "no_answer"
+    NOT_INVITED = "not_invited"
 
 
 class Attendance(StrEnum):
@@ -182,7 +183,7 @@ def strategy_discussion(
     _put_options(fields, placement_options)
     _put_protection(fields, police_protection_considered, police_protection_why)
     put_optional(fields, "hub_DiscussionOutcome", outcome, MAX_WHY_CHARS)
-    _put_actions(fields, by, discussion_actions)
+    _put_actions(fields, by, discussion_actions, held_on)
     return render_content(
         Category.STRATEGY_DISCUSSION, "A strategy discussion", fields, by, observed_from=day, derived_from=quoted
     )
@@ -289,19 +290,23 @@ def _put_protection(fields: Fields, considered: bool | None, why: str | None) ->
         put_optional(fields, "hub_PoliceProtectionWhy", why, MAX_WHY_CHARS)
 
 
-def _put_actions(fields: Fields, by: Author, actions: Sequence[DiscussionAction]) -> None:
+def _put_actions(fields: Fields, by: Author, actions: Sequence[DiscussionAction], held_on: date) -> None:
     if len(actions) > MAX_DISCUSSION_ACTIONS:
         raise AuthoredRefused(
             _("expected at most %(most)s, got %(count)s", most=str(MAX_DISCUSSION_ACTIONS), count=str(len(actions))),
             "discussion_actions",
         )
-    parts = [
-        {
-            "action": given("action", require_text("action", item.action, MAX_WHY_CHARS)),
-            "owner": given("owner", require_agency_id("owner", item.owner)),
-            "due": given("due", require_due("due", item.due, by)),
-        }
-        for item in actions
-    ]
+    parts = []
+    for item in actions:
+        due = require_due("due", item.due, by)
+        if item.due < held_on:
+            raise AuthoredRefused(_("expected a day from that of the discussion on"), "due")
+        parts.append(
+            {
+                "action": given("action", require_text("action", item.action, MAX_WHY_CHARS)),
+                "owner": given("owner", require_agency_id("owner", item.owner)),
+                "due": given("due", due),
+            }
+        )
     if parts:
         fields["hub_DiscussionAction"] = parts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import IntEnum
@@ -15,8 +15,9 @@ from adapters.picture.clocks import Clock, ClockKind, ClockState, clocks_to_watc
 from adapters.picture.disagreements import DisagreementKind
 from adapters.picture.missing import answers_for_returns
 from adapters.picture.speech import joined, shown
-from adapters.picture.tasks import ask_of_offences, list_asking_again, list_due_actions, list_invitations
+from adapters.picture.tasks import ask_of_offences, list_ahead, list_asking_again, list_due_actions, list_invitations
 from adapters.picture.words import day_words
+from adapters.release.drafts import DraftState
 from adapters.release.writing import DisagreementStatus
 from adapters.uk_time import uk_clock_words
 from adapters.workspace.cases import picture_address
@@ -73,9 +74,12 @@ def wait_for_clock(clock: Clock, case: str, at: datetime, address: str) -> Waiti
     return Waiting(urgency, case, text, address, clock.due)
 
 
-def ask_records(held: OpenCase, agency: str, at: datetime) -> Iterator[Waiting]:
-    """Return what an opened case asks of an agency: clocks, requests, invitations, actions, disagreements, when the
-    child is to be asked again, and what an offence prompts.
+def ask_records(held: OpenCase, agency: str, at: datetime, on_the_way: Mapping[str, DraftState]) -> Iterator[Waiting]:
+    """Return what an opened case asks of an agency: clocks, requests, invitations, discussions ahead, actions,
+    disagreements, when the child is to be asked again, and what an offence prompts.
+
+    ``on_the_way`` are the requests and invitations to which the agency has written an answer that is not opened yet:
+    one that was released asks for nothing any more, of a draft it is said.
     """
     # The picture as they have it open: looking at it again is no pull.
     address = url_for("cases.picture", case=held.case, held=1)
@@ -85,25 +89,32 @@ def ask_records(held: OpenCase, agency: str, at: datetime) -> Iterator[Waiting]:
         found = wait_for_clock(clock, held.case, at, f"{address}#clocks")
         if found is not None:
             yield found
-    yield from _requests(held, agency)
-    yield from _invitations(held, agency)
+    yield from _requests(held, agency, on_the_way)
+    yield from _invitations(held, agency, on_the_way)
+    yield from _ahead(held, agency)
     yield from _actions(held, agency, f"{address}#plan")
     yield from _disagreements(held, agency, f"{address}#disagreements")
     yield from _asking_again(held, agency)
     yield from _offences(held, f"{address}#offences")
 
 
-def _requests(held: OpenCase, agency: str) -> Iterator[Waiting]:
+def _requests(held: OpenCase, agency: str, on_the_way: Mapping[str, DraftState]) -> Iterator[Waiting]:
     for item in held.picture.gaps.open_requests:
-        if item.to_agency == agency:
+        state = on_the_way.get(item.fragment)
+        if item.to_agency == agency and state is not DraftState.RELEASED:
             text = _("A request to answer, from %(agency)s", agency=held.view.name_of(item.from_agency))
             urgency = Urgency.OVER if item.days_overdue else Urgency.DUE
+            if state is not None:
+                text = _("%(what)s: the answer waits among your drafts", what=text)
             address = page_of("requests.list_requests", held.case)
             yield Waiting(urgency, held.case, _with_day(text, item.due), address, item.due, item.what)
 
 
-def _invitations(held: OpenCase, agency: str) -> Iterator[Waiting]:
+def _invitations(held: OpenCase, agency: str, on_the_way: Mapping[str, DraftState]) -> Iterator[Waiting]:
     for item in list_invitations(held.view, agency):
+        state = on_the_way.get(item.fragment)
+        if state is DraftState.RELEASED:
+            continue
         name = held.view.name_of(item.from_agency)
         text = _("%(agency)s invites you to a strategy discussion; your agency has not answered", agency=name)
         if item.day:
@@ -113,7 +124,18 @@ def _invitations(held: OpenCase, agency: str) -> Iterator[Waiting]:
                 agency=name,
                 day=on,
             )
+        if state is not None:
+            text = _("%(what)s: the answer waits among your drafts", what=text)
         yield Waiting(Urgency.SOON, held.case, text, page_of("strategy.show", held.case), item.day, item.why)
+
+
+def _ahead(held: OpenCase, agency: str) -> Iterator[Waiting]:
+    for item in list_ahead(held.view, agency):
+        on = ", ".join(part for part in (_on(item.day), uk_clock_words(item.day, item.starts_at)) if part)
+        text = _("A strategy discussion in which your agency takes part, on %(day)s", day=on)
+        if item.is_ours:
+            text = _("A strategy discussion that your agency called together, on %(day)s", day=on)
+        yield Waiting(Urgency.DUE, held.case, text, page_of("strategy.show", held.case), item.day, item.why)
 
 
 def _actions(held: OpenCase, agency: str, address: str) -> Iterator[Waiting]:

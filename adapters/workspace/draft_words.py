@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from adapters.picture.content import Group, ReadContent, ReadValue, read_content
+from adapters.picture.discussion_words import DISCUSSION_WORDS
 from adapters.picture.field_names import field_words
 from adapters.picture.speech import lazy_gettext as _
 from adapters.picture.speech import shown
-from adapters.picture.words import category_words, day_words, span_words, words_for
+from adapters.picture.words import category_words, day_words, plain_summary, span_words, words_for
 from adapters.release.drafts import Draft, DraftState, is_authored
 from adapters.sources.draft import ValueState
 from adapters.workspace.finding_words import place_words
@@ -108,6 +109,10 @@ REVIEW_WORDS = {
     "hub_InfoGrade": _("Information"),
 }
 """What a field is called where somebody reads it; the form asks for it as a question."""
+_AGENCIES = frozenset({"hub_Invited", "hub_Attended", "agency", "owner", "hub_LetterOwner"})
+_FRAGMENTS = frozenset({"hub_Follows", "hub_AnswerTo"})
+_CODED = frozenset({"answer", "attendance", "reason"})
+"""What the forms of a discussion have, which are no list of questions."""
 TYPED = "typed by hand"
 """What stands as the source of a typed record, sealed as all of it."""
 STATE_WORDS = {
@@ -173,7 +178,7 @@ def read_card(draft: Draft, names: Mapping[str, str], refs: Mapping[str, str], m
     return DraftCard(
         draft=draft.draft,
         name=shown(category_words(draft.category)),
-        summary=draft.summary,
+        summary=shown(plain_summary(draft.summary, is_authored=written)),
         state=draft.state,
         is_restricted=draft.restricted,
         why_again=draft.why_again or "",
@@ -231,6 +236,12 @@ def _line(
         text = names.get(text, text)
     elif takes in (Takes.FRAGMENT, Takes.FRAGMENTS):
         text = refs.get(text, text[:8])
+    elif field in _AGENCIES:
+        text = names.get(text, text)
+    elif field in _FRAGMENTS:
+        text = refs.get(text, text[:8])
+    elif field in _CODED and text in DISCUSSION_WORDS:
+        text = shown(DISCUSSION_WORDS[text])
     elif takes in DATES or asked is None:
         text = shown(day_words(text))
     elif takes is Takes.CHOICE and asked is not None:

@@ -132,5 +132,5 @@ def say_wait(length: timedelta) -> str:
 
 def _require_over(left: timedelta, why: str) -> None:
     if left > timedelta(0):
-        then = _("Wait %(time)s, then try again. A passkey needs no wait.", time=say_wait(left))
+        then = _("Wait %(time)s, then try again. A passkey, if you have one, needs no wait.", time=say_wait(left))
         raise UnlockRefused(f"{why} {then}", left)

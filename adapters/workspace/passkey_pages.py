@@ -48,7 +48,7 @@ NOTICES: Mapping[str, LazyString] = {
         "passphrase."
     ),
     "renamed": _("The passkey has its new name."),
-    "removed": _("The passkey was removed."),
+    "removed": _("The passkey was removed. You are signed out everywhere else."),
 }
 _Answer = str | AnyResponse
 pages = Blueprint("passkeys", __name__, url_prefix="/passkeys")
@@ -231,6 +231,8 @@ def finish_removing(caller: Caller, passkey: str) -> _Answer:
     except UnlockRefused as error:
         return _remove_form(caller, passkey, passphrase_words=str(error), status=_status_of(error))
     _passkeys().remove(caller, shown.passkey)
+    # Whoever has it may have signed in with it as their second factor, or opened the key.
+    workspace().sessions.end_all(caller.member, but=this_session().digest)
     return _back_to_list("removed")
 
 

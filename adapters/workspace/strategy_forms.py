@@ -36,7 +36,6 @@ OWN_ANSWERS: Mapping[str, object] = {
 """What an invited agency answered itself, after its name."""
 PLACES, ACTIONS = 3, 5
 """Places to stay and agreed actions that one form has room for."""
-NOT_INVITED = "not_invited"
 _TIME = re.compile(r"([01]?[0-9]|2[0-3])[:.]([0-5][0-9])", re.ASCII)
 
 
@@ -85,7 +84,7 @@ def read_held(read: FormReader, by: Author, table: Table) -> dict[str, Any] | No
     why = read.text("police_protection_why", _("Write why police protection is used, or why not"), MAX_SHORT)
     outcome = read.text("outcome", _("Write what was decided"), MAX_WHY_CHARS)
     next_steps = read.text("next_steps", _("Write what happens next"))
-    actions = [item for number in range(1, ACTIONS + 1) if (item := _action(read, number, table)) is not None]
+    actions = [item for number in range(1, ACTIONS + 1) if (item := _action(read, number, table, day)) is not None]
     if read.problems or day is None:
         return None
     return _build(
@@ -155,9 +154,10 @@ def _invitations(read: FormReader, table: Table) -> list[Invitation]:
     found = []
     for agency, name in table.agencies.items():
         answer = read.choice(
-            f"answer-{agency}", (*INVITED_ANSWER_WORDS, NOT_INVITED), _("Say what %(name)s answered", name=name)
+            f"answer-{agency}", tuple(INVITED_ANSWER_WORDS), _("Say what %(name)s answered", name=name)
         )
-        if answer in (None, NOT_INVITED):
+        is_absent = read.raw(f"attended-{agency}") in ("", Attendance.NOT_THERE.value) and not read.raw(f"who-{agency}")
+        if answer is None or (answer == InvitationAnswer.NOT_INVITED.value and is_absent):
             continue
         there = read.term(f"attended-{agency}", Attendance, _("Say whether %(name)s took part", name=name))
         who = read.line(f"who-{agency}")
@@ -188,7 +188,7 @@ def _place(read: FormReader, number: int) -> PlacementOption | None:
     return PlacementOption(option, tuple(PlacementReason(code) for code in codes), why, chosen)
 
 
-def _action(read: FormReader, number: int, table: Table) -> DiscussionAction | None:
+def _action(read: FormReader, number: int, table: Table, held_on: date | None) -> DiscussionAction | None:
     what, who = f"action-{number}", f"action-{number}-owner"
     is_empty = not any(read.raw(f"action-{number}-due-{part}") for part in ("day", "month", "year"))
     if not read.raw(what) and not read.raw(who) and is_empty:
@@ -198,4 +198,6 @@ def _action(read: FormReader, number: int, table: Table) -> DiscussionAction | N
     due = read.day(f"action-{number}-due", _("Write by when"))
     if due is not None and due > table.today + timedelta(days=MAX_DUE_DAYS):
         read.note(f"action-{number}-due", _("Check the year: it is too far from today"))
+    if due is not None and held_on is not None and due < held_on:
+        read.note(f"action-{number}-due", _("This day is before the discussion"))
     return None if action is None or owner is None or due is None else DiscussionAction(action, owner, due)

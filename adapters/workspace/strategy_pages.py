@@ -213,7 +213,15 @@ def _form(
 
 def _discussions(held: OpenCase | None) -> tuple[ActionRow, ...] | None:
     """Return the discussions, planned ones and others, that somebody has open; None where they have nothing open."""
-    return None if held is None else tuple(row for row in held.picture.plan if row.discussion is not None)
+    if held is None:
+        return None
+    rows = [row for row in held.picture.plan if row.discussion is not None]
+    return tuple(sorted(rows, key=_is_past))
+
+
+def _is_past(row: ActionRow) -> bool:
+    """Whether a discussion waits for nothing any more: what is still to come stands first."""
+    return row.discussion is None or not row.discussion.is_planned or bool(row.discussion.came_of_it)
 
 
 def _to_answer(mine: MyCase, held: OpenCase | None) -> frozenset[str]:

@@ -21,6 +21,7 @@ from adapters.store.notify_rows import looked
 from adapters.uk_time import last_uk_day
 from adapters.workspace.app import Person, workspace
 from adapters.workspace.asked import Urgency, Waiting, ask_records, page_of, wait_for_clock
+from adapters.workspace.case_facts import answers_on_the_way
 from adapters.workspace.cases import MyCase, held_case, picture_address
 from adapters.workspace.key_states import reading_kids
 from adapters.workspace.languages import day_words
@@ -36,17 +37,18 @@ def what_waits(person: Person, cases: list[MyCase]) -> list[Waiting]:
     """Return what waits for somebody in their cases."""
     here, found = workspace(), []
     readable, at = reading_kids(person), here.clock()
-    opened = {case.case: held for case in cases if (held := _held(case, person)) is not None}
+    opened = [(case, held) for case in cases if (held := _held(case, person)) is not None]
+    open_cases = {case.case for case, _held_case in opened}
     with here.adapter.store.read() as session:
         for case in cases:
             if not case.is_accepted:
                 found.append(_not_yet(case))
                 continue
             found += [*_known(session, case, person, readable), *_agreement(case)]
-            if case.case not in opened:
+            if case.case not in open_cases:
                 found += [*_clocks(case), _closed(case)]
-    for held in opened.values():
-        found += ask_records(held, here.adapter.home.agency, at)
+    for case, held in opened:
+        found += ask_records(held, here.adapter.home.agency, at, answers_on_the_way(case))
     return sorted(found, key=lambda item: (item.urgency, item.due or "9999", item.case))
 
 

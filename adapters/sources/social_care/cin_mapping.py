@@ -323,7 +323,9 @@ class _ChildReader:
         reviews = [block.dated("CPPreviewDate", *found)[0] for found in block.all_of("Reviews/CPPreviewDate")]
         if reviews:
             fields["hub_PlanReviews"] = reviews
-        words = _shown(plan["category"])
+        first, words = plan["initial_category"], _shown(plan["category"])
+        if first.state is ValueState.GIVEN and _shown(first) != words:
+            words = f"{words} (at first: {_shown(first)})"
         summary = f"Child protection plan from {_shown(dates[0])} to {_shown(dates[1])}, category: {words}"
         self._add(Category.PLAN, block, fields, summary, dates)
 

@@ -161,13 +161,17 @@ def test_without_an_earlier_concern_they_count_from_the_opening_and_say_so(item:
     assert "somebody may have known before" in clock.began_words
 
 
-@pytest.mark.parametrize(("day", "after"), [("2026-05-04", "2 days"), ("2026-05-20", "18 days")])
+@pytest.mark.parametrize(
+    ("day", "after"),
+    [("2026-05-04", "2 days"), ("2026-05-20", "18 days"), ("2026-05-05", "3 days"), ("2026-05-06", "4 days")],
+)
 def test_a_discussion_that_was_held_is_what_they_wait_for(day: str, after: str) -> None:
     talk = opened("talk", COUNCIL, Category.STRATEGY_DISCUSSION, held(day, True))
     found = picture(concern("2026-05-02"), talk)
     clock = clock_of(found, ClockKind.RISK_WINDOW_72H)
     assert clock.state is ClockState.MET
-    assert clock.words.endswith(f"{after} after.")
+    late = " The first 72 hours were over by then." if day > "2026-05-05" else ""
+    assert clock.words.endswith(f"{after} after.{late}")
     early = opened("talk", COUNCIL, Category.STRATEGY_DISCUSSION, held("2026-05-01", True))
     assert clock_of(picture(concern("2026-05-02"), early), ClockKind.RISK_WINDOW_72H).state is ClockState.OVER
 
@@ -251,6 +255,29 @@ def test_the_place_that_a_discussion_chose_stands_first_under_where_the_child_st
     assert len(said) == 2
 
 
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        ({"start": value("2025-09-01")}, "since 1 September 2025"),
+        ({"start": value("2025-09-01"), "end": value("2027-01-31")}, "1 September 2025 to 31 January 2027"),
+    ],
+)
+def test_an_address_says_since_when_where_its_record_does(ends: dict[str, Any], words: str) -> None:
+    fields = {
+        "prs_MailingStreet": value("7 Nowhere Lane"),
+        "hub_Period": [{"field": value("prs_Mailing"), **ends}],
+    }
+    known = opened("known", COUNCIL, Category.CONTACT, record(Category.CONTACT, "Address", fields))
+    only = {"prs_MailingStreet": value("8 Nowhere Lane")}
+    undated = opened("undated", POLICE, Category.CONTACT, record(Category.CONTACT, "Address", only))
+    (topic,) = [topic for topic in picture(known, undated).safety.topics if topic.name == "staying"]
+    said = sorted(statement.text for statement in topic.statements)
+    assert said == [
+        f"Address: 7 Nowhere Lane (at this address, by the record: {words})",
+        "Address: 8 Nowhere Lane (no date in the source; it may not be where the child is now)",
+    ]
+
+
 def test_police_protection_that_ended_today_runs_no_more() -> None:
     content = dict(protected("2026-05-30"))
     for end, runs in ((AT.date().isoformat(), False), ("2026-06-02", True), (None, True)):
@@ -264,8 +291,10 @@ def test_an_earlier_return_whose_time_runs_does_not_vanish() -> None:
     first = opened("one", POLICE, Category.MISSING_EPISODE, missing("2026-05-31"))
     second = opened("two", POLICE, Category.MISSING_EPISODE, missing("2026-06-01"))
     old = opened("old", POLICE, Category.MISSING_EPISODE, missing("2026-05-21"))
-    found = [clock.began for clock in picture(first, second, old).clocks if clock.kind is ClockKind.RHI_72H]
-    assert found == ["2026-06-01", "2026-05-31"]
+    older = opened("older", POLICE, Category.MISSING_EPISODE, missing("2026-04-21"))
+    found = [clock for clock in picture(first, second, old, older).clocks if clock.kind is ClockKind.RHI_72H]
+    assert [clock.began for clock in found] == ["2026-06-01", "2026-05-31", "2026-05-21"]
+    assert [clock.state is ClockState.OVER for clock in found] == [False, False, True], "what ran out is said once"
 
 
 def test_what_is_met_asks_nobody() -> None:

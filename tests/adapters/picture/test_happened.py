@@ -122,6 +122,18 @@ def test_a_decision_stands_with_all_that_it_holds() -> None:
     assert happened == "The panel's decision: positive on reasonable grounds. She was moved (invented)"
 
 
+def test_a_planned_discussion_stands_on_its_day() -> None:
+    fields = {
+        "hub_DiscussionState": value("planned"),
+        "hub_PlannedFor": value("2026-06-03"),
+        "hub_Reasons": value("Seen again (invented)"),
+    }
+    plan = record(Category.STRATEGY_DISCUSSION, "A strategy discussion is planned", fields)
+    (row,) = made(COUNCIL, Category.STRATEGY_DISCUSSION, plan).chronology
+    assert row.start == "2026-06-03"
+    assert row.statement == "A strategy discussion is planned. Seen again (invented)"
+
+
 def test_evidence_of_a_decision_that_is_gone_or_refused_is_called_that() -> None:
     fields = {
         "hub_Question": value("rg"),

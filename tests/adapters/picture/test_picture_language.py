@@ -75,7 +75,8 @@ def _pages(view: CaseView) -> Iterator[str]:
 def test_no_word_of_ours_stands_outside_the_catalogue(which: str, spoken: GNUTranslations) -> None:
     """In a language of brackets only what agencies wrote stands outside them."""
     view = case_view() if which == "invented" else filled(lambda: "12")
-    names = tuple(view.agency_names.values())
+    # Whoever has no name is called by the id.
+    names = (*view.agency_names.values(), *(item.header.agency for item in view.opened))
     with speaking_through(lambda: spoken):
         pages = list(_pages(view))
     assert all(BEGIN in page for page in pages)

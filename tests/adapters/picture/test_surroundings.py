@@ -151,17 +151,19 @@ def test_people_and_professionals_stand_by_role_and_name_without_how_to_reach_th
         "prs_SecondName": value("Example"),
         "hub_Telephone": value("01632 960001"),
     }
+    uncle = {"role": value("uncle"), "hub_NameText": value("Gary Invented")}
     worker = {"role": value("social worker"), "name": value("J Invented"), "organisation": value("Northshire Council")}
     items = [
         opened(
             "a", COUNCIL, Category.RELATION, record(Category.RELATION, "Related person: aunt", {"hub_Relation": [aunt]})
         ),
+        opened("u", POLICE, Category.RELATION, record(Category.RELATION, "Contact: uncle", {"hub_Relation": [uncle]})),
         opened("w", COUNCIL, Category.RELATION, record(Category.RELATION, "Worker", {"hub_Professional": [worker]})),
         opened("o", CHARITY, Category.RELATION, record(Category.RELATION, "Somebody of another form", {})),
     ]
     found = surroundings(*items)
     assert rows_of(found) == {
-        Setting.PEOPLE: ["Aunt: Wren Example", "Somebody of another form"],
+        Setting.PEOPLE: ["Aunt: Wren Example", "Uncle: Gary Invented", "Somebody of another form"],
         Setting.PROFESSIONALS: ["Social worker: J Invented, Northshire Council"],
     }
     assert "960001" not in repr(found)

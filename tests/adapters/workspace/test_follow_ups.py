@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lxml import html
 from werkzeug.test import TestResponse
 
 from adapters.picture.model import Picture
@@ -361,8 +362,18 @@ def test_an_invited_agency_answers_itself_and_both_see_it_beside_the_conveners_w
     assert "Found far from home (invented)" in form.text
     assert "Room 2, or by video" in form.text
     remote = {**fields_of(form.text), **HEALTH_BY, "coming": "coming_remotely", "text": "A named nurse (invented)"}
-    write(fresh.panel, panel, "invitation_answer", **remote)
+    invites, waits = "invites you to a strategy discussion", "the answer waits among your drafts"
+    assert invites in panel.get("/").text
+    assert send(panel, f"/cases/{case}/write/invitation_answer", **remote).status_code == 303
+    assert waits in panel.get("/").text
+    assert "Released and sent" in release(fresh.panel, panel, *drafts_of(fresh.panel)).text
     assert "Your agency has released an answer" in panel.get(f"/cases/{case}/strategy").text
+    assert invites not in panel.get("/").text
+    fresh.see()
+    opened(fresh.panel, panel)
+    assert "A strategy discussion in which your agency takes part, on" in panel.get("/").text
+    opened(fresh.council, council)
+    assert "A strategy discussion that your agency called together, on" in council.get("/").text
     silent = {**fields_of(form.text), **HEALTH_BY, "coming": "not_coming"}
     refused = send(panel, f"/cases/{case}/write/invitation_answer", **silent)
     assert [where for where, _words in problems_of(refused)] == ["text"]
@@ -377,6 +388,8 @@ def test_an_invited_agency_answers_itself_and_both_see_it_beside_the_conveners_w
         assert "The ward is closed (invented)" in page
         assert "A named nurse (invented)" in page
         assert "no answer of its own was opened" in page
+        assert "calls it together" in page
+        assert "in which your agency takes part" not in browser.get("/").text, "it said that it does not come"
         assert "Your agency has released an answer" not in page
         assert "The ward is closed (invented)" in browser.get(f"/cases/{case}/picture?held=1").text
     record = council.get(link_to(council.get(f"/cases/{case}/strategy"), "Record what came of it"))
@@ -409,6 +422,16 @@ def test_an_invited_agency_answers_itself_and_both_see_it_beside_the_conveners_w
     assert (health.answer, health.own[-1].coming) == ("will_come", "not_coming")
     page = council.get(f"/cases/{case}/strategy").text
     assert "by this record: Said they would come" in re.sub(r"\s+", " ", page)
+    assert "that your agency called together" not in council.get("/").text
+    picture = html.fromstring(council.get(f"/cases/{case}/picture?held=1").text)
+    plans = [
+        " ".join(" ".join(row.itertext()).split()) for row in picture.xpath("//section[@aria-labelledby='plan']//tr")
+    ]
+    (took,) = [row for row in plans if "took place" in row]
+    assert took.startswith("Strategy discussion Why: Found with adults unknown")
+    assert "took place: A joint enquiry (invented)" in took
+    assert "What happens next: Both visit tomorrow (invented)" in took
+    assert any("planned; what came of it: F" in row for row in plans)
     assert "Answer for your agency" not in page
 
 

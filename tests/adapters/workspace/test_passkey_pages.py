@@ -163,7 +163,12 @@ def test_rename_and_remove(desk: Desk) -> None:
     wrong = browser.post(remove, remove, passphrase="not the passphrase")
     assert (wrong.status_code, "That passphrase does not open your key" in wrong.text) == (403, True)
     assert "green key" in browser.get("/passkeys").text
+    elsewhere = desk.unlocked()
+    assert elsewhere.get("/passkeys").status_code == 200
     assert browser.post(remove, remove, passphrase=desk.passphrase).headers["Location"] == "/passkeys?done=removed"
+    # Whoever has the authenticator may have signed in with it: every other session ends, and its key is given up.
+    assert elsewhere.get("/passkeys").status_code != 200
+    assert len(desk.here.ring.held()) == 1
     assert "green key" not in browser.get("/passkeys").text
     assert "Have two" in browser.get("/passkeys").text
 

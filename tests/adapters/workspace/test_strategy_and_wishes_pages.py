@@ -11,12 +11,15 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from lxml import html
 from werkzeug.datastructures import MultiDict
 
+from adapters.picture.content import read_content
 from adapters.picture.model import assemble
 from adapters.picture.view import CaseView
 from adapters.release.drafts import DraftState, list_drafts
 from adapters.release.writing import Author
+from adapters.store.tables import DraftRow
 from adapters.uk_time import uk_clock_words
 from adapters.workspace import strategy_pages
 from adapters.workspace.form_reading import FormReader
@@ -204,6 +207,34 @@ def test_what_is_wrong_stands_at_its_field_and_what_was_typed_is_kept(
     if kept not in changed.values() and "how_to_join" not in changed:
         assert kept in answer.text
     assert drafts_of(desks.care) == before
+
+
+def test_who_took_part_without_an_invitation_is_recorded(desks: TwoDesks, writer: Browser) -> None:
+    """And the review says in words what the form asked in words."""
+    before = {item.draft for item in list_drafts(desks.care.adapter.store, desks.scene.main)}
+    said_of = {"answer": "not_invited", "attended": "in_the_room", "who": "A worker"}
+    came = {f"{name}-fern-charity": words for name, words in said_of.items()}
+    assert send(writer, desks.address("strategy/record"), {**HELD, **came}).status_code == 303
+    found = list_drafts(desks.care.adapter.store, desks.scene.main)
+    (draft,) = [item for item in found if item.draft not in before]
+    content = read_content(draft.content, draft.category)
+    assert "fern-charity" in [item.text for item in content.given("hub_Attended")]
+    page = html.fromstring(writer.get(desks.address("drafts")).text)
+    (card,) = page.xpath(f"//article[.//input[@value='{draft.draft}']]")
+    said = " ".join(card.text_content().split())
+    for words in ("Was not invited", "In the room", "A worker", "Remotely", "Cost"):
+        assert words in said
+    for code in ("not_invited", "in_the_room", "fern-charity", "fern-care", "safe_from_exploiters"):
+        assert code not in said
+    with desks.care.adapter.store.write() as session:
+        session.delete(session.get(DraftRow, draft.draft))
+
+
+def test_what_is_agreed_is_due_from_the_day_of_the_discussion_on(desks: TwoDesks, writer: Browser) -> None:
+    early = {**HELD, **day("action-1-due", TODAY - timedelta(days=2))}
+    answer = send(writer, desks.address("strategy/record"), early)
+    assert answer.status_code == 422
+    assert "This day is before the discussion" in answer.text
 
 
 def test_at_least_one_agency_took_part(desks: TwoDesks, writer: Browser) -> None:

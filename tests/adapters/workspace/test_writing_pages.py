@@ -140,6 +140,7 @@ def test_a_request_is_asked_answered_and_read(fresh: TwoDesks) -> None:
     answer = send(council, f"/cases/{case}/write/answer", **typed)
     assert answer.status_code == 303, problems_of(answer)
     assert in_drafts in council.get(f"/cases/{case}/requests").text
+    assert "the answer waits among your drafts" in council.get("/").text
     review = council.get(f"/cases/{case}/drafts").text
     assert ANSWER in review
     assert "Social worker (invented)" in review
@@ -150,6 +151,7 @@ def test_a_request_is_asked_answered_and_read(fresh: TwoDesks) -> None:
     page = council.get(f"/cases/{case}/requests").text
     assert in_drafts not in page
     assert released in page
+    assert "A request to answer" not in council.get("/").text
     fresh.see()
     fresh.open_case(council)
     page = council.get(f"/cases/{case}/requests").text
