@@ -106,7 +106,7 @@ def test_only_somebody_who_signs_in_has_a_name(unnamed: Desk) -> None:
 
 def test_the_name_rests_sealed(unnamed: Desk) -> None:
     unnamed.here.people.name(unnamed.member, NAME)
-    assert found_in(unnamed.adapter.home.folder, ("Morag Ní", "Invented-O")) == []
+    assert found_in(unnamed.adapter.home.folder, ("Morag Ní Invented", "Invented-O")) == []
     with unnamed.adapter.store.write() as session:
         (row,) = session.query(MemberNameRow)
         assert (row.member, NAME.encode() in row.sealed_name) == (unnamed.member, False)
